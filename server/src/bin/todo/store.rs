@@ -1,0 +1,161 @@
+//! Todos in SQLite. A write that returned is on the disk: WAL with full synchronisation.
+
+use std::{str::FromStr, time::Duration};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use sqlx::{
+    FromRow, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use uuid::Uuid;
+
+#[derive(Debug, Serialize, JsonSchema, FromRow)]
+pub(crate) struct Todo {
+    id: String,
+    title: String,
+    description: Option<String>,
+    completed: bool,
+    /// RFC 3339, UTC
+    #[schemars(extend("format" = "date-time"))]
+    created_at: String,
+    /// RFC 3339, UTC
+    #[schemars(extend("format" = "date-time"))]
+    updated_at: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema, FromRow)]
+pub(crate) struct Counts {
+    total: i64,
+    completed: i64,
+    open: i64,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreError {
+    #[error("DATABASE_URL must begin with sqlite:")]
+    Url,
+    #[error("the todo store: {0}")]
+    Database(#[from] sqlx::Error),
+    #[error("the todo store cannot be brought up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+}
+
+pub(crate) struct Store(SqlitePool);
+
+impl Store {
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
+        if !url.starts_with("sqlite:") {
+            return Err(StoreError::Url);
+        }
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5));
+        let pool = SqlitePoolOptions::new().connect_with(options).await?;
+        sqlx::migrate!().run(&pool).await?;
+        Ok(Self(pool))
+    }
+
+    pub(crate) async fn create(
+        &self,
+        owner: &str,
+        title: &str,
+        description: Option<&str>,
+    ) -> Result<Todo, StoreError> {
+        let now = now();
+        let todo = sqlx::query_as(
+            "INSERT INTO todos (id, owner, title, description, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING *",
+        );
+        // Version 7 ids sort by time, so the order of ids is the order of creation.
+        let todo = todo
+            .bind(Uuid::now_v7().to_string())
+            .bind(owner)
+            .bind(title);
+        Ok(todo.bind(description).bind(now).fetch_one(&self.0).await?)
+    }
+
+    /// The todos of one owner, oldest first.
+    pub(crate) async fn list(
+        &self,
+        owner: &str,
+        completed: Option<bool>,
+    ) -> Result<Vec<Todo>, StoreError> {
+        let todos = sqlx::query_as(
+            "SELECT * FROM todos WHERE owner = ?1 AND (?2 IS NULL OR completed = ?2) ORDER BY id",
+        );
+        Ok(todos.bind(owner).bind(completed).fetch_all(&self.0).await?)
+    }
+
+    /// A todo of this owner; without an owner, anyone's.
+    pub(crate) async fn get(
+        &self,
+        id: &str,
+        owner: Option<&str>,
+    ) -> Result<Option<Todo>, StoreError> {
+        let todo =
+            sqlx::query_as("SELECT * FROM todos WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)");
+        Ok(todo.bind(id).bind(owner).fetch_optional(&self.0).await?)
+    }
+
+    /// Changes what is given; `None` when the owner has no such todo.
+    pub(crate) async fn update(
+        &self,
+        owner: &str,
+        id: &str,
+        title: Option<&str>,
+        description: Option<&str>,
+        completed: Option<bool>,
+    ) -> Result<Option<Todo>, StoreError> {
+        let todo = sqlx::query_as(
+            "UPDATE todos SET title = coalesce(?3, title),
+                 description = coalesce(?4, description),
+                 completed = coalesce(?5, completed), updated_at = ?6
+             WHERE id = ?1 AND owner = ?2 RETURNING *",
+        );
+        let todo = todo.bind(id).bind(owner).bind(title).bind(description);
+        Ok(todo
+            .bind(completed)
+            .bind(now())
+            .fetch_optional(&self.0)
+            .await?)
+    }
+
+    /// Whether the owner had such a todo.
+    pub(crate) async fn delete(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
+        let delete = sqlx::query("DELETE FROM todos WHERE id = ?1 AND owner = ?2");
+        Ok(delete
+            .bind(id)
+            .bind(owner)
+            .execute(&self.0)
+            .await?
+            .rows_affected()
+            > 0)
+    }
+
+    /// Deletes everyone's; says how many.
+    pub(crate) async fn purge(&self, completed: Option<bool>) -> Result<u64, StoreError> {
+        let delete = sqlx::query("DELETE FROM todos WHERE ?1 IS NULL OR completed = ?1");
+        Ok(delete
+            .bind(completed)
+            .execute(&self.0)
+            .await?
+            .rows_affected())
+    }
+
+    /// Counts the todos of one owner; without an owner, everyone's.
+    pub(crate) async fn count(&self, owner: Option<&str>) -> Result<Counts, StoreError> {
+        let counts = sqlx::query_as(
+            "SELECT count(*) AS total, count(*) FILTER (WHERE completed) AS completed,
+                 count(*) FILTER (WHERE NOT completed) AS open
+             FROM todos WHERE ?1 IS NULL OR owner = ?1",
+        );
+        Ok(counts.bind(owner).fetch_one(&self.0).await?)
+    }
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}

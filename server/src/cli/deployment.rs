@@ -1,0 +1,124 @@
+//! Where the policy is, where the data is, and under which address the server is reached.
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+};
+
+use super::Failure;
+use crate::{
+    check,
+    diagnostic::{Diagnostics, Source},
+    policy::{Check, CompiledPolicy},
+    registry::Registry,
+    resource::ResourceUrl,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Deployment {
+    /// The policy file
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SCOPEWARD_POLICY",
+        default_value = "policy.toml"
+    )]
+    policy: PathBuf,
+    /// The folder for keys and databases
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        env = "SCOPEWARD_DATA",
+        default_value = "data"
+    )]
+    pub(super) data: PathBuf,
+    /// The URL under which clients reach this server, in place of the policy's
+    #[arg(long, global = true, value_name = "URL", env = "MCP_URL")]
+    url: Option<String>,
+    /// The port to listen on, in place of the URL's
+    #[arg(long, global = true, env = "PORT")]
+    port: Option<u16>,
+}
+
+impl Deployment {
+    /// Reads and compiles the policy, for the address that this deployment has.
+    pub(super) fn compile(&self) -> Result<CompiledPolicy, Failure> {
+        let text = std::fs::read_to_string(&self.policy).map_err(|error| {
+            Failure::refused(format!(
+                "cannot read {}: {error}\n  = help: run from the folder that holds policy.toml, \
+                 or name the file with --policy",
+                self.policy.display()
+            ))
+        })?;
+        let source = Source::new(shown(&self.policy), text);
+        let policy = CompiledPolicy::compile(source).map_err(|found| refuse(&found))?;
+        let url = self.resource_url(&policy)?;
+        Ok(policy.at(url))
+    }
+
+    fn resource_url(&self, policy: &CompiledPolicy) -> Result<ResourceUrl, Failure> {
+        match (&self.url, self.port) {
+            (Some(url), _) => ResourceUrl::parse(url)
+                .map_err(|error| Failure::refused(format!("MCP_URL is \"{url}\": {error}"))),
+            // On loopback there is nothing in between: moving the port moves the URL.
+            (None, Some(port)) if policy.resource().is_loopback() => {
+                Ok(policy.resource().with_port(port))
+            }
+            (None, _) => Ok(policy.resource().clone()),
+        }
+    }
+
+    /// Compiles the policy and holds it against the tools; what disagrees is printed, and an error
+    /// ends the command unless the policy says `check = "warn"`.
+    pub(super) fn checked(&self, registry: &Registry) -> Result<CompiledPolicy, Failure> {
+        let policy = self.compile()?;
+        let found = check::check(&policy, registry);
+        if found.has_errors() && policy.check_mode() == Check::Enforce {
+            return Err(refuse(&found));
+        }
+        if !found.is_empty() {
+            anstream::eprint!("{}", render(&found));
+        }
+        Ok(policy)
+    }
+
+    /// The port to listen on.
+    pub(super) fn port(&self, policy: &CompiledPolicy) -> u16 {
+        self.port.unwrap_or(policy.resource().port())
+    }
+}
+
+/// A path as messages show it: without the `./` that some shells complete.
+fn shown(path: &Path) -> String {
+    path.strip_prefix("./")
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+fn render(found: &Diagnostics) -> String {
+    found.render(std::io::stderr().is_terminal())
+}
+
+fn refuse(found: &Diagnostics) -> Failure {
+    let errors = found
+        .iter()
+        .filter(|f| f.severity() == crate::diagnostic::Severity::Error)
+        .count();
+    let path = found.source().path();
+    let count = if errors == 1 {
+        "1 error".to_owned()
+    } else {
+        format!("{errors} errors")
+    };
+    let message = format!(
+        "{}error: {path} has {count}; the server does not start",
+        render(found)
+    );
+    Failure {
+        code: super::REFUSED,
+        message,
+    }
+}

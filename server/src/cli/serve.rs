@@ -1,0 +1,138 @@
+//! `serve`: checks, opens, listens, and stops without cutting anyone off.
+
+use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
+
+use super::{Deployment, Environment, Failure, policy::table};
+use crate::{
+    issuer::Issuer,
+    policy::{CompiledPolicy, Provider},
+    registry::ScopedTools,
+    server,
+};
+
+/// Calls in flight have this long to finish once the server was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+pub(super) fn serve<S, F, Fut, E>(deployment: &Deployment, open: F) -> Result<(), Failure>
+where
+    S: ScopedTools,
+    F: FnOnce(Environment) -> Fut,
+    Fut: Future<Output = Result<S, E>>,
+    E: Display,
+{
+    let policy = Arc::new(deployment.checked(&S::REGISTRY)?);
+    let issuer = Issuer::open(&deployment.data, Arc::clone(&policy), S::SERVER.0)
+        .map_err(Failure::refused)?;
+    start_logging();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::failed)?;
+    runtime.block_on(async {
+        let environment = Environment {
+            data: deployment.data.clone(),
+        };
+        let tools = open(environment).await.map_err(Failure::failed)?;
+        let listeners = listen(deployment.port(&policy)).await?;
+        print!("{}", greeting::<S>(&policy));
+        run(listeners, &server::router(tools, &policy, &issuer)).await
+    })
+}
+
+fn start_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // A server that already logs keeps its own subscriber.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(anstream::stderr)
+        .compact()
+        .try_init();
+}
+
+/// Loopback only, by both of its addresses: `localhost` may mean either.
+async fn listen(port: u16) -> Result<Vec<TcpListener>, Failure> {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let first = TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {address}: {error}\n  = help: choose another port: PORT={} …",
+            port.wrapping_add(1)
+        ))
+    })?;
+    let second = TcpListener::bind(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port))).await;
+    Ok(std::iter::once(first).chain(second.ok()).collect())
+}
+
+async fn run(listeners: Vec<TcpListener>, router: &axum::Router) -> Result<(), Failure> {
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let mut servers = tokio::task::JoinSet::new();
+    for listener in listeners {
+        let mut stopped = stopped.clone();
+        let server = axum::serve(listener, router.clone()).with_graceful_shutdown(async move {
+            let _ = stopped.wait_for(|stop| *stop).await;
+        });
+        servers.spawn(async move { server.await });
+    }
+    told_to_stop().await;
+    tracing::info!("stopping: calls in flight have {} seconds", GRACE.as_secs());
+    let _ = stop.send(true);
+    let finish = async { while servers.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, finish).await.is_err() {
+        tracing::warn!("some calls did not finish in time");
+    }
+    Ok(())
+}
+
+async fn told_to_stop() {
+    let interrupt = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    #[cfg(unix)]
+    let terminate = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminate = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupt => {}
+        () = terminate => {}
+    }
+}
+
+/// What a person sees first: where it is, who may do what, and what to try.
+fn greeting<S: ScopedTools>(policy: &CompiledPolicy) -> String {
+    let (name, version) = S::SERVER;
+    let provider = match policy.provider() {
+        Provider::Embedded => "embedded issuer: development sign-in, this machine only",
+    };
+    let program = if std::env::var_os("CARGO").is_some() {
+        "cargo run -q --".to_owned()
+    } else {
+        std::env::args().next().unwrap_or_else(|| name.to_owned())
+    };
+    let scope = policy
+        .sign_in_scopes()
+        .next()
+        .map_or("", |scope| scope.as_str());
+    format!(
+        "\n{name} {version}, guarded by Scopeward\n\n  \
+         URL       {url}\n  \
+         Policy    {path} (revision {revision})\n  \
+         Provider  {provider}\n\n\
+         {table}\n\
+         Connect an MCP client to the URL and sign in, or try:\n\n  \
+         {program} token --scope \"{scope}\"\n\n",
+        url = policy.resource(),
+        path = policy.source().path(),
+        revision = policy.revision(),
+        table = table(policy),
+    )
+}

@@ -1,0 +1,138 @@
+//! Decisions in the words of RFC 6750: status, `WWW-Authenticate`, and a body to read.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use rmcp::{
+    ErrorData,
+    model::{CallToolResult, RequestId},
+};
+use serde_json::{Value, json};
+
+use crate::{
+    policy::{CompiledPolicy, Scope},
+    refusal::{Refusal, UNAUTHENTICATED},
+    token::{BearerError, TokenError},
+};
+
+/// Why a request is not authenticated.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Challenge {
+    NoToken,
+    UnreadableRequest(BearerError),
+    InvalidToken(TokenError),
+}
+
+impl Challenge {
+    /// One sentence without a quotation mark, fit for `error_description` (RFC 6750, section 3).
+    pub(super) fn message(self) -> String {
+        match self {
+            Self::NoToken => "this server needs an access token".to_owned(),
+            Self::UnreadableRequest(error) => error.to_string(),
+            Self::InvalidToken(error) => error.to_string(),
+        }
+    }
+
+    /// The RFC 6750 error code; a request without any token is given none (section 3.1).
+    fn error(self) -> Option<&'static str> {
+        match self {
+            Self::NoToken => None,
+            Self::UnreadableRequest(_) => Some("invalid_request"),
+            Self::InvalidToken(_) => Some("invalid_token"),
+        }
+    }
+
+    pub(super) fn into_response(self, policy: &CompiledPolicy) -> Response {
+        let status = match self {
+            Self::UnreadableRequest(_) => StatusCode::BAD_REQUEST,
+            Self::NoToken | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+        };
+        let metadata = policy.resource().metadata_url();
+        let scope = join(policy.sign_in_scopes());
+        let header = www_authenticate(&metadata, &scope, self.error(), &self.message());
+        let data = json!({
+            "error": self.error().unwrap_or("invalid_token"),
+            "message": self.message(),
+            "resource_metadata": metadata,
+        });
+        let error = ErrorData::new(UNAUTHENTICATED, self.message(), Some(data));
+        with_challenge(json_rpc_error(status, None, &error), header)
+    }
+}
+
+/// A 403 that names everything the call needs, at once (MCP 2026-07-28, "Runtime Insufficient
+/// Scope Errors").
+pub(super) fn insufficient_scope(id: &RequestId, refusal: Refusal) -> Response {
+    let metadata = refusal.resource_metadata.clone().unwrap_or_default();
+    let scope = join(refusal.required.iter());
+    let description = refusal.message.replace('`', "'");
+    let header = www_authenticate(&metadata, &scope, Some(refusal.error), &description);
+    let error = refusal.into_error_data();
+    with_challenge(
+        json_rpc_error(StatusCode::FORBIDDEN, Some(id), &error),
+        header,
+    )
+}
+
+/// A refusal as the tool's own result.
+pub(super) fn tool_error(id: &RequestId, refusal: Refusal) -> Response {
+    let result: CallToolResult = refusal.into_tool_result();
+    json_response(
+        StatusCode::OK,
+        &json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+    )
+}
+
+/// A JSON-RPC error; `id` is left out where the request's could not be read.
+pub(super) fn json_rpc_error(
+    status: StatusCode,
+    id: Option<&RequestId>,
+    error: &ErrorData,
+) -> Response {
+    let mut body = json!({ "jsonrpc": "2.0", "error": error });
+    if let (Some(id), Some(object)) = (id, body.as_object_mut()) {
+        object.insert("id".to_owned(), json!(id));
+    }
+    json_response(status, &body)
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, body.to_string()).into_response()
+}
+
+fn with_challenge(mut response: Response, challenge: HeaderValue) -> Response {
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+fn join<'a>(scopes: impl Iterator<Item = &'a Scope>) -> String {
+    scopes.map(Scope::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// `Bearer error="…", error_description="…", scope="…", resource_metadata="…"`.
+///
+/// INVARIANT: no value holds `"`, `\` or a control character: scopes and errors by their grammar,
+/// URLs by their serialization, descriptions because they are written in this crate around scopes.
+fn www_authenticate(
+    metadata: &str,
+    scope: &str,
+    error: Option<&str>,
+    description: &str,
+) -> HeaderValue {
+    let mut parameters = vec![];
+    if let Some(error) = error {
+        parameters.push(format!("error=\"{error}\""));
+        parameters.push(format!("error_description=\"{description}\""));
+    }
+    if !scope.is_empty() {
+        parameters.push(format!("scope=\"{scope}\""));
+    }
+    parameters.push(format!("resource_metadata=\"{metadata}\""));
+    HeaderValue::try_from(format!("Bearer {}", parameters.join(", ")))
+        .unwrap_or(HeaderValue::from_static("Bearer"))
+}

@@ -1,0 +1,206 @@
+//! Host and Origin validation: a page of another site must not reach this server through a
+//! person's browser (MCP, "Streamable HTTP", security; DNS rebinding).
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode, header, uri::Authority};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use url::Url;
+
+use crate::resource::{ResourceUrl, is_loopback};
+
+/// The hosts and origins that requests may name.
+#[derive(Debug, Clone)]
+pub struct AllowedOrigins {
+    resource: Arc<ResourceUrl>,
+}
+
+impl AllowedOrigins {
+    /// The resource's own host and origin. A resource on loopback is also reached by the other
+    /// names of loopback, and from pages that this machine serves, such as MCP Inspector's.
+    pub fn new(resource: ResourceUrl) -> Self {
+        Self {
+            resource: Arc::new(resource),
+        }
+    }
+
+    /// Host names for rmcp's own check, which stands behind this one.
+    pub fn hosts(&self) -> Vec<String> {
+        let port = self.resource.port();
+        let names: &[&str] = if self.resource.is_loopback() {
+            &["localhost", "127.0.0.1", "[::1]"]
+        } else {
+            &[]
+        };
+        let all = names.iter().copied().chain([self.resource.host()]);
+        all.map(|name| format!("{name}:{port}")).collect()
+    }
+
+    fn allows_host(&self, headers: &HeaderMap, uri: &http::Uri) -> bool {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+            return false;
+        };
+        let allowed = |authority: &Authority| {
+            let default_port = if self.resource.origin().starts_with("https:") {
+                443
+            } else {
+                80
+            };
+            authority.port_u16().unwrap_or(default_port) == self.resource.port()
+                && self.is_own_host(authority.host())
+                && !authority.as_str().contains('@')
+        };
+        let host = host
+            .to_str()
+            .ok()
+            .and_then(|host| host.parse::<Authority>().ok());
+        host.as_ref().is_some_and(allowed) && uri.authority().is_none_or(allowed)
+    }
+
+    fn is_own_host(&self, host: &str) -> bool {
+        let loopback = ["localhost", "127.0.0.1", "[::1]"];
+        host.eq_ignore_ascii_case(self.resource.host())
+            || (self.resource.is_loopback()
+                && loopback.iter().any(|name| host.eq_ignore_ascii_case(name)))
+    }
+
+    fn allows_origin(&self, origin: &str) -> bool {
+        if origin == self.resource.origin() {
+            return true;
+        }
+        self.resource.is_loopback()
+            && Url::parse(origin).is_ok_and(|url| {
+                matches!(url.scheme(), "http" | "https")
+                    && is_loopback(&url)
+                    && url.origin().ascii_serialization() == origin
+            })
+    }
+
+    /// CORS for the allowed origins: what a client in a browser needs to sign in and call.
+    pub fn cors(&self) -> CorsLayer {
+        let this = self.clone();
+        CorsLayer::new()
+            .allow_origin(AllowOrigin::predicate(move |origin, _| {
+                origin
+                    .to_str()
+                    .is_ok_and(|origin| this.allows_origin(origin))
+            }))
+            .allow_methods([http::Method::GET, http::Method::POST, http::Method::DELETE])
+            .allow_headers(AllowHeaders::mirror_request())
+            .expose_headers([
+                header::WWW_AUTHENTICATE,
+                http::HeaderName::from_static("mcp-session-id"),
+            ])
+    }
+}
+
+/// Refuses, with 403, a request for another host or from a page of another origin. A request
+/// without `Origin` does not come from a page.
+pub async fn validate(
+    State(allowed): State<AllowedOrigins>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !allowed.allows_host(request.headers(), request.uri()) {
+        return forbidden("the Host header is not this server's");
+    }
+    let origins_allowed = request
+        .headers()
+        .get_all(header::ORIGIN)
+        .iter()
+        .all(|origin| {
+            origin
+                .to_str()
+                .is_ok_and(|origin| allowed.allows_origin(origin))
+        });
+    if !origins_allowed {
+        return forbidden("the Origin header is not an allowed one");
+    }
+    next.run(request).await
+}
+
+fn forbidden(message: &'static str) -> Response {
+    let body = serde_json::json!({
+        "jsonrpc": "2.0",
+        "error": { "code": -32600, "message": message },
+    });
+    (StatusCode::FORBIDDEN, axum::Json(body)).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(resource: &str) -> AllowedOrigins {
+        AllowedOrigins::new(ResourceUrl::parse(resource).unwrap())
+    }
+
+    fn host(allowed: &AllowedOrigins, host: &'static str) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, http::HeaderValue::from_static(host));
+        allowed.allows_host(&headers, &http::Uri::from_static("/mcp"))
+    }
+
+    #[test]
+    fn hosts() {
+        let local = allowed("http://localhost:3002/mcp");
+        for good in [
+            "localhost:3002",
+            "LOCALHOST:3002",
+            "127.0.0.1:3002",
+            "[::1]:3002",
+        ] {
+            assert!(host(&local, good), "{good}");
+        }
+        for bad in [
+            "localhost",
+            "localhost:3003",
+            "evil.example:3002",
+            "localhost.:3002",
+            "a@localhost:3002",
+        ] {
+            assert!(!host(&local, bad), "{bad}");
+        }
+        let public = allowed("https://mcp.example.com/mcp");
+        assert!(host(&public, "mcp.example.com") && host(&public, "mcp.example.com:443"));
+        assert!(!host(&public, "localhost") && !host(&public, "mcp.example.com:80"));
+    }
+
+    #[test]
+    fn origins() {
+        let local = allowed("http://localhost:3002/mcp");
+        for good in [
+            "http://localhost:3002",
+            "http://localhost:6274",
+            "http://127.0.0.1:1",
+        ] {
+            assert!(local.allows_origin(good), "{good}");
+        }
+        for bad in [
+            "null",
+            "",
+            "http://evil.example",
+            "http://localhost.evil.example",
+            "file://",
+            "http://localhost:3002/",
+            "http://u@localhost:3002",
+        ] {
+            assert!(!local.allows_origin(bad), "{bad}");
+        }
+        let public = allowed("https://mcp.example.com/mcp");
+        assert!(public.allows_origin("https://mcp.example.com"));
+        for bad in [
+            "http://mcp.example.com",
+            "https://mcp.example.com:444",
+            "http://localhost:6274",
+        ] {
+            assert!(!public.allows_origin(bad), "{bad}");
+        }
+    }
+}

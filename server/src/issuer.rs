@@ -1,0 +1,223 @@
+//! The embedded issuer: an OAuth 2.1 authorization server for development, so that no account
+//! anywhere is needed to see scopes at work.
+//!
+//! Authorization code with PKCE (S256 only), dynamic registration, rotating refresh tokens, and a
+//! consent page where the person ticks which of the requested scopes to grant. Anyone can sign in
+//! under any name: it serves loopback only and refuses a public URL.
+
+mod authorize;
+mod clients;
+mod keys;
+mod pages;
+mod parameters;
+mod secret;
+mod state;
+mod tokens;
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{Json, Router, routing::get};
+use serde_json::{Value, json};
+
+use crate::{
+    policy::{CompiledPolicy, Scope, ScopeInfo},
+    token::{Clock, SystemClock, TokenTypes, Validator, VerificationKeys},
+};
+use keys::SigningKey;
+use state::State;
+
+/// An access token lives this long, in seconds.
+const ACCESS_TOKEN_LIFETIME: u64 = 60 * 60;
+
+/// Why the embedded issuer does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssuerError {
+    /// It would be reachable from other machines.
+    #[error(
+        "the embedded issuer lets anyone sign in under any name, so it serves loopback only, and \
+         {0} is not loopback"
+    )]
+    NotLoopback(String),
+    /// The data folder cannot be used.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The signing key is readable by others.
+    #[error("{0} can be read by other users of this machine; run `chmod 600 {0}`")]
+    OpenKey(String),
+    /// A file in the data folder is damaged.
+    #[error("{path} is damaged ({reason}); remove it, and clients will sign in anew")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The embedded issuer.
+#[derive(Clone)]
+pub struct Issuer(Arc<Inner>);
+
+struct Inner {
+    /// The issuer identifier (RFC 8414, section 2): the resource's origin.
+    url: String,
+    resource_name: String,
+    policy: Arc<CompiledPolicy>,
+    key: SigningKey,
+    state: Mutex<State>,
+    clock: Box<dyn Clock>,
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer")
+            .field("url", &self.0.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Issuer {
+    /// Opens the issuer of the policy's resource; its key and clients are kept in `data`.
+    pub fn open(
+        data: &Path,
+        policy: Arc<CompiledPolicy>,
+        resource_name: &str,
+    ) -> Result<Self, IssuerError> {
+        let resource = policy.resource();
+        if !resource.is_loopback() {
+            return Err(IssuerError::NotLoopback(resource.to_string()));
+        }
+        std::fs::create_dir_all(data).map_err(|source| IssuerError::Io {
+            path: data.display().to_string(),
+            source,
+        })?;
+        Ok(Self(Arc::new(Inner {
+            url: resource.origin(),
+            resource_name: resource_name.to_owned(),
+            key: SigningKey::open(&data.join("issuer-key.p8"))?,
+            state: Mutex::new(State::open(&data.join("issuer.json"))?),
+            clock: Box::new(SystemClock),
+            policy,
+        })))
+    }
+
+    /// The issuer identifier.
+    pub fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// Checks this issuer's tokens for its resource.
+    pub fn validator(&self) -> Validator {
+        let Inner {
+            url, policy, key, ..
+        } = &*self.0;
+        let keys = VerificationKeys::new(&key.public());
+        Validator::new(
+            url,
+            policy.resource().as_str(),
+            keys,
+            TokenTypes::AccessToken,
+        )
+    }
+
+    /// The scopes that it can grant.
+    pub fn registered(&self) -> impl Iterator<Item = &ScopeInfo> {
+        self.0.policy.registered_scopes()
+    }
+
+    /// Signs an access token (RFC 9068). `scopes` must be registered ones.
+    pub fn sign(&self, subject: &str, client: &str, scopes: &[Scope]) -> Result<String, SignError> {
+        let Inner {
+            url,
+            policy,
+            key,
+            clock,
+            ..
+        } = &*self.0;
+        let now = clock.now();
+        let scope = join(scopes);
+        key.sign(&json!({
+            "iss": url,
+            "aud": policy.resource().as_str(),
+            "sub": subject,
+            "client_id": client,
+            "scope": scope,
+            "iat": now,
+            "exp": now + ACCESS_TOKEN_LIFETIME,
+            "jti": secret::random(),
+        }))
+    }
+
+    /// Its endpoints.
+    pub fn router(&self) -> Router {
+        let metadata = get(metadata);
+        let open = Router::new()
+            .route("/.well-known/oauth-authorization-server", metadata.clone())
+            .route("/.well-known/openid-configuration", metadata)
+            .route("/oauth/jwks", get(jwks))
+            .merge(clients::router())
+            .merge(tokens::router());
+        open.merge(authorize::router()).with_state(self.clone())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is changed in single steps that cannot panic half-way.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        self.0.clock.now()
+    }
+}
+
+/// The token could not be signed.
+#[derive(Debug, thiserror::Error)]
+#[error("the access token could not be signed")]
+pub struct SignError;
+
+fn join(scopes: &[Scope]) -> String {
+    scopes
+        .iter()
+        .map(Scope::as_str)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// Authorization server metadata (RFC 8414), which is OpenID Connect discovery as well.
+async fn metadata(axum::extract::State(issuer): axum::extract::State<Issuer>) -> Json<Value> {
+    let url = issuer.url();
+    let scopes: Vec<&Scope> = issuer.registered().map(ScopeInfo::name).collect();
+    Json(json!({
+        "issuer": url,
+        "authorization_endpoint": format!("{url}/oauth/authorize"),
+        "token_endpoint": format!("{url}/oauth/token"),
+        "registration_endpoint": format!("{url}/oauth/register"),
+        "jwks_uri": format!("{url}/oauth/jwks"),
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "authorization_response_iss_parameter_supported": true,
+        // OpenID Connect discovery requires these two; no ID token is ever issued.
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+    }))
+}
+
+async fn jwks(
+    axum::extract::State(issuer): axum::extract::State<Issuer>,
+) -> Json<jsonwebtoken::jwk::JwkSet> {
+    Json(issuer.0.key.public())
+}

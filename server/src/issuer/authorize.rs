@@ -1,0 +1,362 @@
+//! The authorization endpoint (OAuth 2.1, section 4.1): the request, the consent page, the answer.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, RawQuery, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use axum_extra::extract::{
+    CookieJar,
+    cookie::{Cookie, SameSite},
+};
+use http::{HeaderMap, StatusCode, header};
+use url::Url;
+
+use super::{
+    Issuer, clients,
+    pages::{self, Choice, ConsentPage},
+    parameters::{Parameters, Repeated},
+    secret,
+    state::{Code, Grant, Pending},
+};
+use crate::policy::{Scope, ScopeInfo};
+
+const LARGEST_FORM: usize = 16 * 1024;
+const LONGEST_SUBJECT: usize = 64;
+/// Binds a consent page to the browser that was shown it.
+const BROWSER_COOKIE: &str = "scopeward_sign_in";
+
+pub(super) fn router() -> Router<Issuer> {
+    Router::new()
+        .route("/oauth/authorize", get(ask).post(answer))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+}
+
+/// A mistake in a request whose redirect URI is known to be the client's: the client is told.
+struct ToClient {
+    redirect_uri: String,
+    state: Option<String>,
+    error: &'static str,
+    description: String,
+}
+
+enum Refused {
+    /// Shown to the person: there is nobody safe to send them to.
+    Page(&'static str),
+    Redirect(ToClient),
+}
+
+impl From<Repeated> for Refused {
+    fn from(_: Repeated) -> Self {
+        Self::Page("A parameter of the sign-in request stands more than once.")
+    }
+}
+
+/// `GET`: checks the request and shows the consent page.
+async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: CookieJar) -> Response {
+    let parameters = Parameters::parse(query.unwrap_or_default().as_bytes());
+    let browser = match jar.get(BROWSER_COOKIE) {
+        Some(cookie) if cookie.value().len() == secret::random().len() => cookie.value().to_owned(),
+        _ => secret::random(),
+    };
+    match read_request(&issuer, &parameters, &browser) {
+        Ok(pending) => {
+            let page = consent_page(&issuer, &pending, String::new(), vec![], None);
+            let id = issuer.state().add_pending(pending, issuer.now());
+            let cookie = Cookie::build((BROWSER_COOKIE, browser))
+                .path("/oauth/authorize")
+                .http_only(true)
+                .same_site(SameSite::Lax);
+            (jar.add(cookie), pages::consent(page, &id)).into_response()
+        }
+        Err(Refused::Page(message)) => pages::error(StatusCode::BAD_REQUEST, message),
+        Err(Refused::Redirect(refusal)) => refusal.send(&issuer),
+    }
+}
+
+/// Checks an authorization request. Until the client and its redirect URI are known to belong
+/// together, nobody is redirected anywhere (RFC 6749, section 4.1.2.1).
+fn read_request(
+    issuer: &Issuer,
+    parameters: &Parameters,
+    browser: &str,
+) -> Result<Pending, Refused> {
+    let client_id = parameters.one("client_id")?.unwrap_or_default();
+    let Some(client) = issuer.state().client(client_id).cloned() else {
+        return Err(Refused::Page(
+            "This client is not registered here. Let the client sign in again, so that it \
+             registers anew.",
+        ));
+    };
+    let redirect_uri = parameters
+        .one("redirect_uri")?
+        .filter(|uri| clients::is_registered(&client, uri))
+        .ok_or(Refused::Page(
+            "The redirect URI is not one that this client registered.",
+        ))?
+        .to_owned();
+    let state = parameters.one("state")?.map(str::to_owned);
+    let refuse = |error, description: &str| {
+        Err(Refused::Redirect(ToClient {
+            redirect_uri: redirect_uri.clone(),
+            state: state.clone(),
+            error,
+            description: description.to_owned(),
+        }))
+    };
+    if parameters.one("response_type")? != Some("code") {
+        return refuse("unsupported_response_type", "response_type must be code");
+    }
+    let challenge = parameters.one("code_challenge")?.unwrap_or_default();
+    if parameters.one("code_challenge_method")? != Some("S256") || !is_challenge(challenge) {
+        return refuse(
+            "invalid_request",
+            "PKCE is required: code_challenge with S256",
+        );
+    }
+    let resource = issuer.0.policy.resource();
+    if !parameters
+        .all("resource")
+        .iter()
+        .all(|wanted| resource.matches(wanted))
+    {
+        return refuse(
+            "invalid_target",
+            &format!("the only resource is {resource}"),
+        );
+    }
+    let scopes = requested(issuer, parameters.one("scope")?);
+    if scopes.is_empty() {
+        return refuse(
+            "invalid_scope",
+            "none of the requested scopes is registered",
+        );
+    }
+    Ok(Pending {
+        client_id: client_id.to_owned(),
+        redirect_uri: redirect_uri.clone(),
+        state: state.clone(),
+        code_challenge: challenge.to_owned(),
+        scopes,
+        browser: browser.to_owned(),
+    })
+}
+
+/// A SHA-256 digest, base64url (RFC 7636, section 4.2).
+fn is_challenge(challenge: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    challenge.len() == 43 && challenge.bytes().all(allowed)
+}
+
+/// The registered scopes among the requested ones, in the order of the policy. Others are ignored
+/// (RFC 6749, section 3.3): clients ask for `offline_access` and the like by habit. A request
+/// without scopes means those of first sign-in.
+fn requested(issuer: &Issuer, wanted: Option<&str>) -> Vec<Scope> {
+    match wanted {
+        None => issuer.0.policy.sign_in_scopes().cloned().collect(),
+        Some(wanted) => {
+            let words: Vec<&str> = wanted.split(' ').collect();
+            let registered = issuer.registered().map(ScopeInfo::name);
+            registered
+                .filter(|scope| words.contains(&scope.as_str()))
+                .cloned()
+                .collect()
+        }
+    }
+}
+
+/// `POST`: the person's answer.
+async fn answer(
+    State(issuer): State<Issuer>,
+    headers: HeaderMap,
+    jar: CookieJar,
+    body: bytes::Bytes,
+) -> Response {
+    let form = Parameters::parse(&body);
+    let (Ok(id), Ok(name), Ok(action)) =
+        (form.one("request"), form.one("name"), form.one("action"))
+    else {
+        return pages::error(
+            StatusCode::BAD_REQUEST,
+            "The form was not filled in on this page.",
+        );
+    };
+    let id = id.unwrap_or_default();
+    let pending = issuer.state().pending(id, issuer.now()).cloned();
+    let Some(pending) = pending else {
+        return pages::error(
+            StatusCode::BAD_REQUEST,
+            "This sign-in is too old, or was answered already. Start again from the client.",
+        );
+    };
+    if !comes_from_our_page(&issuer, &headers, &jar, &pending) {
+        return pages::error(
+            StatusCode::FORBIDDEN,
+            "This answer does not come from the page that asked. Start again from the client.",
+        );
+    }
+    if action == Some("deny") {
+        issuer.state().end_pending(id);
+        let refusal = ToClient {
+            redirect_uri: pending.redirect_uri,
+            state: pending.state,
+            error: "access_denied",
+            description: "the person said no".to_owned(),
+        };
+        return refusal.send(&issuer);
+    }
+    let ticked = form.all("scope");
+    let scopes: Vec<Scope> = pending
+        .scopes
+        .iter()
+        .filter(|scope| ticked.iter().any(|ticked| ticked == scope.as_str()))
+        .cloned()
+        .collect();
+    let name = name.unwrap_or_default();
+    let problem = match subject(name) {
+        None => Some("Type a name of up to 64 characters."),
+        Some(_) if scopes.is_empty() => Some("Tick at least one permission, or choose Deny."),
+        Some(_) => None,
+    };
+    if let Some(problem) = problem {
+        let page = consent_page(&issuer, &pending, name.to_owned(), scopes, Some(problem));
+        return pages::consent(page, id);
+    }
+    grant(
+        &issuer,
+        id,
+        &pending,
+        subject(name).unwrap_or_default(),
+        &scopes,
+    )
+}
+
+fn grant(
+    issuer: &Issuer,
+    id: &str,
+    pending: &Pending,
+    subject: String,
+    scopes: &[Scope],
+) -> Response {
+    let grant = Grant {
+        client_id: pending.client_id.clone(),
+        subject,
+        scopes: scopes.iter().map(ToString::to_string).collect(),
+    };
+    let mut state = issuer.state();
+    let code = state.add_code(Code::new(grant, pending), issuer.now());
+    state.end_pending(id);
+    drop(state);
+    redirect(
+        issuer,
+        &pending.redirect_uri,
+        &[
+            ("code", Some(code.as_str())),
+            ("state", pending.state.as_deref()),
+        ],
+    )
+}
+
+/// Cross-site request forgery: the form's number is unguessable, the cookie says that this browser
+/// was shown that page, and the browser itself says where the form was.
+fn comes_from_our_page(
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    jar: &CookieJar,
+    pending: &Pending,
+) -> bool {
+    let same_browser = jar
+        .get(BROWSER_COOKIE)
+        .is_some_and(|cookie| secret::same(cookie.value(), &pending.browser));
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default())
+    };
+    let same_origin = text(header::ORIGIN).is_none_or(|origin| origin == issuer.url());
+    let site = http::HeaderName::from_static("sec-fetch-site");
+    let same_site = text(site).is_none_or(|site| site == "same-origin");
+    same_browser && same_origin && same_site
+}
+
+/// Who signs in under this name. Lower case, so that Ada and ada are one person.
+fn subject(name: &str) -> Option<String> {
+    let name = name.trim().to_lowercase();
+    let fits = (1..=LONGEST_SUBJECT).contains(&name.chars().count());
+    (fits && !name.chars().any(char::is_control)).then_some(name)
+}
+
+fn consent_page(
+    issuer: &Issuer,
+    pending: &Pending,
+    name: String,
+    ticked: Vec<Scope>,
+    problem: Option<&'static str>,
+) -> ConsentPage {
+    let policy = &issuer.0.policy;
+    let client = issuer
+        .state()
+        .client(&pending.client_id)
+        .map(|client| client.name.clone());
+    let choices = policy
+        .scopes()
+        .iter()
+        .filter(|scope| pending.scopes.contains(scope.name()));
+    let choices = choices
+        .map(|scope| Choice {
+            scope: scope.name().to_string(),
+            title: scope.title().to_owned(),
+            implies: policy
+                .implied_by(scope)
+                .map(|implied| implied.title().to_owned())
+                .collect(),
+            step_up: scope.is_step_up(),
+            ticked: ticked.contains(scope.name()),
+        })
+        .collect();
+    ConsentPage {
+        resource: issuer.0.resource_name.clone(),
+        resource_url: policy.resource().to_string(),
+        client: client.unwrap_or_default(),
+        redirect_uri: pending.redirect_uri.clone(),
+        name,
+        choices,
+        problem,
+    }
+}
+
+impl ToClient {
+    fn send(self, issuer: &Issuer) -> Response {
+        redirect(
+            issuer,
+            &self.redirect_uri,
+            &[
+                ("error", Some(self.error)),
+                ("error_description", Some(&self.description)),
+                ("state", self.state.as_deref()),
+            ],
+        )
+    }
+}
+
+/// Back to the client, always naming the issuer (RFC 9207).
+fn redirect(issuer: &Issuer, uri: &str, parameters: &[(&str, Option<&str>)]) -> Response {
+    let Ok(mut url) = Url::parse(uri) else {
+        return pages::error(StatusCode::BAD_REQUEST, "The redirect URI cannot be used.");
+    };
+    {
+        let mut query = url.query_pairs_mut();
+        for (name, value) in parameters {
+            if let Some(value) = value {
+                query.append_pair(name, value);
+            }
+        }
+        query.append_pair("iss", issuer.url());
+    }
+    let headers = [
+        (header::LOCATION, url.to_string()),
+        (header::CACHE_CONTROL, "no-store".into()),
+    ];
+    (StatusCode::SEE_OTHER, headers).into_response()
+}

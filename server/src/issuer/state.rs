@@ -1,0 +1,303 @@
+//! What the issuer remembers: clients and refresh tokens in a file, sign-ins under way in memory.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{IssuerError, secret};
+use crate::policy::Scope;
+
+/// A sign-in must be finished within this many seconds.
+const PENDING_LIFETIME: u64 = 10 * 60;
+/// An authorization code must be used within this many seconds (RFC 6749, section 4.1.2).
+const CODE_LIFETIME: u64 = 60;
+/// A refresh token that is not used for this many seconds is void.
+const REFRESH_LIFETIME: u64 = 30 * 24 * 60 * 60;
+/// More of anything than this, and the oldest goes: a flood must not fill the memory.
+const MOST: usize = 1_000;
+
+/// A registered client (RFC 7591).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Client {
+    pub(super) name: String,
+    pub(super) redirect_uris: Vec<String>,
+    pub(super) may_refresh: bool,
+    pub(super) registered_at: u64,
+}
+
+/// What a person granted to a client.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Grant {
+    pub(super) client_id: String,
+    pub(super) subject: String,
+    pub(super) scopes: Vec<String>,
+}
+
+/// The line of refresh tokens that began with one sign-in. Only the newest is good; an older one
+/// that comes back means that somebody else has it, and ends the line (RFC 9700, section 4.14.2).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Family {
+    grant: Grant,
+    newest: String,
+    expires_at: u64,
+}
+
+/// An authorization request that waits for a person's answer.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) client_id: String,
+    pub(super) redirect_uri: String,
+    pub(super) state: Option<String>,
+    pub(super) code_challenge: String,
+    pub(super) scopes: Vec<Scope>,
+    /// Binds the page to the browser that was shown it.
+    pub(super) browser: String,
+}
+
+/// An authorization code's meaning.
+#[derive(Debug, Clone)]
+pub(super) struct Code {
+    pub(super) grant: Grant,
+    pub(super) redirect_uri: String,
+    pub(super) code_challenge: String,
+    /// The refresh tokens that it gave, once used.
+    used: Option<Option<String>>,
+}
+
+impl Code {
+    pub(super) fn new(grant: Grant, pending: &Pending) -> Self {
+        Self {
+            grant,
+            redirect_uri: pending.redirect_uri.clone(),
+            code_challenge: pending.code_challenge.clone(),
+            used: None,
+        }
+    }
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Kept {
+    clients: BTreeMap<String, Client>,
+    families: BTreeMap<String, Family>,
+}
+
+/// A thing and when it is void.
+#[derive(Debug)]
+struct Until<T> {
+    expires_at: u64,
+    value: T,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    file: PathBuf,
+    kept: Kept,
+    pending: HashMap<String, Until<Pending>>,
+    codes: HashMap<String, Until<Code>>,
+}
+
+impl State {
+    pub(super) fn open(file: &Path) -> Result<Self, IssuerError> {
+        let path = || file.display().to_string();
+        let kept = match fs::read(file) {
+            Ok(text) => serde_json::from_slice(&text).map_err(|error| IssuerError::Damaged {
+                path: path(),
+                reason: format!("line {}, column {}", error.line(), error.column()),
+            })?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::default(),
+            Err(source) => {
+                return Err(IssuerError::Io {
+                    path: path(),
+                    source,
+                });
+            }
+        };
+        let file = file.to_owned();
+        Ok(Self {
+            file,
+            kept,
+            pending: HashMap::new(),
+            codes: HashMap::new(),
+        })
+    }
+
+    /// Replaces the file as a whole, so that a crash leaves the old one or the new one.
+    fn save(&self) -> io::Result<()> {
+        let folder = self.file.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer(&mut file, &self.kept)?;
+        file.as_file().sync_all()?;
+        file.persist(&self.file).map_err(|error| error.error)?;
+        Ok(())
+    }
+
+    pub(super) fn client(&self, id: &str) -> Option<&Client> {
+        self.kept.clients.get(id)
+    }
+
+    pub(super) fn add_client(&mut self, client: Client) -> io::Result<String> {
+        if self.kept.clients.len() >= MOST {
+            let oldest = self
+                .kept
+                .clients
+                .iter()
+                .min_by_key(|(_, client)| client.registered_at);
+            if let Some(id) = oldest.map(|(id, _)| id.clone()) {
+                self.kept.clients.remove(&id);
+                self.kept
+                    .families
+                    .retain(|_, family| family.grant.client_id != id);
+            }
+        }
+        let id = secret::random();
+        self.kept.clients.insert(id.clone(), client);
+        self.save()?;
+        Ok(id)
+    }
+
+    pub(super) fn add_pending(&mut self, pending: Pending, now: u64) -> String {
+        keep_newest(&mut self.pending, now);
+        let id = secret::random();
+        self.pending.insert(
+            id.clone(),
+            Until {
+                expires_at: now + PENDING_LIFETIME,
+                value: pending,
+            },
+        );
+        id
+    }
+
+    /// A sign-in under way, if it is not too old.
+    pub(super) fn pending(&self, id: &str, now: u64) -> Option<&Pending> {
+        self.pending
+            .get(id)
+            .filter(|pending| pending.expires_at > now)
+            .map(|until| &until.value)
+    }
+
+    /// Ends a sign-in: the answer is given.
+    pub(super) fn end_pending(&mut self, id: &str) {
+        self.pending.remove(id);
+    }
+
+    pub(super) fn add_code(&mut self, code: Code, now: u64) -> String {
+        keep_newest(&mut self.codes, now);
+        let text = secret::random();
+        let until = Until {
+            expires_at: now + CODE_LIFETIME,
+            value: code,
+        };
+        self.codes.insert(secret::fingerprint(&text), until);
+        text
+    }
+
+    /// What a code means, to be checked before it is [used](Self::use_code). A code that was used
+    /// already gives nothing, and takes back the refresh tokens that it gave (RFC 6749, section
+    /// 4.1.2).
+    pub(super) fn code(&mut self, text: &str, now: u64) -> io::Result<Option<Code>> {
+        let Some(until) = self.codes.get(&secret::fingerprint(text)) else {
+            return Ok(None);
+        };
+        if let Some(family) = &until.value.used {
+            if let Some(family) = family.clone() {
+                self.kept.families.remove(&family);
+                self.save()?;
+            }
+            return Ok(None);
+        }
+        Ok(Some(&until.value)
+            .filter(|_| until.expires_at > now)
+            .cloned())
+    }
+
+    /// Marks a code used; gives a refresh token if its client may have one.
+    pub(super) fn use_code(&mut self, text: &str, now: u64) -> io::Result<Option<String>> {
+        let Some(code) = self.codes.get(&secret::fingerprint(text)) else {
+            return Ok(None);
+        };
+        let grant = code.value.grant.clone();
+        let may_refresh = self
+            .client(&grant.client_id)
+            .is_some_and(|client| client.may_refresh);
+        let started = if may_refresh {
+            Some(self.start_family(grant, now)?)
+        } else {
+            None
+        };
+        let family = started.as_ref().map(|(family, _)| family.clone());
+        if let Some(code) = self.codes.get_mut(&secret::fingerprint(text)) {
+            code.value.used = Some(family);
+        }
+        Ok(started.map(|(_, token)| token))
+    }
+
+    fn start_family(&mut self, grant: Grant, now: u64) -> io::Result<(String, String)> {
+        self.kept
+            .families
+            .retain(|_, family| family.expires_at > now);
+        let (id, secret) = (secret::random(), secret::random());
+        let newest = secret::fingerprint(&secret);
+        let family = Family {
+            grant,
+            newest,
+            expires_at: now + REFRESH_LIFETIME,
+        };
+        self.kept.families.insert(id.clone(), family);
+        self.save()?;
+        let token = format!("{id}.{secret}");
+        Ok((id, token))
+    }
+
+    /// The grant behind a refresh token, if it is its client's and the newest of its line. One
+    /// that was replaced already ends the whole line.
+    pub(super) fn refreshable(
+        &mut self,
+        token: &str,
+        client_id: &str,
+        now: u64,
+    ) -> io::Result<Option<Grant>> {
+        let Some((id, secret)) = token.split_once('.') else {
+            return Ok(None);
+        };
+        let Some(family) = self.kept.families.get(id) else {
+            return Ok(None);
+        };
+        let is_newest = secret::same(&family.newest, &secret::fingerprint(secret));
+        if is_newest && family.expires_at > now && family.grant.client_id == client_id {
+            return Ok(Some(family.grant.clone()));
+        }
+        self.kept.families.remove(id);
+        self.save()?;
+        Ok(None)
+    }
+
+    /// The token that replaces a [refreshable](Self::refreshable) one.
+    pub(super) fn rotate(&mut self, token: &str, now: u64) -> io::Result<Option<String>> {
+        let id = token.split_once('.').map_or(token, |(id, _)| id);
+        let Some(family) = self.kept.families.get_mut(id) else {
+            return Ok(None);
+        };
+        let next = secret::random();
+        family.newest = secret::fingerprint(&next);
+        family.expires_at = now + REFRESH_LIFETIME;
+        self.save()?;
+        Ok(Some(format!("{id}.{next}")))
+    }
+}
+
+/// Drops what is void, and the oldest if there is too much.
+fn keep_newest<T>(all: &mut HashMap<String, Until<T>>, now: u64) {
+    all.retain(|_, until| until.expires_at > now);
+    while all.len() >= MOST {
+        let oldest = all.iter().min_by_key(|(_, until)| until.expires_at);
+        let Some(key) = oldest.map(|(key, _)| key.clone()) else {
+            return;
+        };
+        all.remove(&key);
+    }
+}

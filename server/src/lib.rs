@@ -1,0 +1,52 @@
+//! MCP servers whose access is one file: *who may call which tool* is declared, checked before it
+//! ships, and enforced on every call.
+//!
+//! | you | write | and get |
+//! |---|---|---|
+//! | tool author | [`#[scoped_tools]`](scoped_tools) and `#[scoped_tool(scopes = […])]` | the check in front of each tool, its error shape, its entry in the [registry](Registry) |
+//! | operator | `policy.toml` | the rule that is enforced, checked against tools and registered scopes |
+//! | both | [`main`] | a server that refuses to start when the three disagree |
+//!
+//! The data flows one way: the [policy](policy) is compiled, the [gate] authenticates a caller
+//! ([`Principal`]) and [decides](policy::CompiledPolicy::decide), a denial becomes a challenge or a
+//! tool result ([`refusal`]), and each decision is recorded.
+//!
+//! Start with the README; [`main`] has the smallest whole server.
+
+// The macros write `::scopeward::…`, in this crate's own tests too.
+extern crate self as scopeward;
+
+mod audit;
+pub mod check;
+mod cli;
+pub mod diagnostic;
+pub mod gate;
+pub mod handler;
+pub mod issuer;
+pub mod policy;
+mod principal;
+pub mod refusal;
+mod registry;
+pub mod resource;
+mod server;
+pub mod token;
+mod tool_check;
+
+pub use cli::{Environment, main};
+pub use principal::Principal;
+pub use registry::{DeclaredTool, Location, Registry, ScopedTools};
+pub use scopeward_macros::{scoped_tool, scoped_tools};
+pub use server::router;
+
+/// The MCP library underneath, for its `Parameters`, `Json` and models.
+pub use rmcp;
+
+/// What the macros' expansion names. Not for use by hand.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::tool_check::{Checked, refusals_as_results};
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

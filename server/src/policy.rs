@@ -1,0 +1,303 @@
+//! `policy.toml`: from the text to the decision.
+//!
+//! [`CompiledPolicy::compile`] checks the text and reports everything that is wrong with it;
+//! [`CompiledPolicy::hold`] turns granted scopes into the scopes that a caller holds;
+//! [`CompiledPolicy::decide`] answers whether they suffice for a tool. Nothing in here knows HTTP,
+//! tokens or tools as code.
+
+mod compile;
+mod decision;
+mod manifest;
+mod reader;
+mod scope;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    ops::Range,
+};
+
+pub use decision::{Decision, Denial, ScopeSet};
+pub(crate) use decision::{Requirement, ScopeId};
+pub use scope::{Scope, ScopeError};
+pub use settings::{Check, ListMode, OnDenied, Provider};
+
+use crate::{diagnostic::Source, resource::ResourceUrl};
+
+/// A checked policy, ready to decide. It can only be made by [`compile`](Self::compile).
+#[derive(Debug)]
+pub struct CompiledPolicy {
+    settings: Settings,
+    revision: Revision,
+    scopes: Vec<ScopeInfo>,
+    ids: HashMap<Scope, ScopeId>,
+    registered: ScopeSet,
+    registered_at: Option<Range<usize>>,
+    tools: BTreeMap<Box<str>, Rule>,
+    tools_at: Range<usize>,
+    source: Source,
+}
+
+#[derive(Debug)]
+struct Settings {
+    url: ResourceUrl,
+    provider: Provider,
+    list: ListMode,
+    on_denied: OnDenied,
+    check: Check,
+}
+
+/// One scope of the vocabulary.
+#[derive(Debug)]
+pub struct ScopeInfo {
+    name: Scope,
+    title: String,
+    step_up: bool,
+    /// The scope itself and all that it implies.
+    closure: ScopeSet,
+    span: Range<usize>,
+}
+
+impl ScopeInfo {
+    /// The scope.
+    pub fn name(&self) -> &Scope {
+        &self.name
+    }
+
+    /// What it allows, as the consent page says it.
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
+    /// Whether it is asked for only when a tool needs it, not at first sign-in.
+    pub fn is_step_up(&self) -> bool {
+        self.step_up
+    }
+
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+}
+
+/// The rule of one tool.
+#[derive(Debug)]
+pub struct Rule {
+    pub(crate) requirement: Requirement,
+    relax: Option<String>,
+    hidden: bool,
+    span: Range<usize>,
+}
+
+impl Rule {
+    /// Why the rule may ask for less than the tool declares, if the operator said so.
+    pub fn relax(&self) -> Option<&str> {
+        self.relax.as_deref()
+    }
+
+    /// Whether the tool is left out of the lists of those who may not call it.
+    pub fn is_hidden(&self) -> bool {
+        self.hidden
+    }
+
+    /// Where the rule stands in the source.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+}
+
+/// A digest of the policy's text, so that a decision can be traced to the policy that made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision(String);
+
+impl Revision {
+    fn of(text: &str) -> Self {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+        Self(
+            digest.as_ref()[..6]
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+}
+
+impl fmt::Display for Revision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl CompiledPolicy {
+    /// What the policy protects.
+    pub fn resource(&self) -> &ResourceUrl {
+        &self.settings.url
+    }
+
+    /// The same policy for the same resource under another URL: where it is deployed is a fact of
+    /// the environment, not of the policy.
+    #[must_use]
+    pub fn at(mut self, url: ResourceUrl) -> Self {
+        self.settings.url = url;
+        self
+    }
+
+    /// Who issues the tokens.
+    pub fn provider(&self) -> Provider {
+        self.settings.provider
+    }
+
+    /// What `tools/list` shows.
+    pub fn list_mode(&self) -> ListMode {
+        self.settings.list
+    }
+
+    /// How a refusal is said.
+    pub fn on_denied(&self) -> OnDenied {
+        self.settings.on_denied
+    }
+
+    /// What the startup check does with an error.
+    pub fn check_mode(&self) -> Check {
+        self.settings.check
+    }
+
+    /// The digest of the text that this was compiled from.
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+
+    /// The text that this was compiled from.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The vocabulary, in the order of the file.
+    pub fn scopes(&self) -> &[ScopeInfo] {
+        &self.scopes
+    }
+
+    /// What to ask for at first sign-in: every scope that is not marked `step_up`.
+    pub fn sign_in_scopes(&self) -> impl Iterator<Item = &Scope> {
+        let asked = self.registered_scopes().filter(|scope| !scope.step_up);
+        asked.map(|scope| &scope.name)
+    }
+
+    /// The scopes that the embedded issuer registers for this resource: `registered`, or without
+    /// it the whole vocabulary.
+    pub fn registered_scopes(&self) -> impl Iterator<Item = &ScopeInfo> {
+        (0..)
+            .zip(&self.scopes)
+            .filter(|(id, _)| self.registered.contains(ScopeId(*id)))
+            .map(|(_, scope)| scope)
+    }
+
+    /// Whether some set of registered scopes meets the rule; if not, nobody can ever call it.
+    pub(crate) fn is_reachable(&self, rule: &Rule) -> bool {
+        rule.requirement
+            .is_met_by(&self.hold(self.registered_scopes().map(|s| s.name.as_str())))
+    }
+
+    /// The other scopes that a scope gives, directly or through others.
+    pub fn implied_by<'a>(&'a self, scope: &'a ScopeInfo) -> impl Iterator<Item = &'a ScopeInfo> {
+        let given = (0..)
+            .zip(&self.scopes)
+            .filter(|(id, _)| scope.closure.contains(ScopeId(*id)));
+        given
+            .map(|(_, other)| other)
+            .filter(|other| other.name != scope.name)
+    }
+
+    /// Where `registered` stands, if it is written.
+    pub(crate) fn registered_at(&self) -> Option<Range<usize>> {
+        self.registered_at.clone()
+    }
+
+    /// Every tool that the policy names and its rule, by name.
+    pub fn tools(&self) -> impl Iterator<Item = (&str, &Rule)> {
+        self.tools.iter().map(|(name, rule)| (&**name, rule))
+    }
+
+    /// The rule of one tool.
+    pub fn rule(&self, tool: &str) -> Option<&Rule> {
+        self.tools.get(tool)
+    }
+
+    /// Where a missing tool would be added.
+    pub(crate) fn tools_at(&self) -> Range<usize> {
+        self.tools_at.clone()
+    }
+
+    pub(crate) fn scope_id(&self, scope: &str) -> Option<ScopeId> {
+        self.ids.get(scope).copied()
+    }
+
+    pub(crate) fn scope(&self, ScopeId(id): ScopeId) -> &ScopeInfo {
+        &self.scopes[id as usize]
+    }
+
+    /// What a rule needs, for a person: `todo:write and admin:access, or todo:admin`.
+    pub fn describe(&self, rule: &Rule) -> String {
+        match &rule.requirement {
+            Requirement::Authenticated => "any authenticated caller".to_owned(),
+            Requirement::AnyOf(alternatives) => {
+                let one = |all: &[ScopeId]| {
+                    let names = all.iter().map(|id| self.scope(*id).name.as_str());
+                    names.collect::<Vec<_>>().join(" and ")
+                };
+                alternatives
+                    .iter()
+                    .map(|all| one(all))
+                    .collect::<Vec<_>>()
+                    .join(", or ")
+            }
+        }
+    }
+}
+
+/// Questions of the startup check about a rule, asked of the compiled policy so that they use the
+/// decision's own sets.
+impl CompiledPolicy {
+    /// Whether every caller who meets the rule holds `scope`.
+    pub(crate) fn always_gives(&self, rule: &Rule, scope: &str) -> bool {
+        let Some(scope) = self.scope_id(scope) else {
+            return false;
+        };
+        let alternatives = rule.requirement.alternatives();
+        !alternatives.is_empty()
+            && alternatives
+                .iter()
+                .all(|all| all.iter().any(|id| self.scope(*id).closure.contains(scope)))
+    }
+
+    /// The scopes of a rule that nobody can hold, because no registered scope gives them.
+    pub(crate) fn unregistered_of(&self, rule: &Rule) -> Vec<&Scope> {
+        let reachable = self.hold(self.registered_scopes().map(|scope| scope.name.as_str()));
+        let mut ids: Vec<ScopeId> = rule
+            .requirement
+            .alternatives()
+            .iter()
+            .flatten()
+            .copied()
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.retain(|id| !reachable.contains(*id));
+        ids.into_iter().map(|id| &self.scope(id).name).collect()
+    }
+
+    /// Whether `scope`, or something that it implies, is part of the rule.
+    pub(crate) fn gains_from(&self, rule: &Rule, scope: &Scope) -> bool {
+        let Some(id) = self.scope_id(scope.as_str()) else {
+            return false;
+        };
+        let given = &self.scope(id).closure;
+        rule.requirement
+            .alternatives()
+            .iter()
+            .flatten()
+            .any(|needed| given.contains(*needed))
+    }
+}

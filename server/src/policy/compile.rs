@@ -1,0 +1,283 @@
+//! From the manifest to what the hot path uses: scopes become bits, `implies` becomes closures.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
+};
+
+use super::{
+    CompiledPolicy, Revision, Rule, ScopeInfo, Settings,
+    decision::{Requirement, ScopeId, ScopeSet},
+    manifest::{self, Manifest, RuleEntry, ScopeEntry},
+    reader::Located,
+    scope::Scope,
+};
+use crate::{
+    diagnostic::{Diagnostic, Diagnostics, Source, nearest},
+    resource::ResourceUrl,
+};
+
+impl CompiledPolicy {
+    /// Compiles a policy, or reports everything that is wrong with it, in one go.
+    pub fn compile(source: Source) -> Result<Self, Diagnostics> {
+        let mut errors = vec![];
+        let manifest = manifest::read(&source, &mut errors);
+        let syntax_is_broken = errors.iter().any(|error| error.code() == "invalid-toml");
+        let policy = if syntax_is_broken {
+            None
+        } else {
+            Compiler::new(&manifest, &mut errors).compile(&source, &manifest)
+        };
+        match policy {
+            Some(policy) if errors.is_empty() => Ok(policy),
+            _ => Err(Diagnostics::new(source, errors)),
+        }
+    }
+}
+
+struct Compiler<'m, 'e> {
+    ids: HashMap<Scope, ScopeId>,
+    entries: &'m [ScopeEntry],
+    errors: &'e mut Vec<Diagnostic>,
+}
+
+impl<'m, 'e> Compiler<'m, 'e> {
+    fn new(manifest: &'m Manifest, errors: &'e mut Vec<Diagnostic>) -> Self {
+        let ids = (0..)
+            .zip(&manifest.scopes)
+            .map(|(id, entry)| (entry.name.value.clone(), ScopeId(id)))
+            .collect();
+        Self {
+            ids,
+            entries: &manifest.scopes,
+            errors,
+        }
+    }
+
+    fn compile(mut self, source: &Source, manifest: &Manifest) -> Option<CompiledPolicy> {
+        let url = self.resource_url(manifest, source);
+        let implied: Vec<Vec<ScopeId>> = self
+            .entries
+            .iter()
+            .map(|entry| self.ids(&entry.implies))
+            .collect();
+        self.report_cycles(&implied);
+        let scopes = self.scopes(&implied);
+        let registered = match &manifest.resource.registered {
+            Some(list) => self.ids(&list.value),
+            None => self.ids.values().copied().collect(),
+        };
+        let mut registered_scopes = ScopeSet::default();
+        for id in registered {
+            registered_scopes.insert(id);
+        }
+        let tools = self.tools(manifest);
+
+        let resource = &manifest.resource;
+        Some(CompiledPolicy {
+            settings: Settings {
+                url: url?,
+                provider: resource.provider,
+                list: resource.list,
+                on_denied: resource.on_denied,
+                check: resource.check,
+            },
+            revision: Revision::of(source.text()),
+            scopes,
+            ids: self.ids,
+            registered: registered_scopes,
+            registered_at: resource.registered.as_ref().map(|list| list.span.clone()),
+            tools,
+            tools_at: manifest.tools_at.clone(),
+            source: source.clone(),
+        })
+    }
+
+    fn resource_url(&mut self, manifest: &Manifest, source: &Source) -> Option<ResourceUrl> {
+        let Some(url) = &manifest.resource.url else {
+            let end = source.text().len();
+            self.errors.push(
+                Diagnostic::error(
+                    "missing-url",
+                    end..end,
+                    "the policy does not say what it protects",
+                )
+                .help("add `[resource]` with `url = \"http://localhost:3002/mcp\"`"),
+            );
+            return None;
+        };
+        match ResourceUrl::parse(&url.value) {
+            Ok(url) => Some(url),
+            Err(error) => {
+                self.errors.push(
+                    Diagnostic::error("invalid-url", url.span.clone(), error.to_string())
+                        .help("write the URL that clients use: `https://mcp.example.com/mcp`"),
+                );
+                None
+            }
+        }
+    }
+
+    /// The numbers of these scopes; one that `[scopes]` does not define is a mistake.
+    fn ids(&mut self, scopes: &[Located<Scope>]) -> Vec<ScopeId> {
+        scopes.iter().filter_map(|scope| self.id(scope)).collect()
+    }
+
+    fn id(&mut self, scope: &Located<Scope>) -> Option<ScopeId> {
+        if let Some(id) = self.ids.get(&scope.value) {
+            return Some(*id);
+        }
+        let name = &scope.value;
+        let error = Diagnostic::error(
+            "undefined-scope",
+            scope.span.clone(),
+            format!("`{name}` is not defined in `[scopes]`"),
+        );
+        let known = self.entries.iter().map(|entry| entry.name.value.as_str());
+        self.errors.push(match nearest(name.as_str(), known) {
+            Some(right) => error
+                .label(format!("did you mean `{right}`?"))
+                .help(format!("or define it: `\"{name}\" = \"What it allows\"`")),
+            None => error.help(format!("define it: `\"{name}\" = \"What it allows\"`")),
+        });
+        None
+    }
+
+    /// Reports each cycle of `implies` once, at the place that closes it.
+    fn report_cycles(&mut self, implied: &[Vec<ScopeId>]) {
+        const NEW: u8 = 0;
+        const OPEN: u8 = 1;
+        const DONE: u8 = 2;
+        let mut state = vec![NEW; implied.len()];
+        for start in 0..implied.len() {
+            if state[start] != NEW {
+                continue;
+            }
+            // Depth first without recursion: a long chain must not exhaust the stack.
+            state[start] = OPEN;
+            let mut path = vec![(start, 0)];
+            while let Some((scope, next)) = path.last_mut() {
+                let Some(ScopeId(child)) = implied[*scope].get(*next).copied() else {
+                    state[*scope] = DONE;
+                    path.pop();
+                    continue;
+                };
+                *next += 1;
+                let child = child as usize;
+                match state[child] {
+                    NEW => {
+                        state[child] = OPEN;
+                        path.push((child, 0));
+                    }
+                    OPEN => {
+                        let from = path
+                            .iter()
+                            .position(|(scope, _)| *scope == child)
+                            .unwrap_or(0);
+                        let cycle: Vec<usize> = path[from..].iter().map(|(s, _)| *s).collect();
+                        self.report_cycle(&cycle);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn report_cycle(&mut self, cycle: &[usize]) {
+        let names: Vec<&str> = cycle
+            .iter()
+            .map(|scope| self.entries[*scope].name.value.as_str())
+            .collect();
+        let (Some(first), Some(last)) = (names.first(), cycle.last()) else {
+            return;
+        };
+        let span = self.implies_span(*last, first);
+        let mut error = Diagnostic::error(
+            "implies-cycle",
+            span,
+            format!(
+                "`implies` runs in a circle: {} → {first}",
+                names.join(" → ")
+            ),
+        );
+        for (index, scope) in cycle[..cycle.len() - 1].iter().enumerate() {
+            error = error.context(
+                self.implies_span(*scope, names[index + 1]),
+                format!("`{}` implies `{}`", names[index], names[index + 1]),
+            );
+        }
+        self.errors.push(
+            error
+                .label("this closes the circle")
+                .help("remove one of them; scopes that mean the same are one scope"),
+        );
+    }
+
+    fn implies_span(&self, scope: usize, implied: &str) -> Range<usize> {
+        let entry = &self.entries[scope];
+        let written = entry
+            .implies
+            .iter()
+            .find(|other| other.value.as_str() == implied);
+        written.map_or(entry.name.span.clone(), |other| other.span.clone())
+    }
+
+    fn scopes(&self, implied: &[Vec<ScopeId>]) -> Vec<ScopeInfo> {
+        (0..)
+            .zip(self.entries)
+            .map(|(id, entry)| ScopeInfo {
+                name: entry.name.value.clone(),
+                title: entry.title.clone(),
+                step_up: entry.step_up,
+                closure: closure(ScopeId(id), implied),
+                span: entry.name.span.clone(),
+            })
+            .collect()
+    }
+
+    fn tools(&mut self, manifest: &Manifest) -> BTreeMap<Box<str>, Rule> {
+        let mut tools = BTreeMap::new();
+        for entry in &manifest.tools {
+            let Some(requirement) = self.requirement(&entry.rule) else {
+                continue;
+            };
+            let rule = Rule {
+                requirement,
+                relax: entry.relax.clone(),
+                hidden: entry.hidden,
+                span: entry.name.span.clone(),
+            };
+            tools.insert(entry.name.value.as_str().into(), rule);
+        }
+        tools
+    }
+
+    /// `None` when a scope is undefined: a requirement with a scope left out would be weaker.
+    fn requirement(&mut self, rule: &RuleEntry) -> Option<Requirement> {
+        let RuleEntry::Alternatives(alternatives) = rule else {
+            return Some(Requirement::Authenticated);
+        };
+        let compiled: Vec<Box<[ScopeId]>> = alternatives
+            .iter()
+            .map(|all| self.ids(all).into())
+            .collect();
+        let complete = compiled
+            .iter()
+            .zip(alternatives)
+            .all(|(ids, all)| ids.len() == all.len());
+        complete.then(|| Requirement::AnyOf(compiled.into()))
+    }
+}
+
+/// A scope and all that it implies, directly or through others.
+fn closure(scope: ScopeId, implied: &[Vec<ScopeId>]) -> ScopeSet {
+    let mut found = ScopeSet::default();
+    let mut open = vec![scope];
+    while let Some(scope) = open.pop() {
+        if !found.contains(scope) {
+            found.insert(scope);
+            open.extend(implied.get(scope.0 as usize).into_iter().flatten());
+        }
+    }
+    found
+}

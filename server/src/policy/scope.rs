@@ -1,0 +1,108 @@
+//! One scope: a name that RFC 6749 allows.
+
+use std::{borrow::Borrow, fmt};
+
+/// A scope-token (RFC 6749, section 3.3): one or more printable ASCII characters without space,
+/// `"` and `\`. Compared byte by byte: scopes are case-sensitive.
+///
+/// ```
+/// use scopeward::policy::Scope;
+///
+/// let scope = Scope::parse("todo:write")?;
+/// assert_eq!(scope.as_str(), "todo:write");
+/// assert!(Scope::parse("todo write").is_err());
+/// # Ok::<(), scopeward::policy::ScopeError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scope(Box<str>);
+
+/// Why a string is not a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScopeError {
+    /// The string is empty.
+    #[error("a scope cannot be empty")]
+    Empty,
+    /// A character that a scope-token cannot hold.
+    #[error("{0:?} cannot be part of a scope (RFC 6749, section 3.3)")]
+    Character(char),
+}
+
+impl Scope {
+    /// Checks `text` and keeps it as a scope.
+    pub fn parse(text: &str) -> Result<Self, ScopeError> {
+        match text
+            .chars()
+            .find(|c| !u8::try_from(*c).is_ok_and(is_scope_byte))
+        {
+            Some(character) => Err(ScopeError::Character(character)),
+            None if text.is_empty() => Err(ScopeError::Empty),
+            None => Ok(Self(text.into())),
+        }
+    }
+
+    /// Whether `text` is a scope; usable at compile time, where the registry checks itself.
+    pub const fn is_valid(text: &str) -> bool {
+        let bytes = text.as_bytes();
+        let mut index = 0;
+        while index < bytes.len() {
+            if !is_scope_byte(bytes[index]) {
+                return false;
+            }
+            index += 1;
+        }
+        !bytes.is_empty()
+    }
+
+    /// The scope as it stands in tokens and in the policy.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+const fn is_scope_byte(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Borrow<str> for Scope {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl serde::Serialize for Scope {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_ascii_character_is_judged_as_rfc_6749_says() {
+        for byte in 0..=0x7f_u8 {
+            let allowed = matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
+            let text = format!("a{}", char::from(byte));
+            assert_eq!(Scope::parse(&text).is_ok(), allowed, "{byte:#x}");
+            assert_eq!(Scope::is_valid(&text), allowed, "{byte:#x}");
+        }
+        assert_eq!(Scope::parse(""), Err(ScopeError::Empty));
+        assert!(!Scope::is_valid(""));
+        assert_eq!(Scope::parse("tödo"), Err(ScopeError::Character('ö')));
+        assert!(!Scope::is_valid("tödo"));
+    }
+}

@@ -1,0 +1,69 @@
+//! The words that `[resource]` takes.
+
+/// Who issues the tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Provider {
+    /// The embedded issuer, for development.
+    #[default]
+    Embedded,
+}
+
+impl Provider {
+    pub(super) const WORDS: &[(&str, Self)] = &[("embedded", Self::Embedded)];
+}
+
+/// What `tools/list` shows a caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum ListMode {
+    /// What the caller may call, and nothing else.
+    Callable,
+    /// Also the tools that lack only scopes marked `step_up`: the caller was not asked for them
+    /// yet, and a client cannot step up to a tool that it never saw.
+    #[default]
+    StepUp,
+    /// All that some set of registered scopes could call.
+    Reachable,
+}
+
+impl ListMode {
+    pub(super) const WORDS: &[(&str, Self)] = &[
+        ("callable", Self::Callable),
+        ("step_up", Self::StepUp),
+        ("reachable", Self::Reachable),
+    ];
+}
+
+/// How a call without the needed scopes is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OnDenied {
+    /// HTTP 403 with the RFC 6750 challenge, for clients that can step up.
+    #[default]
+    Challenge,
+    /// A tool result with `isError`, for clients that cannot.
+    ToolError,
+}
+
+impl OnDenied {
+    pub(super) const WORDS: &[(&str, Self)] = &[
+        ("challenge", Self::Challenge),
+        ("tool_error", Self::ToolError),
+    ];
+}
+
+/// What the startup check does with an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Check {
+    /// Refuse to start.
+    #[default]
+    Enforce,
+    /// Print it and start: the operator's explicit way out.
+    Warn,
+}
+
+impl Check {
+    pub(super) const WORDS: &[(&str, Self)] = &[("enforce", Self::Enforce), ("warn", Self::Warn)];
+}

@@ -1,0 +1,446 @@
+//! The compiled decision against a naive twin, and every mistake a file can hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::diagnostic::Diagnostics;
+
+fn compile(text: &str) -> Result<CompiledPolicy, Diagnostics> {
+    CompiledPolicy::compile(Source::new("policy.toml", text))
+}
+
+/// A policy as plain data, from which both the text and the naive answer are made.
+#[derive(Debug, Clone)]
+struct Model {
+    /// `implies[n]` lists what scope `n` implies; only higher numbers, so there is no cycle.
+    implies: Vec<Vec<usize>>,
+    /// The alternatives of each tool; none means any authenticated caller.
+    tools: Vec<Vec<Vec<usize>>>,
+}
+
+impl Model {
+    fn text(&self) -> String {
+        let list = |scopes: &[usize]| {
+            scopes
+                .iter()
+                .map(|n| format!("\"s:{n}\""))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let mut text =
+            "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n[scopes]\n".to_owned();
+        for (n, implies) in self.implies.iter().enumerate() {
+            text += &format!(
+                "\"s:{n}\" = {{ title = \"S\", implies = [{}] }}\n",
+                list(implies)
+            );
+        }
+        text += "[tools]\n";
+        for (n, alternatives) in self.tools.iter().enumerate() {
+            let rule = match alternatives.as_slice() {
+                [] => "authenticated = true".to_owned(),
+                [one] => format!("all_of = [{}]", list(one)),
+                several => {
+                    let each = several
+                        .iter()
+                        .map(|all| format!("{{ all_of = [{}] }}", list(all)));
+                    format!("any_of = [{}]", each.collect::<Vec<_>>().join(", "))
+                }
+            };
+            text += &format!("t{n} = {{ {rule} }}\n");
+        }
+        text
+    }
+
+    /// Granted scopes and what they imply, by going round until nothing is new.
+    fn holds(&self, granted: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let mut held = granted.clone();
+        loop {
+            let more = held
+                .iter()
+                .flat_map(|n| &self.implies[*n])
+                .copied()
+                .collect::<BTreeSet<_>>();
+            if more.is_subset(&held) {
+                return held;
+            }
+            held.extend(more);
+        }
+    }
+
+    fn allows(&self, tool: usize, held: &BTreeSet<usize>) -> bool {
+        let alternatives = &self.tools[tool];
+        alternatives.is_empty()
+            || alternatives
+                .iter()
+                .any(|all| all.iter().all(|n| held.contains(n)))
+    }
+}
+
+fn model() -> impl Strategy<Value = Model> {
+    (1_usize..7).prop_flat_map(|scopes| {
+        let implies = (0..scopes)
+            .map(|n| {
+                proptest::sample::subsequence(
+                    (n + 1..scopes).collect::<Vec<_>>(),
+                    0..=(scopes - n - 1),
+                )
+            })
+            .collect::<Vec<_>>();
+        let alternative =
+            proptest::sample::subsequence((0..scopes).collect::<Vec<_>>(), 1..=scopes);
+        let tool = proptest::collection::vec(alternative, 0..4);
+        (implies, proptest::collection::vec(tool, 1..5))
+            .prop_map(|(implies, tools)| Model { implies, tools })
+    })
+}
+
+proptest! {
+    /// For every set of granted scopes, the compiled policy answers as the naive one does.
+    #[test]
+    fn the_compiled_decision_is_the_naive_one(model in model()) {
+        let policy = compile(&model.text()).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        for bits in 0..1_u32 << model.implies.len() {
+            let granted: BTreeSet<usize> = (0..model.implies.len()).filter(|n| bits & (1 << n) != 0).collect();
+            let names: Vec<String> = granted.iter().map(|n| format!("s:{n}")).collect();
+            let held = policy.hold(names.iter().map(String::as_str));
+            let naive = model.holds(&granted);
+            for tool in 0..model.tools.len() {
+                let decision = policy.decide(&format!("t{tool}"), &held);
+                prop_assert_eq!(decision.is_allow(), model.allows(tool, &naive));
+                let Decision::Deny(denial) = decision else { continue };
+
+                // What is asked for is one of the alternatives, and no other lacks less.
+                let number = |scope: &Scope| scope.as_str()[2..].parse::<usize>().unwrap();
+                let required: Vec<usize> = denial.required().map(number).collect();
+                prop_assert!(model.tools[tool].contains(&required));
+                let missing: Vec<usize> = denial.missing(&held).map(number).collect();
+                let lacks = |all: &[usize]| all.iter().filter(|n| !naive.contains(n)).count();
+                prop_assert_eq!(missing.len(), lacks(&required));
+                prop_assert!(model.tools[tool].iter().all(|all| lacks(all) >= missing.len()));
+                // Granting what is missing is enough.
+                let more = names.iter().map(String::as_str).chain(denial.missing(&held).map(Scope::as_str));
+                let enough = policy.decide(&format!("t{tool}"), &policy.hold(more)).is_allow();
+                prop_assert!(enough);
+            }
+            prop_assert!(!policy.decide("not_a_tool", &held).is_allow());
+        }
+    }
+
+    /// More scopes never take anything away.
+    #[test]
+    fn a_scope_more_never_refuses(model in model(), bits in any::<u32>(), extra in 0_usize..7) {
+        let policy = compile(&model.text()).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let names: Vec<String> =
+            (0..model.implies.len()).filter(|n| bits & (1 << n) != 0).map(|n| format!("s:{n}")).collect();
+        let extra = format!("s:{extra}");
+        let held = policy.hold(names.iter().map(String::as_str));
+        let more = policy.hold(names.iter().map(String::as_str).chain([extra.as_str()]));
+        for (tool, _) in policy.tools() {
+            prop_assert!(!policy.decide(tool, &held).is_allow() || policy.decide(tool, &more).is_allow());
+        }
+    }
+
+    /// Whatever stands in the file: an answer, no panic, and places that are in the file.
+    #[test]
+    fn any_text_is_answered(text in "(?s)[\\[\\]{}=\"#,.\n a-z0-9:é_]{0,200}") {
+        if let Err(found) = compile(&text) {
+            prop_assert!(!found.is_empty());
+            found.render(false);
+        }
+    }
+}
+
+const GOOD: &str = r#"version = 1
+[resource]
+url = "http://localhost:3002/mcp"
+[scopes]
+"todo:read" = "See your todos"
+"todo:write" = { title = "Change your todos", implies = ["todo:read"] }
+"admin:access" = { title = "See everyone's todos", step_up = true }
+[tools]
+list_todos = { read = "todo" }
+create_todo = { any_of = ["todo:write", { all_of = ["todo:read", "admin:access"] }] }
+purge_todos = { all_of = ["todo:write", "admin:access"], relax = "tested" }
+whoami = { authenticated = true, hidden = true }
+"#;
+
+#[test]
+fn the_good_policy_is_good() {
+    let policy = compile(GOOD).unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!(
+        policy.describe(policy.rule("purge_todos").unwrap()),
+        "todo:write and admin:access"
+    );
+    assert_eq!(
+        policy.describe(policy.rule("create_todo").unwrap()),
+        "todo:write, or todo:read and admin:access"
+    );
+    let asked: Vec<&str> = policy.sign_in_scopes().map(Scope::as_str).collect();
+    assert_eq!(
+        asked,
+        ["todo:read", "todo:write"],
+        "step_up scopes are not asked for at first"
+    );
+    assert!(policy.decide("whoami", &policy.hold([])).is_allow());
+}
+
+/// Cut off at every byte, and with every line left out or doubled: an answer, never a panic; and
+/// a policy that still compiles never allows a tool that the whole one did not name.
+#[test]
+fn mutilated_policies_are_answered() {
+    let mut texts: Vec<String> = (0..GOOD.len()).map(|end| GOOD[..end].to_owned()).collect();
+    let lines: Vec<&str> = GOOD.lines().collect();
+    for n in 0..lines.len() {
+        let without = lines
+            .iter()
+            .enumerate()
+            .filter(|(m, _)| *m != n)
+            .map(|(_, line)| *line);
+        texts.push(without.collect::<Vec<_>>().join("\n"));
+        let mut doubled = lines.clone();
+        doubled.insert(n, lines[n]);
+        texts.push(doubled.join("\n"));
+    }
+    let whole = compile(GOOD).unwrap();
+    for text in texts {
+        match compile(&text) {
+            Ok(policy) => assert!(
+                policy.tools().all(|(tool, _)| whole.rule(tool).is_some()),
+                "{text}"
+            ),
+            Err(found) => {
+                let last = text.lines().count() + 1;
+                for finding in &found {
+                    let (line, _) = found.source().position(finding.span().start);
+                    assert!((1..=last).contains(&line), "{found}\n{text}");
+                }
+                found.render(true);
+            }
+        }
+    }
+}
+
+/// Each mistake, made by one replacement in the good policy: its code and its place.
+#[test]
+fn each_mistake_is_found_at_its_place() {
+    let cases: &[(&str, &str, &str, &str)] = &[
+        ("version = 1", "", "missing-version", "13:1"),
+        ("version = 1", "version = 2", "unknown-version", "1:11"),
+        ("version = 1", "version = \"1\"", "wrong-type", "1:11"),
+        (
+            "version = 1",
+            "version = 1\nowner = 1",
+            "unknown-key",
+            "2:1",
+        ),
+        (
+            "url = \"http://localhost:3002/mcp\"",
+            "",
+            "missing-url",
+            "13:1",
+        ),
+        (
+            "http://localhost:3002/mcp",
+            "http://example.com/mcp",
+            "invalid-url",
+            "3:7",
+        ),
+        ("url =", "ulr =", "unknown-key", "3:1"),
+        (
+            "[scopes]",
+            "provider = \"octa\"\n[scopes]",
+            "unknown-value",
+            "4:12",
+        ),
+        ("[scopes]", "list = true\n[scopes]", "wrong-type", "4:8"),
+        (
+            "[scopes]",
+            "registered = [\"todo:raed\"]\n[scopes]",
+            "undefined-scope",
+            "4:15",
+        ),
+        ("\"See your todos\"", "\" \"", "missing-title", "5:15"),
+        (
+            "\"See your todos\"",
+            "{ step_up = true }",
+            "missing-title",
+            "5:1",
+        ),
+        ("\"See your todos\"", "7", "wrong-type", "5:15"),
+        ("\"todo:read\" =", "\"todo read\" =", "invalid-scope", "5:1"),
+        (
+            "implies = [\"todo:read\"]",
+            "implies = [\"todo:raed\"]",
+            "undefined-scope",
+            "6:58",
+        ),
+        (
+            "implies = [\"todo:read\"]",
+            "implies = [\"todo:write\"]",
+            "implies-cycle",
+            "6:58",
+        ),
+        (
+            "implies = [\"todo:read\"]",
+            "implies = [\"todo:read\", \"todo:read\"]",
+            "duplicate-scope",
+            "6:71",
+        ),
+        ("step_up = true", "stepup = true", "unknown-key", "7:52"),
+        ("{ read = \"todo\" }", "{}", "missing-rule", "9:1"),
+        ("{ read = \"todo\" }", "\"todo:read\"", "wrong-type", "9:14"),
+        (
+            "{ read = \"todo\" }",
+            "{ raed = \"todo\" }",
+            "unknown-key",
+            "9:16",
+        ),
+        (
+            "{ read = \"todo\" }",
+            "{ read = \"todo\", write = \"todo\" }",
+            "two-rules",
+            "9:31",
+        ),
+        (
+            "{ read = \"todo\" }",
+            "{ read = \"toto\" }",
+            "undefined-scope",
+            "9:23",
+        ),
+        (
+            "{ read = \"todo\" }",
+            "{ read = \"to do\" }",
+            "invalid-scope",
+            "9:23",
+        ),
+        ("{ read = \"todo\" }", "{ read = 1 }", "wrong-type", "9:23"),
+        (
+            "{ read = \"todo\" }",
+            "{ all_of = [] }",
+            "empty-rule",
+            "9:25",
+        ),
+        (
+            "{ read = \"todo\" }",
+            "{ any_of = [] }",
+            "empty-rule",
+            "9:25",
+        ),
+        (
+            "{ read = \"todo\" }",
+            "{ any_of = [{}] }",
+            "missing-rule",
+            "9:26",
+        ),
+        (
+            "{ read = \"todo\" }",
+            "{ any_of = [{ all_of = [] }] }",
+            "empty-rule",
+            "9:37",
+        ),
+        (
+            "{ read = \"todo\" }",
+            "{ all_of = [\"todo:read\", \"todo:read\"] }",
+            "duplicate-scope",
+            "9:39",
+        ),
+        (
+            "authenticated = true",
+            "authenticated = false",
+            "wrong-type",
+            "12:28",
+        ),
+        (
+            "relax = \"tested\"",
+            "relax = \"\"",
+            "empty-reason",
+            "11:66",
+        ),
+        ("hidden = true", "hidden = 1", "wrong-type", "12:43"),
+        ("whoami =", "whoami = =", "invalid-toml", "12:10"),
+        ("whoami =", "list_todos =", "invalid-toml", "12:1"),
+    ];
+    for (from, to, code, place) in cases {
+        assert_eq!(GOOD.matches(from).count(), 1, "{from}");
+        let text = GOOD.replace(from, to);
+        let found = compile(&text)
+            .err()
+            .unwrap_or_else(|| panic!("{to}: no mistake was found"));
+        let at = |finding: &crate::diagnostic::Diagnostic| {
+            let (line, column) = found.source().position(finding.span().start);
+            (finding.code(), format!("{line}:{column}"))
+        };
+        assert!(
+            found.iter().any(|f| at(f) == (*code, (*place).to_owned())),
+            "{to}\n{found:#?}"
+        );
+    }
+}
+
+#[test]
+fn every_mistake_is_reported_in_one_go() {
+    let text = GOOD
+        .replace("url =", "ulr =")
+        .replace("todo:read\"]", "todo:raed\"]")
+        .replace("step_up", "stepup")
+        .replace("{ read = \"todo\" }", "{ raed = \"todo\" }")
+        .replace("\"tested\"", "\"\"")
+        .replace("= true, hidden", "= false, hidden");
+    let found = compile(&text).unwrap_err();
+    let lines: BTreeMap<usize, &str> = found
+        .iter()
+        .map(|f| (found.source().position(f.span().start).0, f.code()))
+        .collect();
+    for line in [3, 6, 7, 9, 11, 12, 13] {
+        assert!(
+            lines.contains_key(&line),
+            "nothing about line {line}\n{found}"
+        );
+    }
+    insta::assert_snapshot!("every_mistake", found.render(false));
+}
+
+#[test]
+fn a_circle_of_three_is_shown_whole() {
+    let text = GOOD
+        .replace(
+            "\"todo:read\" = \"See your todos\"",
+            "\"todo:read\" = { title = \"R\", implies = [\"admin:access\"] }",
+        )
+        .replace("step_up = true", "implies = [\"todo:write\"]");
+    let found = compile(&text).unwrap_err();
+    assert_eq!(found.iter().count(), 1, "a circle is reported once");
+    insta::assert_snapshot!("circle_of_three", found.render(false));
+}
+
+#[test]
+fn more_scopes_than_a_machine_word_has_bits() {
+    let scopes: String = (0..300).map(|n| format!("\"s:{n}\" = \"S\"\n")).collect();
+    let tools: String = (0..300)
+        .map(|n| format!("t{n} = {{ all_of = [\"s:{n}\"] }}\n"))
+        .collect();
+    let text = format!(
+        "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n[scopes]\n{scopes}[tools]\n{tools}"
+    );
+    let policy = compile(&text).unwrap();
+    let held = policy.hold(["s:0", "s:63", "s:64", "s:299", "s:300", "nonsense"]);
+    let allowed: Vec<&str> = policy
+        .tools()
+        .filter(|(tool, _)| policy.decide(tool, &held).is_allow())
+        .map(|(t, _)| t)
+        .collect();
+    assert_eq!(allowed, ["t0", "t299", "t63", "t64"]);
+}
+
+#[test]
+fn the_revision_follows_the_text() {
+    let (one, two) = (
+        compile(GOOD).unwrap(),
+        compile(&format!("{GOOD}# a comment")).unwrap(),
+    );
+    assert_eq!(one.revision(), compile(GOOD).unwrap().revision());
+    assert_ne!(one.revision(), two.revision());
+}

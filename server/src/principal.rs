@@ -1,0 +1,137 @@
+//! An authenticated caller, seen through one policy.
+
+use std::{fmt, sync::Arc};
+
+use rmcp::{
+    ErrorData,
+    handler::server::{common::FromContextPart, tool::ToolCallContext},
+    model::Extensions,
+};
+
+use crate::{
+    policy::{CompiledPolicy, Decision, Scope, ScopeSet},
+    refusal::Refusal,
+    token::AccessToken,
+};
+
+/// An authenticated caller: who it is, which client acts for it, and what it was granted. It can
+/// only be made from an [`AccessToken`], which can only be made by validating one.
+///
+/// A tool takes it as a parameter of any position:
+///
+/// ```
+/// use scopeward::{Principal, scoped_tools};
+///
+/// struct Greeter;
+///
+/// #[scoped_tools]
+/// impl Greeter {
+///     /// Greets the caller.
+///     #[scoped_tool(scopes = ["greet:read"], optional = ["greet:admin"])]
+///     fn greet(&self, caller: Principal) -> String {
+///         let honour = if caller.has("greet:admin") { "Your Excellency " } else { "" };
+///         format!("Hello, {honour}{}!", caller.subject())
+///     }
+/// }
+/// ```
+///
+/// A request sees one policy from start to end: the principal carries the policy that admitted it.
+#[derive(Clone)]
+pub struct Principal(Arc<Inner>);
+
+struct Inner {
+    token: AccessToken,
+    policy: Arc<CompiledPolicy>,
+    held: ScopeSet,
+}
+
+impl Principal {
+    /// The caller that `token` authenticates, under `policy`.
+    pub fn new(token: AccessToken, policy: Arc<CompiledPolicy>) -> Self {
+        let held = policy.hold(token.scopes().iter().map(Scope::as_str));
+        Self(Arc::new(Inner {
+            token,
+            policy,
+            held,
+        }))
+    }
+
+    /// Who the caller is, at its issuer (`sub`).
+    pub fn subject(&self) -> &str {
+        self.0.token.subject()
+    }
+
+    /// Who says so (`iss`).
+    pub fn issuer(&self) -> &str {
+        self.0.token.issuer()
+    }
+
+    /// The OAuth client that acts for the caller (`client_id`, or `azp`).
+    pub fn client(&self) -> Option<&str> {
+        self.0.token.client()
+    }
+
+    /// The scopes that the token carries, without what they imply.
+    pub fn granted(&self) -> &[Scope] {
+        self.0.token.scopes()
+    }
+
+    /// Whether the caller holds `scope`, directly or because a granted scope implies it.
+    pub fn has(&self, scope: &str) -> bool {
+        self.0
+            .policy
+            .scope_id(scope)
+            .is_some_and(|scope| self.0.held.contains(scope))
+    }
+
+    /// May this caller call `tool`? The one question, asked by everyone through here.
+    pub fn may_call(&self, tool: &str) -> Decision<'_> {
+        self.0.policy.decide(tool, &self.0.held)
+    }
+
+    /// A claim of the token that has no method of its own.
+    pub fn claim(&self, name: &str) -> Option<&serde_json::Value> {
+        self.0.token.claim(name)
+    }
+
+    /// The policy that the caller was admitted under.
+    pub fn policy(&self) -> &CompiledPolicy {
+        &self.0.policy
+    }
+
+    pub(crate) fn held(&self) -> &ScopeSet {
+        &self.0.held
+    }
+
+    /// The principal of a request: put there by the gate, among the HTTP request's parts, or by
+    /// another transport directly.
+    pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
+        let direct = extensions.get::<Self>();
+        direct.or_else(|| {
+            extensions
+                .get::<http::request::Parts>()?
+                .extensions
+                .get::<Self>()
+        })
+    }
+}
+
+/// Who and which client; not what else the token says.
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Principal")
+            .field("subject", &self.subject())
+            .field("issuer", &self.issuer())
+            .field("client", &self.client())
+            .field("granted", &self.granted())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> FromContextPart<ToolCallContext<'_, S>> for Principal {
+    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
+        Self::of(&context.request_context.extensions)
+            .cloned()
+            .ok_or_else(|| Refusal::unauthenticated(&context.name, &[]).into_error_data())
+    }
+}

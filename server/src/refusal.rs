@@ -1,0 +1,131 @@
+//! The error shape: what a refused caller is told, the same at every door.
+
+use rmcp::{
+    ErrorData,
+    model::{CallToolResult, ContentBlock, ErrorCode},
+};
+use serde::Serialize;
+
+use crate::{
+    policy::{Denial, Scope},
+    principal::Principal,
+};
+
+/// The JSON-RPC error code of a refusal for lack of scopes. In the range that JSON-RPC 2.0 leaves
+/// to servers, and outside what MCP uses of it.
+pub const INSUFFICIENT_SCOPE: ErrorCode = ErrorCode(-32003);
+
+/// The JSON-RPC error code of a request without a valid access token.
+pub const UNAUTHENTICATED: ErrorCode = ErrorCode(-32001);
+
+/// Why a call was refused, for people and for programs.
+///
+/// At the HTTP door it is the `data` of the JSON-RPC error under a 403; inside a tool it is the
+/// `structuredContent` of a result with `isError`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// `insufficient_scope` (RFC 6750, section 3.1), or `invalid_token` when nobody was
+    /// authenticated.
+    pub error: &'static str,
+    /// One sentence for a person.
+    pub message: String,
+    /// The tool that was called.
+    pub tool: String,
+    /// Every scope that the call needs.
+    pub required: Vec<Scope>,
+    /// Those of them that the caller does not hold.
+    pub missing: Vec<Scope>,
+    /// The scopes that the caller's token carries.
+    pub granted: Vec<Scope>,
+    /// Where a client learns how to get more (RFC 9728).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource_metadata: Option<String>,
+}
+
+impl Refusal {
+    /// The caller is known and lacks scopes.
+    pub fn insufficient_scope(tool: &str, denial: &Denial<'_>, caller: &Principal) -> Self {
+        let missing: Vec<Scope> = denial.missing(caller.held()).cloned().collect();
+        Self {
+            error: "insufficient_scope",
+            message: sentence(&missing),
+            tool: tool.to_owned(),
+            required: denial.required().cloned().collect(),
+            missing,
+            granted: caller.granted().to_vec(),
+            resource_metadata: Some(caller.policy().resource().metadata_url()),
+        }
+    }
+
+    /// The policy does not name the tool, so nobody may call it.
+    pub(crate) fn without_policy(tool: &str, caller: &Principal) -> Self {
+        Self {
+            error: "insufficient_scope",
+            message: format!("The policy does not name `{tool}`, so it cannot be called."),
+            tool: tool.to_owned(),
+            required: vec![],
+            missing: vec![],
+            granted: caller.granted().to_vec(),
+            resource_metadata: None,
+        }
+    }
+
+    /// No validated token came with the call.
+    pub(crate) fn unauthenticated(tool: &str, declared: &[&str]) -> Self {
+        let declared: Vec<Scope> = declared
+            .iter()
+            .filter_map(|scope| Scope::parse(scope).ok())
+            .collect();
+        Self {
+            error: "invalid_token",
+            message: "Not authenticated: no validated access token came with this call.".to_owned(),
+            tool: tool.to_owned(),
+            required: declared.clone(),
+            missing: declared,
+            granted: vec![],
+            resource_metadata: None,
+        }
+    }
+
+    /// As a JSON-RPC error.
+    pub(crate) fn into_error_data(self) -> ErrorData {
+        let code = match self.error {
+            "invalid_token" => UNAUTHENTICATED,
+            _ => INSUFFICIENT_SCOPE,
+        };
+        let data = serde_json::to_value(&self).ok();
+        ErrorData::new(code, self.message, data)
+    }
+
+    /// As the result of the tool, for clients that cannot step up.
+    pub(crate) fn into_tool_result(self) -> CallToolResult {
+        as_tool_result(self.into_error_data())
+    }
+}
+
+/// The tool result with the message as text and the same body as structured content.
+fn as_tool_result(error: ErrorData) -> CallToolResult {
+    let mut result = CallToolResult::error(vec![ContentBlock::text(error.message)]);
+    result.structured_content = error.data;
+    result
+}
+
+/// A refusal that came out of a tool as an error becomes the tool's result; others stay errors.
+pub(crate) fn refusal_to_result(error: ErrorData) -> Result<CallToolResult, ErrorData> {
+    match error.code {
+        INSUFFICIENT_SCOPE | UNAUTHENTICATED => Ok(as_tool_result(error)),
+        _ => Err(error),
+    }
+}
+
+/// ``Insufficient permissions: `todo:write` scope required.``, or `Missing scopes: a, b`.
+fn sentence(missing: &[Scope]) -> String {
+    match missing {
+        [one] => format!("Insufficient permissions: `{one}` scope required."),
+        several => {
+            let names: Vec<&str> = several.iter().map(Scope::as_str).collect();
+            format!("Missing scopes: {}", names.join(", "))
+        }
+    }
+}

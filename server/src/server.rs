@@ -1,0 +1,56 @@
+//! The whole HTTP server: the MCP endpoint behind its gate, the metadata, the issuer.
+
+use std::sync::Arc;
+
+use axum::{Json, Router, middleware, response::IntoResponse};
+use http::StatusCode;
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+};
+use tower::Layer;
+
+use crate::{
+    gate::{Gate, metadata, origin},
+    handler::Guarded,
+    issuer::Issuer,
+    policy::CompiledPolicy,
+    registry::ScopedTools,
+};
+
+/// Everything that `serve` serves, as an axum router of its own or part of a larger one.
+///
+/// MCP is served stateless: each request brings its own token and is decided alone, so there is no
+/// session for anyone to take over.
+pub fn router<S: ScopedTools>(tools: S, policy: &Arc<CompiledPolicy>, issuer: &Issuer) -> Router {
+    let allowed = origin::AllowedOrigins::new(policy.resource().clone());
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_allowed_hosts(allowed.hosts());
+    let handler = Guarded::new(tools);
+    let mcp = StreamableHttpService::new(
+        move || Ok(handler.clone()),
+        Arc::new(NeverSessionManager::default()),
+        config,
+    );
+    let gate = Gate::new(Arc::clone(policy), issuer.validator());
+    let path = if policy.resource().path().is_empty() {
+        "/"
+    } else {
+        policy.resource().path()
+    };
+    Router::new()
+        .route_service(path, gate.layer(mcp))
+        .merge(metadata::router(policy, S::SERVER.0, issuer.url()))
+        .merge(issuer.router())
+        .fallback(not_found)
+        .layer(allowed.cors())
+        .layer(middleware::from_fn_with_state(allowed, origin::validate))
+}
+
+async fn not_found() -> impl IntoResponse {
+    (
+        StatusCode::NOT_FOUND,
+        Json(serde_json::json!({ "error": "not_found" })),
+    )
+}

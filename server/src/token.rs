@@ -1,0 +1,74 @@
+//! From a bearer token to an authenticated caller.
+//!
+//! [`bearer`] takes the token out of the request; [`Validator`] checks it against the issuer's
+//! [`VerificationKeys`] and gives an [`AccessToken`], which cannot be had in any other way.
+//! Nothing in here knows tools.
+
+mod claims;
+mod header;
+mod keys;
+mod validator;
+
+use std::fmt;
+
+use crate::policy::Scope;
+
+pub use header::{BearerError, bearer};
+pub use keys::VerificationKeys;
+pub use validator::{Clock, SystemClock, TokenError, TokenTypes, Validator};
+
+/// A validated access token: its signature, issuer, audience and times were right.
+#[derive(Clone)]
+pub struct AccessToken {
+    issuer: String,
+    subject: String,
+    client: Option<String>,
+    scopes: Vec<Scope>,
+    expires_at: u64,
+    other: serde_json::Map<String, serde_json::Value>,
+}
+
+impl AccessToken {
+    /// Who issued it (`iss`).
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Whom it speaks for (`sub`).
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The client it was issued to (`client_id`, RFC 9068; or `azp`).
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
+    /// The scopes that it grants.
+    pub fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    /// When it expires, in seconds since the Unix epoch.
+    pub fn expires_at(&self) -> u64 {
+        self.expires_at
+    }
+
+    /// A claim that has no method of its own.
+    pub fn claim(&self, name: &str) -> Option<&serde_json::Value> {
+        self.other.get(name)
+    }
+}
+
+/// Not the claims: they can hold a person's data.
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("issuer", &self.issuer)
+            .field("subject", &self.subject)
+            .field("client", &self.client)
+            .field("scopes", &self.scopes)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+//! The issuer's public keys, each tied to the one algorithm that it may verify.
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation,
+    jwk::{
+        AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse,
+    },
+};
+
+use super::TokenError;
+
+/// RSA keys below 2048 bits are not keys (RFC 7518, section 3.3).
+const SHORTEST_RSA_MODULUS: usize = 256;
+
+/// The keys of a JWK Set (RFC 7517) that can verify access tokens.
+///
+/// A key verifies one algorithm, the one that its type says: RSA `RS256`, P-256 `ES256`, Ed25519
+/// `EdDSA`. What a token's header claims only ever has to agree (RFC 8725, section 3.1). Keys that
+/// are for encryption, too short, symmetric or of another type are left out.
+#[derive(Debug, Clone)]
+pub struct VerificationKeys(Vec<VerificationKey>);
+
+#[derive(Debug, Clone)]
+pub(super) struct VerificationKey {
+    id: Option<String>,
+    pub(super) algorithm: Algorithm,
+    pub(super) key: DecodingKey,
+    /// For the signature only; the claims are judged by the validator.
+    pub(super) signature_only: Validation,
+}
+
+impl VerificationKeys {
+    /// The usable keys of a JWK Set.
+    pub fn new(set: &JwkSet) -> Self {
+        Self(set.keys.iter().filter_map(VerificationKey::new).collect())
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none, so that every token will be refused.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The key that a token names. A token without `kid` can only mean the one key there is.
+    pub(super) fn find(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<&VerificationKey, TokenError> {
+        let named = self.0.iter().filter(|key| match id {
+            Some(id) => key.id.as_deref() == Some(id),
+            None => true,
+        });
+        let mut named = named.peekable();
+        if named.peek().is_none() {
+            return Err(TokenError::UnknownKey);
+        }
+        let mut fitting = named.filter(|key| key.algorithm == algorithm);
+        let key = fitting.next().ok_or(TokenError::Algorithm)?;
+        if fitting.next().is_some() {
+            return Err(TokenError::UnknownKey);
+        }
+        Ok(key)
+    }
+}
+
+impl VerificationKey {
+    fn new(jwk: &Jwk) -> Option<Self> {
+        let common = &jwk.common;
+        let for_signatures = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
+        let may_verify = common
+            .key_operations
+            .as_ref()
+            .is_none_or(|all| all.contains(&KeyOperations::Verify));
+        let (algorithm, named) = match &jwk.algorithm {
+            AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
+                (Algorithm::ES256, KeyAlgorithm::ES256)
+            }
+            AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
+                (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
+            }
+            _ => return None,
+        };
+        let names_it = common.key_algorithm.is_none_or(|name| name == named);
+        if !for_signatures || !may_verify || !names_it || !is_long_enough(jwk) {
+            return None;
+        }
+        let mut signature_only = Validation::new(algorithm);
+        signature_only.required_spec_claims.clear();
+        signature_only.validate_exp = false;
+        signature_only.validate_aud = false;
+        let key = DecodingKey::from_jwk(jwk).ok()?;
+        Some(Self {
+            id: common.key_id.clone(),
+            algorithm,
+            key,
+            signature_only,
+        })
+    }
+}
+
+fn is_long_enough(jwk: &Jwk) -> bool {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let AlgorithmParameters::RSA(rsa) = &jwk.algorithm else {
+        return true;
+    };
+    let Ok(modulus) = URL_SAFE_NO_PAD.decode(&rsa.n) else {
+        return false;
+    };
+    modulus.iter().skip_while(|byte| **byte == 0).count() >= SHORTEST_RSA_MODULUS
+}

@@ -1,0 +1,199 @@
+//! Validates a JWT access token: everything it claims, in the order in which it can be trusted.
+
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use jsonwebtoken::{decode, decode_header, errors::ErrorKind};
+
+use super::{AccessToken, VerificationKeys, claims::Claims};
+
+/// Clocks may differ by this many seconds.
+const LEEWAY: u64 = 60;
+
+/// Tells the time. A parameter, so that tests of expiry need not wait.
+pub trait Clock: Send + Sync + 'static {
+    /// Seconds since the Unix epoch.
+    fn now(&self) -> u64;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> u64 {
+        // A clock before 1970 cannot be trusted: with it, every token has expired.
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(u64::MAX, |elapsed| elapsed.as_secs())
+    }
+}
+
+impl<F: Fn() -> u64 + Send + Sync + 'static> Clock for F {
+    fn now(&self) -> u64 {
+        self()
+    }
+}
+
+/// Which `typ` header an access token may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenTypes {
+    /// `at+jwt` only (RFC 9068, section 4).
+    AccessToken,
+    /// Also `JWT` or none, for issuers older than RFC 9068.
+    AccessTokenOrPlain,
+}
+
+/// Why a token was refused. Never the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Not a JWT, or its header asks for what is not done here.
+    #[error("the token is not a readable JWT access token")]
+    Malformed,
+    /// `typ` is of another kind of token.
+    #[error("the token's typ is not that of an access token")]
+    Type,
+    /// No key of the issuer has the token's `kid`.
+    #[error("the token is signed with a key that its issuer does not publish")]
+    UnknownKey,
+    /// `alg` is not the algorithm of the key.
+    #[error("the token's algorithm does not fit the key of its issuer")]
+    Algorithm,
+    /// The signature does not verify.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// A claim is missing or has the wrong form.
+    #[error("the token's {0} claim is missing or malformed")]
+    Claims(&'static str),
+    /// `iss` is another issuer.
+    #[error("the token comes from another issuer")]
+    Issuer,
+    /// `aud` does not name this resource (RFC 8707).
+    #[error("the token was issued for another resource")]
+    Audience,
+    /// `exp` is past.
+    #[error("the token has expired")]
+    Expired,
+    /// `nbf` is in the future.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+}
+
+/// Checks access tokens of one issuer for one resource.
+pub struct Validator {
+    issuer: String,
+    audience: String,
+    keys: VerificationKeys,
+    types: TokenTypes,
+    clock: Box<dyn Clock>,
+}
+
+impl fmt::Debug for Validator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Validator")
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .field("types", &self.types)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Validator {
+    /// Accepts what `issuer` signed with one of `keys` for `audience`. Both are compared byte by
+    /// byte.
+    pub fn new(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+        keys: VerificationKeys,
+        types: TokenTypes,
+    ) -> Self {
+        let (issuer, audience) = (issuer.into(), audience.into());
+        Self {
+            issuer,
+            audience,
+            keys,
+            types,
+            clock: Box::new(SystemClock),
+        }
+    }
+
+    /// Asks another clock for the time.
+    #[must_use]
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Box::new(clock);
+        self
+    }
+
+    /// Whose tokens are accepted.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Validates a token. The claims are read only after the signature was found right.
+    pub fn validate(&self, token: &str) -> Result<AccessToken, TokenError> {
+        let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
+        // RFC 7515, section 4.1.11: what must be understood and is not, must be refused.
+        if header.crit.is_some() || header.enc.is_some() || header.zip.is_some() {
+            return Err(TokenError::Malformed);
+        }
+        self.check_type(header.typ.as_deref())?;
+        let key = self.keys.find(header.kid.as_deref(), header.alg)?;
+        let claims: Claims = decode(token, &key.key, &key.signature_only)
+            .map_err(|error| match error.kind() {
+                ErrorKind::InvalidSignature => TokenError::Signature,
+                ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
+                ErrorKind::Json(_) => TokenError::Claims("iss, sub, aud, exp or another"),
+                _ => TokenError::Malformed,
+            })?
+            .claims;
+        self.accept(claims)
+    }
+
+    fn check_type(&self, typ: Option<&str>) -> Result<(), TokenError> {
+        let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
+        let plain = typ.is_none() || is("JWT");
+        if is("at+jwt")
+            || is("application/at+jwt")
+            || (plain && self.types == TokenTypes::AccessTokenOrPlain)
+        {
+            Ok(())
+        } else {
+            Err(TokenError::Type)
+        }
+    }
+
+    fn accept(&self, mut claims: Claims) -> Result<AccessToken, TokenError> {
+        if claims.iss != self.issuer {
+            return Err(TokenError::Issuer);
+        }
+        if !claims.aud.contains(&self.audience) {
+            return Err(TokenError::Audience);
+        }
+        let now = self.clock.now();
+        let expires_at = claims.exp.seconds();
+        if expires_at.saturating_add(LEEWAY) <= now {
+            return Err(TokenError::Expired);
+        }
+        if claims
+            .nbf
+            .is_some_and(|nbf| nbf.seconds() > now.saturating_add(LEEWAY))
+        {
+            return Err(TokenError::NotYetValid);
+        }
+        if claims.sub.is_empty() {
+            return Err(TokenError::Claims("sub"));
+        }
+        Ok(AccessToken {
+            scopes: claims.granted()?,
+            client: claims.client(),
+            issuer: claims.iss,
+            subject: claims.sub,
+            expires_at,
+            other: claims.other,
+        })
+    }
+}
