@@ -25,6 +25,7 @@ use serde_json::{Value, json};
 
 use crate::{
     policy::{CompiledPolicy, Scope, ScopeInfo},
+    resource::ResourceUrl,
     token::{Clock, SystemClock, TokenTypes, Validator, VerificationKeys},
 };
 use keys::SigningKey;
@@ -94,9 +95,7 @@ impl Issuer {
         resource_name: &str,
     ) -> Result<Self, IssuerError> {
         let resource = policy.resource();
-        if !resource.is_loopback() {
-            return Err(IssuerError::NotLoopback(resource.to_string()));
-        }
+        Self::may_serve(resource)?;
         std::fs::create_dir_all(data).map_err(|source| IssuerError::Io {
             path: data.display().to_string(),
             source,
@@ -109,6 +108,15 @@ impl Issuer {
             clock: Box::new(SystemClock),
             policy,
         })))
+    }
+
+    /// Whether it would serve this resource at all: one on loopback.
+    pub fn may_serve(resource: &ResourceUrl) -> Result<(), IssuerError> {
+        if resource.is_loopback() {
+            Ok(())
+        } else {
+            Err(IssuerError::NotLoopback(resource.to_string()))
+        }
     }
 
     /// The issuer identifier.

@@ -9,7 +9,8 @@ use super::Failure;
 use crate::{
     check,
     diagnostic::{Diagnostics, Source},
-    policy::{Check, CompiledPolicy},
+    issuer::Issuer,
+    policy::{Check, CompiledPolicy, Provider},
     registry::Registry,
     resource::ResourceUrl,
 };
@@ -74,6 +75,9 @@ impl Deployment {
     /// ends the command unless the policy says `check = "warn"`.
     pub(super) fn checked(&self, registry: &Registry) -> Result<CompiledPolicy, Failure> {
         let policy = self.compile()?;
+        match policy.provider() {
+            Provider::Embedded => Issuer::may_serve(policy.resource()).map_err(Failure::refused)?,
+        }
         let found = check::check(&policy, registry);
         if found.has_errors() && policy.check_mode() == Check::Enforce {
             return Err(refuse(&found));

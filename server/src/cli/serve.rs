@@ -43,7 +43,7 @@ where
 
 fn start_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,rmcp=warn"));
     // A server that already logs keeps its own subscriber.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -1,12 +1,16 @@
 //! Decisions in the words of RFC 6750: status, `WWW-Authenticate`, and a body to read.
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
 use http::{HeaderValue, StatusCode, header};
 use rmcp::{
     ErrorData,
     model::{CallToolResult, RequestId},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use crate::{
     policy::{CompiledPolicy, Scope},
@@ -26,7 +30,7 @@ impl Challenge {
     /// One sentence without a quotation mark, fit for `error_description` (RFC 6750, section 3).
     pub(super) fn message(self) -> String {
         match self {
-            Self::NoToken => "this server needs an access token".to_owned(),
+            Self::NoToken => "sign in: this server needs an access token".to_owned(),
             Self::UnreadableRequest(error) => error.to_string(),
             Self::InvalidToken(error) => error.to_string(),
         }
@@ -55,7 +59,7 @@ impl Challenge {
             "resource_metadata": metadata,
         });
         let error = ErrorData::new(UNAUTHENTICATED, self.message(), Some(data));
-        with_challenge(json_rpc_error(status, None, &error), header)
+        with_challenge(json_rpc_error(status, None, error), header)
     }
 }
 
@@ -68,17 +72,21 @@ pub(super) fn insufficient_scope(id: &RequestId, refusal: Refusal) -> Response {
     let header = www_authenticate(&metadata, &scope, Some(refusal.error), &description);
     let error = refusal.into_error_data();
     with_challenge(
-        json_rpc_error(StatusCode::FORBIDDEN, Some(id), &error),
+        json_rpc_error(StatusCode::FORBIDDEN, Some(id), error),
         header,
     )
 }
 
 /// A refusal as the tool's own result.
 pub(super) fn tool_error(id: &RequestId, refusal: Refusal) -> Response {
-    let result: CallToolResult = refusal.into_tool_result();
+    let answer = Answer::Result(refusal.into_tool_result());
     json_response(
         StatusCode::OK,
-        &json!({ "jsonrpc": "2.0", "id": id, "result": result }),
+        &Message {
+            jsonrpc: "2.0",
+            id: Some(id),
+            answer,
+        },
     )
 }
 
@@ -86,21 +94,37 @@ pub(super) fn tool_error(id: &RequestId, refusal: Refusal) -> Response {
 pub(super) fn json_rpc_error(
     status: StatusCode,
     id: Option<&RequestId>,
-    error: &ErrorData,
+    error: ErrorData,
 ) -> Response {
-    let mut body = json!({ "jsonrpc": "2.0", "error": error });
-    if let (Some(id), Some(object)) = (id, body.as_object_mut()) {
-        object.insert("id".to_owned(), json!(id));
-    }
-    json_response(status, &body)
+    json_response(
+        status,
+        &Message {
+            jsonrpc: "2.0",
+            id,
+            answer: Answer::Error(error),
+        },
+    )
 }
 
-fn json_response(status: StatusCode, body: &Value) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    (status, headers, body.to_string()).into_response()
+/// A JSON-RPC 2.0 answer.
+#[derive(Serialize)]
+struct Message<'a> {
+    jsonrpc: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a RequestId>,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    Error(ErrorData),
+    Result(CallToolResult),
+}
+
+fn json_response(status: StatusCode, message: &Message<'_>) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(message)).into_response()
 }
 
 fn with_challenge(mut response: Response, challenge: HeaderValue) -> Response {

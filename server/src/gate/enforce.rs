@@ -25,6 +25,9 @@ use crate::{
     refusal::Refusal,
 };
 
+/// Of a tool name that nobody knows, this many bytes are shown.
+const LONGEST_SHOWN_NAME: usize = 128;
+
 /// The request, to be passed on; or the answer that refuses it.
 pub(super) async fn admit(
     request: Request<Body>,
@@ -52,7 +55,7 @@ async fn read(body: Body, largest: usize) -> Result<Bytes, Response> {
         Err(error) if error.is::<LengthLimitError>() => {
             let message = format!("the request's body is larger than {largest} bytes");
             let error = ErrorData::new(ErrorCode::INVALID_REQUEST, message, None);
-            Err(json_rpc_error(StatusCode::PAYLOAD_TOO_LARGE, None, &error))
+            Err(json_rpc_error(StatusCode::PAYLOAD_TOO_LARGE, None, error))
         }
         // The client went away or broke off: nobody reads this answer.
         Err(_) => Err(StatusCode::BAD_REQUEST.into_response()),
@@ -75,7 +78,7 @@ fn unreadable(body: &[u8]) -> Response {
     json_rpc_error(
         StatusCode::BAD_REQUEST,
         None,
-        &ErrorData::new(code, message, None),
+        ErrorData::new(code, message, None),
     )
 }
 
@@ -130,10 +133,12 @@ fn decide_call(
             })
         }
         Decision::UnknownTool => {
+            // The name is the caller's own text: enough of it to recognise, not to flood a log.
+            let tool = &tool[..tool.floor_char_boundary(LONGEST_SHOWN_NAME)];
             audit::denied(caller, &Refusal::without_policy(tool, caller), started);
             // MCP, "Tools", error handling: an unknown tool is a protocol error.
             let error = ErrorData::invalid_params(format!("Unknown tool: {tool}"), None);
-            Err(json_rpc_error(StatusCode::OK, Some(id), &error))
+            Err(json_rpc_error(StatusCode::OK, Some(id), error))
         }
     }
 }
@@ -145,10 +150,10 @@ fn unknown_method(method: &str, id: &RequestId) -> Response {
         format!("Method not found: {method}"),
         None,
     );
-    json_rpc_error(StatusCode::NOT_FOUND, Some(id), &error)
+    json_rpc_error(StatusCode::NOT_FOUND, Some(id), error)
 }
 
 fn not_accepted(message: &'static str) -> Response {
     let error = ErrorData::new(ErrorCode::INVALID_REQUEST, message, None);
-    json_rpc_error(StatusCode::BAD_REQUEST, None, &error)
+    json_rpc_error(StatusCode::BAD_REQUEST, None, error)
 }

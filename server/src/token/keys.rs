@@ -45,7 +45,7 @@ impl VerificationKeys {
         self.0.is_empty()
     }
 
-    /// The key that a token names. A token without `kid` can only mean the one key there is.
+    /// The key that a token names. Without `kid` it can only mean the one key of its algorithm.
     pub(super) fn find(
         &self,
         id: Option<&str>,

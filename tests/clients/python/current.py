@@ -1,0 +1,115 @@
+"""The official Python SDK's client, at its current version, through the whole main job: discovery,
+registration, PKCE, consent, calls, refusal and step-up.
+
+usage: current.py URL MODE     (MODE: "legacy" for the initialize handshake, or a revision)
+"""
+
+import asyncio
+import sys
+
+import httpx2
+from mcp.client.auth import OAuthClientProvider
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
+
+from person import Person
+
+URL, MODE = sys.argv[1:]
+
+
+class Storage:
+    tokens = client_info = None
+
+    async def get_tokens(self):
+        return self.tokens
+
+    async def set_tokens(self, tokens):
+        self.tokens = tokens
+
+    async def get_client_info(self):
+        return self.client_info
+
+    async def set_client_info(self, client_info):
+        self.client_info = client_info
+
+
+async def main():
+    person = Person("Ada", ticks={"todo:read"})
+    storage = Storage()
+
+    async def redirect_handler(url):
+        person.sign_in(url)
+
+    async def callback_handler():
+        answer = person.answer
+        return AuthorizationCodeResult(code=answer["code"], state=answer["state"], iss=answer["iss"])
+
+    auth = OAuthClientProvider(
+        server_url=URL,
+        client_metadata=OAuthClientMetadata(
+            client_name="Python SDK",
+            redirect_uris=["http://localhost:9/callback"],
+            grant_types=["authorization_code", "refresh_token"],
+        ),
+        storage=storage,
+        redirect_handler=redirect_handler,
+        callback_handler=callback_handler,
+    )
+    async with httpx2.AsyncClient(auth=auth) as http:
+        async with Client(streamable_http_client(URL, http_client=http), mode=MODE) as client:
+            expected = "2025-11-25" if MODE == "legacy" else MODE
+            assert client.protocol_version == expected, client.protocol_version
+
+            # First sign-in asks for what the 401 names; the person ticks one of the two.
+            tools = await client.list_tools()
+            assert person.offered == [["todo:read", "todo:write"]], person.offered
+            assert storage.tokens.scope == "todo:read", storage.tokens
+            names = [tool.name for tool in tools.tools]
+            assert names == ["get_todo", "list_todos", "todo_stats"], names
+
+            listed = await client.call_tool("list_todos", {})
+            assert not listed.is_error and listed.structured_content == {"todos": []}, listed
+
+            # A call beyond the grant is challenged for exactly what is missing. The person says
+            # no again: the client gives up with the server's refusal.
+            try:
+                await client.call_tool("create_todo", {"title": "Buy milk"})
+                raise AssertionError("create_todo was not refused")
+            except AssertionError:
+                raise
+            except Exception as refusal:
+                refused = refusal
+            print("refused:", refused)
+            assert len(person.offered) == 2, person.offered
+            assert (await client.call_tool("list_todos", {})).structured_content == {"todos": []}
+
+            # This time the person says yes: the client steps up and the call goes through.
+            person.ticks = {"todo:read", "todo:write"}
+            created = await client.call_tool("create_todo", {"title": "Buy milk"})
+            assert not created.is_error, created
+            assert created.structured_content["title"] == "Buy milk", created
+            assert set(storage.tokens.scope.split()) == {"todo:read", "todo:write"}
+
+            # With todo:write, the tool that lacks only a step-up scope is shown with what it needs.
+            tools = await client.list_tools(cache_mode="refresh")
+            purge = next(tool for tool in tools.tools if tool.name == "purge_todos")
+            assert purge.meta["scopeward/required_scopes"] == ["todo:write", "admin:access"], purge
+
+            # A todo that is not there is a tool error in the words of old.
+            missing = await client.call_tool("get_todo", {"id": "nope"})
+            assert missing.is_error and missing.content[0].text == "Todo `nope` not found.", missing
+
+            # Two scopes at once: one challenge names both, and a second sign-in is enough.
+            before = len(person.offered)
+            person.ticks = {"todo:read", "todo:write", "admin:access"}
+            purged = await client.call_tool("purge_todos", {})
+            assert purged.structured_content == {"purged": 1}, purged
+            assert len(person.offered) == before + 1, person.offered
+            assert "admin:access" in person.offered[-1], person.offered
+            stats = await client.call_tool("todo_stats", {})
+            assert stats.structured_content["everyone"]["total"] == 0, stats
+    print("ok", MODE)
+
+
+asyncio.run(main())

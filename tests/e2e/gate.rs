@@ -1,0 +1,505 @@
+//! Every call is decided as `policy.toml` says, and nothing else gets through.
+
+use serde_json::{Value, json};
+
+use crate::harness::{POLICY, Server, get};
+
+/// Each tool with arguments that it takes, and the scopes that the shipped policy asks for.
+const TOOLS: [(&str, &str, &[&str]); 7] = [
+    ("create_todo", r#"{"title":"x"}"#, &["todo:write"]),
+    ("list_todos", "{}", &["todo:read"]),
+    ("get_todo", r#"{"id":"x"}"#, &["todo:read"]),
+    ("update_todo", r#"{"id":"x"}"#, &["todo:write"]),
+    ("delete_todo", r#"{"id":"x"}"#, &["todo:write"]),
+    ("purge_todos", "{}", &["todo:write", "admin:access"]),
+    ("todo_stats", "{}", &["todo:read"]),
+];
+
+const SCOPES: [&str; 3] = ["todo:read", "todo:write", "admin:access"];
+
+#[test]
+fn every_tool_with_every_set_of_scopes() {
+    let server = Server::start();
+    for bits in 0..8_u8 {
+        let granted: Vec<&str> = SCOPES
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| bits & (1 << n) != 0)
+            .map(|(_, s)| *s)
+            .collect();
+        let token = server.token(&granted.join(" "));
+        let holds = |scope: &&str| {
+            granted.contains(scope) || (*scope == "todo:read" && granted.contains(&"todo:write"))
+        };
+        let listed = server.tools(&token);
+        for (tool, arguments, needs) in TOOLS {
+            let reply = server.call(&token, tool, &serde_json::from_str(arguments).unwrap());
+            let missing: Vec<&&str> = needs.iter().filter(|scope| !holds(scope)).collect();
+            if missing.is_empty() {
+                assert_eq!(reply.status, 200, "{granted:?} {tool}");
+                assert!(listed.contains(&tool.to_owned()), "{granted:?} {tool}");
+                continue;
+            }
+            assert_eq!(reply.status, 403, "{granted:?} {tool}");
+            assert_eq!(reply.challenge("error"), Some("insufficient_scope"));
+            assert_eq!(reply.challenge("scope"), Some(needs.join(" ").as_str()));
+            assert_eq!(reply.json["error"]["data"]["missing"], json!(missing));
+            // Listed all the same only if nothing but a step-up scope is missing.
+            let step_up = missing == [&"admin:access"];
+            assert_eq!(
+                listed.contains(&tool.to_owned()),
+                step_up,
+                "{granted:?} {tool}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_refusal_says_what_is_missing() {
+    let server = Server::start();
+    let metadata = format!(
+        "{}/.well-known/oauth-protected-resource/mcp",
+        server.origin()
+    );
+    let reply = server.call(
+        &server.token("todo:read"),
+        "create_todo",
+        &json!({ "title": "x" }),
+    );
+    assert_eq!(reply.status, 403);
+    assert_eq!(
+        reply.header("www-authenticate"),
+        format!(
+            "Bearer error=\"insufficient_scope\", error_description=\"Insufficient permissions: \
+             'todo:write' scope required.\", scope=\"todo:write\", resource_metadata=\"{metadata}\""
+        )
+    );
+    let message = "Insufficient permissions: `todo:write` scope required.";
+    assert_eq!(
+        reply.json,
+        json!({
+            "jsonrpc": "2.0",
+            "id": 1,
+            "error": {
+                "code": -32003,
+                "message": message,
+                "data": {
+                    "error": "insufficient_scope",
+                    "message": message,
+                    "tool": "create_todo",
+                    "required": ["todo:write"],
+                    "missing": ["todo:write"],
+                    "granted": ["todo:read"],
+                    "resource_metadata": metadata,
+                },
+            },
+        })
+    );
+    let reply = server.call(&server.token("todo:read"), "purge_todos", &json!({}));
+    assert_eq!(
+        reply.json["error"]["message"],
+        "Missing scopes: todo:write, admin:access"
+    );
+}
+
+#[test]
+fn the_refusal_as_a_tool_error() {
+    let server = Server::with_policy(
+        &POLICY.replace("on_denied = \"challenge\"", "on_denied = \"tool_error\""),
+    );
+    let reply = server.call(
+        &server.token("todo:read"),
+        "create_todo",
+        &json!({ "title": "x" }),
+    );
+    let result = &reply.json["result"];
+    assert_eq!(
+        (reply.status, &result["isError"]),
+        (200, &json!(true)),
+        "{reply:#?}"
+    );
+    let message = "Insufficient permissions: `todo:write` scope required.";
+    assert_eq!(
+        result["content"],
+        json!([{ "type": "text", "text": message }])
+    );
+    assert_eq!(result["structuredContent"]["error"], "insufficient_scope");
+    assert_eq!(
+        result["structuredContent"]["missing"],
+        json!(["todo:write"])
+    );
+}
+
+#[test]
+fn a_refused_caller_learns_nothing_about_the_arguments() {
+    let server = Server::start();
+    let token = server.token("todo:read");
+    let right = server.call(&token, "create_todo", &json!({ "title": "x" }));
+    for arguments in [json!({}), json!({ "title": 7 }), json!({ "tilte": "x" })] {
+        assert_eq!(
+            server.call(&token, "create_todo", &arguments).json,
+            right.json
+        );
+    }
+}
+
+#[test]
+fn the_policy_rules_not_the_declaration() {
+    let stricter = POLICY.replace(
+        "list_todos  = { read = \"todo\" }",
+        "list_todos  = { any_of = [\"admin:access\", { all_of = [\"todo:read\", \"todo:write\"] }] }",
+    );
+    // admin:access does not give todo:read, which the tool declares.
+    let stricter = stricter.replace(
+        "step_up = true }",
+        "step_up = true, implies = [\"todo:read\"] }",
+    );
+    let server = Server::with_policy(&stricter);
+    let call = |scope| {
+        server
+            .call(&server.token(scope), "list_todos", &json!({}))
+            .status
+    };
+    assert_eq!(call("todo:read"), 403);
+    assert_eq!(call("todo:write"), 200);
+    assert_eq!(call("admin:access"), 200);
+    // Of the two ways, the one that lacks least is asked for.
+    let reply = server.call(&server.token("todo:read"), "list_todos", &json!({}));
+    assert_eq!(
+        reply.json["error"]["data"]["missing"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn the_three_settings_of_list() {
+    let listed = |list: &str, scope: &str| {
+        let server = Server::with_policy(
+            &POLICY.replace("list = \"step_up\"", &format!("list = \"{list}\"")),
+        );
+        server.tools(&server.token(scope))
+    };
+    let read = ["get_todo", "list_todos", "todo_stats"];
+    assert_eq!(listed("callable", "todo:read"), read);
+    assert_eq!(listed("step_up", "todo:read"), read);
+    assert_eq!(listed("reachable", "todo:read").len(), 7);
+    assert_eq!(listed("callable", "todo:write").len(), 6);
+    assert_eq!(listed("step_up", "todo:write").len(), 7);
+
+    let hidden = POLICY.replace(
+        "\"admin:access\"] }\n",
+        "\"admin:access\"], hidden = true }\n",
+    );
+    let server = Server::with_policy(&hidden);
+    assert_eq!(server.tools(&server.token("todo:write")).len(), 6);
+    assert_eq!(
+        server.tools(&server.token("todo:write admin:access")).len(),
+        7
+    );
+}
+
+#[test]
+fn a_listed_tool_says_what_it_still_needs() {
+    let server = Server::start();
+    let reply = server.rpc(&server.token("todo:write"), "tools/list", &json!({}));
+    for tool in reply.json["result"]["tools"].as_array().unwrap() {
+        let needs = &tool["_meta"]["scopeward/required_scopes"];
+        let expected = if tool["name"] == "purge_todos" {
+            json!(["todo:write", "admin:access"])
+        } else {
+            Value::Null
+        };
+        assert_eq!(*needs, expected, "{tool}");
+        for part in ["title", "description", "inputSchema", "outputSchema"] {
+            assert!(!tool[part].is_null(), "{part} of {tool}");
+        }
+        assert!(tool["annotations"]["readOnlyHint"].is_boolean(), "{tool}");
+        let read_only = tool["annotations"]["readOnlyHint"] == true;
+        assert_eq!(
+            tool["annotations"]["destructiveHint"].is_null(),
+            read_only,
+            "{tool}"
+        );
+    }
+}
+
+#[test]
+fn what_is_not_named_cannot_be_reached() {
+    let server = Server::start();
+    let token = server.token("todo:read todo:write admin:access");
+    for tool in [
+        "",
+        "nope",
+        "CREATE_TODO",
+        "create_todo ",
+        "create_todo\u{0}",
+        "cr\u{435}ate_todo",
+    ] {
+        let reply = server.call(&token, tool, &json!({}));
+        assert_eq!(reply.json["error"]["code"], -32602, "{tool:?} {reply:#?}");
+    }
+    for method in [
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/read",
+        "resources/templates/list",
+        "resources/subscribe",
+        "completion/complete",
+        "logging/setLevel",
+        "subscriptions/listen",
+        "tasks/get",
+        "skills/list",
+        "Tools/Call",
+        "tools/call ",
+        "rpc.discover",
+        "",
+    ] {
+        let params = json!({ "name": "x", "uri": "x:y", "ref": { "type": "ref/prompt", "name": "x" },
+            "argument": { "name": "x", "value": "y" }, "level": "info", "notifications": {}, "taskId": "x" });
+        let reply = server.rpc(&token, method, &params);
+        let code = &reply.json["error"]["code"];
+        assert!(code == -32601 || code == -32600, "{method:?} {reply:#?}");
+        assert!(
+            (400..500).contains(&reply.status),
+            "{method:?} {}",
+            reply.status
+        );
+    }
+}
+
+#[test]
+fn bodies_that_are_not_one_message_are_refused() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.token("todo:read"));
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_todos"}}"#;
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    let large = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"x":"{}"}}}}"#,
+        "x".repeat(5 << 20)
+    );
+    for (body, status) in [
+        ("", 400),
+        ("not json", 400),
+        ("null", 400),
+        ("{}", 400),
+        (&format!("[{call}]"), 400),
+        (&format!("{call}{call}"), 400),
+        (&call.replace("2.0", "1.0"), 400),
+        (
+            &call.replace("list_todos", "list_todos\u{ffff}\\ud800"),
+            400,
+        ),
+        (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, 400),
+        (&deep, 400),
+        (&large, 413),
+    ] {
+        let reply = server.post_with(&[("authorization", &bearer)], body);
+        assert_eq!(reply.status, status, "{:.80} {reply:#?}", body);
+        assert!(reply.json["result"].is_null(), "{:.80}", body);
+    }
+}
+
+#[test]
+fn a_name_given_twice_reaches_no_tool_that_was_not_decided() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.token("todo:read"));
+    for body in [
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_todos","name":"purge_todos"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"purge_todos","name":"list_todos"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call","params":{"name":"purge_todos"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_todos"},"params":{"name":"purge_todos"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"purge\u005ftodos"}}"#,
+    ] {
+        let reply = server.post_with(&[("authorization", &bearer)], body);
+        assert!(!reply.text.contains("purged"), "{body} {reply:#?}");
+    }
+}
+
+#[test]
+fn the_three_revisions() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.token("todo:read"));
+    for revision in ["2025-06-18", "2025-11-25"] {
+        let initialize = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
+            "protocolVersion": revision, "capabilities": {},
+            "clientInfo": { "name": "test", "version": "1" } } });
+        let reply = server.post_with(&[("authorization", &bearer)], &initialize.to_string());
+        assert_eq!(
+            reply.json["result"]["protocolVersion"], revision,
+            "{reply:#?}"
+        );
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("mcp-protocol-version", revision),
+        ];
+        let notice = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+        assert_eq!(server.post_with(&headers, notice).status, 202);
+        let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+        let reply = server.post_with(&headers, list);
+        assert_eq!(
+            reply.json["result"]["tools"].as_array().unwrap().len(),
+            3,
+            "{revision}"
+        );
+        assert!(
+            reply.json["result"]["cacheScope"].is_null(),
+            "not a field of {revision}"
+        );
+    }
+
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let send = |method: &str, name: Option<&str>, sent_method: &str| {
+        let mut params = json!({ "_meta": meta });
+        if let Some(name) = name {
+            params["name"] = json!(name);
+        }
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("mcp-protocol-version", "2026-07-28"),
+            ("mcp-method", sent_method),
+            ("mcp-name", "list_todos"),
+        ];
+        server.post_with(
+            &headers[..if name.is_some() { 4 } else { 3 }],
+            &body.to_string(),
+        )
+    };
+    let discovered = send("server/discover", None, "server/discover");
+    assert_eq!(discovered.status, 200, "{discovered:#?}");
+    let listed = send("tools/list", None, "tools/list");
+    assert_eq!(listed.json["result"]["cacheScope"], "private");
+    assert_eq!(
+        send("tools/call", Some("list_todos"), "tools/call").result(),
+        &json!({ "todos": [] })
+    );
+    // A header that disagrees with the body decides nothing, and is refused.
+    assert_eq!(
+        send("tools/call", Some("create_todo"), "tools/call").status,
+        403
+    );
+    let mismatch = send("tools/call", Some("get_todo"), "tools/call");
+    assert_eq!(
+        (mismatch.status, &mismatch.json["error"]["code"]),
+        (400, &json!(-32020))
+    );
+    assert_eq!(send("prompts/list", None, "prompts/list").status, 404);
+}
+
+#[test]
+fn there_are_no_streams_and_no_sessions_to_take_over() {
+    let server = Server::start();
+    assert_eq!(
+        get(&server.url(), &[("accept", "text/event-stream")]).status,
+        401
+    );
+    let bearer = format!("Bearer {}", server.token("todo:read"));
+    let headers = [
+        ("authorization", bearer.as_str()),
+        ("accept", "text/event-stream"),
+    ];
+    assert_eq!(get(&server.url(), &headers).status, 405);
+}
+
+#[test]
+fn todos_belong_to_their_caller() {
+    let server = Server::start();
+    let (ada, eve) = (
+        server.token_for("ada", "todo:write"),
+        server.token_for("eve", "todo:write"),
+    );
+    let admin = server.token_for("root", "todo:write admin:access");
+    let created = server.call(
+        &ada,
+        "create_todo",
+        &json!({ "title": "Secret", "description": "d" }),
+    );
+    let id = created.result()["id"].as_str().unwrap().to_owned();
+    let not_found = format!("Todo `{id}` not found.");
+
+    for (tool, arguments) in [
+        ("get_todo", json!({ "id": id })),
+        ("update_todo", json!({ "id": id, "title": "Mine" })),
+        ("delete_todo", json!({ "id": id })),
+    ] {
+        let reply = server.call(&eve, tool, &arguments);
+        assert_eq!(reply.json["result"]["isError"], true, "{tool}");
+        assert_eq!(
+            reply.json["result"]["content"][0]["text"],
+            json!(not_found),
+            "{tool}"
+        );
+    }
+    assert_eq!(
+        server.call(&eve, "list_todos", &json!({})).result(),
+        &json!({ "todos": [] })
+    );
+    let stats = server.call(&eve, "todo_stats", &json!({}));
+    assert_eq!(
+        stats.result(),
+        &json!({ "yours": { "total": 0, "completed": 0, "open": 0 } })
+    );
+
+    assert_eq!(
+        server
+            .call(&admin, "get_todo", &json!({ "id": id }))
+            .result()["title"],
+        "Secret"
+    );
+    let stats = server.call(&admin, "todo_stats", &json!({}));
+    assert_eq!(
+        stats.result()["everyone"],
+        json!({ "total": 1, "completed": 0, "open": 1 })
+    );
+
+    let done = server.call(&ada, "update_todo", &json!({ "id": id, "completed": true }));
+    assert_eq!(
+        (&done.result()["completed"], &done.result()["title"]),
+        (&json!(true), &json!("Secret"))
+    );
+    let open = server.call(&ada, "list_todos", &json!({ "completed": false }));
+    assert_eq!(open.result(), &json!({ "todos": [] }));
+    assert_eq!(
+        server
+            .call(&ada, "delete_todo", &json!({ "id": id }))
+            .result(),
+        &json!({ "deleted": id })
+    );
+    let gone = server.call(&ada, "get_todo", &json!({ "id": id }));
+    assert_eq!(gone.json["result"]["content"][0]["text"], json!(not_found));
+}
+
+#[test]
+fn each_decision_is_recorded_without_the_token() {
+    let server = Server::start();
+    let token = server.token("todo:read");
+    server.call(&token, "list_todos", &json!({}));
+    server.call(
+        &token,
+        "create_todo",
+        &json!({ "title": "a private matter" }),
+    );
+    server.post_with(&[("authorization", "Bearer not.a.token")], "{}");
+    let log = server.log();
+    for words in [
+        "decision=\"allow\" tool=\"list_todos\" subject=\"ada\"",
+        "decision=\"deny\" tool=\"create_todo\" subject=\"ada\"",
+        "missing=\"todo:write\"",
+        "decision=\"unauthenticated\"",
+    ] {
+        assert!(log.contains(words), "no {words} in {log}");
+    }
+    assert!(
+        !log.contains(&token) && !log.contains("not.a.token") && !log.contains("private"),
+        "{log}"
+    );
+}

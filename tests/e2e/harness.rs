@@ -1,0 +1,308 @@
+//! Starts the todo server in a folder of its own, and speaks HTTP to it.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use ureq::http;
+
+/// The policy that the repository ships.
+pub(crate) const POLICY: &str = include_str!("../../policy.toml");
+
+/// The todo binary, built once, in the profile of the tests.
+pub(crate) fn todo() -> &'static Path {
+    static TODO: OnceLock<PathBuf> = OnceLock::new();
+    TODO.get_or_init(|| {
+        let folder = std::env::current_exe().unwrap();
+        let folder = folder.parent().and_then(Path::parent).unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "scopeward",
+            "--bin",
+            "todo",
+        ]);
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(
+            build.status().unwrap().success(),
+            "the todo server does not build"
+        );
+        folder.join("todo")
+    })
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+/// A todo server, killed when dropped.
+pub(crate) struct Server {
+    pub(crate) folder: TempDir,
+    pub(crate) port: u16,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// With the policy that the repository ships.
+    pub(crate) fn start() -> Self {
+        Self::with_policy(POLICY)
+    }
+
+    pub(crate) fn with_policy(policy: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("policy.toml"), policy).unwrap();
+        let mut server = Self {
+            folder,
+            port: free_port(),
+            child: None,
+        };
+        server.launch();
+        server
+    }
+
+    /// Starts the process again after [`kill`](Self::kill), on the same data.
+    pub(crate) fn launch(&mut self) {
+        let log = File::create(self.folder.path().join("log")).unwrap();
+        let child = self
+            .command()
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let exited = self.child.as_mut().unwrap().try_wait().unwrap();
+            assert!(
+                exited.is_none() && Instant::now() < deadline,
+                "no start:\n{}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The binary in this server's folder and environment.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = command(self.folder.path());
+        command.env("PORT", self.port.to_string());
+        command
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// What the server printed and logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    pub(crate) fn origin(&self) -> String {
+        format!("http://localhost:{}", self.port)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("{}/mcp", self.origin())
+    }
+
+    /// A token by `todo token`.
+    pub(crate) fn token(&self, scope: &str) -> String {
+        self.token_for("ada", scope)
+    }
+
+    pub(crate) fn token_for(&self, subject: &str, scope: &str) -> String {
+        let output = self
+            .command()
+            .args(["token", "--subject", subject, "--scope", scope])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// A JSON-RPC request to the MCP endpoint.
+    pub(crate) fn rpc(&self, token: &str, method: &str, params: &Value) -> Reply {
+        self.post(
+            token,
+            &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }),
+        )
+    }
+
+    pub(crate) fn call(&self, token: &str, tool: &str, arguments: &Value) -> Reply {
+        self.rpc(
+            token,
+            "tools/call",
+            &json!({ "name": tool, "arguments": arguments }),
+        )
+    }
+
+    pub(crate) fn post(&self, token: &str, message: &Value) -> Reply {
+        self.post_with(
+            &[("authorization", &format!("Bearer {token}"))],
+            &message.to_string(),
+        )
+    }
+
+    pub(crate) fn post_with(&self, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut request = mcp_request(&self.url());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        send(request.body(body.to_owned()).unwrap())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Reply {
+        get(&format!("{}{path}", self.origin()), &[])
+    }
+
+    /// The names of the tools that this caller is shown.
+    pub(crate) fn tools(&self, token: &str) -> Vec<String> {
+        let reply = self.rpc(token, "tools/list", &json!({}));
+        let tools = reply.json["result"]["tools"].as_array().unwrap().clone();
+        tools
+            .iter()
+            .map(|tool| tool["name"].as_str().unwrap().to_owned())
+            .collect()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The binary in `folder`, with nothing of the surrounding environment that it would read.
+pub(crate) fn command(folder: &Path) -> Command {
+    let mut command = Command::new(todo());
+    command.current_dir(folder).env("RUST_LOG", "info");
+    for name in [
+        "PORT",
+        "MCP_URL",
+        "DATABASE_URL",
+        "SCOPEWARD_POLICY",
+        "SCOPEWARD_DATA",
+        "CARGO",
+    ] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// Runs the binary to its end with this policy.
+pub(crate) fn run(policy: &str, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("policy.toml"), policy).unwrap();
+    let port = free_port().to_string();
+    command(folder.path())
+        .args(arguments)
+        .env("PORT", port)
+        .output()
+        .unwrap()
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) text: String,
+    /// `Null` when the body is not JSON.
+    pub(crate) json: Value,
+}
+
+impl Reply {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// A parameter of the `WWW-Authenticate` challenge.
+    pub(crate) fn challenge(&self, parameter: &str) -> Option<&str> {
+        let (_, rest) = self
+            .header("www-authenticate")
+            .split_once(&format!("{parameter}=\""))?;
+        rest.split_once('"').map(|(value, _)| value)
+    }
+
+    /// The structured result of a tool call that succeeded.
+    pub(crate) fn result(&self) -> &Value {
+        let result = &self.json["result"];
+        assert!(
+            self.status == 200 && result["isError"] == false,
+            "{self:#?}"
+        );
+        &result["structuredContent"]
+    }
+}
+
+pub(crate) fn mcp_request(url: &str) -> http::request::Builder {
+    http::Request::post(url)
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+}
+
+pub(crate) fn get(url: &str, headers: &[(&str, &str)]) -> Reply {
+    let mut request = http::Request::get(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    send(request.body(String::new()).unwrap())
+}
+
+pub(crate) fn post_form(url: &str, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Reply {
+    let body = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish();
+    let mut request =
+        http::Request::post(url).header("content-type", "application/x-www-form-urlencoded");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    send(request.body(body).unwrap())
+}
+
+pub(crate) fn send(request: http::Request<String>) -> Reply {
+    static AGENT: OnceLock<ureq::Agent> = OnceLock::new();
+    let agent = AGENT.get_or_init(|| {
+        ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(Duration::from_secs(30)))
+            .allow_non_standard_methods(true)
+            .build()
+            .into()
+    });
+    let (parts, mut body) = agent.run(request).unwrap().into_parts();
+    let text = body.read_to_string().unwrap();
+    Reply {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        json: serde_json::from_str(&text).unwrap_or(Value::Null),
+        text,
+    }
+}

@@ -1,0 +1,285 @@
+//! The server starts only when the tools, the policy and the registered scopes agree.
+
+use std::process::Output;
+
+use crate::harness::{POLICY, command, run};
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The policy with one replacement does not start: exit code 2, and a message with the place and
+/// the fix. `policy check` says the same.
+fn refused(from: &str, to: &str, says: &[&str]) {
+    assert_eq!(POLICY.matches(from).count(), 1, "{from}");
+    refused_policy(&POLICY.replace(from, to), says);
+}
+
+fn refused_policy(policy: &str, says: &[&str]) {
+    for arguments in [&[][..], &["policy", "check"][..]] {
+        let output = run(policy, arguments);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        for words in says {
+            assert!(text.contains(words), "no `{words}` in:\n{text}");
+        }
+        assert!(output.stdout.is_empty(), "it greeted: {output:?}");
+    }
+}
+
+/// Line and column of `needle` in the policy, as messages write them.
+fn place(needle: &str) -> String {
+    let offset = POLICY.find(needle).unwrap();
+    let line = POLICY[..offset].matches('\n').count() + 1;
+    let column = offset
+        - POLICY[..offset]
+            .rfind('\n')
+            .map_or(0, |newline| newline + 1)
+        + 1;
+    format!("policy.toml:{line}:{column}")
+}
+
+#[test]
+fn a_tool_without_a_line_stops_the_start() {
+    refused(
+        "delete_todo = { write = \"todo\" }\n",
+        "",
+        &[
+            "error[tool-without-policy]",
+            &place("tools]\n"),
+            "the tool `delete_todo`",
+            "server/src/bin/todo/tools.rs:",
+            "add it: `delete_todo = { write = \"todo\" }`",
+        ],
+    );
+}
+
+#[test]
+fn a_misspelt_tool_stops_the_start() {
+    refused(
+        "delete_todo =",
+        "delete_tood =",
+        &[
+            "error[unknown-tool]",
+            &place("delete_todo ="),
+            "did you mean `delete_todo`?",
+            "error[tool-without-policy]",
+        ],
+    );
+}
+
+#[test]
+fn a_misspelt_scope_stops_the_start() {
+    refused(
+        "[\"todo:write\", \"admin:access\"]",
+        "[\"todo:write\", \"admin:acess\"]",
+        &[
+            "error[undefined-scope]",
+            &place("\"admin:access\"] }\n"),
+            "did you mean `admin:access`?",
+        ],
+    );
+}
+
+#[test]
+fn a_weakened_scope_stops_the_start() {
+    let says = [
+        "error[weakened]",
+        &place("delete_todo ="),
+        "may be called without todo:write",
+        "server/src/bin/todo/tools.rs:",
+        "add `relax = \"the reason\"`",
+    ];
+    refused(
+        "delete_todo = { write = \"todo\" }",
+        "delete_todo = { read = \"todo\" }",
+        &says,
+    );
+    refused(
+        "delete_todo = { write = \"todo\" }",
+        "delete_todo = { authenticated = true }",
+        &says,
+    );
+    refused(
+        "delete_todo = { write = \"todo\" }",
+        "delete_todo = { any_of = [\"todo:write\", \"admin:access\"] }",
+        &says,
+    );
+}
+
+#[test]
+fn a_weakened_scope_with_a_reason_starts() {
+    let policy = POLICY.replace(
+        "delete_todo = { write = \"todo\" }",
+        "delete_todo = { read = \"todo\", relax = \"a demonstration\" }",
+    );
+    let output = run(&policy, &["policy", "check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn an_unregistered_scope_stops_the_start() {
+    refused(
+        "[scopes]",
+        "registered = [\"todo:read\", \"todo:write\"]\n[scopes]",
+        &[
+            "error[unregistered-scope]",
+            "nobody could ever call `purge_todos`: admin:access is not registered",
+            "policy.toml:26:1",
+            "add \"admin:access\" to `registered`",
+        ],
+    );
+}
+
+#[test]
+fn an_implies_cycle_stops_the_start() {
+    refused(
+        "\"See your todos\"\n",
+        "{ title = \"See your todos\", implies = [\"todo:write\"] }\n",
+        &[
+            "error[implies-cycle]",
+            "policy.toml:14:",
+            "todo:read → todo:write → todo:read",
+        ],
+    );
+}
+
+#[test]
+fn invalid_toml_stops_the_start() {
+    refused(
+        "[scopes]",
+        "[scopes",
+        &["error[invalid-toml]", &place("[scopes]")[..15]],
+    );
+}
+
+#[test]
+fn everything_that_disagrees_is_said_in_one_go() {
+    let policy = POLICY
+        .replace("delete_todo =", "delete_tood =")
+        .replace(
+            "create_todo = { write = \"todo\" }",
+            "create_todo = { read = \"todo\" }",
+        )
+        .replace(
+            "[scopes]",
+            "registered = [\"todo:read\", \"todo:write\"]\n[scopes]",
+        );
+    let codes = [
+        "unknown-tool",
+        "tool-without-policy",
+        "weakened",
+        "unregistered-scope",
+        "4 errors",
+    ];
+    refused_policy(&policy, &codes);
+}
+
+#[test]
+fn check_warn_is_the_way_out_of_a_disagreement_but_not_of_a_broken_file() {
+    let warn = POLICY.replace("[scopes]", "check = \"warn\"\n[scopes]");
+    let output = run(
+        &warn.replace("delete_todo = { write = \"todo\" }\n", ""),
+        &["policy", "check"],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("tool-without-policy"));
+    refused_policy(
+        &warn.replace("read = \"todo\"", "raed = \"todo\""),
+        &["unknown-key"],
+    );
+}
+
+#[test]
+fn the_embedded_issuer_refuses_a_public_url() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.toml"), POLICY).unwrap();
+    let output = command(folder.path())
+        .env("MCP_URL", "https://mcp.example.com/mcp")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("serves loopback only"),
+        "{output:?}"
+    );
+
+    refused(
+        "http://localhost:3002/mcp",
+        "https://mcp.example.com/mcp",
+        &[],
+    );
+}
+
+#[test]
+fn a_missing_policy_says_where_it_was_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = command(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = stderr(&output);
+    assert!(
+        text.contains("policy.toml") && text.contains("--policy"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_signing_key_that_others_can_read_is_refused() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("policy.toml"), POLICY).unwrap();
+    let token = |code| {
+        let output = command(folder.path())
+            .args(["token", "--scope", "todo:read"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        stderr(&output)
+    };
+    token(0);
+    let key = folder.path().join("data/issuer-key.p8");
+    assert_eq!(key.metadata().unwrap().mode() & 0o777, 0o600);
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o644)).unwrap();
+    assert!(token(2).contains("chmod 600"));
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::write(&key, b"damaged").unwrap();
+    assert!(token(2).contains("is damaged"));
+}
+
+#[test]
+fn a_token_for_a_scope_that_does_not_exist_is_refused() {
+    let output = run(POLICY, &["token", "--scope", "todo:raed"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty() && stderr(&output).contains("did you mean `todo:read`?"));
+}
+
+#[test]
+fn help_is_there_for_every_command() {
+    for arguments in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["policy", "check", "--help"],
+        &["policy", "show", "--help"],
+        &["token", "--help"],
+    ] {
+        let output = run(POLICY, arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+        assert!(
+            String::from_utf8_lossy(&output.stdout).contains("Usage:"),
+            "{arguments:?}"
+        );
+    }
+    let output = run(POLICY, &["polcy"]);
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn policy_show_is_the_table_of_the_policy() {
+    let output = run(POLICY, &["policy", "show"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = format!(
+        "purge_todos  todo:write and admin:access  {}",
+        place("purge_todos =")
+    );
+    assert!(text.contains(&line), "{text}");
+}

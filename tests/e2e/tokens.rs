@@ -1,0 +1,498 @@
+//! Access tokens of other issuers: what is accepted, and everything that is not.
+
+use std::sync::{Arc, OnceLock};
+
+use aws_lc_rs::{
+    encoding::AsDer,
+    rand::SystemRandom,
+    rsa::{KeyPair, KeySize},
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair},
+};
+use axum::Router;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use jsonwebtoken::{
+    Algorithm, EncodingKey, Header, encode,
+    jwk::{Jwk, JwkSet},
+};
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+};
+use scopeward::{
+    Principal,
+    diagnostic::Source,
+    gate::Gate,
+    handler::Guarded,
+    policy::CompiledPolicy,
+    scoped_tools,
+    token::{TokenTypes, Validator, VerificationKeys},
+};
+use serde_json::{Value, json};
+use tower::Layer;
+
+use crate::harness::{Reply, mcp_request, send};
+
+const POLICY: &str = r#"
+version = 1
+[resource]
+url = "http://localhost:3002/mcp"
+[scopes]
+"a:read" = "Read"
+"a:write" = "Write"
+[tools]
+who = { authenticated = true }
+read = { read = "a" }
+write = { write = "a" }
+"#;
+
+const ISSUER: &str = "https://issuer.example";
+const AUDIENCE: &str = "http://localhost:3002/mcp";
+const NOW: u64 = 2_000_000_000;
+
+struct Tools;
+
+#[scoped_tools]
+impl Tools {
+    /// Who calls, and with what.
+    #[scoped_tool(scopes = [])]
+    fn who(&self, caller: Principal) -> String {
+        let scopes: Vec<&str> = caller
+            .granted()
+            .iter()
+            .map(|scope| scope.as_str())
+            .collect();
+        format!(
+            "{} {:?} {}",
+            caller.subject(),
+            caller.client(),
+            scopes.join(" ")
+        )
+    }
+
+    /// Reads.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn read(&self) -> String {
+        "read".to_owned()
+    }
+
+    /// Writes.
+    #[scoped_tool(scopes = ["a:write"])]
+    fn write(&self) -> String {
+        "written".to_owned()
+    }
+}
+
+struct Keys {
+    rsa: EncodingKey,
+    other_rsa: EncodingKey,
+    ec: EncodingKey,
+    ed: EncodingKey,
+    published: JwkSet,
+}
+
+/// The issuer's keys. The same for all tests: making an RSA key takes a while.
+fn keys() -> &'static Keys {
+    static KEYS: OnceLock<Keys> = OnceLock::new();
+    KEYS.get_or_init(|| {
+        let random = SystemRandom::new();
+        let rsa = |size| {
+            let pair = KeyPair::generate(size).unwrap();
+            let document: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().unwrap();
+            // jsonwebtoken takes PKCS #1, which PKCS #8 wraps in a header of 26 bytes.
+            EncodingKey::from_rsa_der(&document.as_ref()[26..])
+        };
+        let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
+        let ed = Ed25519KeyPair::generate_pkcs8v1(&random).unwrap();
+        let (rsa, other_rsa) = (rsa(KeySize::Rsa2048), rsa(KeySize::Rsa2048));
+        let (ec, ed) = (
+            EncodingKey::from_ec_der(ec.as_ref()),
+            EncodingKey::from_ed_der(ed.as_ref()),
+        );
+        let publish = |key: &EncodingKey, algorithm, id: &str| {
+            let mut key = Jwk::from_encoding_key(key, algorithm).unwrap();
+            key.common.key_id = Some(id.to_owned());
+            key
+        };
+        let mut encryption = publish(&ec, Algorithm::ES256, "encryption");
+        encryption.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Encryption);
+        let published = JwkSet {
+            keys: vec![
+                publish(&rsa, Algorithm::RS256, "rsa"),
+                publish(&ec, Algorithm::ES256, "ec"),
+                publish(&ed, Algorithm::EdDSA, "ed"),
+                encryption,
+            ],
+        };
+        Keys {
+            rsa,
+            other_rsa,
+            ec,
+            ed,
+            published,
+        }
+    })
+}
+
+/// The endpoint, with a clock that stands still.
+fn url() -> &'static str {
+    static URL: OnceLock<String> = OnceLock::new();
+    URL.get_or_init(|| {
+        let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
+        let keys = VerificationKeys::new(&keys().published);
+        assert_eq!(keys.len(), 3, "a key for encryption verifies nothing");
+        let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)
+            .with_clock(|| NOW);
+        let config = StreamableHttpServerConfig::default()
+            .with_legacy_session_mode(false)
+            .with_json_response(true);
+        let handler = Guarded::new(Tools);
+        let sessions = Arc::new(NeverSessionManager::default());
+        let mcp = StreamableHttpService::new(move || Ok(handler.clone()), sessions, config);
+        let gated = Gate::new(Arc::new(policy), validator).layer(mcp);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            tokio::runtime::Runtime::new().unwrap().block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                axum::serve(listener, Router::new().route_service("/mcp", gated))
+                    .await
+                    .unwrap();
+            });
+        });
+        url
+    })
+}
+
+fn claims() -> Value {
+    json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "client_id": "c", "exp": NOW + 60, "scope": "a:read" })
+}
+
+fn header(algorithm: Algorithm, key: &str) -> Header {
+    let mut header = Header::new(algorithm);
+    header.kid = Some(key.to_owned());
+    header
+}
+
+/// An ES256 token with these claims changed; `null` takes one out.
+fn token(changes: &Value) -> String {
+    let mut claims = claims();
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+    encode(&header(Algorithm::ES256, "ec"), &claims, &keys().ec).unwrap()
+}
+
+fn call(token: &str, tool: &str) -> Reply {
+    let body =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool } });
+    let request = mcp_request(url()).header("authorization", format!("Bearer {token}"));
+    send(request.body(body.to_string()).unwrap())
+}
+
+fn who(token: &str) -> String {
+    let reply = call(token, "who");
+    assert_eq!(reply.status, 200, "{reply:#?}");
+    reply.json["result"]["content"][0]["text"]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
+
+/// 401, `invalid_token`, this description, and no trace of the token.
+fn refused(token: &str, description: &str) {
+    let reply = call(token, "who");
+    assert_eq!(reply.status, 401, "{description} {reply:#?}");
+    assert_eq!(
+        reply.challenge("error"),
+        Some("invalid_token"),
+        "{description}"
+    );
+    assert_eq!(reply.challenge("error_description"), Some(description));
+    assert!(reply.challenge("scope").is_some() && reply.challenge("resource_metadata").is_some());
+    assert!(!reply.text.contains(token));
+}
+
+#[test]
+fn the_three_algorithms() {
+    let keys = keys();
+    for (algorithm, id, key) in [
+        (Algorithm::RS256, "rsa", &keys.rsa),
+        (Algorithm::ES256, "ec", &keys.ec),
+        (Algorithm::EdDSA, "ed", &keys.ed),
+    ] {
+        let token = encode(&header(algorithm, id), &claims(), key).unwrap();
+        assert_eq!(who(&token), "ada Some(\"c\") a:read", "{algorithm:?}");
+        assert_eq!(call(&token, "read").status, 200);
+        assert_eq!(call(&token, "write").status, 403);
+    }
+}
+
+#[test]
+fn the_places_of_scopes() {
+    for (changes, scopes) in [
+        (json!({ "scope": "a:read a:write" }), "a:read a:write"),
+        (json!({ "scope": "" }), ""),
+        (json!({ "scope": null }), ""),
+        (json!({ "scope": null, "scp": "a:read" }), "a:read"),
+        (
+            json!({ "scope": null, "scp": ["a:write", "a:read", "a:read"] }),
+            "a:read a:write",
+        ),
+        (json!({ "scope": null, "scopes": ["a:read"] }), "a:read"),
+        (json!({ "scope": null, "scopes": "a:read x" }), "a:read x"),
+        // Two claims do not add up.
+        (
+            json!({ "scope": "a:read", "scp": ["a:write"], "scopes": ["a:write"] }),
+            "a:read",
+        ),
+    ] {
+        assert_eq!(
+            who(&token(&changes)),
+            format!("ada Some(\"c\") {scopes}"),
+            "{changes}"
+        );
+    }
+    let malformed = "the token's scope claim is missing or malformed";
+    for changes in [
+        json!({ "scope": ["a:read"] }),
+        json!({ "scope": { "a:read": true } }),
+        json!({ "scope": 7 }),
+        json!({ "scope": "a:read\ta:write" }),
+        json!({ "scope": "a:r\u{435}ad" }),
+        json!({ "scope": null, "scp": ["a:read a:write"] }),
+        json!({ "scope": null, "scp": [["a:read"]] }),
+        json!({ "scope": null, "scopes": ["a:read", 7] }),
+    ] {
+        refused(&token(&changes), malformed);
+    }
+}
+
+#[test]
+fn claims_that_are_wrong() {
+    let unreadable = "the token's iss, sub, aud, exp or another claim is missing or malformed";
+    for (changes, description) in [
+        (
+            json!({ "iss": "https://other.example" }),
+            "the token comes from another issuer",
+        ),
+        (
+            json!({ "iss": "https://issuer.example/" }),
+            "the token comes from another issuer",
+        ),
+        (
+            json!({ "iss": "HTTPS://issuer.example" }),
+            "the token comes from another issuer",
+        ),
+        (json!({ "iss": [ISSUER] }), unreadable),
+        (json!({ "iss": null }), unreadable),
+        (
+            json!({ "aud": "http://localhost:3002" }),
+            "the token was issued for another resource",
+        ),
+        (
+            json!({ "aud": "http://localhost:3002/mcp/x" }),
+            "the token was issued for another resource",
+        ),
+        (
+            json!({ "aud": ["https://other.example"] }),
+            "the token was issued for another resource",
+        ),
+        (
+            json!({ "aud": [] }),
+            "the token was issued for another resource",
+        ),
+        (json!({ "aud": { "x": AUDIENCE } }), unreadable),
+        (json!({ "aud": null }), unreadable),
+        (json!({ "exp": NOW - 60 }), "the token has expired"),
+        (json!({ "exp": 0 }), "the token has expired"),
+        (json!({ "exp": -1 }), unreadable),
+        (json!({ "exp": "2000000060" }), unreadable),
+        (json!({ "exp": 1e300 }), unreadable),
+        (json!({ "exp": null }), unreadable),
+        (json!({ "nbf": NOW + 61 }), "the token is not valid yet"),
+        (json!({ "nbf": "soon" }), unreadable),
+        (
+            json!({ "sub": "" }),
+            "the token's sub claim is missing or malformed",
+        ),
+        (json!({ "sub": null }), unreadable),
+        (json!({ "sub": 7 }), unreadable),
+    ] {
+        refused(&token(&changes), description);
+    }
+    for changes in [
+        json!({ "exp": NOW - 59 }),
+        json!({ "exp": NOW as f64 + 0.5 }),
+        json!({ "nbf": NOW + 60 }),
+        json!({ "aud": ["https://other.example", AUDIENCE] }),
+    ] {
+        assert_eq!(
+            call(&token(&changes), "who").status,
+            200,
+            "{changes}: 60 seconds of leeway"
+        );
+    }
+}
+
+#[test]
+fn claims_that_stand_twice() {
+    let payload = format!(
+        r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"ada","sub":"root","exp":{}}}"#,
+        NOW + 60
+    );
+    let whole: Box<serde_json::value::RawValue> =
+        serde_json::value::RawValue::from_string(payload).unwrap();
+    let token = encode(&header(Algorithm::ES256, "ec"), &whole, &keys().ec).unwrap();
+    refused(
+        &token,
+        "the token's iss, sub, aud, exp or another claim is missing or malformed",
+    );
+}
+
+/// A token with any header, signed by the P-256 key over exactly that.
+fn with_header(header: &Value) -> String {
+    let encode_part = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let message = format!("{}.{}", encode_part(header), encode_part(&claims()));
+    let signature =
+        jsonwebtoken::crypto::sign(message.as_bytes(), &keys().ec, Algorithm::ES256).unwrap();
+    format!("{message}.{signature}")
+}
+
+#[test]
+fn headers_that_are_wrong() {
+    let malformed = "the token is not a readable JWT access token";
+    let unknown_key = "the token is signed with a key that its issuer does not publish";
+    let other_algorithm = "the token's algorithm does not fit the key of its issuer";
+    let wrong_type = "the token's typ is not that of an access token";
+    assert_eq!(
+        call(&with_header(&json!({ "alg": "ES256", "kid": "ec" })), "who").status,
+        200
+    );
+    for (header, description) in [
+        (json!({ "alg": "none", "kid": "ec" }), malformed),
+        (json!({ "alg": "None", "kid": "ec" }), malformed),
+        (json!({ "alg": "nOnE" }), malformed),
+        (json!({ "alg": "", "kid": "ec" }), malformed),
+        (json!({ "kid": "ec" }), malformed),
+        (json!({ "alg": "HS256", "kid": "ec" }), other_algorithm),
+        (json!({ "alg": "RS256", "kid": "ec" }), other_algorithm),
+        (json!({ "alg": "ES384", "kid": "ec" }), other_algorithm),
+        (json!({ "alg": "ES256", "kid": "rsa" }), other_algorithm),
+        (json!({ "alg": "PS256", "kid": "rsa" }), other_algorithm),
+        (json!({ "alg": "ES256", "kid": "encryption" }), unknown_key),
+        (json!({ "alg": "ES256", "kid": "../ec" }), unknown_key),
+        (json!({ "alg": "ES256", "kid": "" }), unknown_key),
+        (json!({ "alg": "ES256", "kid": ["ec"] }), malformed),
+        (
+            json!({ "alg": "ES256", "kid": "ec", "crit": ["x"], "x": 1 }),
+            malformed,
+        ),
+        (
+            json!({ "alg": "ES256", "kid": "ec", "crit": [] }),
+            malformed,
+        ),
+        (
+            json!({ "alg": "ES256", "kid": "ec", "typ": "logout+jwt" }),
+            wrong_type,
+        ),
+        (
+            json!({ "alg": "ES256", "kid": "ec", "typ": "dpop+jwt" }),
+            wrong_type,
+        ),
+    ] {
+        refused(&with_header(&header), description);
+    }
+    for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "JWT"] {
+        let token = with_header(&json!({ "alg": "ES256", "kid": "ec", "typ": typ }));
+        assert_eq!(call(&token, "who").status, 200, "{typ}");
+    }
+    // A key in the header, or an address of one, is not looked at.
+    let mut own = serde_json::to_value(&keys().published.keys[1]).unwrap();
+    own["kid"] = json!("mine");
+    for header in [
+        json!({ "alg": "ES256", "kid": "mine", "jwk": own }),
+        json!({ "alg": "ES256", "kid": "mine", "jku": "http://127.0.0.1:1/keys" }),
+        json!({ "alg": "ES256", "kid": "mine", "x5u": "http://127.0.0.1:1/chain" }),
+    ] {
+        refused(&with_header(&header), unknown_key);
+    }
+}
+
+#[test]
+fn signatures_that_are_wrong() {
+    let wrong = "the token's signature is wrong";
+    let good = token(&json!({}));
+    let (message, signature) = good.rsplit_once('.').unwrap();
+    let zeros = URL_SAFE_NO_PAD.encode([0; 64]);
+    refused(&format!("{message}.{zeros}"), wrong);
+    refused(
+        &format!("{message}.{}", URL_SAFE_NO_PAD.encode([0; 63])),
+        wrong,
+    );
+    refused(&format!("{message}."), wrong);
+    let other = token(&json!({ "sub": "root" }));
+    refused(
+        &format!("{}.{signature}", other.rsplit_once('.').unwrap().0),
+        wrong,
+    );
+    // HMAC with the public key as the secret.
+    let public = serde_json::to_vec(&keys().published.keys[0]).unwrap();
+    let forged = encode(
+        &header(Algorithm::HS256, "rsa"),
+        &claims(),
+        &EncodingKey::from_secret(&public),
+    );
+    refused(
+        &forged.unwrap(),
+        "the token's algorithm does not fit the key of its issuer",
+    );
+    // A key that is not published, under the name of one that is.
+    let forged = encode(
+        &header(Algorithm::RS256, "rsa"),
+        &claims(),
+        &keys().other_rsa,
+    )
+    .unwrap();
+    refused(&forged, wrong);
+}
+
+#[test]
+fn what_is_no_token() {
+    let malformed = "the token is not a readable JWT access token";
+    for text in ["x", "x.y", "x.y.z", "..", "a.b.c.d", &"A".repeat(10_000)] {
+        refused(text, malformed);
+    }
+    refused("eyJhbGciOiJFUzI1NiJ9..", "the token's signature is wrong");
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+    let good = token(&json!({}));
+    let ask = |values: &[String], query: &str| {
+        let mut request = mcp_request(&format!("{}{query}", url()));
+        for value in values {
+            request = request.header("authorization", value);
+        }
+        send(request.body(body.to_owned()).unwrap())
+    };
+    let bearer = format!("Bearer {good}");
+    assert_eq!(ask(&[bearer.clone()], "").status, 200);
+    assert_eq!(
+        ask(&[format!("bearer {good}")], "").status,
+        200,
+        "schemes have no case"
+    );
+    assert_eq!(ask(&[bearer.clone(), bearer.clone()], "").status, 400);
+    assert_eq!(ask(&[format!("{bearer}, Bearer {good}")], "").status, 400);
+    assert_eq!(ask(&[format!("{bearer},")], "").status, 400);
+    assert_eq!(ask(&[format!("Bearer{good}")], "").status, 401);
+    assert_eq!(ask(&[format!("Basic {good}")], "").status, 401);
+    assert_eq!(ask(&[good.clone()], "").status, 401);
+    // Never from the query (MCP, "Token Requirements").
+    assert_eq!(ask(&[], &format!("?access_token={good}")).status, 401);
+    assert_eq!(
+        ask(&["Bearer".into()], "").challenge("error"),
+        Some("invalid_request")
+    );
+}

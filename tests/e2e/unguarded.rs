@@ -1,0 +1,125 @@
+//! Tools mounted without the gate are still closed, by their own check.
+
+use std::sync::Arc;
+
+use axum::Router;
+use rmcp::{
+    ServerHandler,
+    handler::server::wrapper::Parameters,
+    tool_handler,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+    },
+};
+use scopeward::{Principal, ScopedTools, handler::Guarded, scoped_tools};
+use serde_json::json;
+
+use crate::harness::{Reply, mcp_request, send};
+
+struct Vault;
+
+#[derive(serde::Deserialize, rmcp::schemars::JsonSchema)]
+#[schemars(crate = "rmcp::schemars")]
+struct Door {
+    number: u32,
+}
+
+#[scoped_tools]
+impl Vault {
+    /// Opens a door.
+    #[scoped_tool(scopes = ["vault:open"])]
+    async fn open_door(&self, Parameters(door): Parameters<Door>) -> String {
+        format!("door {} is open", door.number)
+    }
+
+    /// Says who is there: open to any authenticated caller, and so still not to anyone.
+    #[scoped_tool(scopes = [])]
+    fn who(&self, caller: Principal) -> String {
+        caller.subject().to_owned()
+    }
+}
+
+/// Somebody else's way to serve the same tools: rmcp's own handler macro.
+struct ByHand(Vault);
+
+#[tool_handler(router = Vault::tool_router())]
+impl ServerHandler for Vault {}
+
+fn serve<S: ServerHandler + Clone>(handler: S) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true);
+    let sessions = Arc::new(NeverSessionManager::default());
+    let mcp = StreamableHttpService::new(move || Ok(handler.clone()), sessions, config);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, Router::new().route_service("/mcp", mcp))
+                .await
+                .unwrap();
+        });
+    });
+    url
+}
+
+fn call(url: &str, tool: &str, arguments: &serde_json::Value) -> Reply {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": tool, "arguments": arguments } });
+    send(
+        mcp_request(url)
+            .header("authorization", "Bearer x")
+            .body(body.to_string())
+            .unwrap(),
+    )
+}
+
+fn assert_refused(reply: &Reply, required: &serde_json::Value) {
+    let result = &reply.json["result"];
+    assert_eq!(result["isError"], true, "{reply:#?}");
+    assert_eq!(result["structuredContent"]["error"], "invalid_token");
+    assert_eq!(result["structuredContent"]["required"], *required);
+    assert!(!reply.text.contains("is open"), "{reply:#?}");
+}
+
+#[test]
+fn mounted_without_the_gate() {
+    let url = serve(Guarded::new(Vault));
+    assert_refused(
+        &call(&url, "open_door", &json!({ "number": 1 })),
+        &json!(["vault:open"]),
+    );
+    assert_refused(&call(&url, "who", &json!({})), &json!([]));
+    // The arguments are not looked at.
+    assert_refused(
+        &call(&url, "open_door", &json!({ "nr": "one" })),
+        &json!(["vault:open"]),
+    );
+    // The list is empty rather than wrong.
+    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+    let listed = send(mcp_request(&url).body(list.to_owned()).unwrap());
+    assert_eq!(listed.json["result"]["tools"], json!([]));
+}
+
+#[test]
+fn mounted_with_rmcps_own_handler() {
+    #[derive(Clone)]
+    struct Shared(Arc<ByHand>);
+    impl ServerHandler for Shared {
+        async fn call_tool(
+            &self,
+            request: rmcp::model::CallToolRequestParams,
+            context: rmcp::service::RequestContext<rmcp::RoleServer>,
+        ) -> Result<rmcp::model::CallToolResponse, rmcp::ErrorData> {
+            self.0.0.call_tool(request, context).await
+        }
+    }
+    let url = serve(Shared(Arc::new(ByHand(Vault))));
+    assert_refused(
+        &call(&url, "open_door", &json!({ "number": 1 })),
+        &json!(["vault:open"]),
+    );
+}
