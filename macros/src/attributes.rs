@@ -58,11 +58,7 @@ impl Parse for Argument {
                 value = Value::Strings(parse_strings(&key, input)?);
             } else {
                 let expression: syn::Expr = input.parse()?;
-                if let syn::Expr::Lit(syn::ExprLit {
-                    lit: syn::Lit::Str(text),
-                    ..
-                }) = &expression
-                {
+                if let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &expression {
                     value = Value::String(text.clone());
                 }
                 expression.to_tokens(&mut tokens);
@@ -88,10 +84,7 @@ fn parse_strings(key: &Ident, input: ParseStream) -> syn::Result<Vec<LitStr>> {
     items
         .into_iter()
         .map(|item| match item {
-            syn::Expr::Lit(syn::ExprLit {
-                lit: syn::Lit::Str(text),
-                ..
-            }) => Ok(text),
+            syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Ok(text),
             other => Err(syn::Error::new_spanned(other, &how)),
         })
         .collect()
@@ -100,12 +93,7 @@ fn parse_strings(key: &Ident, input: ParseStream) -> syn::Result<Vec<LitStr>> {
 impl Arguments {
     /// Reads the arguments; mistakes go to `errors`, and what could be read is kept.
     pub(crate) fn read(attribute: &syn::Attribute, errors: &mut Vec<syn::Error>) -> Self {
-        let mut arguments = Self {
-            scopes: None,
-            optional: vec![],
-            name: None,
-            for_rmcp: vec![],
-        };
+        let mut arguments = Self { scopes: None, optional: vec![], name: None, for_rmcp: vec![] };
         let list = match &attribute.meta {
             syn::Meta::Path(_) => return arguments,
             syn::Meta::List(list) => {
@@ -130,10 +118,7 @@ impl Arguments {
             if seen.contains(&argument.key) {
                 errors.push(syn::Error::new(
                     argument.key.span(),
-                    format!(
-                        "`{}` is given twice\nhelp: keep one of the two",
-                        argument.key
-                    ),
+                    format!("`{}` is given twice\nhelp: keep one of the two", argument.key),
                 ));
                 continue;
             }
@@ -210,10 +195,7 @@ fn check_scopes(scopes: &[LitStr], errors: &mut Vec<syn::Error>) {
                 ),
             ));
         }
-        if scopes[..index]
-            .iter()
-            .any(|earlier| earlier.value() == text)
-        {
+        if scopes[..index].iter().any(|earlier| earlier.value() == text) {
             errors.push(syn::Error::new(
                 scope.span(),
                 format!("the scope \"{text}\" is listed twice\nhelp: remove one of the two"),

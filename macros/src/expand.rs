@@ -21,18 +21,18 @@ pub(crate) fn block(mut block: ItemImpl, tools: &[ScopedTool]) -> TokenStream {
         let ImplItem::Fn(method) = item else { continue };
         if let Some(tool) = tools.iter().find(|tool| tool.method == method.sig.ident) {
             let for_rmcp = &tool.for_rmcp;
-            method
-                .attrs
-                .push(parse_quote!(#[rmcp::tool(#(#for_rmcp),*)]));
+            method.attrs.push(parse_quote!(#[rmcp::tool(#(#for_rmcp),*)]));
+            // The shape of a tool is not its author's choice.
+            method.attrs.push(parse_quote!(
+                #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
+            ));
         }
     }
     let declared = tools.iter().map(declaration);
     let registration = scoped_tools_impl(
         &block,
         &quote!(::scopeward::Registry::new(&[#(#declared),*])),
-        &quote!(::scopeward::__private::refusals_as_results(
-            Self::__scopeward_router()
-        )),
+        &quote!(::scopeward::__private::refusals_as_results(Self::__scopeward_router())),
     );
     // rmcp's macros write paths that begin with `rmcp::`. The constant gives them that name
     // without asking the tool's author for the dependency.

@@ -34,7 +34,7 @@ mod tools;
 /// each at its own span, all of them in one compile.
 #[proc_macro_attribute]
 pub fn scoped_tools(arguments: TokenStream, block: TokenStream) -> TokenStream {
-    tools::scoped_tools(arguments.into(), block.into()).into()
+    tools::scoped_tools(arguments.into(), &block.into()).into()
 }
 
 /// Marks a method of a `#[scoped_tools]` impl block as an MCP tool and declares the scopes it
@@ -50,5 +50,5 @@ pub fn scoped_tools(arguments: TokenStream, block: TokenStream) -> TokenStream {
 /// about them.
 #[proc_macro_attribute]
 pub fn scoped_tool(_arguments: TokenStream, method: TokenStream) -> TokenStream {
-    tools::scoped_tool_outside_block(method.into()).into()
+    tools::scoped_tool_outside_block(&method.into()).into()
 }

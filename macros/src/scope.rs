@@ -5,9 +5,7 @@
 
 /// The first character of `scope` that RFC 6749, section 3.3, does not allow.
 pub(crate) fn forbidden_character(scope: &str) -> Option<char> {
-    scope
-        .chars()
-        .find(|c| !matches!(c, '\x21' | '\x23'..='\x5b' | '\x5d'..='\x7e'))
+    scope.chars().find(|c| !matches!(c, '\x21' | '\x23'..='\x5b' | '\x5d'..='\x7e'))
 }
 
 #[cfg(test)]

@@ -19,11 +19,7 @@ pub(crate) struct ScopedTool {
 
 /// Whether the attribute's path ends in `name`: the rule by which rmcp finds its tools.
 fn is_named(attribute: &Attribute, name: &str) -> bool {
-    attribute
-        .path()
-        .segments
-        .last()
-        .is_some_and(|segment| segment.ident == name)
+    attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
 }
 
 impl ScopedTool {
@@ -39,10 +35,7 @@ impl ScopedTool {
         // A bare `#[tool]` must not reach rmcp even while the mistake is being reported.
         method.attrs.retain(|a| !is_named(a, "tool"));
 
-        let attribute = method
-            .attrs
-            .iter()
-            .position(|a| is_named(a, "scoped_tool"))?;
+        let attribute = method.attrs.iter().position(|a| is_named(a, "scoped_tool"))?;
         let attribute = method.attrs.remove(attribute);
         if let Some(second) = method.attrs.iter().find(|a| is_named(a, "scoped_tool")) {
             errors.push(syn::Error::new_spanned(
@@ -51,10 +44,8 @@ impl ScopedTool {
             ));
             method.attrs.retain(|a| !is_named(a, "scoped_tool"));
         }
-        if let Some(cfg) = method
-            .attrs
-            .iter()
-            .find(|a| is_named(a, "cfg") || is_named(a, "cfg_attr"))
+        if let Some(cfg) =
+            method.attrs.iter().find(|a| is_named(a, "cfg") || is_named(a, "cfg_attr"))
         {
             errors.push(syn::Error::new_spanned(
                 cfg,
@@ -87,10 +78,7 @@ impl ScopedTool {
         let ident = method.sig.ident.clone();
         let name = match arguments.name {
             Some(name) => (name.value(), name.span()),
-            None => (
-                ident.to_string().trim_start_matches("r#").to_owned(),
-                ident.span(),
-            ),
+            None => (ident.to_string().trim_start_matches("r#").to_owned(), ident.span()),
         };
         Some(Self {
             method: ident,

@@ -7,18 +7,15 @@ use syn::{ImplItem, ItemImpl};
 use crate::{expand, tool::ScopedTool};
 
 /// `#[scoped_tools]` on an impl block.
-pub(crate) fn scoped_tools(arguments: TokenStream, block: TokenStream) -> TokenStream {
-    let mut block: ItemImpl = match syn::parse2(block.clone()) {
-        Ok(block) => block,
-        Err(_) => {
-            let error = syn::Error::new_spanned(
-                block.clone().into_iter().next(),
-                "`#[scoped_tools]` belongs on an impl block\nhelp: write `#[scoped_tools] impl \
-                 Server { … }` around the methods that are tools",
-            )
-            .into_compile_error();
-            return quote!(#error #block);
-        }
+pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> TokenStream {
+    let Ok(mut block) = syn::parse2::<ItemImpl>(tokens.clone()) else {
+        let error = syn::Error::new_spanned(
+            tokens.clone().into_iter().next(),
+            "`#[scoped_tools]` belongs on an impl block\nhelp: write `#[scoped_tools] impl \
+             Server { … }` around the methods that are tools",
+        )
+        .into_compile_error();
+        return quote!(#error #tokens);
     };
     let mut errors = vec![];
     if !arguments.is_empty() {
@@ -78,7 +75,7 @@ fn collect(block: &mut ItemImpl, errors: &mut Vec<syn::Error>) -> Vec<ScopedTool
 }
 
 /// `#[scoped_tool]` that no `#[scoped_tools]` block took off: nothing would check it.
-pub(crate) fn scoped_tool_outside_block(method: TokenStream) -> TokenStream {
+pub(crate) fn scoped_tool_outside_block(method: &TokenStream) -> TokenStream {
     let error = syn::Error::new(
         proc_macro2::Span::call_site(),
         "`#[scoped_tool]` works only inside a `#[scoped_tools]` impl block\nhelp: write \

@@ -70,9 +70,5 @@ fn micros(started: Instant) -> u64 {
 }
 
 fn join(scopes: &[Scope]) -> String {
-    scopes
-        .iter()
-        .map(Scope::as_str)
-        .collect::<Vec<_>>()
-        .join(" ")
+    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }

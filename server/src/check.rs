@@ -36,11 +36,7 @@ pub fn check(policy: &CompiledPolicy, registry: &Registry) -> Diagnostics {
 }
 
 fn quoted(scopes: &[&str]) -> String {
-    scopes
-        .iter()
-        .map(|scope| format!("\"{scope}\""))
-        .collect::<Vec<_>>()
-        .join(", ")
+    scopes.iter().map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// The shortest rule that asks for exactly `scopes`.
@@ -74,17 +70,11 @@ fn unknown_tool(
     name: &str,
     rule: &Rule,
 ) -> Diagnostic {
-    let error = Diagnostic::error(
-        "unknown-tool",
-        rule.span(),
-        format!("there is no tool named `{name}`"),
-    );
+    let error =
+        Diagnostic::error("unknown-tool", rule.span(), format!("there is no tool named `{name}`"));
     // A tool that has its rule already cannot be the one that was meant.
-    let unruled = registry
-        .tools()
-        .iter()
-        .map(DeclaredTool::name)
-        .filter(|t| policy.rule(t).is_none());
+    let unruled =
+        registry.tools().iter().map(DeclaredTool::name).filter(|t| policy.rule(t).is_none());
     match nearest(name, unruled) {
         Some(right) => error.label(format!("did you mean `{right}`?")),
         None => error.help("remove this line, or annotate the tool with `#[scoped_tool]`"),
@@ -96,9 +86,7 @@ fn undefined_scopes(policy: &CompiledPolicy, tool: &DeclaredTool, found: &mut Ve
         if policy.scope_id(scope).is_some() {
             continue;
         }
-        let at = policy
-            .rule(tool.name())
-            .map_or_else(|| policy.tools_at(), Rule::span);
+        let at = policy.rule(tool.name()).map_or_else(|| policy.tools_at(), Rule::span);
         let known = policy.scopes().iter().map(|scope| scope.name().as_str());
         let error = Diagnostic::error(
             "undeclared-scope",
@@ -108,11 +96,7 @@ fn undefined_scopes(policy: &CompiledPolicy, tool: &DeclaredTool, found: &mut Ve
                 tool.name()
             ),
         )
-        .note(format!(
-            "`{}` is declared at {}",
-            tool.name(),
-            tool.location()
-        ));
+        .note(format!("`{}` is declared at {}", tool.name(), tool.location()));
         found.push(match nearest(scope, known) {
             Some(right) => error.help(format!(
                 "correct the declaration to `{right}`, or define it: `\"{scope}\" = \"What it allows\"`"
@@ -168,10 +152,7 @@ fn unregistered(policy: &CompiledPolicy, name: &str, rule: &Rule) -> Option<Diag
         return None;
     }
     let missing = policy.unregistered_of(rule);
-    let list = missing
-        .iter()
-        .map(|scope| scope.as_str())
-        .collect::<Vec<_>>();
+    let list = missing.iter().map(|scope| scope.as_str()).collect::<Vec<_>>();
     let mut error = Diagnostic::error(
         "unregistered-scope",
         rule.span(),
@@ -184,27 +165,17 @@ fn unregistered(policy: &CompiledPolicy, name: &str, rule: &Rule) -> Option<Diag
     if let Some(at) = policy.registered_at() {
         error = error.context(at, "the registered scopes");
     }
-    Some(error.help(format!(
-        "add {} to `registered`, or change the rule",
-        quoted(&list)
-    )))
+    Some(error.help(format!("add {} to `registered`, or change the rule", quoted(&list))))
 }
 
 fn unused_scopes(policy: &CompiledPolicy, registry: &Registry) -> Vec<Diagnostic> {
-    let optional: Vec<&str> = registry
-        .tools()
-        .iter()
-        .flat_map(|tool| tool.optional().iter().copied())
-        .collect();
+    let optional: Vec<&str> =
+        registry.tools().iter().flat_map(|tool| tool.optional().iter().copied()).collect();
     let is_used = |scope: &Scope| {
         optional.contains(&scope.as_str())
-            || policy
-                .tools()
-                .any(|(_, rule)| policy.gains_from(rule, scope))
+            || policy.tools().any(|(_, rule)| policy.gains_from(rule, scope))
     };
-    let unused = policy
-        .registered_scopes()
-        .filter(|scope| !is_used(scope.name()));
+    let unused = policy.registered_scopes().filter(|scope| !is_used(scope.name()));
     unused
         .map(|scope| {
             let message = format!("`{}` is registered, and nothing needs it", scope.name());

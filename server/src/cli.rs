@@ -85,17 +85,11 @@ struct Failure {
 
 impl Failure {
     fn failed(message: impl Display) -> Self {
-        Self {
-            code: FAILED,
-            message: format!("error: {message}"),
-        }
+        Self { code: FAILED, message: format!("error: {message}") }
     }
 
     fn refused(message: impl Display) -> Self {
-        Self {
-            code: REFUSED,
-            message: format!("error: {message}"),
-        }
+        Self { code: REFUSED, message: format!("error: {message}") }
     }
 }
 
@@ -163,12 +157,10 @@ where
 {
     match &cli.command {
         None | Some(Command::Serve) => serve::serve(&cli.deployment, open),
-        Some(Command::Policy {
-            command: PolicyCommand::Check,
-        }) => policy::check(&cli.deployment, &S::REGISTRY),
-        Some(Command::Policy {
-            command: PolicyCommand::Show,
-        }) => policy::show(&cli.deployment),
+        Some(Command::Policy { command: PolicyCommand::Check }) => {
+            policy::check(&cli.deployment, &S::REGISTRY)
+        }
+        Some(Command::Policy { command: PolicyCommand::Show }) => policy::show(&cli.deployment),
         Some(Command::Token(arguments)) => token::token(&cli.deployment, S::SERVER.0, arguments),
     }
 }

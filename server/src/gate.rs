@@ -57,9 +57,7 @@ struct Inner {
 impl Gate {
     /// Guards the policy's resource with the tokens that `validator` accepts.
     pub fn new(policy: Arc<CompiledPolicy>, validator: Validator) -> Self {
-        Self {
-            inner: Arc::new(Inner { policy, validator }),
-        }
+        Self { inner: Arc::new(Inner { policy, validator }) }
     }
 
     /// RFC 6750, section 3.1: no token is 401 without an error, an unreadable request is 400, a
@@ -85,10 +83,7 @@ impl<S> tower::Layer<S> for Gate {
     type Service = Gated<S>;
 
     fn layer(&self, inner: S) -> Gated<S> {
-        Gated {
-            gate: self.clone(),
-            inner,
-        }
+        Gated { gate: self.clone(), inner }
     }
 }
 

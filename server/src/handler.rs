@@ -34,30 +34,20 @@ pub struct Guarded<S> {
 
 impl<S> Clone for Guarded<S> {
     fn clone(&self) -> Self {
-        Self {
-            tools: Arc::clone(&self.tools),
-            router: Arc::clone(&self.router),
-        }
+        Self { tools: Arc::clone(&self.tools), router: Arc::clone(&self.router) }
     }
 }
 
 impl<S: ScopedTools> Guarded<S> {
     /// Serves the tools of `tools`.
     pub fn new(tools: S) -> Self {
-        Self {
-            tools: Arc::new(tools),
-            router: Arc::new(S::tool_router()),
-        }
+        Self { tools: Arc::new(tools), router: Arc::new(S::tool_router()) }
     }
 
     /// What `caller` is shown, in the order of the tools' names.
     fn list(&self, caller: Option<&Principal>) -> Vec<Tool> {
         let Some(caller) = caller else { return vec![] };
-        self.router
-            .list_all()
-            .into_iter()
-            .filter_map(|tool| listed(tool, caller))
-            .collect()
+        self.router.list_all().into_iter().filter_map(|tool| listed(tool, caller)).collect()
     }
 }
 
@@ -74,19 +64,12 @@ fn listed(mut tool: Tool, caller: &Principal) -> Option<Tool> {
     let shown: Denial<'_> = match caller.policy().list_mode() {
         ListMode::Callable => None,
         ListMode::StepUp => denial.by_step_up(caller.held()),
-        ListMode::Reachable => caller
-            .policy()
-            .is_reachable(denial.rule())
-            .then_some(denial),
+        ListMode::Reachable => caller.policy().is_reachable(denial.rule()).then_some(denial),
     }?;
-    let required = shown
-        .required()
-        .map(|scope| scope.as_str().into())
-        .collect();
-    tool.meta.get_or_insert_with(MetaObject::default).insert(
-        REQUIRED_SCOPES_META.to_owned(),
-        serde_json::Value::Array(required),
-    );
+    let required = shown.required().map(|scope| scope.as_str().into()).collect();
+    tool.meta
+        .get_or_insert_with(MetaObject::default)
+        .insert(REQUIRED_SCOPES_META.to_owned(), serde_json::Value::Array(required));
     Some(tool)
 }
 
@@ -102,9 +85,7 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        self.router
-            .call(ToolCallContext::new(&*self.tools, request, context))
-            .await
+        self.router.call(ToolCallContext::new(&*self.tools, request, context)).await
     }
 
     async fn list_tools(

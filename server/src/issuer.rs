@@ -81,9 +81,7 @@ struct Inner {
 
 impl fmt::Debug for Issuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Issuer")
-            .field("url", &self.0.url)
-            .finish_non_exhaustive()
+        f.debug_struct("Issuer").field("url", &self.0.url).finish_non_exhaustive()
     }
 }
 
@@ -96,10 +94,8 @@ impl Issuer {
     ) -> Result<Self, IssuerError> {
         let resource = policy.resource();
         Self::may_serve(resource)?;
-        std::fs::create_dir_all(data).map_err(|source| IssuerError::Io {
-            path: data.display().to_string(),
-            source,
-        })?;
+        std::fs::create_dir_all(data)
+            .map_err(|source| IssuerError::Io { path: data.display().to_string(), source })?;
         Ok(Self(Arc::new(Inner {
             url: resource.origin(),
             resource_name: resource_name.to_owned(),
@@ -126,16 +122,9 @@ impl Issuer {
 
     /// Checks this issuer's tokens for its resource.
     pub fn validator(&self) -> Validator {
-        let Inner {
-            url, policy, key, ..
-        } = &*self.0;
+        let Inner { url, policy, key, .. } = &*self.0;
         let keys = VerificationKeys::new(&key.public());
-        Validator::new(
-            url,
-            policy.resource().as_str(),
-            keys,
-            TokenTypes::AccessToken,
-        )
+        Validator::new(url, policy.resource().as_str(), keys, TokenTypes::AccessToken)
     }
 
     /// The scopes that it can grant.
@@ -145,13 +134,7 @@ impl Issuer {
 
     /// Signs an access token (RFC 9068). `scopes` must be registered ones.
     pub fn sign(&self, subject: &str, client: &str, scopes: &[Scope]) -> Result<String, SignError> {
-        let Inner {
-            url,
-            policy,
-            key,
-            clock,
-            ..
-        } = &*self.0;
+        let Inner { url, policy, key, clock, .. } = &*self.0;
         let now = clock.now();
         let scope = join(scopes);
         key.sign(&json!({
@@ -194,11 +177,7 @@ impl Issuer {
 pub struct SignError;
 
 fn join(scopes: &[Scope]) -> String {
-    scopes
-        .iter()
-        .map(Scope::as_str)
-        .collect::<Vec<_>>()
-        .join(" ")
+    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// Authorization server metadata (RFC 8414), which is OpenID Connect discovery as well.

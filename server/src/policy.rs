@@ -115,12 +115,9 @@ pub struct Revision(String);
 impl Revision {
     fn of(text: &str) -> Self {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-        Self(
-            digest.as_ref()[..6]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        let mut start = [0; 8];
+        start[2..].copy_from_slice(&digest.as_ref()[..6]);
+        Self(format!("{:012x}", u64::from_be_bytes(start)))
     }
 }
 
@@ -196,18 +193,13 @@ impl CompiledPolicy {
 
     /// Whether some set of registered scopes meets the rule; if not, nobody can ever call it.
     pub(crate) fn is_reachable(&self, rule: &Rule) -> bool {
-        rule.requirement
-            .is_met_by(&self.hold(self.registered_scopes().map(|s| s.name.as_str())))
+        rule.requirement.is_met_by(&self.hold(self.registered_scopes().map(|s| s.name.as_str())))
     }
 
     /// The other scopes that a scope gives, directly or through others.
     pub fn implied_by<'a>(&'a self, scope: &'a ScopeInfo) -> impl Iterator<Item = &'a ScopeInfo> {
-        let given = (0..)
-            .zip(&self.scopes)
-            .filter(|(id, _)| scope.closure.contains(ScopeId(*id)));
-        given
-            .map(|(_, other)| other)
-            .filter(|other| other.name != scope.name)
+        let given = (0..).zip(&self.scopes).filter(|(id, _)| scope.closure.contains(ScopeId(*id)));
+        given.map(|(_, other)| other).filter(|other| other.name != scope.name)
     }
 
     /// Where `registered` stands, if it is written.
@@ -247,11 +239,7 @@ impl CompiledPolicy {
                     let names = all.iter().map(|id| self.scope(*id).name.as_str());
                     names.collect::<Vec<_>>().join(" and ")
                 };
-                alternatives
-                    .iter()
-                    .map(|all| one(all))
-                    .collect::<Vec<_>>()
-                    .join(", or ")
+                alternatives.iter().map(|all| one(all)).collect::<Vec<_>>().join(", or ")
             }
         }
     }
@@ -275,13 +263,8 @@ impl CompiledPolicy {
     /// The scopes of a rule that nobody can hold, because no registered scope gives them.
     pub(crate) fn unregistered_of(&self, rule: &Rule) -> Vec<&Scope> {
         let reachable = self.hold(self.registered_scopes().map(|scope| scope.name.as_str()));
-        let mut ids: Vec<ScopeId> = rule
-            .requirement
-            .alternatives()
-            .iter()
-            .flatten()
-            .copied()
-            .collect();
+        let mut ids: Vec<ScopeId> =
+            rule.requirement.alternatives().iter().flatten().copied().collect();
         ids.sort_unstable();
         ids.dedup();
         ids.retain(|id| !reachable.contains(*id));
@@ -294,10 +277,6 @@ impl CompiledPolicy {
             return false;
         };
         let given = &self.scope(id).closure;
-        rule.requirement
-            .alternatives()
-            .iter()
-            .flatten()
-            .any(|needed| given.contains(*needed))
+        rule.requirement.alternatives().iter().flatten().any(|needed| given.contains(*needed))
     }
 }

@@ -49,11 +49,7 @@ impl Principal {
     /// The caller that `token` authenticates, under `policy`.
     pub fn new(token: AccessToken, policy: Arc<CompiledPolicy>) -> Self {
         let held = policy.hold(token.scopes().iter().map(Scope::as_str));
-        Self(Arc::new(Inner {
-            token,
-            policy,
-            held,
-        }))
+        Self(Arc::new(Inner { token, policy, held }))
     }
 
     /// Who the caller is, at its issuer (`sub`).
@@ -78,10 +74,7 @@ impl Principal {
 
     /// Whether the caller holds `scope`, directly or because a granted scope implies it.
     pub fn has(&self, scope: &str) -> bool {
-        self.0
-            .policy
-            .scope_id(scope)
-            .is_some_and(|scope| self.0.held.contains(scope))
+        self.0.policy.scope_id(scope).is_some_and(|scope| self.0.held.contains(scope))
     }
 
     /// May this caller call `tool`? The one question, asked by everyone through here.
@@ -107,12 +100,7 @@ impl Principal {
     /// another transport directly.
     pub(crate) fn of(extensions: &Extensions) -> Option<&Self> {
         let direct = extensions.get::<Self>();
-        direct.or_else(|| {
-            extensions
-                .get::<http::request::Parts>()?
-                .extensions
-                .get::<Self>()
-        })
+        direct.or_else(|| extensions.get::<http::request::Parts>()?.extensions.get::<Self>())
     }
 }
 

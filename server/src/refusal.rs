@@ -73,10 +73,8 @@ impl Refusal {
 
     /// No validated token came with the call.
     pub(crate) fn unauthenticated(tool: &str, declared: &[&str]) -> Self {
-        let declared: Vec<Scope> = declared
-            .iter()
-            .filter_map(|scope| Scope::parse(scope).ok())
-            .collect();
+        let declared: Vec<Scope> =
+            declared.iter().filter_map(|scope| Scope::parse(scope).ok()).collect();
         Self {
             error: "invalid_token",
             message: "Not authenticated: no validated access token came with this call.".to_owned(),

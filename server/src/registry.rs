@@ -52,12 +52,7 @@ impl DeclaredTool {
     ) -> Self {
         assert_scopes(scopes);
         assert_scopes(optional);
-        Self {
-            name,
-            scopes,
-            optional,
-            location,
-        }
+        Self { name, scopes, optional, location }
     }
 
     /// The tool's name as MCP sees it.
@@ -84,10 +79,7 @@ impl DeclaredTool {
 const fn assert_scopes(scopes: &[&str]) {
     let mut index = 0;
     while index < scopes.len() {
-        assert!(
-            Scope::is_valid(scopes[index]),
-            "not a scope-token (RFC 6749, section 3.3)"
-        );
+        assert!(Scope::is_valid(scopes[index]), "not a scope-token (RFC 6749, section 3.3)");
         index += 1;
     }
 }

@@ -54,10 +54,7 @@ impl ResourceUrl {
             "http" if is_loopback(&url) => {}
             _ => return Err(ResourceUrlError::Scheme),
         }
-        Ok(Self {
-            text: url.as_str().trim_end_matches('/').to_owned(),
-            url,
-        })
+        Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), url })
     }
 
     /// The canonical form.
@@ -83,11 +80,7 @@ impl ResourceUrl {
 
     /// Where the protected resource metadata is (RFC 9728, section 3.1).
     pub fn metadata_url(&self) -> String {
-        format!(
-            "{}/.well-known/oauth-protected-resource{}",
-            self.origin(),
-            self.path()
-        )
+        format!("{}/.well-known/oauth-protected-resource{}", self.origin(), self.path())
     }
 
     /// The host as it stands in URLs: IPv6 in brackets.
@@ -106,10 +99,7 @@ impl ResourceUrl {
         let mut url = self.url.clone();
         // Only URLs without a host refuse a port, and those do not parse as a resource.
         let _ = url.set_port(Some(port));
-        Self {
-            text: url.as_str().trim_end_matches('/').to_owned(),
-            url,
-        }
+        Self { text: url.as_str().trim_end_matches('/').to_owned(), url }
     }
 
     /// Whether only this machine can reach it.
@@ -150,26 +140,16 @@ mod tests {
         ] {
             assert_eq!(ResourceUrl::parse(text), Err(error), "{text}");
         }
-        assert!(matches!(
-            ResourceUrl::parse("mcp.example.com"),
-            Err(ResourceUrlError::Syntax(_))
-        ));
+        assert!(matches!(ResourceUrl::parse("mcp.example.com"), Err(ResourceUrlError::Syntax(_))));
     }
 
     #[test]
     fn spellings_of_the_same_resource() {
         let url = ResourceUrl::parse("https://mcp.example.com/mcp").unwrap();
-        for same in [
-            "https://MCP.example.com/mcp",
-            "https://mcp.example.com:443/mcp/",
-        ] {
+        for same in ["https://MCP.example.com/mcp", "https://mcp.example.com:443/mcp/"] {
             assert!(url.matches(same), "{same}");
         }
-        for other in [
-            "https://mcp.example.com/MCP",
-            "https://mcp.example.com",
-            "mcp",
-        ] {
+        for other in ["https://mcp.example.com/MCP", "https://mcp.example.com", "mcp"] {
             assert!(!url.matches(other), "{other}");
         }
     }

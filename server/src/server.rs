@@ -34,11 +34,7 @@ pub fn router<S: ScopedTools>(tools: S, policy: &Arc<CompiledPolicy>, issuer: &I
         config,
     );
     let gate = Gate::new(Arc::clone(policy), issuer.validator());
-    let path = if policy.resource().path().is_empty() {
-        "/"
-    } else {
-        policy.resource().path()
-    };
+    let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
     Router::new()
         .route_service(path, gate.layer(mcp))
         .merge(metadata::router(policy, S::SERVER.0, issuer.url()))
@@ -49,8 +45,5 @@ pub fn router<S: ScopedTools>(tools: S, policy: &Arc<CompiledPolicy>, issuer: &I
 }
 
 async fn not_found() -> impl IntoResponse {
-    (
-        StatusCode::NOT_FOUND,
-        Json(serde_json::json!({ "error": "not_found" })),
-    )
+    (StatusCode::NOT_FOUND, Json(serde_json::json!({ "error": "not_found" })))
 }

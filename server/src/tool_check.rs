@@ -25,10 +25,7 @@ impl<S: ScopedTools, const TOOL: usize> FromContextPart<ToolCallContext<'_, S>> 
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         // The tool's own name, not the one it was called by: a tool mounted under another name
         // keeps its rule.
-        check(
-            &S::REGISTRY.tools()[TOOL],
-            Principal::of(&context.request_context.extensions),
-        )?;
+        check(&S::REGISTRY.tools()[TOOL], Principal::of(&context.request_context.extensions))?;
         Ok(Self(()))
     }
 }

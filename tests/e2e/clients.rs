@@ -25,18 +25,13 @@ fn installed(program: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{program} is missing: run tests/clients/setup.sh"
-    );
+    assert!(std::env::var_os("CI").is_none(), "{program} is missing: run tests/clients/setup.sh");
     eprintln!("SKIPPED: {program} is not installed; run tests/clients/setup.sh");
     None
 }
 
 fn succeeded(output: &Output) -> String {
-    let text = [&output.stdout[..], &output.stderr[..]]
-        .map(String::from_utf8_lossy)
-        .concat();
+    let text = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
     assert!(output.status.success(), "{text}");
     text
 }
@@ -44,13 +39,7 @@ fn succeeded(output: &Output) -> String {
 fn python(client: &str, script: &str, arguments: &[&str]) -> Option<Output> {
     let python = installed(&format!("{client}/bin/python"))?;
     let script = folder().join("clients/python").join(script);
-    Some(
-        Command::new(python)
-            .arg(script)
-            .args(arguments)
-            .output()
-            .unwrap(),
-    )
+    Some(Command::new(python).arg(script).args(arguments).output().unwrap())
 }
 
 #[test]
@@ -83,9 +72,10 @@ fn the_python_sdk_of_2025() {
 /// MCP Inspector's command line, with a home of its own.
 fn inspector(server: &Server, arguments: &[&str]) -> Option<Command> {
     let bin = installed("node/node_modules/.bin/mcp-inspector")?;
-    let path = std::env::join_paths(std::iter::once(bin.parent().unwrap().to_owned()).chain(
-        std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()),
-    ));
+    let path = std::env::join_paths(
+        std::iter::once(bin.parent().unwrap().to_owned())
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
     let mut command = Command::new(bin);
     command
         .env("PATH", path.unwrap())
@@ -111,24 +101,15 @@ fn mcp_inspector_lists_and_calls_tools() {
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed["tools"].as_array().unwrap().len(), 7);
 
-    let call = [
-        "tools/call",
-        "--tool-name",
-        "create_todo",
-        "--tool-arg",
-        "title=From the Inspector",
-    ];
+    let call =
+        ["tools/call", "--tool-name", "create_todo", "--tool-arg", "title=From the Inspector"];
     let created: Value = serde_json::from_slice(&run(&call).unwrap().stdout).unwrap();
     assert_eq!(created["structuredContent"]["title"], "From the Inspector");
 
     let refused = run(&["tools/call", "--tool-name", "purge_todos"]).unwrap();
     assert!(!refused.status.success());
     let todos = server.call(&server.token("todo:read"), "list_todos", &json!({}));
-    assert_eq!(
-        todos.result()["todos"].as_array().unwrap().len(),
-        1,
-        "nothing was purged"
-    );
+    assert_eq!(todos.result()["todos"].as_array().unwrap().len(), 1, "nothing was purged");
 }
 
 #[test]
@@ -137,33 +118,19 @@ fn mcp_inspector_signs_in() {
     let Some(mut command) = inspector(&server, &["--method", "tools/list", "--quiet"]) else {
         return;
     };
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
     let url = lines.find_map(|line| {
-        line.unwrap()
-            .split_once("Please navigate to: ")
-            .map(|(_, url)| url.to_owned())
+        line.unwrap().split_once("Please navigate to: ").map(|(_, url)| url.to_owned())
     });
     let page = open(&url.expect("the Inspector asks to open a browser"));
     assert!(page.reply.text.contains("Inspector"), "{}", page.reply.text);
     let answer = consent(&server, &page, &["todo:read"]);
-    assert_eq!(
-        get(answer.header("location"), &[]).status,
-        200,
-        "the Inspector's own callback"
-    );
+    assert_eq!(get(answer.header("location"), &[]).status, 200, "the Inspector's own callback");
     let output = child.wait_with_output().unwrap();
     let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let names: Vec<&Value> = listed["tools"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|t| &t["name"])
-        .collect();
+    let names: Vec<&Value> =
+        listed["tools"].as_array().unwrap().iter().map(|t| &t["name"]).collect();
     assert_eq!(names, ["get_todo", "list_todos", "todo_stats"]);
 }
 
@@ -176,10 +143,9 @@ fn consent_in_a_browser() {
     let screenshots = folder().join("screenshots");
     fs::create_dir_all(&screenshots).unwrap();
     for mode in ["challenge", "tool_error"] {
-        let server = Server::with_policy(&POLICY.replace(
-            "on_denied = \"challenge\"",
-            &format!("on_denied = \"{mode}\""),
-        ));
+        let server = Server::with_policy(
+            &POLICY.replace("on_denied = \"challenge\"", &format!("on_denied = \"{mode}\"")),
+        );
         let output = Command::new(&node)
             .arg(folder().join("clients/node/consent.mjs"))
             .args([&server.url(), mode])

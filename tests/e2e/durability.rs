@@ -60,24 +60,11 @@ fn every_acknowledged_todo_survives_kill_9() {
     }
     let listed = server.call(&token, "list_todos", &json!({}));
     let todos = listed.result()["todos"].as_array().unwrap().clone();
-    let titles: Vec<&str> = todos
-        .iter()
-        .map(|todo| todo["title"].as_str().unwrap())
-        .collect();
+    let titles: Vec<&str> = todos.iter().map(|todo| todo["title"].as_str().unwrap()).collect();
     let acknowledged = acknowledged.lock().unwrap();
-    assert!(
-        acknowledged.len() > 50,
-        "only {} writes: the test shows little",
-        acknowledged.len()
-    );
+    assert!(acknowledged.len() > 50, "only {} writes: the test shows little", acknowledged.len());
     for title in acknowledged.iter() {
-        assert!(
-            titles.contains(&title.as_str()),
-            "{title} was acknowledged and is gone"
-        );
+        assert!(titles.contains(&title.as_str()), "{title} was acknowledged and is gone");
     }
-    println!(
-        "{} acknowledged todos, none lost in 5 kills",
-        acknowledged.len()
-    );
+    println!("{} acknowledged todos, none lost in 5 kills", acknowledged.len());
 }

@@ -46,11 +46,7 @@ fn every_tool_with_every_set_of_scopes() {
             assert_eq!(reply.json["error"]["data"]["missing"], json!(missing));
             // Listed all the same only if nothing but a step-up scope is missing.
             let step_up = missing == [&"admin:access"];
-            assert_eq!(
-                listed.contains(&tool.to_owned()),
-                step_up,
-                "{granted:?} {tool}"
-            );
+            assert_eq!(listed.contains(&tool.to_owned()), step_up, "{granted:?} {tool}");
         }
     }
 }
@@ -58,15 +54,8 @@ fn every_tool_with_every_set_of_scopes() {
 #[test]
 fn a_refusal_says_what_is_missing() {
     let server = Server::start();
-    let metadata = format!(
-        "{}/.well-known/oauth-protected-resource/mcp",
-        server.origin()
-    );
-    let reply = server.call(
-        &server.token("todo:read"),
-        "create_todo",
-        &json!({ "title": "x" }),
-    );
+    let metadata = format!("{}/.well-known/oauth-protected-resource/mcp", server.origin());
+    let reply = server.call(&server.token("todo:read"), "create_todo", &json!({ "title": "x" }));
     assert_eq!(reply.status, 403);
     assert_eq!(
         reply.header("www-authenticate"),
@@ -97,10 +86,7 @@ fn a_refusal_says_what_is_missing() {
         })
     );
     let reply = server.call(&server.token("todo:read"), "purge_todos", &json!({}));
-    assert_eq!(
-        reply.json["error"]["message"],
-        "Missing scopes: todo:write, admin:access"
-    );
+    assert_eq!(reply.json["error"]["message"], "Missing scopes: todo:write, admin:access");
 }
 
 #[test]
@@ -108,27 +94,13 @@ fn the_refusal_as_a_tool_error() {
     let server = Server::with_policy(
         &POLICY.replace("on_denied = \"challenge\"", "on_denied = \"tool_error\""),
     );
-    let reply = server.call(
-        &server.token("todo:read"),
-        "create_todo",
-        &json!({ "title": "x" }),
-    );
+    let reply = server.call(&server.token("todo:read"), "create_todo", &json!({ "title": "x" }));
     let result = &reply.json["result"];
-    assert_eq!(
-        (reply.status, &result["isError"]),
-        (200, &json!(true)),
-        "{reply:#?}"
-    );
+    assert_eq!((reply.status, &result["isError"]), (200, &json!(true)), "{reply:#?}");
     let message = "Insufficient permissions: `todo:write` scope required.";
-    assert_eq!(
-        result["content"],
-        json!([{ "type": "text", "text": message }])
-    );
+    assert_eq!(result["content"], json!([{ "type": "text", "text": message }]));
     assert_eq!(result["structuredContent"]["error"], "insufficient_scope");
-    assert_eq!(
-        result["structuredContent"]["missing"],
-        json!(["todo:write"])
-    );
+    assert_eq!(result["structuredContent"]["missing"], json!(["todo:write"]));
 }
 
 #[test]
@@ -137,10 +109,7 @@ fn a_refused_caller_learns_nothing_about_the_arguments() {
     let token = server.token("todo:read");
     let right = server.call(&token, "create_todo", &json!({ "title": "x" }));
     for arguments in [json!({}), json!({ "title": 7 }), json!({ "tilte": "x" })] {
-        assert_eq!(
-            server.call(&token, "create_todo", &arguments).json,
-            right.json
-        );
+        assert_eq!(server.call(&token, "create_todo", &arguments).json, right.json);
     }
 }
 
@@ -151,28 +120,16 @@ fn the_policy_rules_not_the_declaration() {
         "list_todos  = { any_of = [\"admin:access\", { all_of = [\"todo:read\", \"todo:write\"] }] }",
     );
     // admin:access does not give todo:read, which the tool declares.
-    let stricter = stricter.replace(
-        "step_up = true }",
-        "step_up = true, implies = [\"todo:read\"] }",
-    );
+    let stricter =
+        stricter.replace("step_up = true }", "step_up = true, implies = [\"todo:read\"] }");
     let server = Server::with_policy(&stricter);
-    let call = |scope| {
-        server
-            .call(&server.token(scope), "list_todos", &json!({}))
-            .status
-    };
+    let call = |scope| server.call(&server.token(scope), "list_todos", &json!({})).status;
     assert_eq!(call("todo:read"), 403);
     assert_eq!(call("todo:write"), 200);
     assert_eq!(call("admin:access"), 200);
     // Of the two ways, the one that lacks least is asked for.
     let reply = server.call(&server.token("todo:read"), "list_todos", &json!({}));
-    assert_eq!(
-        reply.json["error"]["data"]["missing"]
-            .as_array()
-            .unwrap()
-            .len(),
-        1
-    );
+    assert_eq!(reply.json["error"]["data"]["missing"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -190,16 +147,10 @@ fn the_three_settings_of_list() {
     assert_eq!(listed("callable", "todo:write").len(), 6);
     assert_eq!(listed("step_up", "todo:write").len(), 7);
 
-    let hidden = POLICY.replace(
-        "\"admin:access\"] }\n",
-        "\"admin:access\"], hidden = true }\n",
-    );
+    let hidden = POLICY.replace("\"admin:access\"] }\n", "\"admin:access\"], hidden = true }\n");
     let server = Server::with_policy(&hidden);
     assert_eq!(server.tools(&server.token("todo:write")).len(), 6);
-    assert_eq!(
-        server.tools(&server.token("todo:write admin:access")).len(),
-        7
-    );
+    assert_eq!(server.tools(&server.token("todo:write admin:access")).len(), 7);
 }
 
 #[test]
@@ -219,11 +170,7 @@ fn a_listed_tool_says_what_it_still_needs() {
         }
         assert!(tool["annotations"]["readOnlyHint"].is_boolean(), "{tool}");
         let read_only = tool["annotations"]["readOnlyHint"] == true;
-        assert_eq!(
-            tool["annotations"]["destructiveHint"].is_null(),
-            read_only,
-            "{tool}"
-        );
+        assert_eq!(tool["annotations"]["destructiveHint"].is_null(), read_only, "{tool}");
     }
 }
 
@@ -231,14 +178,8 @@ fn a_listed_tool_says_what_it_still_needs() {
 fn what_is_not_named_cannot_be_reached() {
     let server = Server::start();
     let token = server.token("todo:read todo:write admin:access");
-    for tool in [
-        "",
-        "nope",
-        "CREATE_TODO",
-        "create_todo ",
-        "create_todo\u{0}",
-        "cr\u{435}ate_todo",
-    ] {
+    for tool in ["", "nope", "CREATE_TODO", "create_todo ", "create_todo\u{0}", "cr\u{435}ate_todo"]
+    {
         let reply = server.call(&token, tool, &json!({}));
         assert_eq!(reply.json["error"]["code"], -32602, "{tool:?} {reply:#?}");
     }
@@ -264,11 +205,7 @@ fn what_is_not_named_cannot_be_reached() {
         let reply = server.rpc(&token, method, &params);
         let code = &reply.json["error"]["code"];
         assert!(code == -32601 || code == -32600, "{method:?} {reply:#?}");
-        assert!(
-            (400..500).contains(&reply.status),
-            "{method:?} {}",
-            reply.status
-        );
+        assert!((400..500).contains(&reply.status), "{method:?} {}", reply.status);
     }
 }
 
@@ -290,17 +227,14 @@ fn bodies_that_are_not_one_message_are_refused() {
         (&format!("[{call}]"), 400),
         (&format!("{call}{call}"), 400),
         (&call.replace("2.0", "1.0"), 400),
-        (
-            &call.replace("list_todos", "list_todos\u{ffff}\\ud800"),
-            400,
-        ),
+        (&call.replace("list_todos", "list_todos\u{ffff}\\ud800"), 400),
         (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, 400),
         (&deep, 400),
         (&large, 413),
     ] {
         let reply = server.post_with(&[("authorization", &bearer)], body);
-        assert_eq!(reply.status, status, "{:.80} {reply:#?}", body);
-        assert!(reply.json["result"].is_null(), "{:.80}", body);
+        assert_eq!(reply.status, status, "{body:.80} {reply:#?}");
+        assert!(reply.json["result"].is_null(), "{body:.80}");
     }
 }
 
@@ -329,27 +263,14 @@ fn the_three_revisions() {
             "protocolVersion": revision, "capabilities": {},
             "clientInfo": { "name": "test", "version": "1" } } });
         let reply = server.post_with(&[("authorization", &bearer)], &initialize.to_string());
-        assert_eq!(
-            reply.json["result"]["protocolVersion"], revision,
-            "{reply:#?}"
-        );
-        let headers = [
-            ("authorization", bearer.as_str()),
-            ("mcp-protocol-version", revision),
-        ];
+        assert_eq!(reply.json["result"]["protocolVersion"], revision, "{reply:#?}");
+        let headers = [("authorization", bearer.as_str()), ("mcp-protocol-version", revision)];
         let notice = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
         assert_eq!(server.post_with(&headers, notice).status, 202);
         let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
         let reply = server.post_with(&headers, list);
-        assert_eq!(
-            reply.json["result"]["tools"].as_array().unwrap().len(),
-            3,
-            "{revision}"
-        );
-        assert!(
-            reply.json["result"]["cacheScope"].is_null(),
-            "not a field of {revision}"
-        );
+        assert_eq!(reply.json["result"]["tools"].as_array().unwrap().len(), 3, "{revision}");
+        assert!(reply.json["result"]["cacheScope"].is_null(), "not a field of {revision}");
     }
 
     let meta = json!({
@@ -369,10 +290,7 @@ fn the_three_revisions() {
             ("mcp-method", sent_method),
             ("mcp-name", "list_todos"),
         ];
-        server.post_with(
-            &headers[..if name.is_some() { 4 } else { 3 }],
-            &body.to_string(),
-        )
+        server.post_with(&headers[..if name.is_some() { 4 } else { 3 }], &body.to_string())
     };
     let discovered = send("server/discover", None, "server/discover");
     assert_eq!(discovered.status, 200, "{discovered:#?}");
@@ -383,46 +301,28 @@ fn the_three_revisions() {
         &json!({ "todos": [] })
     );
     // A header that disagrees with the body decides nothing, and is refused.
-    assert_eq!(
-        send("tools/call", Some("create_todo"), "tools/call").status,
-        403
-    );
+    assert_eq!(send("tools/call", Some("create_todo"), "tools/call").status, 403);
     let mismatch = send("tools/call", Some("get_todo"), "tools/call");
-    assert_eq!(
-        (mismatch.status, &mismatch.json["error"]["code"]),
-        (400, &json!(-32020))
-    );
+    assert_eq!((mismatch.status, &mismatch.json["error"]["code"]), (400, &json!(-32020)));
     assert_eq!(send("prompts/list", None, "prompts/list").status, 404);
 }
 
 #[test]
 fn there_are_no_streams_and_no_sessions_to_take_over() {
     let server = Server::start();
-    assert_eq!(
-        get(&server.url(), &[("accept", "text/event-stream")]).status,
-        401
-    );
+    assert_eq!(get(&server.url(), &[("accept", "text/event-stream")]).status, 401);
     let bearer = format!("Bearer {}", server.token("todo:read"));
-    let headers = [
-        ("authorization", bearer.as_str()),
-        ("accept", "text/event-stream"),
-    ];
+    let headers = [("authorization", bearer.as_str()), ("accept", "text/event-stream")];
     assert_eq!(get(&server.url(), &headers).status, 405);
 }
 
 #[test]
 fn todos_belong_to_their_caller() {
     let server = Server::start();
-    let (ada, eve) = (
-        server.token_for("ada", "todo:write"),
-        server.token_for("eve", "todo:write"),
-    );
+    let (ada, eve) = (server.token_for("ada", "todo:write"), server.token_for("eve", "todo:write"));
     let admin = server.token_for("root", "todo:write admin:access");
-    let created = server.call(
-        &ada,
-        "create_todo",
-        &json!({ "title": "Secret", "description": "d" }),
-    );
+    let created =
+        server.call(&ada, "create_todo", &json!({ "title": "Secret", "description": "d" }));
     let id = created.result()["id"].as_str().unwrap().to_owned();
     let not_found = format!("Todo `{id}` not found.");
 
@@ -433,33 +333,15 @@ fn todos_belong_to_their_caller() {
     ] {
         let reply = server.call(&eve, tool, &arguments);
         assert_eq!(reply.json["result"]["isError"], true, "{tool}");
-        assert_eq!(
-            reply.json["result"]["content"][0]["text"],
-            json!(not_found),
-            "{tool}"
-        );
+        assert_eq!(reply.json["result"]["content"][0]["text"], json!(not_found), "{tool}");
     }
-    assert_eq!(
-        server.call(&eve, "list_todos", &json!({})).result(),
-        &json!({ "todos": [] })
-    );
+    assert_eq!(server.call(&eve, "list_todos", &json!({})).result(), &json!({ "todos": [] }));
     let stats = server.call(&eve, "todo_stats", &json!({}));
-    assert_eq!(
-        stats.result(),
-        &json!({ "yours": { "total": 0, "completed": 0, "open": 0 } })
-    );
+    assert_eq!(stats.result(), &json!({ "yours": { "total": 0, "completed": 0, "open": 0 } }));
 
-    assert_eq!(
-        server
-            .call(&admin, "get_todo", &json!({ "id": id }))
-            .result()["title"],
-        "Secret"
-    );
+    assert_eq!(server.call(&admin, "get_todo", &json!({ "id": id })).result()["title"], "Secret");
     let stats = server.call(&admin, "todo_stats", &json!({}));
-    assert_eq!(
-        stats.result()["everyone"],
-        json!({ "total": 1, "completed": 0, "open": 1 })
-    );
+    assert_eq!(stats.result()["everyone"], json!({ "total": 1, "completed": 0, "open": 1 }));
 
     let done = server.call(&ada, "update_todo", &json!({ "id": id, "completed": true }));
     assert_eq!(
@@ -469,9 +351,7 @@ fn todos_belong_to_their_caller() {
     let open = server.call(&ada, "list_todos", &json!({ "completed": false }));
     assert_eq!(open.result(), &json!({ "todos": [] }));
     assert_eq!(
-        server
-            .call(&ada, "delete_todo", &json!({ "id": id }))
-            .result(),
+        server.call(&ada, "delete_todo", &json!({ "id": id })).result(),
         &json!({ "deleted": id })
     );
     let gone = server.call(&ada, "get_todo", &json!({ "id": id }));
@@ -483,11 +363,7 @@ fn each_decision_is_recorded_without_the_token() {
     let server = Server::start();
     let token = server.token("todo:read");
     server.call(&token, "list_todos", &json!({}));
-    server.call(
-        &token,
-        "create_todo",
-        &json!({ "title": "a private matter" }),
-    );
+    server.call(&token, "create_todo", &json!({ "title": "a private matter" }));
     server.post_with(&[("authorization", "Bearer not.a.token")], "{}");
     let log = server.log();
     for words in [

@@ -24,32 +24,18 @@ pub(crate) fn todo() -> &'static Path {
         let folder = std::env::current_exe().unwrap();
         let folder = folder.parent().and_then(Path::parent).unwrap();
         let mut build = Command::new(env!("CARGO"));
-        build.args([
-            "build",
-            "--quiet",
-            "--package",
-            "scopeward",
-            "--bin",
-            "todo",
-        ]);
+        build.args(["build", "--quiet", "--package", "scopeward", "--bin", "todo"]);
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
         if folder.ends_with("release") {
             build.arg("--release");
         }
-        assert!(
-            build.status().unwrap().success(),
-            "the todo server does not build"
-        );
+        assert!(build.status().unwrap().success(), "the todo server does not build");
         folder.join("todo")
     })
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A todo server, killed when dropped.
@@ -68,11 +54,7 @@ impl Server {
     pub(crate) fn with_policy(policy: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("policy.toml"), policy).unwrap();
-        let mut server = Self {
-            folder,
-            port: free_port(),
-            child: None,
-        };
+        let mut server = Self { folder, port: free_port(), child: None };
         server.launch();
         server
     }
@@ -91,11 +73,7 @@ impl Server {
         let deadline = Instant::now() + Duration::from_secs(30);
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
             let exited = self.child.as_mut().unwrap().try_wait().unwrap();
-            assert!(
-                exited.is_none() && Instant::now() < deadline,
-                "no start:\n{}",
-                self.log()
-            );
+            assert!(exited.is_none() && Instant::now() < deadline, "no start:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
     }
@@ -145,25 +123,15 @@ impl Server {
 
     /// A JSON-RPC request to the MCP endpoint.
     pub(crate) fn rpc(&self, token: &str, method: &str, params: &Value) -> Reply {
-        self.post(
-            token,
-            &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }),
-        )
+        self.post(token, &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
     }
 
     pub(crate) fn call(&self, token: &str, tool: &str, arguments: &Value) -> Reply {
-        self.rpc(
-            token,
-            "tools/call",
-            &json!({ "name": tool, "arguments": arguments }),
-        )
+        self.rpc(token, "tools/call", &json!({ "name": tool, "arguments": arguments }))
     }
 
     pub(crate) fn post(&self, token: &str, message: &Value) -> Reply {
-        self.post_with(
-            &[("authorization", &format!("Bearer {token}"))],
-            &message.to_string(),
-        )
+        self.post_with(&[("authorization", &format!("Bearer {token}"))], &message.to_string())
     }
 
     pub(crate) fn post_with(&self, headers: &[(&str, &str)], body: &str) -> Reply {
@@ -182,10 +150,7 @@ impl Server {
     pub(crate) fn tools(&self, token: &str) -> Vec<String> {
         let reply = self.rpc(token, "tools/list", &json!({}));
         let tools = reply.json["result"]["tools"].as_array().unwrap().clone();
-        tools
-            .iter()
-            .map(|tool| tool["name"].as_str().unwrap().to_owned())
-            .collect()
+        tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
     }
 }
 
@@ -199,14 +164,7 @@ impl Drop for Server {
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(todo());
     command.current_dir(folder).env("RUST_LOG", "info");
-    for name in [
-        "PORT",
-        "MCP_URL",
-        "DATABASE_URL",
-        "SCOPEWARD_POLICY",
-        "SCOPEWARD_DATA",
-        "CARGO",
-    ] {
+    for name in ["PORT", "MCP_URL", "DATABASE_URL", "SCOPEWARD_POLICY", "SCOPEWARD_DATA", "CARGO"] {
         command.env_remove(name);
     }
     command
@@ -217,11 +175,7 @@ pub(crate) fn run(policy: &str, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("policy.toml"), policy).unwrap();
     let port = free_port().to_string();
-    command(folder.path())
-        .args(arguments)
-        .env("PORT", port)
-        .output()
-        .unwrap()
+    command(folder.path()).args(arguments).env("PORT", port).output().unwrap()
 }
 
 /// An answer, read whole.
@@ -236,26 +190,19 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// A parameter of the `WWW-Authenticate` challenge.
     pub(crate) fn challenge(&self, parameter: &str) -> Option<&str> {
-        let (_, rest) = self
-            .header("www-authenticate")
-            .split_once(&format!("{parameter}=\""))?;
+        let (_, rest) = self.header("www-authenticate").split_once(&format!("{parameter}=\""))?;
         rest.split_once('"').map(|(value, _)| value)
     }
 
     /// The structured result of a tool call that succeeded.
     pub(crate) fn result(&self) -> &Value {
         let result = &self.json["result"];
-        assert!(
-            self.status == 200 && result["isError"] == false,
-            "{self:#?}"
-        );
+        assert!(self.status == 200 && result["isError"] == false, "{self:#?}");
         &result["structuredContent"]
     }
 }
@@ -275,9 +222,7 @@ pub(crate) fn get(url: &str, headers: &[(&str, &str)]) -> Reply {
 }
 
 pub(crate) fn post_form(url: &str, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Reply {
-    let body = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(form)
-        .finish();
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let mut request =
         http::Request::post(url).header("content-type", "application/x-www-form-urlencoded");
     for (name, value) in headers {

@@ -63,46 +63,21 @@ pub(crate) struct Page {
 pub(crate) fn open(url: &str) -> Page {
     let reply = get(url, &[]);
     assert_eq!(reply.status, 200, "{reply:#?}");
-    let request = reply
-        .text
-        .split_once("name=\"request\" value=\"")
-        .unwrap()
-        .1;
+    let request = reply.text.split_once("name=\"request\" value=\"").unwrap().1;
     let request = request.split_once('"').unwrap().0.to_owned();
-    let cookie = reply
-        .header("set-cookie")
-        .split_once(';')
-        .unwrap()
-        .0
-        .to_owned();
-    Page {
-        reply,
-        request,
-        cookie,
-    }
+    let cookie = reply.header("set-cookie").split_once(';').unwrap().0.to_owned();
+    Page { reply, request, cookie }
 }
 
 /// Sends the consent form; answers with where the browser is sent.
 pub(crate) fn consent(server: &Server, page: &Page, scopes: &[&str]) -> Reply {
-    let mut form = vec![
-        ("request", page.request.as_str()),
-        ("name", "Ada"),
-        ("action", "allow"),
-    ];
+    let mut form = vec![("request", page.request.as_str()), ("name", "Ada"), ("action", "allow")];
     form.extend(scopes.iter().map(|scope| ("scope", *scope)));
-    answer(
-        server,
-        &[("cookie", &page.cookie), ("origin", &server.origin())],
-        &form,
-    )
+    answer(server, &[("cookie", &page.cookie), ("origin", &server.origin())], &form)
 }
 
 fn answer(server: &Server, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Reply {
-    post_form(
-        &format!("{}/oauth/authorize", server.origin()),
-        headers,
-        form,
-    )
+    post_form(&format!("{}/oauth/authorize", server.origin()), headers, form)
 }
 
 /// The parameters of a redirect to the client.
@@ -114,10 +89,7 @@ fn redirected(reply: &Reply) -> Vec<(String, String)> {
 }
 
 fn parameter(parameters: &[(String, String)], name: &str) -> Option<String> {
-    parameters
-        .iter()
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.clone())
+    parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
 fn code(server: &Server, client: &str, scopes: &[&str]) -> String {
@@ -160,9 +132,7 @@ fn refresh(server: &Server, client: &str, refresh_token: &str, scope: &str) -> R
 }
 
 fn text<'a>(reply: &'a Reply, name: &str) -> &'a str {
-    reply.json[name]
-        .as_str()
-        .unwrap_or_else(|| panic!("no {name} in {reply:#?}"))
+    reply.json[name].as_str().unwrap_or_else(|| panic!("no {name} in {reply:#?}"))
 }
 
 #[test]
@@ -177,16 +147,9 @@ fn the_whole_flow_grants_exactly_what_was_ticked() {
         "Create and change your todos",
         "Includes: See your todos",
     ] {
-        assert!(
-            page.reply.text.contains(words),
-            "{words}\n{}",
-            page.reply.text
-        );
+        assert!(page.reply.text.contains(words), "{words}\n{}", page.reply.text);
     }
-    assert!(
-        !page.reply.text.contains("admin:access"),
-        "what was not asked for is not offered"
-    );
+    assert!(!page.reply.text.contains("admin:access"), "what was not asked for is not offered");
     let answer = redirected(&consent(&server, &page, &["todo:read", "admin:access"]));
     assert_eq!(parameter(&answer, "state").as_deref(), Some("s&t=1"));
     assert_eq!(parameter(&answer, "iss"), Some(server.origin()), "RFC 9207");
@@ -197,12 +160,7 @@ fn the_whole_flow_grants_exactly_what_was_ticked() {
     assert_eq!(reply.header("cache-control"), "no-store");
     let access = text(&reply, "access_token");
     assert_eq!(server.call(access, "list_todos", &json!({})).status, 200);
-    assert_eq!(
-        server
-            .call(access, "create_todo", &json!({ "title": "x" }))
-            .status,
-        403
-    );
+    assert_eq!(server.call(access, "create_todo", &json!({ "title": "x" })).status, 403);
 }
 
 #[test]
@@ -230,17 +188,11 @@ fn names_are_shown_as_text() {
     let server = Server::start();
     let registration =
         json!({ "client_name": "<script>alert(1)</script>\"'", "redirect_uris": [REDIRECT] });
-    let client = register(&server, &registration).json["client_id"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let client = register(&server, &registration).json["client_id"].as_str().unwrap().to_owned();
     let page = open(&authorize_url(&server, &client, &[]));
     assert!(!page.reply.text.contains("<script"), "{}", page.reply.text);
-    let form = [
-        ("request", page.request.as_str()),
-        ("name", "\"><img src=x>"),
-        ("action", "allow"),
-    ];
+    let form =
+        [("request", page.request.as_str()), ("name", "\"><img src=x>"), ("action", "allow")];
     let again = answer(&server, &[("cookie", &page.cookie)], &form);
     assert_eq!(again.status, 422, "nothing was ticked");
     assert!(
@@ -264,10 +216,8 @@ fn a_page_of_another_site_cannot_answer() {
     };
     let page = open(&authorize_url(&server, &client, &[]));
     let form = forms(&page);
-    let form: Vec<(&str, &str)> = form
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
+    let form: Vec<(&str, &str)> =
+        form.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let origin = server.origin();
     let other = open(&authorize_url(&server, &client, &[])).cookie;
     for headers in [
@@ -283,22 +233,12 @@ fn a_page_of_another_site_cannot_answer() {
         assert_eq!(reply.header("location"), "");
     }
     assert_eq!(
-        answer(
-            &server,
-            &[("cookie", &page.cookie), ("origin", &origin)],
-            &form
-        )
-        .status,
+        answer(&server, &[("cookie", &page.cookie), ("origin", &origin)], &form).status,
         303
     );
     // Once.
     assert_eq!(
-        answer(
-            &server,
-            &[("cookie", &page.cookie), ("origin", &origin)],
-            &form
-        )
-        .status,
+        answer(&server, &[("cookie", &page.cookie), ("origin", &origin)], &form).status,
         400
     );
 }
@@ -309,10 +249,7 @@ fn a_person_can_say_no() {
     let page = open(&authorize_url(&server, &client(&server), &[]));
     let form = [("request", page.request.as_str()), ("action", "deny")];
     let answer = redirected(&answer(&server, &[("cookie", &page.cookie)], &form));
-    assert_eq!(
-        parameter(&answer, "error").as_deref(),
-        Some("access_denied")
-    );
+    assert_eq!(parameter(&answer, "error").as_deref(), Some("access_denied"));
     assert_eq!(parameter(&answer, "iss"), Some(server.origin()));
     assert_eq!(parameter(&answer, "code"), None);
 }
@@ -327,23 +264,13 @@ fn requests_that_are_wrong_redirect_nobody_until_the_client_is_sure() {
         [("redirect_uri", "http://127.0.0.1:7777/callback/../evil")],
         [("redirect_uri", "http://127.0.0.1:7777/callback?x=1")],
         [("redirect_uri", "http://127.0.0.1:7777/callback#x")],
-        [(
-            "redirect_uri",
-            "http://127.0.0.1.evil.example:7777/callback",
-        )],
+        [("redirect_uri", "http://127.0.0.1.evil.example:7777/callback")],
         [("redirect_uri", "")],
     ] {
         let reply = get(&authorize_url(&server, &client, &changes), &[]);
-        assert_eq!(
-            (reply.status, reply.header("location")),
-            (400, ""),
-            "{changes:?}"
-        );
+        assert_eq!((reply.status, reply.header("location")), (400, ""), "{changes:?}");
     }
-    let twice = format!(
-        "{}&client_id={client}",
-        authorize_url(&server, &client, &[])
-    );
+    let twice = format!("{}&client_id={client}", authorize_url(&server, &client, &[]));
     assert_eq!(get(&twice, &[]).status, 400);
 
     for (changes, error) in [
@@ -357,28 +284,13 @@ fn requests_that_are_wrong_redirect_nobody_until_the_client_is_sure() {
     ] {
         let reply = get(&authorize_url(&server, &client, &[changes]), &[]);
         let answer = redirected(&reply);
-        assert_eq!(
-            parameter(&answer, "error").as_deref(),
-            Some(error),
-            "{changes:?}"
-        );
-        assert_eq!(
-            parameter(&answer, "iss"),
-            Some(server.origin()),
-            "{changes:?}"
-        );
-        assert_eq!(
-            parameter(&answer, "state").as_deref(),
-            Some("s&t=1"),
-            "{changes:?}"
-        );
+        assert_eq!(parameter(&answer, "error").as_deref(), Some(error), "{changes:?}");
+        assert_eq!(parameter(&answer, "iss"), Some(server.origin()), "{changes:?}");
+        assert_eq!(parameter(&answer, "state").as_deref(), Some("s&t=1"), "{changes:?}");
     }
     // Unknown scopes beside known ones are left out, and no scope means those of first sign-in.
-    let page = open(&authorize_url(
-        &server,
-        &client,
-        &[("scope", "openid todo:read offline_access")],
-    ));
+    let page =
+        open(&authorize_url(&server, &client, &[("scope", "openid todo:read offline_access")]));
     assert!(
         page.reply.text.contains("todo:read") && !page.reply.text.contains("value=\"todo:write")
     );
@@ -395,29 +307,15 @@ fn codes_are_bound_to_client_redirect_verifier_and_resource() {
     for (changes, error) in [
         (("client_id", other.as_str()), "invalid_grant"),
         (("client_id", "nobody"), "invalid_client"),
-        (
-            ("redirect_uri", "http://127.0.0.1:7778/callback"),
-            "invalid_grant",
-        ),
-        (
-            (
-                "code_verifier",
-                "9123456789-0123456789-0123456789-0123456789",
-            ),
-            "invalid_grant",
-        ),
+        (("redirect_uri", "http://127.0.0.1:7778/callback"), "invalid_grant"),
+        (("code_verifier", "9123456789-0123456789-0123456789-0123456789"), "invalid_grant"),
         (("code_verifier", "short"), "invalid_grant"),
         (("code_verifier", ""), "invalid_request"),
         (("resource", "https://other.example"), "invalid_target"),
         (("grant_type", "password"), "unsupported_grant_type"),
         (("code", "nonsense"), "invalid_grant"),
     ] {
-        let reply = exchange(
-            &server,
-            &one,
-            &code(&server, &one, &["todo:read"]),
-            &[changes],
-        );
+        let reply = exchange(&server, &one, &code(&server, &one, &["todo:read"]), &[changes]);
         assert_eq!(reply.json["error"], error, "{changes:?} {reply:#?}");
         assert!(reply.json["access_token"].is_null());
     }
@@ -430,15 +328,9 @@ fn a_code_works_once_and_its_replay_takes_back_what_it_gave() {
     let code = code(&server, &client, &["todo:read"]);
     let first = exchange(&server, &client, &code, &[]);
     let refresh_token = text(&first, "refresh_token").to_owned();
-    assert_eq!(
-        exchange(&server, &client, &code, &[]).json["error"],
-        "invalid_grant"
-    );
+    assert_eq!(exchange(&server, &client, &code, &[]).json["error"], "invalid_grant");
     let reply = refresh(&server, &client, &refresh_token, "");
-    assert_eq!(
-        reply.json["error"], "invalid_grant",
-        "RFC 6749, section 4.1.2"
-    );
+    assert_eq!(reply.json["error"], "invalid_grant", "RFC 6749, section 4.1.2");
 }
 
 #[test]
@@ -458,29 +350,15 @@ fn refresh_tokens_rotate_and_reuse_ends_the_line() {
     let widened = refresh(&server, &client, &second, "todo:read admin:access");
     assert_eq!(widened.json["error"], "invalid_scope");
     let whole = refresh(&server, &client, &second, "");
-    assert_eq!(
-        whole.json["scope"], "todo:read todo:write",
-        "the grant itself was not narrowed"
-    );
+    assert_eq!(whole.json["scope"], "todo:read todo:write", "the grant itself was not narrowed");
     let third = text(&whole, "refresh_token").to_owned();
 
-    assert_eq!(
-        refresh(&server, &client, &first, "").json["error"],
-        "invalid_grant",
-        "reused"
-    );
-    assert_eq!(
-        refresh(&server, &client, &third, "").json["error"],
-        "invalid_grant",
-        "line ended"
-    );
+    assert_eq!(refresh(&server, &client, &first, "").json["error"], "invalid_grant", "reused");
+    assert_eq!(refresh(&server, &client, &third, "").json["error"], "invalid_grant", "line ended");
 
     let code = self::code(&server, &client, &["todo:read"]);
     let stolen = text(&exchange(&server, &client, &code, &[]), "refresh_token").to_owned();
-    assert_eq!(
-        refresh(&server, &other, &stolen, "").json["error"],
-        "invalid_grant"
-    );
+    assert_eq!(refresh(&server, &other, &stolen, "").json["error"], "invalid_grant");
 }
 
 #[test]

@@ -1,6 +1,13 @@
 //! End-to-end tests: the real binary over real HTTP, attacked and used by clients that others
 //! wrote. See `tests/README.md`.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+
 mod clients;
 mod durability;
 mod gate;

@@ -10,18 +10,11 @@ fn discovery_leads_from_the_401_to_the_keys() {
     let origin = server.origin();
     let challenge = server.post_with(&[], r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#);
     assert_eq!(challenge.status, 401);
-    assert_eq!(
-        challenge.challenge("error"),
-        None,
-        "RFC 6750: no token is not an error"
-    );
+    assert_eq!(challenge.challenge("error"), None, "RFC 6750: no token is not an error");
     assert_eq!(challenge.challenge("scope"), Some("todo:read todo:write"));
 
     let metadata_url = challenge.challenge("resource_metadata").unwrap();
-    assert_eq!(
-        metadata_url,
-        format!("{origin}/.well-known/oauth-protected-resource/mcp")
-    );
+    assert_eq!(metadata_url, format!("{origin}/.well-known/oauth-protected-resource/mcp"));
     let resource = get(metadata_url, &[]);
     assert_eq!(
         resource.json,
@@ -33,23 +26,14 @@ fn discovery_leads_from_the_401_to_the_keys() {
             "bearer_methods_supported": ["header"],
         })
     );
-    assert_eq!(
-        server.get("/.well-known/oauth-protected-resource").json,
-        resource.json
-    );
+    assert_eq!(server.get("/.well-known/oauth-protected-resource").json, resource.json);
 
     let issuer = server.get("/.well-known/oauth-authorization-server").json;
     assert_eq!(issuer, server.get("/.well-known/openid-configuration").json);
     assert_eq!(issuer["issuer"], json!(origin));
-    assert_eq!(
-        issuer["scopes_supported"],
-        json!(["todo:read", "todo:write", "admin:access"])
-    );
+    assert_eq!(issuer["scopes_supported"], json!(["todo:read", "todo:write", "admin:access"]));
     assert_eq!(issuer["code_challenge_methods_supported"], json!(["S256"]));
-    assert_eq!(
-        issuer["authorization_response_iss_parameter_supported"],
-        json!(true)
-    );
+    assert_eq!(issuer["authorization_response_iss_parameter_supported"], json!(true));
     let keys = get(issuer["jwks_uri"].as_str().unwrap(), &[]).json;
     let key = &keys["keys"][0];
     assert_eq!(
@@ -72,17 +56,12 @@ fn other_hosts_and_origins_are_refused_everywhere() {
         ("origin", "null"),
         ("origin", "http://localhost.evil.example"),
     ] {
-        let request = mcp_request(&server.url())
-            .header("authorization", &bearer)
-            .header(name, value);
+        let request =
+            mcp_request(&server.url()).header("authorization", &bearer).header(name, value);
         let reply = send(request.body(list.clone()).unwrap());
         assert_eq!(reply.status, 403, "{name}: {value}");
         assert!(reply.json["result"].is_null());
-        for path in [
-            "/.well-known/oauth-protected-resource",
-            "/oauth/authorize",
-            "/oauth/jwks",
-        ] {
+        for path in ["/.well-known/oauth-protected-resource", "/oauth/authorize", "/oauth/jwks"] {
             let reply = get(&format!("{}{path}", server.origin()), &[(name, value)]);
             assert_eq!(reply.status, 403, "{path} {name}: {value}");
         }
@@ -91,24 +70,15 @@ fn other_hosts_and_origins_are_refused_everywhere() {
         .header("authorization", &bearer)
         .header("origin", "http://localhost:6274");
     let reply = send(request.body(list).unwrap());
-    assert_eq!(
-        reply.status, 200,
-        "a page of this machine, such as MCP Inspector's"
-    );
-    assert_eq!(
-        reply.header("access-control-allow-origin"),
-        "http://localhost:6274"
-    );
+    assert_eq!(reply.status, 200, "a page of this machine, such as MCP Inspector's");
+    assert_eq!(reply.header("access-control-allow-origin"), "http://localhost:6274");
 }
 
 #[test]
 fn both_names_of_loopback_answer() {
     let server = Server::start();
     for host in ["127.0.0.1", "localhost"] {
-        let url = format!(
-            "http://{host}:{}/.well-known/oauth-protected-resource",
-            server.port
-        );
+        let url = format!("http://{host}:{}/.well-known/oauth-protected-resource", server.port);
         assert_eq!(get(&url, &[]).status, 200, "{host}");
     }
 }

@@ -31,11 +31,7 @@ fn refused_policy(policy: &str, says: &[&str]) {
 fn place(needle: &str) -> String {
     let offset = POLICY.find(needle).unwrap();
     let line = POLICY[..offset].matches('\n').count() + 1;
-    let column = offset
-        - POLICY[..offset]
-            .rfind('\n')
-            .map_or(0, |newline| newline + 1)
-        + 1;
+    let column = offset - POLICY[..offset].rfind('\n').map_or(0, |newline| newline + 1) + 1;
     format!("policy.toml:{line}:{column}")
 }
 
@@ -90,16 +86,8 @@ fn a_weakened_scope_stops_the_start() {
         "server/src/bin/todo/tools.rs:",
         "add `relax = \"the reason\"`",
     ];
-    refused(
-        "delete_todo = { write = \"todo\" }",
-        "delete_todo = { read = \"todo\" }",
-        &says,
-    );
-    refused(
-        "delete_todo = { write = \"todo\" }",
-        "delete_todo = { authenticated = true }",
-        &says,
-    );
+    refused("delete_todo = { write = \"todo\" }", "delete_todo = { read = \"todo\" }", &says);
+    refused("delete_todo = { write = \"todo\" }", "delete_todo = { authenticated = true }", &says);
     refused(
         "delete_todo = { write = \"todo\" }",
         "delete_todo = { any_of = [\"todo:write\", \"admin:access\"] }",
@@ -136,79 +124,46 @@ fn an_implies_cycle_stops_the_start() {
     refused(
         "\"See your todos\"\n",
         "{ title = \"See your todos\", implies = [\"todo:write\"] }\n",
-        &[
-            "error[implies-cycle]",
-            "policy.toml:14:",
-            "todo:read → todo:write → todo:read",
-        ],
+        &["error[implies-cycle]", "policy.toml:14:", "todo:read → todo:write → todo:read"],
     );
 }
 
 #[test]
 fn invalid_toml_stops_the_start() {
-    refused(
-        "[scopes]",
-        "[scopes",
-        &["error[invalid-toml]", &place("[scopes]")[..15]],
-    );
+    refused("[scopes]", "[scopes", &["error[invalid-toml]", &place("[scopes]")[..15]]);
 }
 
 #[test]
 fn everything_that_disagrees_is_said_in_one_go() {
     let policy = POLICY
         .replace("delete_todo =", "delete_tood =")
-        .replace(
-            "create_todo = { write = \"todo\" }",
-            "create_todo = { read = \"todo\" }",
-        )
-        .replace(
-            "[scopes]",
-            "registered = [\"todo:read\", \"todo:write\"]\n[scopes]",
-        );
-    let codes = [
-        "unknown-tool",
-        "tool-without-policy",
-        "weakened",
-        "unregistered-scope",
-        "4 errors",
-    ];
+        .replace("create_todo = { write = \"todo\" }", "create_todo = { read = \"todo\" }")
+        .replace("[scopes]", "registered = [\"todo:read\", \"todo:write\"]\n[scopes]");
+    let codes =
+        ["unknown-tool", "tool-without-policy", "weakened", "unregistered-scope", "4 errors"];
     refused_policy(&policy, &codes);
 }
 
 #[test]
 fn check_warn_is_the_way_out_of_a_disagreement_but_not_of_a_broken_file() {
     let warn = POLICY.replace("[scopes]", "check = \"warn\"\n[scopes]");
-    let output = run(
-        &warn.replace("delete_todo = { write = \"todo\" }\n", ""),
-        &["policy", "check"],
-    );
+    let output =
+        run(&warn.replace("delete_todo = { write = \"todo\" }\n", ""), &["policy", "check"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(stderr(&output).contains("tool-without-policy"));
-    refused_policy(
-        &warn.replace("read = \"todo\"", "raed = \"todo\""),
-        &["unknown-key"],
-    );
+    refused_policy(&warn.replace("read = \"todo\"", "raed = \"todo\""), &["unknown-key"]);
 }
 
 #[test]
 fn the_embedded_issuer_refuses_a_public_url() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("policy.toml"), POLICY).unwrap();
-    let output = command(folder.path())
-        .env("MCP_URL", "https://mcp.example.com/mcp")
-        .output()
-        .unwrap();
+    let output =
+        command(folder.path()).env("MCP_URL", "https://mcp.example.com/mcp").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(
-        stderr(&output).contains("serves loopback only"),
-        "{output:?}"
-    );
+    assert!(stderr(&output).contains("serves loopback only"), "{output:?}");
 
-    refused(
-        "http://localhost:3002/mcp",
-        "https://mcp.example.com/mcp",
-        &[],
-    );
+    refused("http://localhost:3002/mcp", "https://mcp.example.com/mcp", &[]);
 }
 
 #[test]
@@ -217,10 +172,7 @@ fn a_missing_policy_says_where_it_was_looked_for() {
     let output = command(folder.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     let text = stderr(&output);
-    assert!(
-        text.contains("policy.toml") && text.contains("--policy"),
-        "{text}"
-    );
+    assert!(text.contains("policy.toml") && text.contains("--policy"), "{text}");
 }
 
 #[test]
@@ -229,10 +181,8 @@ fn a_signing_key_that_others_can_read_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("policy.toml"), POLICY).unwrap();
     let token = |code| {
-        let output = command(folder.path())
-            .args(["token", "--scope", "todo:read"])
-            .output()
-            .unwrap();
+        let output =
+            command(folder.path()).args(["token", "--scope", "todo:read"]).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{output:?}");
         stderr(&output)
     };
@@ -264,10 +214,7 @@ fn help_is_there_for_every_command() {
     ] {
         let output = run(POLICY, arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
-        assert!(
-            String::from_utf8_lossy(&output.stdout).contains("Usage:"),
-            "{arguments:?}"
-        );
+        assert!(String::from_utf8_lossy(&output.stdout).contains("Usage:"), "{arguments:?}");
     }
     let output = run(POLICY, &["polcy"]);
     assert_eq!(output.status.code(), Some(2));
@@ -277,9 +224,6 @@ fn help_is_there_for_every_command() {
 fn policy_show_is_the_table_of_the_policy() {
     let output = run(POLICY, &["policy", "show"]);
     let text = String::from_utf8(output.stdout).unwrap();
-    let line = format!(
-        "purge_todos  todo:write and admin:access  {}",
-        place("purge_todos =")
-    );
+    let line = format!("purge_todos  todo:write and admin:access  {}", place("purge_todos ="));
     assert!(text.contains(&line), "{text}");
 }

@@ -58,9 +58,7 @@ fn serve<S: ServerHandler + Clone>(handler: S) -> String {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, Router::new().route_service("/mcp", mcp))
-                .await
-                .unwrap();
+            axum::serve(listener, Router::new().route_service("/mcp", mcp)).await.unwrap();
         });
     });
     url
@@ -69,12 +67,7 @@ fn serve<S: ServerHandler + Clone>(handler: S) -> String {
 fn call(url: &str, tool: &str, arguments: &serde_json::Value) -> Reply {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": { "name": tool, "arguments": arguments } });
-    send(
-        mcp_request(url)
-            .header("authorization", "Bearer x")
-            .body(body.to_string())
-            .unwrap(),
-    )
+    send(mcp_request(url).header("authorization", "Bearer x").body(body.to_string()).unwrap())
 }
 
 fn assert_refused(reply: &Reply, required: &serde_json::Value) {
@@ -88,16 +81,10 @@ fn assert_refused(reply: &Reply, required: &serde_json::Value) {
 #[test]
 fn mounted_without_the_gate() {
     let url = serve(Guarded::new(Vault));
-    assert_refused(
-        &call(&url, "open_door", &json!({ "number": 1 })),
-        &json!(["vault:open"]),
-    );
+    assert_refused(&call(&url, "open_door", &json!({ "number": 1 })), &json!(["vault:open"]));
     assert_refused(&call(&url, "who", &json!({})), &json!([]));
     // The arguments are not looked at.
-    assert_refused(
-        &call(&url, "open_door", &json!({ "nr": "one" })),
-        &json!(["vault:open"]),
-    );
+    assert_refused(&call(&url, "open_door", &json!({ "nr": "one" })), &json!(["vault:open"]));
     // The list is empty rather than wrong.
     let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let listed = send(mcp_request(&url).body(list.to_owned()).unwrap());
@@ -118,8 +105,5 @@ fn mounted_with_rmcps_own_handler() {
         }
     }
     let url = serve(Shared(Arc::new(ByHand(Vault))));
-    assert_refused(
-        &call(&url, "open_door", &json!({ "number": 1 })),
-        &json!(["vault:open"]),
-    );
+    assert_refused(&call(&url, "open_door", &json!({ "number": 1 })), &json!(["vault:open"]));
 }

@@ -96,10 +96,7 @@ impl Deployment {
 
 /// A path as messages show it: without the `./` that some shells complete.
 fn shown(path: &Path) -> String {
-    path.strip_prefix("./")
-        .unwrap_or(path)
-        .display()
-        .to_string()
+    path.strip_prefix("./").unwrap_or(path).display().to_string()
 }
 
 fn render(found: &Diagnostics) -> String {
@@ -107,22 +104,10 @@ fn render(found: &Diagnostics) -> String {
 }
 
 fn refuse(found: &Diagnostics) -> Failure {
-    let errors = found
-        .iter()
-        .filter(|f| f.severity() == crate::diagnostic::Severity::Error)
-        .count();
+    let errors =
+        found.iter().filter(|f| f.severity() == crate::diagnostic::Severity::Error).count();
     let path = found.source().path();
-    let count = if errors == 1 {
-        "1 error".to_owned()
-    } else {
-        format!("{errors} errors")
-    };
-    let message = format!(
-        "{}error: {path} has {count}; the server does not start",
-        render(found)
-    );
-    Failure {
-        code: super::REFUSED,
-        message,
-    }
+    let count = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+    let message = format!("{}error: {path} has {count}; the server does not start", render(found));
+    Failure { code: super::REFUSED, message }
 }

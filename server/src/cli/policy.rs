@@ -34,13 +34,10 @@ pub(super) fn table(policy: &CompiledPolicy) -> String {
     });
     let rows: Vec<[String; 3]> = std::iter::once(header).chain(rows).collect();
     let width = |column: usize| {
-        rows.iter()
-            .map(|row| row[column].chars().count())
-            .max()
-            .unwrap_or_default()
+        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
     };
     let (first, second) = (width(0), width(1));
-    rows.iter()
-        .map(|[name, needs, place]| format!("  {name:first$}  {needs:second$}  {place}\n"))
-        .collect()
+    rows.iter().fold(String::new(), |table, [name, needs, place]| {
+        format!("{table}  {name:first$}  {needs:second$}  {place}\n")
+    })
 }

@@ -31,9 +31,7 @@ where
         .build()
         .map_err(Failure::failed)?;
     runtime.block_on(async {
-        let environment = Environment {
-            data: deployment.data.clone(),
-        };
+        let environment = Environment { data: deployment.data.clone() };
         let tools = open(environment).await.map_err(Failure::failed)?;
         let listeners = listen(deployment.port(&policy)).await?;
         print!("{}", greeting::<S>(&policy));
@@ -118,10 +116,7 @@ fn greeting<S: ScopedTools>(policy: &CompiledPolicy) -> String {
     } else {
         std::env::args().next().unwrap_or_else(|| name.to_owned())
     };
-    let scope = policy
-        .sign_in_scopes()
-        .next()
-        .map_or("", |scope| scope.as_str());
+    let scope = policy.sign_in_scopes().next().map_or("", |scope| scope.as_str());
     format!(
         "\n{name} {version}, guarded by Scopeward\n\n  \
          URL       {url}\n  \

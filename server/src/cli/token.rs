@@ -28,12 +28,9 @@ pub(super) fn token(
     let policy = Arc::new(deployment.compile()?);
     let issuer = Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?;
     let words = arguments.scope.split_whitespace();
-    let scopes = words
-        .map(|word| registered(&issuer, word))
-        .collect::<Result<Vec<_>, _>>()?;
-    let token = issuer
-        .sign(&arguments.subject, "scopeward-token", &scopes)
-        .map_err(Failure::failed)?;
+    let scopes = words.map(|word| registered(&issuer, word)).collect::<Result<Vec<_>, _>>()?;
+    let token =
+        issuer.sign(&arguments.subject, "scopeward-token", &scopes).map_err(Failure::failed)?;
     anstream::println!("{token}");
     Ok(())
 }
@@ -46,10 +43,7 @@ fn registered(issuer: &Issuer, word: &str) -> Result<Scope, Failure> {
     let names = known.iter().map(|scope| scope.as_str());
     let help = match nearest(word, names.clone()) {
         Some(right) => format!("did you mean `{right}`?"),
-        None => format!(
-            "registered scopes: {}",
-            names.collect::<Vec<_>>().join(", ")
-        ),
+        None => format!("registered scopes: {}", names.collect::<Vec<_>>().join(", ")),
     };
     Err(Failure::refused(format!(
         "the scope `{word}` is not registered for this resource\n  = help: {help}"

@@ -71,23 +71,13 @@ pub(super) fn insufficient_scope(id: &RequestId, refusal: Refusal) -> Response {
     let description = refusal.message.replace('`', "'");
     let header = www_authenticate(&metadata, &scope, Some(refusal.error), &description);
     let error = refusal.into_error_data();
-    with_challenge(
-        json_rpc_error(StatusCode::FORBIDDEN, Some(id), error),
-        header,
-    )
+    with_challenge(json_rpc_error(StatusCode::FORBIDDEN, Some(id), error), header)
 }
 
 /// A refusal as the tool's own result.
 pub(super) fn tool_error(id: &RequestId, refusal: Refusal) -> Response {
     let answer = Answer::Result(refusal.into_tool_result());
-    json_response(
-        StatusCode::OK,
-        &Message {
-            jsonrpc: "2.0",
-            id: Some(id),
-            answer,
-        },
-    )
+    json_response(StatusCode::OK, &Message { jsonrpc: "2.0", id: Some(id), answer })
 }
 
 /// A JSON-RPC error; `id` is left out where the request's could not be read.
@@ -96,14 +86,7 @@ pub(super) fn json_rpc_error(
     id: Option<&RequestId>,
     error: ErrorData,
 ) -> Response {
-    json_response(
-        status,
-        &Message {
-            jsonrpc: "2.0",
-            id,
-            answer: Answer::Error(error),
-        },
-    )
+    json_response(status, &Message { jsonrpc: "2.0", id, answer: Answer::Error(error) })
 }
 
 /// A JSON-RPC 2.0 answer.
@@ -128,9 +111,7 @@ fn json_response(status: StatusCode, message: &Message<'_>) -> Response {
 }
 
 fn with_challenge(mut response: Response, challenge: HeaderValue) -> Response {
-    response
-        .headers_mut()
-        .insert(header::WWW_AUTHENTICATE, challenge);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
 }
 

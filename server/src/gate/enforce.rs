@@ -70,16 +70,9 @@ fn unreadable(body: &[u8]) -> Response {
             ErrorCode::INVALID_REQUEST,
             "batches are not part of MCP since 2025-06-18: send one message for each request",
         ),
-        Ok(_) => (
-            ErrorCode::INVALID_REQUEST,
-            "the request's body is not one JSON-RPC 2.0 message",
-        ),
+        Ok(_) => (ErrorCode::INVALID_REQUEST, "the request's body is not one JSON-RPC 2.0 message"),
     };
-    json_rpc_error(
-        StatusCode::BAD_REQUEST,
-        None,
-        ErrorData::new(code, message, None),
-    )
+    json_rpc_error(StatusCode::BAD_REQUEST, None, ErrorData::new(code, message, None))
 }
 
 fn decide(
@@ -107,9 +100,9 @@ fn decide(
             | ClientNotification::RootsListChangedNotification(_) => Ok(()),
             _ => Err(not_accepted("this notification is not known here")),
         },
-        ClientJsonRpcMessage::Response(_) | ClientJsonRpcMessage::Error(_) => Err(not_accepted(
-            "this server asks its clients nothing, so it takes no responses",
-        )),
+        ClientJsonRpcMessage::Response(_) | ClientJsonRpcMessage::Error(_) => {
+            Err(not_accepted("this server asks its clients nothing, so it takes no responses"))
+        }
     }
 }
 
@@ -145,11 +138,8 @@ fn decide_call(
 
 /// MCP 2026-07-28, "Protocol Version Header": 404 with -32601.
 fn unknown_method(method: &str, id: &RequestId) -> Response {
-    let error = ErrorData::new(
-        ErrorCode::METHOD_NOT_FOUND,
-        format!("Method not found: {method}"),
-        None,
-    );
+    let error =
+        ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("Method not found: {method}"), None);
     json_rpc_error(StatusCode::NOT_FOUND, Some(id), error)
 }
 

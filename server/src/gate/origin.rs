@@ -24,19 +24,14 @@ impl AllowedOrigins {
     /// The resource's own host and origin. A resource on loopback is also reached by the other
     /// names of loopback, and from pages that this machine serves, such as MCP Inspector's.
     pub fn new(resource: ResourceUrl) -> Self {
-        Self {
-            resource: Arc::new(resource),
-        }
+        Self { resource: Arc::new(resource) }
     }
 
     /// Host names for rmcp's own check, which stands behind this one.
     pub fn hosts(&self) -> Vec<String> {
         let port = self.resource.port();
-        let names: &[&str] = if self.resource.is_loopback() {
-            &["localhost", "127.0.0.1", "[::1]"]
-        } else {
-            &[]
-        };
+        let names: &[&str] =
+            if self.resource.is_loopback() { &["localhost", "127.0.0.1", "[::1]"] } else { &[] };
         let all = names.iter().copied().chain([self.resource.host()]);
         all.map(|name| format!("{name}:{port}")).collect()
     }
@@ -47,19 +42,12 @@ impl AllowedOrigins {
             return false;
         };
         let allowed = |authority: &Authority| {
-            let default_port = if self.resource.origin().starts_with("https:") {
-                443
-            } else {
-                80
-            };
+            let default_port = if self.resource.origin().starts_with("https:") { 443 } else { 80 };
             authority.port_u16().unwrap_or(default_port) == self.resource.port()
                 && self.is_own_host(authority.host())
                 && !authority.as_str().contains('@')
         };
-        let host = host
-            .to_str()
-            .ok()
-            .and_then(|host| host.parse::<Authority>().ok());
+        let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
         host.as_ref().is_some_and(allowed) && uri.authority().is_none_or(allowed)
     }
 
@@ -87,9 +75,7 @@ impl AllowedOrigins {
         let this = self.clone();
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(move |origin, _| {
-                origin
-                    .to_str()
-                    .is_ok_and(|origin| this.allows_origin(origin))
+                origin.to_str().is_ok_and(|origin| this.allows_origin(origin))
             }))
             .allow_methods([http::Method::GET, http::Method::POST, http::Method::DELETE])
             .allow_headers(AllowHeaders::mirror_request())
@@ -114,11 +100,7 @@ pub async fn validate(
         .headers()
         .get_all(header::ORIGIN)
         .iter()
-        .all(|origin| {
-            origin
-                .to_str()
-                .is_ok_and(|origin| allowed.allows_origin(origin))
-        });
+        .all(|origin| origin.to_str().is_ok_and(|origin| allowed.allows_origin(origin)));
     if !origins_allowed {
         return forbidden("the Origin header is not an allowed one");
     }
@@ -150,12 +132,7 @@ mod tests {
     #[test]
     fn hosts() {
         let local = allowed("http://localhost:3002/mcp");
-        for good in [
-            "localhost:3002",
-            "LOCALHOST:3002",
-            "127.0.0.1:3002",
-            "[::1]:3002",
-        ] {
+        for good in ["localhost:3002", "LOCALHOST:3002", "127.0.0.1:3002", "[::1]:3002"] {
             assert!(host(&local, good), "{good}");
         }
         for bad in [
@@ -175,11 +152,7 @@ mod tests {
     #[test]
     fn origins() {
         let local = allowed("http://localhost:3002/mcp");
-        for good in [
-            "http://localhost:3002",
-            "http://localhost:6274",
-            "http://127.0.0.1:1",
-        ] {
+        for good in ["http://localhost:3002", "http://localhost:6274", "http://127.0.0.1:1"] {
             assert!(local.allows_origin(good), "{good}");
         }
         for bad in [
@@ -195,11 +168,9 @@ mod tests {
         }
         let public = allowed("https://mcp.example.com/mcp");
         assert!(public.allows_origin("https://mcp.example.com"));
-        for bad in [
-            "http://mcp.example.com",
-            "https://mcp.example.com:444",
-            "http://localhost:6274",
-        ] {
+        for bad in
+            ["http://mcp.example.com", "https://mcp.example.com:444", "http://localhost:6274"]
+        {
             assert!(!public.allows_origin(bad), "{bad}");
         }
     }

@@ -62,13 +62,13 @@ async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: Cooki
     };
     match read_request(&issuer, &parameters, &browser) {
         Ok(pending) => {
-            let page = consent_page(&issuer, &pending, String::new(), vec![], None);
+            let page = consent_page(&issuer, &pending, String::new(), &[], None);
             let id = issuer.state().add_pending(pending, issuer.now());
             let cookie = Cookie::build((BROWSER_COOKIE, browser))
                 .path("/oauth/authorize")
                 .http_only(true)
                 .same_site(SameSite::Lax);
-            (jar.add(cookie), pages::consent(page, &id)).into_response()
+            (jar.add(cookie), pages::consent(&page, &id)).into_response()
         }
         Err(Refused::Page(message)) => pages::error(StatusCode::BAD_REQUEST, message),
         Err(Refused::Redirect(refusal)) => refusal.send(&issuer),
@@ -92,9 +92,7 @@ fn read_request(
     let redirect_uri = parameters
         .one("redirect_uri")?
         .filter(|uri| clients::is_registered(&client, uri))
-        .ok_or(Refused::Page(
-            "The redirect URI is not one that this client registered.",
-        ))?
+        .ok_or(Refused::Page("The redirect URI is not one that this client registered."))?
         .to_owned();
     let state = parameters.one("state")?.map(str::to_owned);
     let refuse = |error, description: &str| {
@@ -110,34 +108,21 @@ fn read_request(
     }
     let challenge = parameters.one("code_challenge")?.unwrap_or_default();
     if parameters.one("code_challenge_method")? != Some("S256") || !is_challenge(challenge) {
-        return refuse(
-            "invalid_request",
-            "PKCE is required: code_challenge with S256",
-        );
+        return refuse("invalid_request", "PKCE is required: code_challenge with S256");
     }
     let resource = issuer.0.policy.resource();
-    if !parameters
-        .all("resource")
-        .iter()
-        .all(|wanted| resource.matches(wanted))
-    {
-        return refuse(
-            "invalid_target",
-            &format!("the only resource is {resource}"),
-        );
+    if !parameters.all("resource").iter().all(|wanted| resource.matches(wanted)) {
+        return refuse("invalid_target", &format!("the only resource is {resource}"));
     }
     let scopes = requested(issuer, parameters.one("scope")?);
     if scopes.is_empty() {
-        return refuse(
-            "invalid_scope",
-            "none of the requested scopes is registered",
-        );
+        return refuse("invalid_scope", "none of the requested scopes is registered");
     }
     Ok(Pending {
         client_id: client_id.to_owned(),
         redirect_uri: redirect_uri.clone(),
         state: state.clone(),
-        code_challenge: challenge.to_owned(),
+        challenge: challenge.to_owned(),
         scopes,
         browser: browser.to_owned(),
     })
@@ -158,10 +143,7 @@ fn requested(issuer: &Issuer, wanted: Option<&str>) -> Vec<Scope> {
         Some(wanted) => {
             let words: Vec<&str> = wanted.split(' ').collect();
             let registered = issuer.registered().map(ScopeInfo::name);
-            registered
-                .filter(|scope| words.contains(&scope.as_str()))
-                .cloned()
-                .collect()
+            registered.filter(|scope| words.contains(&scope.as_str())).cloned().collect()
         }
     }
 }
@@ -177,10 +159,7 @@ async fn answer(
     let (Ok(id), Ok(name), Ok(action)) =
         (form.one("request"), form.one("name"), form.one("action"))
     else {
-        return pages::error(
-            StatusCode::BAD_REQUEST,
-            "The form was not filled in on this page.",
-        );
+        return pages::error(StatusCode::BAD_REQUEST, "The form was not filled in on this page.");
     };
     let id = id.unwrap_or_default();
     let pending = issuer.state().pending(id, issuer.now()).cloned();
@@ -220,16 +199,10 @@ async fn answer(
         Some(_) => None,
     };
     if let Some(problem) = problem {
-        let page = consent_page(&issuer, &pending, name.to_owned(), scopes, Some(problem));
-        return pages::consent(page, id);
+        let page = consent_page(&issuer, &pending, name.to_owned(), &scopes, Some(problem));
+        return pages::consent(&page, id);
     }
-    grant(
-        &issuer,
-        id,
-        &pending,
-        subject(name).unwrap_or_default(),
-        &scopes,
-    )
+    grant(&issuer, id, &pending, subject(name).unwrap_or_default(), &scopes)
 }
 
 fn grant(
@@ -251,10 +224,7 @@ fn grant(
     redirect(
         issuer,
         &pending.redirect_uri,
-        &[
-            ("code", Some(code.as_str())),
-            ("state", pending.state.as_deref()),
-        ],
+        &[("code", Some(code.as_str())), ("state", pending.state.as_deref())],
     )
 }
 
@@ -269,11 +239,7 @@ fn comes_from_our_page(
     let same_browser = jar
         .get(BROWSER_COOKIE)
         .is_some_and(|cookie| secret::same(cookie.value(), &pending.browser));
-    let text = |name| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or_default())
-    };
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let same_origin = text(header::ORIGIN).is_none_or(|origin| origin == issuer.url());
     let site = http::HeaderName::from_static("sec-fetch-site");
     let same_site = text(site).is_none_or(|site| site == "same-origin");
@@ -291,26 +257,17 @@ fn consent_page(
     issuer: &Issuer,
     pending: &Pending,
     name: String,
-    ticked: Vec<Scope>,
+    ticked: &[Scope],
     problem: Option<&'static str>,
 ) -> ConsentPage {
     let policy = &issuer.0.policy;
-    let client = issuer
-        .state()
-        .client(&pending.client_id)
-        .map(|client| client.name.clone());
-    let choices = policy
-        .scopes()
-        .iter()
-        .filter(|scope| pending.scopes.contains(scope.name()));
+    let client = issuer.state().client(&pending.client_id).map(|client| client.name.clone());
+    let choices = policy.scopes().iter().filter(|scope| pending.scopes.contains(scope.name()));
     let choices = choices
         .map(|scope| Choice {
             scope: scope.name().to_string(),
             title: scope.title().to_owned(),
-            implies: policy
-                .implied_by(scope)
-                .map(|implied| implied.title().to_owned())
-                .collect(),
+            implies: policy.implied_by(scope).map(|implied| implied.title().to_owned()).collect(),
             step_up: scope.is_step_up(),
             ticked: ticked.contains(scope.name()),
         })
@@ -354,9 +311,6 @@ fn redirect(issuer: &Issuer, uri: &str, parameters: &[(&str, Option<&str>)]) -> 
         }
         query.append_pair("iss", issuer.url());
     }
-    let headers = [
-        (header::LOCATION, url.to_string()),
-        (header::CACHE_CONTROL, "no-store".into()),
-    ];
+    let headers = [(header::LOCATION, url.to_string()), (header::CACHE_CONTROL, "no-store".into())];
     (StatusCode::SEE_OTHER, headers).into_response()
 }

@@ -43,25 +43,16 @@ async fn register(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response 
     };
     let count = registration.redirect_uris.len();
     if count == 0 || count > MOST_REDIRECT_URIS {
-        return refuse(
-            "invalid_redirect_uri",
-            "give between one and ten redirect_uris",
-        );
+        return refuse("invalid_redirect_uri", "give between one and ten redirect_uris");
     }
-    if !registration
-        .redirect_uris
-        .iter()
-        .all(|uri| is_redirect_uri(uri))
-    {
+    if !registration.redirect_uris.iter().all(|uri| is_redirect_uri(uri)) {
         return refuse(
             "invalid_redirect_uri",
             "a redirect URI is https, http on loopback, or an app's own scheme, without fragment \
              and credentials",
         );
     }
-    let grant_types = registration
-        .grant_types
-        .unwrap_or_else(|| vec!["authorization_code".into()]);
+    let grant_types = registration.grant_types.unwrap_or_else(|| vec!["authorization_code".into()]);
     let may_refresh = grant_types.iter().any(|grant| grant == "refresh_token");
     let client = Client {
         name: display_name(registration.client_name.as_deref()),
@@ -85,11 +76,7 @@ async fn register(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response 
         Ok(id) => {
             let mut answer = answer;
             answer["client_id"] = id.into();
-            (
-                StatusCode::CREATED,
-                [(header::CACHE_CONTROL, "no-store")],
-                Json(answer),
-            )
+            (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(answer))
                 .into_response()
         }
         Err(error) => {
@@ -189,18 +176,13 @@ mod tests {
     fn redirect_uris_match_exactly_but_for_a_loopback_port() {
         let client = Client {
             name: String::new(),
-            redirect_uris: vec![
-                "http://127.0.0.1:5000/cb".into(),
-                "https://app.example/cb".into(),
-            ],
+            redirect_uris: vec!["http://127.0.0.1:5000/cb".into(), "https://app.example/cb".into()],
             may_refresh: false,
             registered_at: 0,
         };
-        for good in [
-            "http://127.0.0.1:5000/cb",
-            "http://127.0.0.1:6001/cb",
-            "https://app.example/cb",
-        ] {
+        for good in
+            ["http://127.0.0.1:5000/cb", "http://127.0.0.1:6001/cb", "https://app.example/cb"]
+        {
             assert!(is_registered(&client, good), "{good}");
         }
         for bad in [
@@ -221,10 +203,7 @@ mod tests {
 
     #[test]
     fn names_are_one_plain_line() {
-        assert_eq!(
-            display_name(Some("MCP\n Inspector\u{202e}")),
-            "MCP Inspector"
-        );
+        assert_eq!(display_name(Some("MCP\n Inspector\u{202e}")), "MCP Inspector");
         assert_eq!(display_name(Some("\u{200b} ")), "A client without a name");
         assert_eq!(display_name(Some(&"x".repeat(500))).len(), LONGEST_NAME);
     }

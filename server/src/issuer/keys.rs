@@ -24,10 +24,7 @@ impl SigningKey {
     /// Reads the key from `path`, or makes one there.
     pub(super) fn open(path: &Path) -> Result<Self, IssuerError> {
         let name = || path.display().to_string();
-        let io_error = |source| IssuerError::Io {
-            path: name(),
-            source,
-        };
+        let io_error = |source| IssuerError::Io { path: name(), source };
         let document = match fs::read(path) {
             Ok(document) => {
                 check_owner_only(path)?;
@@ -38,10 +35,8 @@ impl SigningKey {
             }
             Err(error) => return Err(io_error(error)),
         };
-        Self::from_pkcs8(&document).ok_or_else(|| IssuerError::Damaged {
-            path: name(),
-            reason: "not a P-256 key".into(),
-        })
+        Self::from_pkcs8(&document)
+            .ok_or_else(|| IssuerError::Damaged { path: name(), reason: "not a P-256 key".into() })
     }
 
     fn from_pkcs8(document: &[u8]) -> Option<Self> {
@@ -54,17 +49,11 @@ impl SigningKey {
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(id);
-        Some(Self {
-            private,
-            public,
-            header,
-        })
+        Some(Self { private, public, header })
     }
 
     pub(super) fn public(&self) -> JwkSet {
-        JwkSet {
-            keys: vec![self.public.clone()],
-        }
+        JwkSet { keys: vec![self.public.clone()] }
     }
 
     pub(super) fn sign(&self, claims: &serde_json::Value) -> Result<String, SignError> {
@@ -94,15 +83,9 @@ fn create(path: &Path) -> io::Result<Vec<u8>> {
 fn check_owner_only(path: &Path) -> Result<(), IssuerError> {
     use std::os::unix::fs::MetadataExt;
     let name = || path.display().to_string();
-    let metadata = fs::metadata(path).map_err(|source| IssuerError::Io {
-        path: name(),
-        source,
-    })?;
-    if metadata.mode() & 0o077 == 0 {
-        Ok(())
-    } else {
-        Err(IssuerError::OpenKey(name()))
-    }
+    let metadata = fs::metadata(path).map_err(|source| IssuerError::Io { path: name(), source })?;
+    let others = metadata.mode() & 0o077;
+    if others == 0 { Ok(()) } else { Err(IssuerError::OpenKey(name())) }
 }
 
 #[cfg(not(unix))]

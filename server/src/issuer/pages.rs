@@ -52,32 +52,16 @@ struct ErrorTemplate {
     message: &'static str,
 }
 
-pub(super) fn consent(page: ConsentPage, request: &str) -> Response {
+pub(super) fn consent(page: &ConsentPage, request: &str) -> Response {
     let (redirect_host, form_target) = redirect_target(&page.redirect_uri);
-    let template = ConsentTemplate {
-        style: STYLE,
-        page: &page,
-        redirect_host: &redirect_host,
-        request,
-    };
-    let status = if page.problem.is_some() {
-        StatusCode::UNPROCESSABLE_ENTITY
-    } else {
-        StatusCode::OK
-    };
+    let template = ConsentTemplate { style: STYLE, page, redirect_host: &redirect_host, request };
+    let status =
+        if page.problem.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     respond(status, template.render(), &form_target)
 }
 
 pub(super) fn error(status: StatusCode, message: &'static str) -> Response {
-    respond(
-        status,
-        ErrorTemplate {
-            style: STYLE,
-            message,
-        }
-        .render(),
-        "",
-    )
+    respond(status, ErrorTemplate { style: STYLE, message }.render(), "")
 }
 
 /// Where the browser is sent afterwards: as a person reads it, and as a CSP source. Browsers apply
@@ -88,9 +72,7 @@ fn redirect_target(uri: &str) -> (String, String) {
     };
     match (url.scheme(), url.host_str()) {
         ("http" | "https", Some(host)) => {
-            let shown = url
-                .port()
-                .map_or(host.to_owned(), |port| format!("{host}:{port}"));
+            let shown = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
             (shown, url.origin().ascii_serialization())
         }
         (scheme, _) => (format!("the app for {scheme}: links"), format!("{scheme}:")),
@@ -132,9 +114,6 @@ mod tests {
             of("https://app.example/cb"),
             ("app.example".into(), "https://app.example".into())
         );
-        assert_eq!(
-            of("cursor://x/cb"),
-            ("the app for cursor: links".into(), "cursor:".into())
-        );
+        assert_eq!(of("cursor://x/cb"), ("the app for cursor: links".into(), "cursor:".into()));
     }
 }

@@ -14,9 +14,7 @@ impl Parameters {
     pub(super) fn parse(encoded: &[u8]) -> Self {
         let mut all: HashMap<String, Vec<String>> = HashMap::new();
         for (name, value) in url::form_urlencoded::parse(encoded) {
-            all.entry(name.into_owned())
-                .or_default()
-                .push(value.into_owned());
+            all.entry(name.into_owned()).or_default().push(value.into_owned());
         }
         Self(all)
     }

@@ -8,10 +8,7 @@ pub(super) fn random() -> String {
     let mut bytes = [0; 32];
     // aws-lc's generator does not fail once the process has started; if the system gave no
     // randomness at all, stopping is the only safe answer.
-    #[expect(
-        clippy::expect_used,
-        reason = "no secret can be made without randomness"
-    )]
+    #[expect(clippy::expect_used, reason = "no secret can be made without randomness")]
     rand::fill(&mut bytes).expect("the system gives random numbers");
     URL_SAFE_NO_PAD.encode(bytes)
 }

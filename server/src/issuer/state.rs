@@ -52,7 +52,7 @@ pub(super) struct Pending {
     pub(super) client_id: String,
     pub(super) redirect_uri: String,
     pub(super) state: Option<String>,
-    pub(super) code_challenge: String,
+    pub(super) challenge: String,
     pub(super) scopes: Vec<Scope>,
     /// Binds the page to the browser that was shown it.
     pub(super) browser: String,
@@ -63,9 +63,16 @@ pub(super) struct Pending {
 pub(super) struct Code {
     pub(super) grant: Grant,
     pub(super) redirect_uri: String,
-    pub(super) code_challenge: String,
-    /// The refresh tokens that it gave, once used.
-    used: Option<Option<String>>,
+    pub(super) challenge: String,
+    used: Use,
+}
+
+/// What became of a code.
+#[derive(Debug, Clone)]
+enum Use {
+    NotYet,
+    /// It gave this line of refresh tokens, if its client may have any.
+    Gave(Option<String>),
 }
 
 impl Code {
@@ -73,8 +80,8 @@ impl Code {
         Self {
             grant,
             redirect_uri: pending.redirect_uri.clone(),
-            code_challenge: pending.code_challenge.clone(),
-            used: None,
+            challenge: pending.challenge.clone(),
+            used: Use::NotYet,
         }
     }
 }
@@ -110,19 +117,11 @@ impl State {
             })?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::default(),
             Err(source) => {
-                return Err(IssuerError::Io {
-                    path: path(),
-                    source,
-                });
+                return Err(IssuerError::Io { path: path(), source });
             }
         };
         let file = file.to_owned();
-        Ok(Self {
-            file,
-            kept,
-            pending: HashMap::new(),
-            codes: HashMap::new(),
-        })
+        Ok(Self { file, kept, pending: HashMap::new(), codes: HashMap::new() })
     }
 
     /// Replaces the file as a whole, so that a crash leaves the old one or the new one.
@@ -141,16 +140,10 @@ impl State {
 
     pub(super) fn add_client(&mut self, client: Client) -> io::Result<String> {
         if self.kept.clients.len() >= MOST {
-            let oldest = self
-                .kept
-                .clients
-                .iter()
-                .min_by_key(|(_, client)| client.registered_at);
+            let oldest = self.kept.clients.iter().min_by_key(|(_, client)| client.registered_at);
             if let Some(id) = oldest.map(|(id, _)| id.clone()) {
                 self.kept.clients.remove(&id);
-                self.kept
-                    .families
-                    .retain(|_, family| family.grant.client_id != id);
+                self.kept.families.retain(|_, family| family.grant.client_id != id);
             }
         }
         let id = secret::random();
@@ -162,22 +155,14 @@ impl State {
     pub(super) fn add_pending(&mut self, pending: Pending, now: u64) -> String {
         keep_newest(&mut self.pending, now);
         let id = secret::random();
-        self.pending.insert(
-            id.clone(),
-            Until {
-                expires_at: now + PENDING_LIFETIME,
-                value: pending,
-            },
-        );
+        self.pending
+            .insert(id.clone(), Until { expires_at: now + PENDING_LIFETIME, value: pending });
         id
     }
 
     /// A sign-in under way, if it is not too old.
     pub(super) fn pending(&self, id: &str, now: u64) -> Option<&Pending> {
-        self.pending
-            .get(id)
-            .filter(|pending| pending.expires_at > now)
-            .map(|until| &until.value)
+        self.pending.get(id).filter(|pending| pending.expires_at > now).map(|until| &until.value)
     }
 
     /// Ends a sign-in: the answer is given.
@@ -188,10 +173,7 @@ impl State {
     pub(super) fn add_code(&mut self, code: Code, now: u64) -> String {
         keep_newest(&mut self.codes, now);
         let text = secret::random();
-        let until = Until {
-            expires_at: now + CODE_LIFETIME,
-            value: code,
-        };
+        let until = Until { expires_at: now + CODE_LIFETIME, value: code };
         self.codes.insert(secret::fingerprint(&text), until);
         text
     }
@@ -203,16 +185,14 @@ impl State {
         let Some(until) = self.codes.get(&secret::fingerprint(text)) else {
             return Ok(None);
         };
-        if let Some(family) = &until.value.used {
+        if let Use::Gave(family) = &until.value.used {
             if let Some(family) = family.clone() {
                 self.kept.families.remove(&family);
                 self.save()?;
             }
             return Ok(None);
         }
-        Ok(Some(&until.value)
-            .filter(|_| until.expires_at > now)
-            .cloned())
+        Ok(Some(&until.value).filter(|_| until.expires_at > now).cloned())
     }
 
     /// Marks a code used; gives a refresh token if its client may have one.
@@ -221,32 +201,20 @@ impl State {
             return Ok(None);
         };
         let grant = code.value.grant.clone();
-        let may_refresh = self
-            .client(&grant.client_id)
-            .is_some_and(|client| client.may_refresh);
-        let started = if may_refresh {
-            Some(self.start_family(grant, now)?)
-        } else {
-            None
-        };
+        let may_refresh = self.client(&grant.client_id).is_some_and(|client| client.may_refresh);
+        let started = if may_refresh { Some(self.start_family(grant, now)?) } else { None };
         let family = started.as_ref().map(|(family, _)| family.clone());
         if let Some(code) = self.codes.get_mut(&secret::fingerprint(text)) {
-            code.value.used = Some(family);
+            code.value.used = Use::Gave(family);
         }
         Ok(started.map(|(_, token)| token))
     }
 
     fn start_family(&mut self, grant: Grant, now: u64) -> io::Result<(String, String)> {
-        self.kept
-            .families
-            .retain(|_, family| family.expires_at > now);
+        self.kept.families.retain(|_, family| family.expires_at > now);
         let (id, secret) = (secret::random(), secret::random());
         let newest = secret::fingerprint(&secret);
-        let family = Family {
-            grant,
-            newest,
-            expires_at: now + REFRESH_LIFETIME,
-        };
+        let family = Family { grant, newest, expires_at: now + REFRESH_LIFETIME };
         self.kept.families.insert(id.clone(), family);
         self.save()?;
         let token = format!("{id}.{secret}");

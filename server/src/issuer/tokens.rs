@@ -22,9 +22,7 @@ use crate::policy::{Scope, ScopeInfo};
 const LARGEST_REQUEST: usize = 16 * 1024;
 
 pub(super) fn router() -> Router<Issuer> {
-    Router::new()
-        .route("/oauth/token", post(token))
-        .layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+    Router::new().route("/oauth/token", post(token)).layer(DefaultBodyLimit::max(LARGEST_REQUEST))
 }
 
 /// An error answer (RFC 6749, section 5.2).
@@ -50,11 +48,7 @@ impl From<io::Error> for Refused {
     fn from(error: io::Error) -> Self {
         tracing::error!(%error, "the issuer's state could not be kept");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self(
-            status,
-            "server_error",
-            "the issuer's state could not be kept".to_owned(),
-        )
+        Self(status, "server_error", "the issuer's state could not be kept".to_owned())
     }
 }
 
@@ -76,23 +70,12 @@ fn answer(issuer: &Issuer, parameters: &Parameters) -> Result<Response, Refused>
         .one("client_id")?
         .filter(|id| issuer.state().client(id).is_some())
         .ok_or_else(|| {
-            let description = "client_id is not registered; register at registration_endpoint";
-            Refused(
-                StatusCode::UNAUTHORIZED,
-                "invalid_client",
-                description.to_owned(),
-            )
-        })?;
+        let description = "client_id is not registered; register at registration_endpoint";
+        Refused(StatusCode::UNAUTHORIZED, "invalid_client", description.to_owned())
+    })?;
     let resource = &issuer.0.policy.resource();
-    if !parameters
-        .all("resource")
-        .iter()
-        .all(|wanted| resource.matches(wanted))
-    {
-        return Err(Refused::new(
-            "invalid_target",
-            format!("the only resource is {resource}"),
-        ));
+    if !parameters.all("resource").iter().all(|wanted| resource.matches(wanted)) {
+        return Err(Refused::new("invalid_target", format!("the only resource is {resource}")));
     }
     match parameters.one("grant_type")? {
         Some("authorization_code") => exchange_code(issuer, client_id, parameters),
@@ -109,9 +92,7 @@ fn exchange_code(
     client_id: &str,
     parameters: &Parameters,
 ) -> Result<Response, Refused> {
-    let text = parameters
-        .one("code")?
-        .ok_or(Refused::new("invalid_request", "code is missing"))?;
+    let text = parameters.one("code")?.ok_or(Refused::new("invalid_request", "code is missing"))?;
     let verifier = parameters
         .one("code_verifier")?
         .ok_or(Refused::new("invalid_request", "code_verifier is missing"))?;
@@ -120,31 +101,21 @@ fn exchange_code(
     // One lock from the look to the use: of two requests with one code, one gets nothing.
     let mut state = issuer.state();
     let now = issuer.now();
-    let code = state.code(text, now)?.ok_or(Refused::grant(
-        "the code is unknown, expired or was used before",
-    ))?;
+    let code = state
+        .code(text, now)?
+        .ok_or(Refused::grant("the code is unknown, expired or was used before"))?;
     if code.grant.client_id != client_id {
         return Err(Refused::grant("the code was issued to another client"));
     }
     if redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
-        return Err(Refused::grant(
-            "redirect_uri is not that of the authorization request",
-        ));
+        return Err(Refused::grant("redirect_uri is not that of the authorization request"));
     }
-    if !is_verifier(verifier) || !secret::same(&secret::fingerprint(verifier), &code.code_challenge)
-    {
-        return Err(Refused::grant(
-            "code_verifier does not match code_challenge",
-        ));
+    if !is_verifier(verifier) || !secret::same(&secret::fingerprint(verifier), &code.challenge) {
+        return Err(Refused::grant("code_verifier does not match code_challenge"));
     }
     let refresh_token = state.use_code(text, now)?;
     drop(state);
-    issue(
-        issuer,
-        &code.grant,
-        &scopes_of(issuer, &code.grant),
-        refresh_token,
-    )
+    issue(issuer, &code.grant, &scopes_of(issuer, &code.grant), refresh_token)
 }
 
 /// RFC 7636, section 4.1.
@@ -161,11 +132,9 @@ fn refresh(issuer: &Issuer, client_id: &str, parameters: &Parameters) -> Result<
     // One lock from the look to the replacement: of two requests with one token, one is reuse.
     let mut state = issuer.state();
     let now = issuer.now();
-    let grant = state
-        .refreshable(token, client_id, now)?
-        .ok_or(Refused::grant(
-            "the refresh token is unknown, expired or was used before; sign in again",
-        ))?;
+    let grant = state.refreshable(token, client_id, now)?.ok_or(Refused::grant(
+        "the refresh token is unknown, expired or was used before; sign in again",
+    ))?;
     let scopes = match wanted {
         None => scopes_of(issuer, &grant),
         Some(wanted) => narrow(&scopes_of(issuer, &grant), wanted)?,
@@ -180,14 +149,10 @@ fn narrow(granted: &[Scope], wanted: &str) -> Result<Vec<Scope>, Refused> {
     let words = wanted.split(' ').filter(|word| !word.is_empty());
     words
         .map(|word| {
-            granted
-                .iter()
-                .find(|scope| scope.as_str() == word)
-                .cloned()
-                .ok_or(Refused::new(
-                    "invalid_scope",
-                    "a refresh cannot add scopes; send the person to authorization_endpoint",
-                ))
+            granted.iter().find(|scope| scope.as_str() == word).cloned().ok_or(Refused::new(
+                "invalid_scope",
+                "a refresh cannot add scopes; send the person to authorization_endpoint",
+            ))
         })
         .collect()
 }
@@ -195,10 +160,7 @@ fn narrow(granted: &[Scope], wanted: &str) -> Result<Vec<Scope>, Refused> {
 /// The granted scopes that are still registered.
 fn scopes_of(issuer: &Issuer, grant: &Grant) -> Vec<Scope> {
     let registered = issuer.registered().map(ScopeInfo::name);
-    registered
-        .filter(|scope| grant.scopes.iter().any(|g| g == scope.as_str()))
-        .cloned()
-        .collect()
+    registered.filter(|scope| grant.scopes.iter().any(|g| g == scope.as_str())).cloned().collect()
 }
 
 fn issue(
@@ -207,15 +169,9 @@ fn issue(
     scopes: &[Scope],
     refresh_token: Option<String>,
 ) -> Result<Response, Refused> {
-    let access_token = issuer
-        .sign(&grant.subject, &grant.client_id, scopes)
-        .map_err(|error| {
-            Refused(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "server_error",
-                error.to_string(),
-            )
-        })?;
+    let access_token = issuer.sign(&grant.subject, &grant.client_id, scopes).map_err(|error| {
+        Refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error", error.to_string())
+    })?;
     let mut body = json!({
         "access_token": access_token,
         "token_type": "Bearer",

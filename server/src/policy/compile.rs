@@ -47,20 +47,13 @@ impl<'m, 'e> Compiler<'m, 'e> {
             .zip(&manifest.scopes)
             .map(|(id, entry)| (entry.name.value.clone(), ScopeId(id)))
             .collect();
-        Self {
-            ids,
-            entries: &manifest.scopes,
-            errors,
-        }
+        Self { ids, entries: &manifest.scopes, errors }
     }
 
     fn compile(mut self, source: &Source, manifest: &Manifest) -> Option<CompiledPolicy> {
         let url = self.resource_url(manifest, source);
-        let implied: Vec<Vec<ScopeId>> = self
-            .entries
-            .iter()
-            .map(|entry| self.ids(&entry.implies))
-            .collect();
+        let implied: Vec<Vec<ScopeId>> =
+            self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
         self.report_cycles(&implied);
         let scopes = self.scopes(&implied);
         let registered = match &manifest.resource.registered {
@@ -170,10 +163,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
                         path.push((child, 0));
                     }
                     OPEN => {
-                        let from = path
-                            .iter()
-                            .position(|(scope, _)| *scope == child)
-                            .unwrap_or(0);
+                        let from = path.iter().position(|(scope, _)| *scope == child).unwrap_or(0);
                         let cycle: Vec<usize> = path[from..].iter().map(|(s, _)| *s).collect();
                         self.report_cycle(&cycle);
                     }
@@ -184,10 +174,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn report_cycle(&mut self, cycle: &[usize]) {
-        let names: Vec<&str> = cycle
-            .iter()
-            .map(|scope| self.entries[*scope].name.value.as_str())
-            .collect();
+        let names: Vec<&str> =
+            cycle.iter().map(|scope| self.entries[*scope].name.value.as_str()).collect();
         let (Some(first), Some(last)) = (names.first(), cycle.last()) else {
             return;
         };
@@ -195,10 +183,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let mut error = Diagnostic::error(
             "implies-cycle",
             span,
-            format!(
-                "`implies` runs in a circle: {} → {first}",
-                names.join(" → ")
-            ),
+            format!("`implies` runs in a circle: {} → {first}", names.join(" → ")),
         );
         for (index, scope) in cycle[..cycle.len() - 1].iter().enumerate() {
             error = error.context(
@@ -215,10 +200,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
 
     fn implies_span(&self, scope: usize, implied: &str) -> Range<usize> {
         let entry = &self.entries[scope];
-        let written = entry
-            .implies
-            .iter()
-            .find(|other| other.value.as_str() == implied);
+        let written = entry.implies.iter().find(|other| other.value.as_str() == implied);
         written.map_or(entry.name.span.clone(), |other| other.span.clone())
     }
 
@@ -257,14 +239,9 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let RuleEntry::Alternatives(alternatives) = rule else {
             return Some(Requirement::Authenticated);
         };
-        let compiled: Vec<Box<[ScopeId]>> = alternatives
-            .iter()
-            .map(|all| self.ids(all).into())
-            .collect();
-        let complete = compiled
-            .iter()
-            .zip(alternatives)
-            .all(|(ids, all)| ids.len() == all.len());
+        let compiled: Vec<Box<[ScopeId]>> =
+            alternatives.iter().map(|all| self.ids(all).into()).collect();
+        let complete = compiled.iter().zip(alternatives).all(|(ids, all)| ids.len() == all.len());
         complete.then(|| Requirement::AnyOf(compiled.into()))
     }
 }

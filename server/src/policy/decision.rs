@@ -34,9 +34,7 @@ impl ScopeSet {
     }
 
     pub(crate) fn contains(&self, ScopeId(id): ScopeId) -> bool {
-        self.0
-            .get(id as usize / 64)
-            .is_some_and(|word| word & (1 << (id % 64)) != 0)
+        self.0.get(id as usize / 64).is_some_and(|word| word & (1 << (id % 64)) != 0)
     }
 }
 
@@ -55,9 +53,9 @@ impl Requirement {
     pub(crate) fn is_met_by(&self, held: &ScopeSet) -> bool {
         match self {
             Self::Authenticated => true,
-            Self::AnyOf(alternatives) => alternatives
-                .iter()
-                .any(|all| all.iter().all(|scope| held.contains(*scope))),
+            Self::AnyOf(alternatives) => {
+                alternatives.iter().any(|all| all.iter().all(|scope| held.contains(*scope)))
+            }
         }
     }
 
@@ -113,9 +111,7 @@ impl<'p> Denial<'p> {
     /// Everything that the call needs, whether held or not: of several alternatives the nearest.
     pub fn required(&self) -> impl Iterator<Item = &'p Scope> + use<'p> {
         let policy = self.policy;
-        self.required
-            .iter()
-            .map(|scope| policy.scope(*scope).name())
+        self.required.iter().map(|scope| policy.scope(*scope).name())
     }
 
     /// The part of [`required`](Self::required) that `held` lacks.
@@ -129,8 +125,7 @@ impl<'p> Denial<'p> {
     pub(crate) fn by_step_up(&self, held: &ScopeSet) -> Option<Self> {
         let mut alternatives = self.rule.requirement.alternatives().iter();
         let required = alternatives.find(|all| {
-            all.iter()
-                .all(|scope| held.contains(*scope) || self.policy.scope(*scope).is_step_up())
+            all.iter().all(|scope| held.contains(*scope) || self.policy.scope(*scope).is_step_up())
         })?;
         Some(Self { required, ..*self })
     }
@@ -184,11 +179,7 @@ impl CompiledPolicy {
             Decision::Allow(rule)
         } else {
             let required = rule.requirement.nearest(held);
-            Decision::Deny(Denial {
-                policy: self,
-                rule,
-                required,
-            })
+            Decision::Deny(Denial { policy: self, rule, required })
         }
     }
 }

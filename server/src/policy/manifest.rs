@@ -71,10 +71,7 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
 
     let mut root = Reader::new(document.get_ref(), "the policy");
     read_version(&mut root, end.clone(), errors);
-    let mut manifest = Manifest {
-        tools_at: end,
-        ..Manifest::default()
-    };
+    let mut manifest = Manifest { tools_at: end, ..Manifest::default() };
     if let Some((table, _)) = table(&mut root, "resource", errors) {
         manifest.resource = read_resource(table, errors);
     }
@@ -105,22 +102,14 @@ fn table<'t, 'i>(
 fn read_version(root: &mut Reader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {
     match root.get("version") {
         None => errors.push(
-            Diagnostic::error(
-                "missing-version",
-                end,
-                "the policy does not say its version",
-            )
-            .help("add `version = 1` as the first line"),
+            Diagnostic::error("missing-version", end, "the policy does not say its version")
+                .help("add `version = 1` as the first line"),
         ),
         Some(found) => match found.value.as_integer() {
             Some(version) if version.as_str() == "1" && version.radix() == 10 => {}
             Some(_) => errors.push(
-                Diagnostic::error(
-                    "unknown-version",
-                    found.span,
-                    "this version is not known here",
-                )
-                .help("write `version = 1`, or use a newer release of Scopeward"),
+                Diagnostic::error("unknown-version", found.span, "this version is not known here")
+                    .help("write `version = 1`, or use a newer release of Scopeward"),
             ),
             None => errors.push(wrong_type(&found, "`version`", "the number 1")),
         },
@@ -149,10 +138,7 @@ fn word<T: Copy + Default>(
     words: &[(&'static str, T)],
     errors: &mut Vec<Diagnostic>,
 ) -> T {
-    reader
-        .word(key, words, errors)
-        .map(|word| word.value)
-        .unwrap_or_default()
+    reader.word(key, words, errors).map(|word| word.value).unwrap_or_default()
 }
 
 fn scope(text: &Located<String>, errors: &mut Vec<Diagnostic>) -> Option<Located<Scope>> {
@@ -202,12 +188,7 @@ fn read_scopes(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<ScopeEn
             continue;
         };
         if let Some(name) = name {
-            entries.push(ScopeEntry {
-                name,
-                title,
-                implies,
-                step_up,
-            });
+            entries.push(ScopeEntry { name, title, implies, step_up });
         }
     }
     entries.sort_by_key(|entry| entry.name.span.start);
@@ -221,18 +202,14 @@ fn read_scope(
 ) -> Option<(String, Vec<Located<Scope>>, bool)> {
     let what = format!("the scope `{}`", name.value);
     let (title, implies, step_up) = match value.value {
-        DeValue::String(title) => (
-            Located::new(title.to_string(), value.span.clone()),
-            vec![],
-            false,
-        ),
+        DeValue::String(title) => {
+            (Located::new(title.to_string(), value.span.clone()), vec![], false)
+        }
         DeValue::Table(table) => {
             let mut reader = Reader::new(table, &what);
             let title = reader.string("title", errors);
             let implies = reader.strings("implies", errors);
-            let step_up = reader
-                .boolean("step_up", errors)
-                .is_some_and(|flag| flag.value);
+            let step_up = reader.boolean("step_up", errors).is_some_and(|flag| flag.value);
             let has_title_key = reader.key_span("title").is_some();
             reader.finish(errors);
             let Some(title) = title else {
@@ -248,9 +225,7 @@ fn read_scope(
                 }
                 return None;
             };
-            let implies = implies
-                .map(|list| scopes(&list.value, errors))
-                .unwrap_or_default();
+            let implies = implies.map(|list| scopes(&list.value, errors)).unwrap_or_default();
             (title, implies, step_up)
         }
         _ => {
@@ -263,12 +238,8 @@ fn read_scope(
     };
     if title.value.trim().is_empty() {
         errors.push(
-            Diagnostic::error(
-                "missing-title",
-                title.span,
-                format!("{what} has an empty title"),
-            )
-            .help("say what it allows: people read it on the consent page"),
+            Diagnostic::error("missing-title", title.span, format!("{what} has an empty title"))
+                .help("say what it allows: people read it on the consent page"),
         );
         return None;
     }
@@ -300,17 +271,10 @@ fn read_tools(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<ToolEntr
             }
             Some(reason.value)
         });
-        let hidden = reader
-            .boolean("hidden", errors)
-            .is_some_and(|flag| flag.value);
+        let hidden = reader.boolean("hidden", errors).is_some_and(|flag| flag.value);
         reader.finish(errors);
         if let Some(rule) = rule {
-            entries.push(ToolEntry {
-                name,
-                rule,
-                relax,
-                hidden,
-            });
+            entries.push(ToolEntry { name, rule, relax, hidden });
         }
     }
     entries.sort_by_key(|entry| entry.name.span.start);
@@ -323,18 +287,9 @@ fn read_rule(
     tool: &Located<String>,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<RuleEntry> {
-    const RULES: [&str; 6] = [
-        "read",
-        "write",
-        "admin",
-        "all_of",
-        "any_of",
-        "authenticated",
-    ];
-    let mut written: Vec<(&'static str, Located<&DeValue<'_>>)> = RULES
-        .into_iter()
-        .filter_map(|key| Some((key, reader.get(key)?)))
-        .collect();
+    const RULES: [&str; 6] = ["read", "write", "admin", "all_of", "any_of", "authenticated"];
+    let mut written: Vec<(&'static str, Located<&DeValue<'_>>)> =
+        RULES.into_iter().filter_map(|key| Some((key, reader.get(key)?))).collect();
     written.sort_by_key(|(_, value)| value.span.start);
 
     let Some((key, value)) = written.first() else {
@@ -358,10 +313,7 @@ fn read_rule(
                 reader.key_span(second).unwrap_or(value.span.clone()),
                 format!("`{}` has two rules: `{key}` and `{second}`", tool.value),
             )
-            .context(
-                reader.key_span(key).unwrap_or(value.span.clone()),
-                "the first rule",
-            )
+            .context(reader.key_span(key).unwrap_or(value.span.clone()), "the first rule")
             .help("keep one; several scopes that are all needed are `all_of = [\"…\", \"…\"]`"),
         );
     }
@@ -422,12 +374,8 @@ fn read_any_of(
     };
     if items.is_empty() {
         errors.push(
-            Diagnostic::error(
-                "empty-rule",
-                value.span.clone(),
-                "an empty `any_of` allows nobody",
-            )
-            .help("list at least one alternative: `any_of = [\"todo:write\", \"todo:admin\"]`"),
+            Diagnostic::error("empty-rule", value.span.clone(), "an empty `any_of` allows nobody")
+                .help("list at least one alternative: `any_of = [\"todo:write\", \"todo:admin\"]`"),
         );
         return None;
     }
@@ -454,11 +402,7 @@ fn read_any_of(
                 all.and_then(|all| read_all_of(&all, errors))
             }
             _ => {
-                errors.push(wrong_type(
-                    &item,
-                    "an alternative",
-                    "a scope or `{ all_of = […] }`",
-                ));
+                errors.push(wrong_type(&item, "an alternative", "a scope or `{ all_of = […] }`"));
                 None
             }
         };

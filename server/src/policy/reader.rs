@@ -32,11 +32,7 @@ pub(crate) struct Reader<'t, 'i> {
 
 impl<'t, 'i> Reader<'t, 'i> {
     pub(crate) fn new(table: &'t DeTable<'i>, what: impl Into<String>) -> Self {
-        Self {
-            table,
-            what: what.into(),
-            known: vec![],
-        }
+        Self { table, what: what.into(), known: vec![] }
     }
 
     /// The value of `key`, and from then on `key` is a known one.
@@ -65,13 +61,11 @@ impl<'t, 'i> Reader<'t, 'i> {
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Located<bool>> {
         let found = self.get(key)?;
-        match found.value.as_bool() {
-            Some(value) => Some(Located::new(value, found.span)),
-            None => {
-                errors.push(wrong_type(&found, &format!("`{key}`"), "`true` or `false`"));
-                None
-            }
+        if let Some(value) = found.value.as_bool() {
+            return Some(Located::new(value, found.span));
         }
+        errors.push(wrong_type(&found, &format!("`{key}`"), "`true` or `false`"));
+        None
     }
 
     /// A list of strings.
@@ -104,10 +98,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         if let Some(name) = nearest(&found.value, all.clone()) {
             error = error.label(format!("did you mean \"{name}\"?"));
         }
-        let list = all
-            .map(|word| format!("\"{word}\""))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let list = all.map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
         errors.push(error.help(format!("one of {list}")));
         None
     }
@@ -128,11 +119,7 @@ impl<'t, 'i> Reader<'t, 'i> {
                 Some(right) => error.label(format!("did you mean `{right}`?")),
                 None => error.help(format!(
                     "known keys: {}",
-                    self.known
-                        .iter()
-                        .map(|key| format!("`{key}`"))
-                        .collect::<Vec<_>>()
-                        .join(", ")
+                    self.known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
                 )),
             });
         }
@@ -144,20 +131,12 @@ pub(crate) fn located<'t, 'i>(value: &'t Spanned<DeValue<'i>>) -> Located<&'t De
 }
 
 pub(crate) fn wrong_type(found: &Located<&DeValue<'_>>, what: &str, wanted: &str) -> Diagnostic {
-    Diagnostic::error(
-        "wrong-type",
-        found.span.clone(),
-        format!("{what} must be {wanted}"),
-    )
-    .label(format!("this is {}", with_article(found.value.type_str())))
+    Diagnostic::error("wrong-type", found.span.clone(), format!("{what} must be {wanted}"))
+        .label(format!("this is {}", with_article(found.value.type_str())))
 }
 
 fn with_article(noun: &str) -> String {
-    let article = if noun.starts_with(['a', 'i']) {
-        "an"
-    } else {
-        "a"
-    };
+    let article = if noun.starts_with(['a', 'i']) { "an" } else { "a" };
     format!("{article} {noun}")
 }
 

@@ -31,10 +31,7 @@ pub enum ScopeError {
 impl Scope {
     /// Checks `text` and keeps it as a scope.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
-        match text
-            .chars()
-            .find(|c| !u8::try_from(*c).is_ok_and(is_scope_byte))
-        {
+        match text.chars().find(|c| !u8::try_from(*c).is_ok_and(is_scope_byte)) {
             Some(character) => Err(ScopeError::Character(character)),
             None if text.is_empty() => Err(ScopeError::Empty),
             None => Ok(Self(text.into())),

@@ -28,11 +28,8 @@ pub enum ListMode {
 }
 
 impl ListMode {
-    pub(super) const WORDS: &[(&str, Self)] = &[
-        ("callable", Self::Callable),
-        ("step_up", Self::StepUp),
-        ("reachable", Self::Reachable),
-    ];
+    pub(super) const WORDS: &[(&str, Self)] =
+        &[("callable", Self::Callable), ("step_up", Self::StepUp), ("reachable", Self::Reachable)];
 }
 
 /// How a call without the needed scopes is refused.
@@ -47,10 +44,8 @@ pub enum OnDenied {
 }
 
 impl OnDenied {
-    pub(super) const WORDS: &[(&str, Self)] = &[
-        ("challenge", Self::Challenge),
-        ("tool_error", Self::ToolError),
-    ];
+    pub(super) const WORDS: &[(&str, Self)] =
+        &[("challenge", Self::Challenge), ("tool_error", Self::ToolError)];
 }
 
 /// What the startup check does with an error.

@@ -23,19 +23,12 @@ struct Model {
 impl Model {
     fn text(&self) -> String {
         let list = |scopes: &[usize]| {
-            scopes
-                .iter()
-                .map(|n| format!("\"s:{n}\""))
-                .collect::<Vec<_>>()
-                .join(", ")
+            scopes.iter().map(|n| format!("\"s:{n}\"")).collect::<Vec<_>>().join(", ")
         };
         let mut text =
             "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n[scopes]\n".to_owned();
         for (n, implies) in self.implies.iter().enumerate() {
-            text += &format!(
-                "\"s:{n}\" = {{ title = \"S\", implies = [{}] }}\n",
-                list(implies)
-            );
+            text += &format!("\"s:{n}\" = {{ title = \"S\", implies = [{}] }}\n", list(implies));
         }
         text += "[tools]\n";
         for (n, alternatives) in self.tools.iter().enumerate() {
@@ -43,9 +36,7 @@ impl Model {
                 [] => "authenticated = true".to_owned(),
                 [one] => format!("all_of = [{}]", list(one)),
                 several => {
-                    let each = several
-                        .iter()
-                        .map(|all| format!("{{ all_of = [{}] }}", list(all)));
+                    let each = several.iter().map(|all| format!("{{ all_of = [{}] }}", list(all)));
                     format!("any_of = [{}]", each.collect::<Vec<_>>().join(", "))
                 }
             };
@@ -58,11 +49,8 @@ impl Model {
     fn holds(&self, granted: &BTreeSet<usize>) -> BTreeSet<usize> {
         let mut held = granted.clone();
         loop {
-            let more = held
-                .iter()
-                .flat_map(|n| &self.implies[*n])
-                .copied()
-                .collect::<BTreeSet<_>>();
+            let more =
+                held.iter().flat_map(|n| &self.implies[*n]).copied().collect::<BTreeSet<_>>();
             if more.is_subset(&held) {
                 return held;
             }
@@ -73,9 +61,7 @@ impl Model {
     fn allows(&self, tool: usize, held: &BTreeSet<usize>) -> bool {
         let alternatives = &self.tools[tool];
         alternatives.is_empty()
-            || alternatives
-                .iter()
-                .any(|all| all.iter().all(|n| held.contains(n)))
+            || alternatives.iter().any(|all| all.iter().all(|n| held.contains(n)))
     }
 }
 
@@ -170,20 +156,13 @@ whoami = { authenticated = true, hidden = true }
 #[test]
 fn the_good_policy_is_good() {
     let policy = compile(GOOD).unwrap_or_else(|found| panic!("{found}"));
-    assert_eq!(
-        policy.describe(policy.rule("purge_todos").unwrap()),
-        "todo:write and admin:access"
-    );
+    assert_eq!(policy.describe(policy.rule("purge_todos").unwrap()), "todo:write and admin:access");
     assert_eq!(
         policy.describe(policy.rule("create_todo").unwrap()),
         "todo:write, or todo:read and admin:access"
     );
     let asked: Vec<&str> = policy.sign_in_scopes().map(Scope::as_str).collect();
-    assert_eq!(
-        asked,
-        ["todo:read", "todo:write"],
-        "step_up scopes are not asked for at first"
-    );
+    assert_eq!(asked, ["todo:read", "todo:write"], "step_up scopes are not asked for at first");
     assert!(policy.decide("whoami", &policy.hold([])).is_allow());
 }
 
@@ -194,11 +173,7 @@ fn mutilated_policies_are_answered() {
     let mut texts: Vec<String> = (0..GOOD.len()).map(|end| GOOD[..end].to_owned()).collect();
     let lines: Vec<&str> = GOOD.lines().collect();
     for n in 0..lines.len() {
-        let without = lines
-            .iter()
-            .enumerate()
-            .filter(|(m, _)| *m != n)
-            .map(|(_, line)| *line);
+        let without = lines.iter().enumerate().filter(|(m, _)| *m != n).map(|(_, line)| *line);
         texts.push(without.collect::<Vec<_>>().join("\n"));
         let mut doubled = lines.clone();
         doubled.insert(n, lines[n]);
@@ -207,10 +182,9 @@ fn mutilated_policies_are_answered() {
     let whole = compile(GOOD).unwrap();
     for text in texts {
         match compile(&text) {
-            Ok(policy) => assert!(
-                policy.tools().all(|(tool, _)| whole.rule(tool).is_some()),
-                "{text}"
-            ),
+            Ok(policy) => {
+                assert!(policy.tools().all(|(tool, _)| whole.rule(tool).is_some()), "{text}")
+            }
             Err(found) => {
                 let last = text.lines().count() + 1;
                 for finding in &found {
@@ -230,59 +204,19 @@ fn each_mistake_is_found_at_its_place() {
         ("version = 1", "", "missing-version", "13:1"),
         ("version = 1", "version = 2", "unknown-version", "1:11"),
         ("version = 1", "version = \"1\"", "wrong-type", "1:11"),
-        (
-            "version = 1",
-            "version = 1\nowner = 1",
-            "unknown-key",
-            "2:1",
-        ),
-        (
-            "url = \"http://localhost:3002/mcp\"",
-            "",
-            "missing-url",
-            "13:1",
-        ),
-        (
-            "http://localhost:3002/mcp",
-            "http://example.com/mcp",
-            "invalid-url",
-            "3:7",
-        ),
+        ("version = 1", "version = 1\nowner = 1", "unknown-key", "2:1"),
+        ("url = \"http://localhost:3002/mcp\"", "", "missing-url", "13:1"),
+        ("http://localhost:3002/mcp", "http://example.com/mcp", "invalid-url", "3:7"),
         ("url =", "ulr =", "unknown-key", "3:1"),
-        (
-            "[scopes]",
-            "provider = \"octa\"\n[scopes]",
-            "unknown-value",
-            "4:12",
-        ),
+        ("[scopes]", "provider = \"octa\"\n[scopes]", "unknown-value", "4:12"),
         ("[scopes]", "list = true\n[scopes]", "wrong-type", "4:8"),
-        (
-            "[scopes]",
-            "registered = [\"todo:raed\"]\n[scopes]",
-            "undefined-scope",
-            "4:15",
-        ),
+        ("[scopes]", "registered = [\"todo:raed\"]\n[scopes]", "undefined-scope", "4:15"),
         ("\"See your todos\"", "\" \"", "missing-title", "5:15"),
-        (
-            "\"See your todos\"",
-            "{ step_up = true }",
-            "missing-title",
-            "5:1",
-        ),
+        ("\"See your todos\"", "{ step_up = true }", "missing-title", "5:1"),
         ("\"See your todos\"", "7", "wrong-type", "5:15"),
         ("\"todo:read\" =", "\"todo read\" =", "invalid-scope", "5:1"),
-        (
-            "implies = [\"todo:read\"]",
-            "implies = [\"todo:raed\"]",
-            "undefined-scope",
-            "6:58",
-        ),
-        (
-            "implies = [\"todo:read\"]",
-            "implies = [\"todo:write\"]",
-            "implies-cycle",
-            "6:58",
-        ),
+        ("implies = [\"todo:read\"]", "implies = [\"todo:raed\"]", "undefined-scope", "6:58"),
+        ("implies = [\"todo:read\"]", "implies = [\"todo:write\"]", "implies-cycle", "6:58"),
         (
             "implies = [\"todo:read\"]",
             "implies = [\"todo:read\", \"todo:read\"]",
@@ -292,73 +226,23 @@ fn each_mistake_is_found_at_its_place() {
         ("step_up = true", "stepup = true", "unknown-key", "7:52"),
         ("{ read = \"todo\" }", "{}", "missing-rule", "9:1"),
         ("{ read = \"todo\" }", "\"todo:read\"", "wrong-type", "9:14"),
-        (
-            "{ read = \"todo\" }",
-            "{ raed = \"todo\" }",
-            "unknown-key",
-            "9:16",
-        ),
-        (
-            "{ read = \"todo\" }",
-            "{ read = \"todo\", write = \"todo\" }",
-            "two-rules",
-            "9:31",
-        ),
-        (
-            "{ read = \"todo\" }",
-            "{ read = \"toto\" }",
-            "undefined-scope",
-            "9:23",
-        ),
-        (
-            "{ read = \"todo\" }",
-            "{ read = \"to do\" }",
-            "invalid-scope",
-            "9:23",
-        ),
+        ("{ read = \"todo\" }", "{ raed = \"todo\" }", "unknown-key", "9:16"),
+        ("{ read = \"todo\" }", "{ read = \"todo\", write = \"todo\" }", "two-rules", "9:31"),
+        ("{ read = \"todo\" }", "{ read = \"toto\" }", "undefined-scope", "9:23"),
+        ("{ read = \"todo\" }", "{ read = \"to do\" }", "invalid-scope", "9:23"),
         ("{ read = \"todo\" }", "{ read = 1 }", "wrong-type", "9:23"),
-        (
-            "{ read = \"todo\" }",
-            "{ all_of = [] }",
-            "empty-rule",
-            "9:25",
-        ),
-        (
-            "{ read = \"todo\" }",
-            "{ any_of = [] }",
-            "empty-rule",
-            "9:25",
-        ),
-        (
-            "{ read = \"todo\" }",
-            "{ any_of = [{}] }",
-            "missing-rule",
-            "9:26",
-        ),
-        (
-            "{ read = \"todo\" }",
-            "{ any_of = [{ all_of = [] }] }",
-            "empty-rule",
-            "9:37",
-        ),
+        ("{ read = \"todo\" }", "{ all_of = [] }", "empty-rule", "9:25"),
+        ("{ read = \"todo\" }", "{ any_of = [] }", "empty-rule", "9:25"),
+        ("{ read = \"todo\" }", "{ any_of = [{}] }", "missing-rule", "9:26"),
+        ("{ read = \"todo\" }", "{ any_of = [{ all_of = [] }] }", "empty-rule", "9:37"),
         (
             "{ read = \"todo\" }",
             "{ all_of = [\"todo:read\", \"todo:read\"] }",
             "duplicate-scope",
             "9:39",
         ),
-        (
-            "authenticated = true",
-            "authenticated = false",
-            "wrong-type",
-            "12:28",
-        ),
-        (
-            "relax = \"tested\"",
-            "relax = \"\"",
-            "empty-reason",
-            "11:66",
-        ),
+        ("authenticated = true", "authenticated = false", "wrong-type", "12:28"),
+        ("relax = \"tested\"", "relax = \"\"", "empty-reason", "11:66"),
         ("hidden = true", "hidden = 1", "wrong-type", "12:43"),
         ("whoami =", "whoami = =", "invalid-toml", "12:10"),
         ("whoami =", "list_todos =", "invalid-toml", "12:1"),
@@ -366,17 +250,12 @@ fn each_mistake_is_found_at_its_place() {
     for (from, to, code, place) in cases {
         assert_eq!(GOOD.matches(from).count(), 1, "{from}");
         let text = GOOD.replace(from, to);
-        let found = compile(&text)
-            .err()
-            .unwrap_or_else(|| panic!("{to}: no mistake was found"));
+        let found = compile(&text).err().unwrap_or_else(|| panic!("{to}: no mistake was found"));
         let at = |finding: &crate::diagnostic::Diagnostic| {
             let (line, column) = found.source().position(finding.span().start);
             (finding.code(), format!("{line}:{column}"))
         };
-        assert!(
-            found.iter().any(|f| at(f) == (*code, (*place).to_owned())),
-            "{to}\n{found:#?}"
-        );
+        assert!(found.iter().any(|f| at(f) == (*code, (*place).to_owned())), "{to}\n{found:#?}");
     }
 }
 
@@ -390,15 +269,10 @@ fn every_mistake_is_reported_in_one_go() {
         .replace("\"tested\"", "\"\"")
         .replace("= true, hidden", "= false, hidden");
     let found = compile(&text).unwrap_err();
-    let lines: BTreeMap<usize, &str> = found
-        .iter()
-        .map(|f| (found.source().position(f.span().start).0, f.code()))
-        .collect();
+    let lines: BTreeMap<usize, &str> =
+        found.iter().map(|f| (found.source().position(f.span().start).0, f.code())).collect();
     for line in [3, 6, 7, 9, 11, 12, 13] {
-        assert!(
-            lines.contains_key(&line),
-            "nothing about line {line}\n{found}"
-        );
+        assert!(lines.contains_key(&line), "nothing about line {line}\n{found}");
     }
     insta::assert_snapshot!("every_mistake", found.render(false));
 }
@@ -419,9 +293,7 @@ fn a_circle_of_three_is_shown_whole() {
 #[test]
 fn more_scopes_than_a_machine_word_has_bits() {
     let scopes: String = (0..300).map(|n| format!("\"s:{n}\" = \"S\"\n")).collect();
-    let tools: String = (0..300)
-        .map(|n| format!("t{n} = {{ all_of = [\"s:{n}\"] }}\n"))
-        .collect();
+    let tools: String = (0..300).map(|n| format!("t{n} = {{ all_of = [\"s:{n}\"] }}\n")).collect();
     let text = format!(
         "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n[scopes]\n{scopes}[tools]\n{tools}"
     );
@@ -437,10 +309,7 @@ fn more_scopes_than_a_machine_word_has_bits() {
 
 #[test]
 fn the_revision_follows_the_text() {
-    let (one, two) = (
-        compile(GOOD).unwrap(),
-        compile(&format!("{GOOD}# a comment")).unwrap(),
-    );
+    let (one, two) = (compile(GOOD).unwrap(), compile(&format!("{GOOD}# a comment")).unwrap());
     assert_eq!(one.revision(), compile(GOOD).unwrap().revision());
     assert_ne!(one.revision(), two.revision());
 }

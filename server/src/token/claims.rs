@@ -48,11 +48,7 @@ pub(super) struct NumericDate(u64);
 impl TryFrom<f64> for NumericDate {
     type Error = &'static str;
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "range checked"
-    )]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "range checked")]
     fn try_from(seconds: f64) -> Result<Self, Self::Error> {
         // 2^53: beyond it a JSON number is no longer exact, and no date is meant.
         if (0.0..9_007_199_254_740_992.0).contains(&seconds) {

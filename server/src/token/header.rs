@@ -63,14 +63,7 @@ mod tests {
         assert_eq!(read(&["Basic dTpw"]), Ok(None));
         assert_eq!(read(&["Bearer a.b-c_d"]), Ok(Some("a.b-c_d".into())));
         assert_eq!(read(&["bEARER  a=="]), Ok(Some("a==".into())));
-        for bad in [
-            "Bearer",
-            "Bearer ",
-            "Bearer a,",
-            "Bearer a b",
-            "Bearer =",
-            "Bearer a=b",
-        ] {
+        for bad in ["Bearer", "Bearer ", "Bearer a,", "Bearer a b", "Bearer =", "Bearer a=b"] {
             assert_eq!(read(&[bad]), Err(BearerError::Malformed), "{bad}");
         }
         assert_eq!(read(&["Bearer a", "Bearer b"]), Err(BearerError::Repeated));

@@ -72,10 +72,8 @@ impl VerificationKey {
     fn new(jwk: &Jwk) -> Option<Self> {
         let common = &jwk.common;
         let for_signatures = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
-        let may_verify = common
-            .key_operations
-            .as_ref()
-            .is_none_or(|all| all.contains(&KeyOperations::Verify));
+        let may_verify =
+            common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
         let (algorithm, named) = match &jwk.algorithm {
             AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
             AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
@@ -95,12 +93,7 @@ impl VerificationKey {
         signature_only.validate_exp = false;
         signature_only.validate_aud = false;
         let key = DecodingKey::from_jwk(jwk).ok()?;
-        Some(Self {
-            id: common.key_id.clone(),
-            algorithm,
-            key,
-            signature_only,
-        })
+        Some(Self { id: common.key_id.clone(), algorithm, key, signature_only })
     }
 }
 

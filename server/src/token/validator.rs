@@ -25,9 +25,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> u64 {
         // A clock before 1970 cannot be trusted: with it, every token has expired.
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(u64::MAX, |elapsed| elapsed.as_secs())
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |elapsed| elapsed.as_secs())
     }
 }
 
@@ -112,13 +110,7 @@ impl Validator {
         types: TokenTypes,
     ) -> Self {
         let (issuer, audience) = (issuer.into(), audience.into());
-        Self {
-            issuer,
-            audience,
-            keys,
-            types,
-            clock: Box::new(SystemClock),
-        }
+        Self { issuer, audience, keys, types, clock: Box::new(SystemClock) }
     }
 
     /// Asks another clock for the time.
@@ -178,10 +170,7 @@ impl Validator {
         if expires_at.saturating_add(LEEWAY) <= now {
             return Err(TokenError::Expired);
         }
-        if claims
-            .nbf
-            .is_some_and(|nbf| nbf.seconds() > now.saturating_add(LEEWAY))
-        {
+        if claims.nbf.is_some_and(|nbf| nbf.seconds() > now.saturating_add(LEEWAY)) {
             return Err(TokenError::NotYetValid);
         }
         if claims.sub.is_empty() {

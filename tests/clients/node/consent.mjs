@@ -29,14 +29,14 @@ const browser = await chromium.launch({
 const { client_id } = await (await fetch(`${origin}/oauth/register`, {
   method: 'POST',
   headers: { 'content-type': 'application/json' },
-  body: JSON.stringify({ client_name: 'Claude Desktop', redirect_uris: [redirect_uri] }),
+  body: JSON.stringify({ client_name: 'MCP Inspector', redirect_uris: [redirect_uri] }),
 })).json();
 
 // One sign-in by hand: `ticks` are the scopes that the person ticks.
 async function signIn(scope, ticks, { screenshot, colorScheme = 'light' } = {}) {
   const verifier = randomBytes(32).toString('base64url');
   const page = await browser.newPage({
-    viewport: { width: 720, height: 760 }, deviceScaleFactor: 2, colorScheme,
+    viewport: { width: 720, height: 560 }, deviceScaleFactor: 2, colorScheme,
   });
   const problems = [];
   page.on('console', (message) => problems.push(message.text()));
@@ -60,7 +60,7 @@ async function signIn(scope, ticks, { screenshot, colorScheme = 'light' } = {}) 
     await page.getByRole('checkbox', { name: label }).focus();
     await page.keyboard.press('Space');
   }
-  if (screenshot) await page.screenshot({ path: `${screenshots}/${screenshot}` });
+  if (screenshot) await page.screenshot({ path: `${screenshots}/${screenshot}`, fullPage: true });
   const answer = new Promise((resolve) => { arrived = resolve; });
   await page.getByRole('button', { name: 'Allow what is ticked' }).focus();
   await page.keyboard.press('Enter');

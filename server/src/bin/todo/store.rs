@@ -70,10 +70,7 @@ impl Store {
              VALUES (?1, ?2, ?3, ?4, ?5, ?5) RETURNING *",
         );
         // Version 7 ids sort by time, so the order of ids is the order of creation.
-        let todo = todo
-            .bind(Uuid::now_v7().to_string())
-            .bind(owner)
-            .bind(title);
+        let todo = todo.bind(Uuid::now_v7().to_string()).bind(owner).bind(title);
         Ok(todo.bind(description).bind(now).fetch_one(&self.0).await?)
     }
 
@@ -116,33 +113,19 @@ impl Store {
              WHERE id = ?1 AND owner = ?2 RETURNING *",
         );
         let todo = todo.bind(id).bind(owner).bind(title).bind(description);
-        Ok(todo
-            .bind(completed)
-            .bind(now())
-            .fetch_optional(&self.0)
-            .await?)
+        Ok(todo.bind(completed).bind(now()).fetch_optional(&self.0).await?)
     }
 
     /// Whether the owner had such a todo.
     pub(crate) async fn delete(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
         let delete = sqlx::query("DELETE FROM todos WHERE id = ?1 AND owner = ?2");
-        Ok(delete
-            .bind(id)
-            .bind(owner)
-            .execute(&self.0)
-            .await?
-            .rows_affected()
-            > 0)
+        Ok(delete.bind(id).bind(owner).execute(&self.0).await?.rows_affected() > 0)
     }
 
     /// Deletes everyone's; says how many.
     pub(crate) async fn purge(&self, completed: Option<bool>) -> Result<u64, StoreError> {
         let delete = sqlx::query("DELETE FROM todos WHERE ?1 IS NULL OR completed = ?1");
-        Ok(delete
-            .bind(completed)
-            .execute(&self.0)
-            .await?
-            .rows_affected())
+        Ok(delete.bind(completed).execute(&self.0).await?.rows_affected())
     }
 
     /// Counts the todos of one owner; without an owner, everyone's.

@@ -43,13 +43,13 @@ struct TodoFilter {
 
 #[derive(Deserialize, JsonSchema)]
 struct TodoId {
-    /// The todo's id, as create_todo and list_todos give it
+    /// The todo's id, as it was created and is listed
     id: String,
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct TodoChange {
-    /// The todo's id, as create_todo and list_todos give it
+    /// The todo's id, as it was created and is listed
     id: String,
     /// A new title
     title: Option<String>,
@@ -80,7 +80,7 @@ struct Purged {
 struct TodoStats {
     /// The caller's own todos
     yours: Counts,
-    /// Everyone's; for callers with admin:access
+    /// Everyone's, for a caller with the scope for it
     #[serde(skip_serializing_if = "Option::is_none")]
     everyone: Option<Counts>,
 }
@@ -100,11 +100,7 @@ impl Todos {
     ) -> Result<Json<Todo>, TodoError> {
         let title = checked_title(&new.title)?;
         let description = checked_description(new.description.as_deref())?;
-        Ok(Json(
-            self.store
-                .create(caller.subject(), title, description)
-                .await?,
-        ))
+        Ok(Json(self.store.create(caller.subject(), title, description).await?))
     }
 
     /// List your todos, oldest first.
@@ -134,16 +130,8 @@ impl Todos {
         caller: Principal,
         Parameters(TodoId { id }): Parameters<TodoId>,
     ) -> Result<Json<Todo>, TodoError> {
-        let owner = if caller.has(ADMIN) {
-            None
-        } else {
-            Some(caller.subject())
-        };
-        self.store
-            .get(&id, owner)
-            .await?
-            .map(Json)
-            .ok_or(TodoError::NotFound(id))
+        let owner = if caller.has(ADMIN) { None } else { Some(caller.subject()) };
+        self.store.get(&id, owner).await?.map(Json).ok_or(TodoError::NotFound(id))
     }
 
     /// Change a todo of yours; what is left out stays as it is.
@@ -161,13 +149,7 @@ impl Todos {
         let description = checked_description(change.description.as_deref())?;
         let changed = self
             .store
-            .update(
-                caller.subject(),
-                &change.id,
-                title,
-                description,
-                change.completed,
-            )
+            .update(caller.subject(), &change.id, title, description, change.completed)
             .await?;
         changed.map(Json).ok_or(TodoError::NotFound(change.id))
     }
@@ -200,9 +182,7 @@ impl Todos {
         &self,
         Parameters(filter): Parameters<TodoFilter>,
     ) -> Result<Json<Purged>, TodoError> {
-        Ok(Json(Purged {
-            purged: self.store.purge(filter.completed).await?,
-        }))
+        Ok(Json(Purged { purged: self.store.purge(filter.completed).await? }))
     }
 
     /// Count your todos; with admin:access everyone's as well.
@@ -214,11 +194,7 @@ impl Todos {
     )]
     async fn todo_stats(&self, caller: Principal) -> Result<Json<TodoStats>, TodoError> {
         let yours = self.store.count(Some(caller.subject())).await?;
-        let everyone = if caller.has(ADMIN) {
-            Some(self.store.count(None).await?)
-        } else {
-            None
-        };
+        let everyone = if caller.has(ADMIN) { Some(self.store.count(None).await?) } else { None };
         Ok(Json(TodoStats { yours, everyone }))
     }
 }
@@ -227,9 +203,7 @@ impl Todos {
     pub(crate) async fn open(environment: Environment) -> Result<Self, StoreError> {
         let default = || format!("sqlite://{}", environment.data().join("todos.db").display());
         let url = environment.variable("DATABASE_URL").unwrap_or_else(default);
-        Ok(Self {
-            store: Store::open(&url).await?,
-        })
+        Ok(Self { store: Store::open(&url).await? })
     }
 }
 
@@ -238,17 +212,13 @@ fn checked_title(title: &str) -> Result<&str, TodoError> {
     if (1..=LONGEST_TITLE).contains(&title.chars().count()) {
         Ok(title)
     } else {
-        Err(TodoError::Invalid(
-            "The title must have 1 to 200 characters.",
-        ))
+        Err(TodoError::Invalid("The title must have 1 to 200 characters."))
     }
 }
 
 fn checked_description(description: Option<&str>) -> Result<Option<&str>, TodoError> {
     if description.is_some_and(|text| text.chars().count() > LONGEST_DESCRIPTION) {
-        return Err(TodoError::Invalid(
-            "The description must have at most 10000 characters.",
-        ));
+        return Err(TodoError::Invalid("The description must have at most 10000 characters."));
     }
     Ok(description)
 }
