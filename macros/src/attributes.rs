@@ -157,21 +157,34 @@ impl Arguments {
                  registry must be readable without running anything",
             )),
             (known, _) if RMCP_ARGUMENTS.contains(&known) => self.for_rmcp.push(tokens),
-            (unknown, _) => errors.push(unknown_argument(unknown, key.span())),
+            (unknown, _) => {
+                let nearest = nearest_argument(unknown);
+                if nearest == Some("scopes") {
+                    // One mistake, one error: the scopes are there, under another name.
+                    self.scopes.get_or_insert_default();
+                }
+                errors.push(unknown_argument(unknown, nearest, key.span()));
+            }
         }
     }
 }
 
-fn unknown_argument(unknown: &str, span: Span) -> syn::Error {
-    let known = ["scopes", "optional"].into_iter().chain(RMCP_ARGUMENTS);
-    let nearest = known
-        .clone()
+fn known_arguments() -> impl Iterator<Item = &'static str> {
+    ["scopes", "optional"].into_iter().chain(RMCP_ARGUMENTS)
+}
+
+fn nearest_argument(unknown: &str) -> Option<&'static str> {
+    known_arguments()
         .map(|name| (strsim::damerau_levenshtein(name, unknown), name))
         .min()
-        .filter(|(distance, _)| *distance <= 3);
+        .filter(|(distance, _)| *distance <= 3)
+        .map(|(_, name)| name)
+}
+
+fn unknown_argument(unknown: &str, nearest: Option<&str>, span: Span) -> syn::Error {
     let help = match nearest {
-        Some((_, name)) => format!("did you mean `{name}`?"),
-        None => format!("known arguments: {}", known.collect::<Vec<_>>().join(", ")),
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("known arguments: {}", known_arguments().collect::<Vec<_>>().join(", ")),
     };
     syn::Error::new(span, format!("unknown argument `{unknown}`\nhelp: {help}"))
 }

@@ -9,7 +9,7 @@ use crate::tool::ScopedTool;
 
 /// Puts the check in front of the tool's own parameters. rmcp extracts parameters in order and
 /// stops at the first that fails, so the check runs before the arguments are read.
-pub(crate) fn insert_check(method: &mut ImplItemFn, index: usize) {
+fn insert_check(method: &mut ImplItemFn, index: usize) {
     let check: FnArg = parse_quote!(_: ::scopeward::__private::Checked<#index>);
     let position = usize::from(method.sig.receiver().is_some());
     method.sig.inputs.insert(position, check);
@@ -19,8 +19,10 @@ pub(crate) fn insert_check(method: &mut ImplItemFn, index: usize) {
 pub(crate) fn block(mut block: ItemImpl, tools: &[ScopedTool]) -> TokenStream {
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
-        if let Some(tool) = tools.iter().find(|tool| tool.method == method.sig.ident) {
-            let for_rmcp = &tool.for_rmcp;
+        let number = tools.iter().position(|tool| tool.method == method.sig.ident);
+        if let Some(number) = number {
+            insert_check(method, number);
+            let for_rmcp = &tools[number].for_rmcp;
             method.attrs.push(parse_quote!(#[rmcp::tool(#(#for_rmcp),*)]));
             // The shape of a tool is not its author's choice.
             method.attrs.push(parse_quote!(

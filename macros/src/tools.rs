@@ -68,7 +68,6 @@ fn collect(block: &mut ItemImpl, errors: &mut Vec<syn::Error>) -> Vec<ScopedTool
                 ),
             ));
         }
-        expand::insert_check(method, tools.len());
         tools.push(tool);
     }
     tools

@@ -37,7 +37,7 @@ pub(super) fn table(policy: &CompiledPolicy) -> String {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
     };
     let (first, second) = (width(0), width(1));
-    rows.iter().fold(String::new(), |table, [name, needs, place]| {
-        format!("{table}  {name:first$}  {needs:second$}  {place}\n")
-    })
+    rows.iter()
+        .map(|[name, needs, place]| format!("  {name:first$}  {needs:second$}  {place}\n"))
+        .collect()
 }

@@ -183,7 +183,7 @@ fn mutilated_policies_are_answered() {
     for text in texts {
         match compile(&text) {
             Ok(policy) => {
-                assert!(policy.tools().all(|(tool, _)| whole.rule(tool).is_some()), "{text}")
+                assert!(policy.tools().all(|(tool, _)| whole.rule(tool).is_some()), "{text}");
             }
             Err(found) => {
                 let last = text.lines().count() + 1;
@@ -199,6 +199,7 @@ fn mutilated_policies_are_answered() {
 
 /// Each mistake, made by one replacement in the good policy: its code and its place.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_mistake_is_found_at_its_place() {
     let cases: &[(&str, &str, &str, &str)] = &[
         ("version = 1", "", "missing-version", "13:1"),

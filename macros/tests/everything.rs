@@ -1,0 +1,71 @@
+//! Everything that `#[scoped_tool]` takes, and the registry that comes of it.
+
+use rmcp::handler::server::wrapper::{Json, Parameters};
+use scopeward::{Principal, ScopedTools, scoped_tools};
+
+#[derive(serde::Serialize, serde::Deserialize, rmcp::schemars::JsonSchema)]
+#[schemars(crate = "rmcp::schemars")]
+struct Word {
+    word: String,
+}
+
+struct Server<T> {
+    prefix: T,
+}
+
+#[scoped_tools]
+impl<T: std::fmt::Display + Send + Sync + 'static> Server<T> {
+    /// Echoes a word.
+    #[scoped_tool(
+        scopes = ["echo:read", "https://x.example/~a!"],
+        optional = ["echo:admin"],
+        name = "say",
+        title = "Say",
+        annotations(read_only_hint = true)
+    )]
+    async fn echo(
+        &self,
+        caller: Principal,
+        Parameters(Word { word }): Parameters<Word>,
+    ) -> Result<Json<Word>, String> {
+        if caller.has("echo:admin") {
+            return Err("not for you".to_owned());
+        }
+        Ok(Json(Word { word: format!("{}{word}", self.helper()) }))
+    }
+
+    /// Without arguments, not async, for any authenticated caller.
+    #[scoped_tool(scopes = [])]
+    fn r#loop(&self) -> String {
+        self.helper()
+    }
+
+    fn helper(&self) -> String {
+        self.prefix.to_string()
+    }
+}
+
+#[test]
+fn the_registry_and_the_router() {
+    let tools = <Server<String>>::REGISTRY.tools();
+    assert_eq!(tools.len(), 2);
+    assert_eq!(tools[0].name(), "say");
+    assert_eq!(tools[0].scopes(), ["echo:read", "https://x.example/~a!"]);
+    assert_eq!(tools[0].optional(), ["echo:admin"]);
+    assert!(
+        tools[0].location().to_string().ends_with("everything.rs:19:7"),
+        "{}",
+        tools[0].location()
+    );
+    assert_eq!((tools[1].name(), tools[1].scopes().len()), ("loop", 0));
+
+    let router = Server::<String>::tool_router();
+    let mut names: Vec<_> = router.list_all().into_iter().map(|tool| tool.name).collect();
+    names.sort();
+    assert_eq!(names, ["loop", "say"]);
+    let say = router.get("say").unwrap();
+    assert_eq!(say.title.as_deref(), Some("Say"));
+    assert_eq!(say.description.as_deref(), Some("Echoes a word."));
+    assert!(say.input_schema["properties"]["word"].is_object());
+    assert!(say.output_schema.is_some(), "the method's own return type drives the output schema");
+}
