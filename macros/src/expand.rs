@@ -15,6 +15,18 @@ fn insert_check(method: &mut ImplItemFn, index: usize) {
     method.sig.inputs.insert(position, check);
 }
 
+fn set_attributes(method: &mut ImplItemFn, tool: &ScopedTool) {
+    let for_rmcp = &tool.for_rmcp;
+    method.attrs.push(parse_quote!(#[rmcp::tool(#(#for_rmcp),*)]));
+    // The shape of a tool is not its author's choice.
+    method.attrs.push(parse_quote!(
+        #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
+    ));
+    // rmcp 3.11 takes the description from the doc comment, and forgets it at any attribute that
+    // comes after it.
+    method.attrs.sort_by_key(|attribute| attribute.path().is_ident("doc"));
+}
+
 /// The expansion of a block without mistakes.
 pub(crate) fn block(mut block: ItemImpl, tools: &[ScopedTool]) -> TokenStream {
     for item in &mut block.items {
@@ -22,12 +34,7 @@ pub(crate) fn block(mut block: ItemImpl, tools: &[ScopedTool]) -> TokenStream {
         let number = tools.iter().position(|tool| tool.method == method.sig.ident);
         if let Some(number) = number {
             insert_check(method, number);
-            let for_rmcp = &tools[number].for_rmcp;
-            method.attrs.push(parse_quote!(#[rmcp::tool(#(#for_rmcp),*)]));
-            // The shape of a tool is not its author's choice.
-            method.attrs.push(parse_quote!(
-                #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
-            ));
+            set_attributes(method, &tools[number]);
         }
     }
     let declared = tools.iter().map(declaration);

@@ -2,8 +2,8 @@
 //! block and `#[scoped_tool(scopes = […])]` on its methods. Use them through the `scopeward`
 //! crate, which re-exports them and holds what they expand to.
 //!
-//! The work goes one way: [`attributes`] reads what was written, [`tools`] and [`tool`] check it
-//! and collect *every* mistake of the block, [`expand`] turns the result into rmcp's own
+//! The work goes one way: `attributes` reads what was written, `tools` and `tool` check it and
+//! collect *every* mistake of the block, `expand` turns the result into rmcp's own
 //! `#[tool_router]` and `#[tool]` with the scope check in front of each body.
 
 use proc_macro::TokenStream;
@@ -18,12 +18,18 @@ mod tools;
 /// scope check, and implements `scopeward::ScopedTools` for the type: the registry of declared
 /// tools as an associated constant, and the router that serves them.
 ///
-/// ```ignore
+/// ```
+/// use scopeward::{Principal, scoped_tools};
+///
+/// struct Server;
+///
 /// #[scoped_tools]
-/// impl Todos {
-///     /// List your todos.
-///     #[scoped_tool(scopes = ["todo:read"], annotations(read_only_hint = true))]
-///     async fn list_todos(&self, caller: Principal) -> Result<Json<TodoList>, TodoError> { … }
+/// impl Server {
+///     /// Says who you are.
+///     #[scoped_tool(scopes = ["self:read"], annotations(read_only_hint = true))]
+///     async fn who_am_i(&self, caller: Principal) -> String {
+///         caller.subject().to_owned()
+///     }
 /// }
 /// ```
 ///

@@ -1,7 +1,8 @@
 //! One annotated method: what it declares, checked on its own.
 
 use proc_macro2::{Span, TokenStream};
-use syn::{Attribute, Ident, ImplItemFn, LitStr};
+use quote::quote;
+use syn::{Attribute, Ident, ImplItemFn, LitStr, ext::IdentExt};
 
 use crate::attributes::Arguments;
 
@@ -76,16 +77,21 @@ impl ScopedTool {
             }
         }
         let ident = method.sig.ident.clone();
-        let name = match arguments.name {
-            Some(name) => (name.value(), name.span()),
-            None => (ident.to_string().trim_start_matches("r#").to_owned(), ident.span()),
+        let mut for_rmcp = arguments.for_rmcp;
+        let name = if let Some(name) = arguments.name {
+            (name.value(), name.span())
+        } else {
+            let name = ident.unraw().to_string();
+            // Said to rmcp as well, so that the router and the registry cannot disagree.
+            for_rmcp.push(quote!(name = #name));
+            (name, ident.span())
         };
         Some(Self {
             method: ident,
             name,
             scopes,
             optional: arguments.optional,
-            for_rmcp: arguments.for_rmcp,
+            for_rmcp,
             declared_at: attribute
                 .path()
                 .segments

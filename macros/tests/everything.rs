@@ -36,6 +36,7 @@ impl<T: std::fmt::Display + Send + Sync + 'static> Server<T> {
 
     /// Without arguments, not async, for any authenticated caller.
     #[scoped_tool(scopes = [])]
+    #[inline]
     fn r#loop(&self) -> String {
         self.helper()
     }
@@ -66,6 +67,8 @@ fn the_registry_and_the_router() {
     let say = router.get("say").unwrap();
     assert_eq!(say.title.as_deref(), Some("Say"));
     assert_eq!(say.description.as_deref(), Some("Echoes a word."));
+    let plain = router.get("loop").unwrap();
+    assert!(plain.description.as_ref().is_some_and(|text| text.starts_with("Without arguments")));
     assert!(say.input_schema["properties"]["word"].is_object());
     assert!(say.output_schema.is_some(), "the method's own return type drives the output schema");
 }

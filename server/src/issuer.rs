@@ -149,16 +149,21 @@ impl Issuer {
         }))
     }
 
-    /// Its endpoints.
-    pub fn router(&self) -> Router {
+    /// The endpoints that clients call: metadata, keys, registration, tokens.
+    pub fn endpoints(&self) -> Router {
         let metadata = get(metadata);
-        let open = Router::new()
+        Router::new()
             .route("/.well-known/oauth-authorization-server", metadata.clone())
             .route("/.well-known/openid-configuration", metadata)
             .route("/oauth/jwks", get(jwks))
             .merge(clients::router())
-            .merge(tokens::router());
-        open.merge(authorize::router()).with_state(self.clone())
+            .merge(tokens::router())
+            .with_state(self.clone())
+    }
+
+    /// The page that people see. No other origin may read it.
+    pub fn pages(&self) -> Router {
+        authorize::router().with_state(self.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

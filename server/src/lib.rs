@@ -7,7 +7,7 @@
 //! | operator | `policy.toml` | the rule that is enforced, checked against tools and registered scopes |
 //! | both | [`main`] | a server that refuses to start when the three disagree |
 //!
-//! The data flows one way: the [policy](policy) is compiled, the [gate] authenticates a caller
+//! The data flows one way: the [policy] is compiled, the [gate] authenticates a caller
 //! ([`Principal`]) and [decides](policy::CompiledPolicy::decide), a denial becomes a challenge or a
 //! tool result ([`refusal`]), and each decision is recorded.
 //!

@@ -38,9 +38,10 @@ pub fn router<S: ScopedTools>(tools: S, policy: &Arc<CompiledPolicy>, issuer: &I
     Router::new()
         .route_service(path, gate.layer(mcp))
         .merge(metadata::router(policy, S::SERVER.0, issuer.url()))
-        .merge(issuer.router())
-        .fallback(not_found)
+        .merge(issuer.endpoints())
         .layer(allowed.cors())
+        .merge(issuer.pages())
+        .fallback(not_found)
         .layer(middleware::from_fn_with_state(allowed, origin::validate))
 }
 

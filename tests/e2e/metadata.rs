@@ -75,6 +75,18 @@ fn other_hosts_and_origins_are_refused_everywhere() {
 }
 
 #[test]
+fn a_page_can_use_the_endpoints_but_not_read_the_consent_page() {
+    let server = Server::start();
+    let origin = [("origin", "http://localhost:6274")];
+    for path in ["/.well-known/oauth-protected-resource", "/oauth/jwks"] {
+        let reply = get(&format!("{}{path}", server.origin()), &origin);
+        assert_eq!(reply.header("access-control-allow-origin"), "http://localhost:6274", "{path}");
+    }
+    let page = get(&format!("{}/oauth/authorize", server.origin()), &origin);
+    assert_eq!((page.status, page.header("access-control-allow-origin")), (400, ""));
+}
+
+#[test]
 fn both_names_of_loopback_answer() {
     let server = Server::start();
     for host in ["127.0.0.1", "localhost"] {

@@ -176,6 +176,20 @@ fn a_missing_policy_says_where_it_was_looked_for() {
 }
 
 #[test]
+fn settings_are_read_from_a_file_named_env() {
+    let folder = tempfile::tempdir().unwrap();
+    let show = || command(folder.path()).args(["policy", "show"]).output().unwrap();
+    std::fs::write(folder.path().join("other.toml"), POLICY).unwrap();
+    std::fs::write(folder.path().join(".env"), "SCOPEWARD_POLICY=other.toml\n").unwrap();
+    assert!(String::from_utf8(show().stdout).unwrap().contains("other.toml:"));
+    std::fs::write(folder.path().join(".env"), "SECRET = 'never closed\n").unwrap();
+    let output = show();
+    let text = stderr(&output);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.contains(".env") && !text.contains("never closed"), "{text}");
+}
+
+#[test]
 fn a_signing_key_that_others_can_read_is_refused() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let folder = tempfile::tempdir().unwrap();

@@ -212,6 +212,12 @@ impl State {
 
     fn start_family(&mut self, grant: Grant, now: u64) -> io::Result<(String, String)> {
         self.kept.families.retain(|_, family| family.expires_at > now);
+        if self.kept.families.len() >= MOST {
+            let oldest = self.kept.families.iter().min_by_key(|(_, family)| family.expires_at);
+            if let Some(id) = oldest.map(|(id, _)| id.clone()) {
+                self.kept.families.remove(&id);
+            }
+        }
         let (id, secret) = (secret::random(), secret::random());
         let newest = secret::fingerprint(&secret);
         let family = Family { grant, newest, expires_at: now + REFRESH_LIFETIME };

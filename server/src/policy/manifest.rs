@@ -63,6 +63,7 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
     errors.extend(syntax_errors.iter().map(|error| {
         let message = format!("invalid TOML: {}", error.message());
         Diagnostic::error("invalid-toml", error.span().unwrap_or(end.clone()), message)
+            .help("correct this first: nothing else in the file could be checked")
     }));
     if !syntax_errors.is_empty() {
         // What a recovered document seems to lack may only be lost to the syntax error.

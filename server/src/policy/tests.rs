@@ -199,7 +199,6 @@ fn mutilated_policies_are_answered() {
 
 /// Each mistake, made by one replacement in the good policy: its code and its place.
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_mistake_is_found_at_its_place() {
     let cases: &[(&str, &str, &str, &str)] = &[
         ("version = 1", "", "missing-version", "13:1"),

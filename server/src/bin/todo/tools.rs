@@ -107,7 +107,7 @@ impl Todos {
     #[scoped_tool(
         scopes = ["todo:read"],
         title = "List your todos",
-        annotations(read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, destructive_hint = false, open_world_hint = false)
     )]
     async fn list_todos(
         &self,
@@ -123,7 +123,7 @@ impl Todos {
         scopes = ["todo:read"],
         optional = ["admin:access"],
         title = "Get a todo",
-        annotations(read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, destructive_hint = false, open_world_hint = false)
     )]
     async fn get_todo(
         &self,
@@ -190,7 +190,7 @@ impl Todos {
         scopes = ["todo:read"],
         optional = ["admin:access"],
         title = "Count todos",
-        annotations(read_only_hint = true, open_world_hint = false)
+        annotations(read_only_hint = true, destructive_hint = false, open_world_hint = false)
     )]
     async fn todo_stats(&self, caller: Principal) -> Result<Json<TodoStats>, TodoError> {
         let yours = self.store.count(Some(caller.subject())).await?;
