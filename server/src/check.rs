@@ -1,10 +1,37 @@
 //! The startup check: do the annotated tools, the policy and the registered scopes agree?
 
+use std::ops::Range;
+
 use crate::{
-    diagnostic::{Diagnostic, Diagnostics, nearest},
-    policy::{CompiledPolicy, Rule, Scope},
+    diagnostic::{Diagnostic, Diagnostics, Source, nearest},
+    policy::{CompiledPolicy, Draft, Rule, Scope},
     registry::{DeclaredTool, Registry},
 };
+
+/// Compiles the policy and checks it, in one go: everything that is wrong with the file and, as
+/// far as it can be read, everything in which it disagrees with the tools.
+///
+/// # Errors
+///
+/// What is wrong with the file. What only disagrees is beside the policy: whether that stops the
+/// start is for the caller to say.
+pub fn compile(
+    source: Source,
+    registry: &Registry,
+) -> Result<(CompiledPolicy, Diagnostics), Diagnostics> {
+    let Draft { policy, unreadable, mut errors } = Draft::new(&source);
+    let Some(policy) = policy else { return Err(Diagnostics::new(source, errors)) };
+    if errors.is_empty() {
+        let found = check(&policy, registry);
+        return Ok((policy, found));
+    }
+    let is_unreadable = |tool: &str| unreadable.iter().any(|name| name.value == tool);
+    errors.extend(tools(&policy, registry, is_unreadable));
+    for name in unreadable.iter().filter(|name| registry.get(&name.value).is_none()) {
+        errors.push(unknown_tool(&policy, registry, &name.value, name.span.clone()));
+    }
+    Err(Diagnostics::new(source, errors))
+}
 
 /// Everything that disagrees, in the order of `policy.toml`.
 ///
@@ -17,22 +44,37 @@ use crate::{
 /// | `unregistered-scope` | a rule that no registered scope can meet: nobody could ever call the tool |
 /// | `unused-scope` | a registered scope that nothing needs (a warning) |
 pub fn check(policy: &CompiledPolicy, registry: &Registry) -> Diagnostics {
-    let mut found = vec![];
+    let mut found = tools(policy, registry, |_| false);
     for tool in registry.tools() {
         undefined_scopes(policy, tool, &mut found);
-        match policy.rule(tool.name()) {
-            None => found.push(tool_without_policy(policy, tool)),
-            Some(rule) => found.extend(weakened(policy, tool, rule)),
-        }
     }
     for (name, rule) in policy.tools() {
-        if registry.get(name).is_none() {
-            found.push(unknown_tool(policy, registry, name, rule));
-        }
         found.extend(unregistered(policy, name, rule));
     }
     found.extend(unused_scopes(policy, registry));
     Diagnostics::new(policy.source().clone(), found)
+}
+
+/// The tools of the registry against those of the policy, and the other way round.
+fn tools(
+    policy: &CompiledPolicy,
+    registry: &Registry,
+    is_unreadable: impl Fn(&str) -> bool,
+) -> Vec<Diagnostic> {
+    let mut found = vec![];
+    for tool in registry.tools() {
+        match policy.rule(tool.name()) {
+            Some(rule) => found.extend(weakened(policy, tool, rule)),
+            None if is_unreadable(tool.name()) => {}
+            None => found.push(tool_without_policy(policy, tool)),
+        }
+    }
+    for (name, rule) in policy.tools() {
+        if registry.get(name).is_none() {
+            found.push(unknown_tool(policy, registry, name, rule.span()));
+        }
+    }
+    found
 }
 
 fn quoted(scopes: &[&str]) -> String {
@@ -68,10 +110,9 @@ fn unknown_tool(
     policy: &CompiledPolicy,
     registry: &Registry,
     name: &str,
-    rule: &Rule,
+    at: Range<usize>,
 ) -> Diagnostic {
-    let error =
-        Diagnostic::error("unknown-tool", rule.span(), format!("there is no tool named `{name}`"));
+    let error = Diagnostic::error("unknown-tool", at, format!("there is no tool named `{name}`"));
     // A tool that has its rule already cannot be the one that was meant.
     let unruled =
         registry.tools().iter().map(DeclaredTool::name).filter(|t| policy.rule(t).is_none());

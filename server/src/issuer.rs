@@ -7,6 +7,7 @@
 
 mod authorize;
 mod clients;
+mod consent;
 mod keys;
 mod pages;
 mod parameters;

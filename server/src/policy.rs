@@ -8,6 +8,7 @@
 mod compile;
 mod decision;
 mod manifest;
+mod reach;
 mod reader;
 mod scope;
 mod settings;
@@ -20,6 +21,7 @@ use std::{
     ops::Range,
 };
 
+pub(crate) use compile::Draft;
 pub use decision::{Decision, Denial, ScopeSet};
 pub(crate) use decision::{Requirement, ScopeId};
 pub use scope::{Scope, ScopeError};
@@ -191,11 +193,6 @@ impl CompiledPolicy {
             .map(|(_, scope)| scope)
     }
 
-    /// Whether some set of registered scopes meets the rule; if not, nobody can ever call it.
-    pub(crate) fn is_reachable(&self, rule: &Rule) -> bool {
-        rule.requirement.is_met_by(&self.hold(self.registered_scopes().map(|s| s.name.as_str())))
-    }
-
     /// The other scopes that a scope gives, directly or through others.
     pub fn implied_by<'a>(&'a self, scope: &'a ScopeInfo) -> impl Iterator<Item = &'a ScopeInfo> {
         let given = (0..).zip(&self.scopes).filter(|(id, _)| scope.closure.contains(ScopeId(*id)));
@@ -242,41 +239,5 @@ impl CompiledPolicy {
                 alternatives.iter().map(|all| one(all)).collect::<Vec<_>>().join(", or ")
             }
         }
-    }
-}
-
-/// Questions of the startup check about a rule, asked of the compiled policy so that they use the
-/// decision's own sets.
-impl CompiledPolicy {
-    /// Whether every caller who meets the rule holds `scope`.
-    pub(crate) fn always_gives(&self, rule: &Rule, scope: &str) -> bool {
-        let Some(scope) = self.scope_id(scope) else {
-            return false;
-        };
-        let alternatives = rule.requirement.alternatives();
-        !alternatives.is_empty()
-            && alternatives
-                .iter()
-                .all(|all| all.iter().any(|id| self.scope(*id).closure.contains(scope)))
-    }
-
-    /// The scopes of a rule that nobody can hold, because no registered scope gives them.
-    pub(crate) fn unregistered_of(&self, rule: &Rule) -> Vec<&Scope> {
-        let reachable = self.hold(self.registered_scopes().map(|scope| scope.name.as_str()));
-        let mut ids: Vec<ScopeId> =
-            rule.requirement.alternatives().iter().flatten().copied().collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids.retain(|id| !reachable.contains(*id));
-        ids.into_iter().map(|id| &self.scope(id).name).collect()
-    }
-
-    /// Whether `scope`, or something that it implies, is part of the rule.
-    pub(crate) fn gains_from(&self, rule: &Rule, scope: &Scope) -> bool {
-        let Some(id) = self.scope_id(scope.as_str()) else {
-            return false;
-        };
-        let given = &self.scope(id).closure;
-        rule.requirement.alternatives().iter().flatten().any(|needed| given.contains(*needed))
     }
 }

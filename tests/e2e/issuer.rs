@@ -244,6 +244,25 @@ fn a_page_of_another_site_cannot_answer() {
 }
 
 #[test]
+fn only_the_two_buttons_answer() {
+    let server = Server::start();
+    let page = open(&authorize_url(&server, &client(&server), &[]));
+    for action in [
+        &[][..],
+        &[("action", "")],
+        &[("action", "ALLOW")],
+        &[("action", "allow"), ("action", "deny")],
+    ] {
+        let mut form =
+            vec![("request", page.request.as_str()), ("name", "Ada"), ("scope", "todo:read")];
+        form.extend(action);
+        let reply = answer(&server, &[("cookie", &page.cookie)], &form);
+        assert_eq!((reply.status, reply.header("location")), (403, ""), "{action:?}");
+    }
+    assert_eq!(consent(&server, &page, &["todo:read"]).status, 303);
+}
+
+#[test]
 fn a_person_can_say_no() {
     let server = Server::start();
     let page = open(&authorize_url(&server, &client(&server), &[]));

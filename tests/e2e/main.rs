@@ -14,6 +14,7 @@ mod gate;
 mod harness;
 mod issuer;
 mod metadata;
+mod readme;
 mod startup;
 mod tokens;
 mod unguarded;

@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::harness::{POLICY, command, run};
+use crate::harness::{POLICY, Server, command, run};
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
@@ -113,7 +113,7 @@ fn an_unregistered_scope_stops_the_start() {
         &[
             "error[unregistered-scope]",
             "nobody could ever call `purge_todos`: admin:access is not registered",
-            "policy.toml:26:1",
+            "policy.toml:25:1",
             "add \"admin:access\" to `registered`",
         ],
     );
@@ -124,7 +124,7 @@ fn an_implies_cycle_stops_the_start() {
     refused(
         "\"See your todos\"\n",
         "{ title = \"See your todos\", implies = [\"todo:write\"] }\n",
-        &["error[implies-cycle]", "policy.toml:14:", "todo:read → todo:write → todo:read"],
+        &["error[implies-cycle]", "policy.toml:13:", "todo:read → todo:write → todo:read"],
     );
 }
 
@@ -141,6 +141,29 @@ fn everything_that_disagrees_is_said_in_one_go() {
         .replace("[scopes]", "registered = [\"todo:read\", \"todo:write\"]\n[scopes]");
     let codes =
         ["unknown-tool", "tool-without-policy", "weakened", "unregistered-scope", "4 errors"];
+    refused_policy(&policy, &codes);
+}
+
+#[test]
+fn a_broken_file_is_held_against_the_tools_as_far_as_it_can_be_read() {
+    let policy = POLICY
+        .replace("url =", "ulr =")
+        .replace("\"See your todos\"", "7")
+        .replace("get_todo    = { read = \"todo\" }", "get_tood = { raed = \"todo\" }")
+        .replace("todo_stats  = { read = \"todo\" }", "todo_stats  = { read = \"toto\" }")
+        .replace("create_todo = { write = \"todo\" }", "create_todo = { read = \"todo\" }")
+        .replace("delete_todo = { write = \"todo\" }\n", "");
+    let codes = [
+        "missing-url",
+        "wrong-type",
+        "unknown-key",
+        "missing-rule",
+        "undefined-scope",
+        "did you mean `get_todo`?",
+        "weakened",
+        "the tool `delete_todo`",
+        "the tool `get_todo`",
+    ];
     refused_policy(&policy, &codes);
 }
 
@@ -240,4 +263,22 @@ fn policy_show_is_the_table_of_the_policy() {
     let text = String::from_utf8(output.stdout).unwrap();
     let line = format!("purge_todos  todo:write and admin:access  {}", place("purge_todos ="));
     assert!(text.contains(&line), "{text}");
+}
+
+#[test]
+fn a_taken_port_is_said_with_what_to_do() {
+    let server = Server::start();
+    let output = server.command().output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("cannot listen on 127.0.0.1:") && text.contains("PORT="), "{text}");
+}
+
+#[test]
+fn told_to_stop_it_stops_cleanly() {
+    for signal in ["-TERM", "-INT"] {
+        let mut server = Server::start();
+        let exit = server.stop(signal);
+        assert_eq!(exit.code(), Some(0), "{signal}: {}", server.log());
+    }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use rmcp::{
-    ServerHandler,
-    handler::server::wrapper::Parameters,
+    ErrorData, RoleServer, ServerHandler,
+    handler::server::{router::tool::ToolRouter, tool::ToolCallContext, wrapper::Parameters},
+    model::{CallToolRequestParams, CallToolResponse},
+    service::RequestContext,
     tool_handler,
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
@@ -16,6 +18,7 @@ use serde_json::json;
 
 use crate::harness::{Reply, mcp_request, send};
 
+#[derive(Clone)]
 struct Vault;
 
 #[derive(serde::Deserialize, rmcp::schemars::JsonSchema)]
@@ -40,10 +43,25 @@ impl Vault {
 }
 
 /// Somebody else's way to serve the same tools: rmcp's own handler macro.
-struct ByHand(Vault);
-
-#[tool_handler(router = Vault::tool_router())]
+#[tool_handler(router = Self::tool_router())]
 impl ServerHandler for Vault {}
+
+/// A tool put into a router by hand, under another name.
+#[derive(Clone)]
+struct ByHand;
+
+impl ServerHandler for ByHand {
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let mut tool = Vault::open_door_tool_attr();
+        tool.name = "harmless".into();
+        let router = ToolRouter::new().with_route((tool, Vault::open_door));
+        router.call(ToolCallContext::new(&Vault, request, context)).await
+    }
+}
 
 fn serve<S: ServerHandler + Clone>(handler: S) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -93,17 +111,16 @@ fn mounted_without_the_gate() {
 
 #[test]
 fn mounted_with_rmcps_own_handler() {
-    #[derive(Clone)]
-    struct Shared(Arc<ByHand>);
-    impl ServerHandler for Shared {
-        async fn call_tool(
-            &self,
-            request: rmcp::model::CallToolRequestParams,
-            context: rmcp::service::RequestContext<rmcp::RoleServer>,
-        ) -> Result<rmcp::model::CallToolResponse, rmcp::ErrorData> {
-            self.0.0.call_tool(request, context).await
-        }
-    }
-    let url = serve(Shared(Arc::new(ByHand(Vault))));
+    let url = serve(Vault);
     assert_refused(&call(&url, "open_door", &json!({ "number": 1 })), &json!(["vault:open"]));
+}
+
+#[test]
+fn mounted_by_hand_under_another_name() {
+    let url = serve(ByHand);
+    let reply = call(&url, "harmless", &json!({ "number": 1 }));
+    // Outside the router that the macro made, the refusal is a protocol error.
+    assert_eq!(reply.json["error"]["data"]["error"], "invalid_token", "{reply:#?}");
+    assert_eq!(reply.json["error"]["data"]["tool"], "open_door", "the tool's own rule counts");
+    assert!(!reply.text.contains("is open"), "{reply:#?}");
 }

@@ -46,6 +46,11 @@ pub(super) struct Deployment {
 impl Deployment {
     /// Reads and compiles the policy, for the address that this deployment has.
     pub(super) fn compile(&self) -> Result<CompiledPolicy, Failure> {
+        let policy = CompiledPolicy::compile(self.source()?).map_err(|found| refuse(&found))?;
+        self.deploy(policy)
+    }
+
+    fn source(&self) -> Result<Source, Failure> {
         let text = std::fs::read_to_string(&self.policy).map_err(|error| {
             Failure::refused(format!(
                 "cannot read {}: {error}\n  = help: run from the folder that holds policy.toml, \
@@ -53,8 +58,10 @@ impl Deployment {
                 self.policy.display()
             ))
         })?;
-        let source = Source::new(shown(&self.policy), text);
-        let policy = CompiledPolicy::compile(source).map_err(|found| refuse(&found))?;
+        Ok(Source::new(shown(&self.policy), text))
+    }
+
+    fn deploy(&self, policy: CompiledPolicy) -> Result<CompiledPolicy, Failure> {
         let url = self.resource_url(&policy)?;
         Ok(policy.at(url))
     }
@@ -74,16 +81,17 @@ impl Deployment {
     /// Compiles the policy and holds it against the tools; what disagrees is printed, and an error
     /// ends the command unless the policy says `check = "warn"`.
     pub(super) fn checked(&self, registry: &Registry) -> Result<CompiledPolicy, Failure> {
-        let policy = self.compile()?;
-        match policy.provider() {
-            Provider::Embedded => Issuer::may_serve(policy.resource()).map_err(Failure::refused)?,
-        }
-        let found = check::check(&policy, registry);
+        let (policy, found) =
+            check::compile(self.source()?, registry).map_err(|found| refuse(&found))?;
         if found.has_errors() && policy.check_mode() == Check::Enforce {
             return Err(refuse(&found));
         }
         if !found.is_empty() {
             anstream::eprint!("{}", render(&found));
+        }
+        let policy = self.deploy(policy)?;
+        match policy.provider() {
+            Provider::Embedded => Issuer::may_serve(policy.resource()).map_err(Failure::refused)?,
         }
         Ok(policy)
     }

@@ -10,35 +10,33 @@ use axum_extra::extract::{
     CookieJar,
     cookie::{Cookie, SameSite},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{StatusCode, header};
 use url::Url;
 
 use super::{
-    Issuer, clients,
-    pages::{self, Choice, ConsentPage},
+    Issuer, clients, consent, pages,
     parameters::{Parameters, Repeated},
     secret,
-    state::{Code, Grant, Pending},
+    state::Pending,
 };
 use crate::policy::{Scope, ScopeInfo};
 
 const LARGEST_FORM: usize = 16 * 1024;
-const LONGEST_SUBJECT: usize = 64;
 /// Binds a consent page to the browser that was shown it.
-const BROWSER_COOKIE: &str = "scopeward_sign_in";
+pub(super) const BROWSER_COOKIE: &str = "scopeward_sign_in";
 
 pub(super) fn router() -> Router<Issuer> {
     Router::new()
-        .route("/oauth/authorize", get(ask).post(answer))
+        .route("/oauth/authorize", get(ask).post(consent::answer))
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
 
 /// A mistake in a request whose redirect URI is known to be the client's: the client is told.
-struct ToClient {
-    redirect_uri: String,
-    state: Option<String>,
-    error: &'static str,
-    description: String,
+pub(super) struct ToClient {
+    pub(super) redirect_uri: String,
+    pub(super) state: Option<String>,
+    pub(super) error: &'static str,
+    pub(super) description: String,
 }
 
 enum Refused {
@@ -62,7 +60,7 @@ async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: Cooki
     };
     match read_request(&issuer, &parameters, &browser) {
         Ok(pending) => {
-            let page = consent_page(&issuer, &pending, String::new(), &[], None);
+            let page = consent::page(&issuer, &pending, String::new(), &[], None);
             let id = issuer.state().add_pending(pending, issuer.now());
             let cookie = Cookie::build((BROWSER_COOKIE, browser))
                 .path("/oauth/authorize")
@@ -148,143 +146,8 @@ fn requested(issuer: &Issuer, wanted: Option<&str>) -> Vec<Scope> {
     }
 }
 
-/// `POST`: the person's answer.
-async fn answer(
-    State(issuer): State<Issuer>,
-    headers: HeaderMap,
-    jar: CookieJar,
-    body: bytes::Bytes,
-) -> Response {
-    let form = Parameters::parse(&body);
-    let (Ok(id), Ok(name), Ok(action)) =
-        (form.one("request"), form.one("name"), form.one("action"))
-    else {
-        return pages::error(StatusCode::BAD_REQUEST, "The form was not filled in on this page.");
-    };
-    let id = id.unwrap_or_default();
-    let pending = issuer.state().pending(id, issuer.now()).cloned();
-    let Some(pending) = pending else {
-        return pages::error(
-            StatusCode::BAD_REQUEST,
-            "This sign-in is too old, or was answered already. Start again from the client.",
-        );
-    };
-    if !comes_from_our_page(&issuer, &headers, &jar, &pending) {
-        return pages::error(
-            StatusCode::FORBIDDEN,
-            "This answer does not come from the page that asked. Start again from the client.",
-        );
-    }
-    if action == Some("deny") {
-        issuer.state().end_pending(id);
-        let refusal = ToClient {
-            redirect_uri: pending.redirect_uri,
-            state: pending.state,
-            error: "access_denied",
-            description: "the person said no".to_owned(),
-        };
-        return refusal.send(&issuer);
-    }
-    let ticked = form.all("scope");
-    let scopes: Vec<Scope> = pending
-        .scopes
-        .iter()
-        .filter(|scope| ticked.iter().any(|ticked| ticked == scope.as_str()))
-        .cloned()
-        .collect();
-    let name = name.unwrap_or_default();
-    let problem = match subject(name) {
-        None => Some("Type a name of up to 64 characters."),
-        Some(_) if scopes.is_empty() => Some("Tick at least one permission, or choose Deny."),
-        Some(_) => None,
-    };
-    if let Some(problem) = problem {
-        let page = consent_page(&issuer, &pending, name.to_owned(), &scopes, Some(problem));
-        return pages::consent(&page, id);
-    }
-    grant(&issuer, id, &pending, subject(name).unwrap_or_default(), &scopes)
-}
-
-fn grant(
-    issuer: &Issuer,
-    id: &str,
-    pending: &Pending,
-    subject: String,
-    scopes: &[Scope],
-) -> Response {
-    let grant = Grant {
-        client_id: pending.client_id.clone(),
-        subject,
-        scopes: scopes.iter().map(ToString::to_string).collect(),
-    };
-    let mut state = issuer.state();
-    let code = state.add_code(Code::new(grant, pending), issuer.now());
-    state.end_pending(id);
-    drop(state);
-    redirect(
-        issuer,
-        &pending.redirect_uri,
-        &[("code", Some(code.as_str())), ("state", pending.state.as_deref())],
-    )
-}
-
-/// Cross-site request forgery: the form's number is unguessable, the cookie says that this browser
-/// was shown that page, and the browser itself says where the form was.
-fn comes_from_our_page(
-    issuer: &Issuer,
-    headers: &HeaderMap,
-    jar: &CookieJar,
-    pending: &Pending,
-) -> bool {
-    let same_browser = jar
-        .get(BROWSER_COOKIE)
-        .is_some_and(|cookie| secret::same(cookie.value(), &pending.browser));
-    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let same_origin = text(header::ORIGIN).is_none_or(|origin| origin == issuer.url());
-    let site = http::HeaderName::from_static("sec-fetch-site");
-    let same_site = text(site).is_none_or(|site| site == "same-origin");
-    same_browser && same_origin && same_site
-}
-
-/// Who signs in under this name. Lower case, so that Ada and ada are one person.
-fn subject(name: &str) -> Option<String> {
-    let name = name.trim().to_lowercase();
-    let fits = (1..=LONGEST_SUBJECT).contains(&name.chars().count());
-    (fits && !name.chars().any(char::is_control)).then_some(name)
-}
-
-fn consent_page(
-    issuer: &Issuer,
-    pending: &Pending,
-    name: String,
-    ticked: &[Scope],
-    problem: Option<&'static str>,
-) -> ConsentPage {
-    let policy = &issuer.0.policy;
-    let client = issuer.state().client(&pending.client_id).map(|client| client.name.clone());
-    let choices = policy.scopes().iter().filter(|scope| pending.scopes.contains(scope.name()));
-    let choices = choices
-        .map(|scope| Choice {
-            scope: scope.name().to_string(),
-            title: scope.title().to_owned(),
-            implies: policy.implied_by(scope).map(|implied| implied.title().to_owned()).collect(),
-            step_up: scope.is_step_up(),
-            ticked: ticked.contains(scope.name()),
-        })
-        .collect();
-    ConsentPage {
-        resource: issuer.0.resource_name.clone(),
-        resource_url: policy.resource().to_string(),
-        client: client.unwrap_or_default(),
-        redirect_uri: pending.redirect_uri.clone(),
-        name,
-        choices,
-        problem,
-    }
-}
-
 impl ToClient {
-    fn send(self, issuer: &Issuer) -> Response {
+    pub(super) fn send(self, issuer: &Issuer) -> Response {
         redirect(
             issuer,
             &self.redirect_uri,
@@ -298,7 +161,11 @@ impl ToClient {
 }
 
 /// Back to the client, always naming the issuer (RFC 9207).
-fn redirect(issuer: &Issuer, uri: &str, parameters: &[(&str, Option<&str>)]) -> Response {
+pub(super) fn redirect(
+    issuer: &Issuer,
+    uri: &str,
+    parameters: &[(&str, Option<&str>)],
+) -> Response {
     let Ok(mut url) = Url::parse(uri) else {
         return pages::error(StatusCode::BAD_REQUEST, "The redirect URI cannot be used.");
     };

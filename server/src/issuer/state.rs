@@ -165,9 +165,9 @@ impl State {
         self.pending.get(id).filter(|pending| pending.expires_at > now).map(|until| &until.value)
     }
 
-    /// Ends a sign-in: the answer is given.
-    pub(super) fn end_pending(&mut self, id: &str) {
-        self.pending.remove(id);
+    /// Ends a sign-in: the answer is given. Of two answers, the second finds nothing to end.
+    pub(super) fn end_pending(&mut self, id: &str) -> bool {
+        self.pending.remove(id).is_some()
     }
 
     pub(super) fn add_code(&mut self, code: Code, now: u64) -> String {

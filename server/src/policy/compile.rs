@@ -20,18 +20,35 @@ use crate::{
 impl CompiledPolicy {
     /// Compiles a policy, or reports everything that is wrong with it, in one go.
     pub fn compile(source: Source) -> Result<Self, Diagnostics> {
-        let mut errors = vec![];
-        let manifest = manifest::read(&source, &mut errors);
-        let syntax_is_broken = errors.iter().any(|error| error.code() == "invalid-toml");
-        let policy = if syntax_is_broken {
-            None
-        } else {
-            Compiler::new(&manifest, &mut errors).compile(&source, &manifest)
-        };
+        let Draft { policy, errors, .. } = Draft::new(&source);
         match policy {
             Some(policy) if errors.is_empty() => Ok(policy),
             _ => Err(Diagnostics::new(source, errors)),
         }
+    }
+}
+
+/// A policy that may have mistakes: what could be made of it, so that its tools can be held
+/// against the annotated ones in the same go. With `errors` it decides nothing.
+pub(crate) struct Draft {
+    /// `None` if the file is not TOML.
+    pub(crate) policy: Option<CompiledPolicy>,
+    /// Tools that are named, but whose rules are among the mistakes.
+    pub(crate) unreadable: Vec<Located<String>>,
+    pub(crate) errors: Vec<Diagnostic>,
+}
+
+impl Draft {
+    pub(crate) fn new(source: &Source) -> Self {
+        let mut errors = vec![];
+        let Some(manifest) = manifest::read(source, &mut errors) else {
+            return Self { policy: None, unreadable: vec![], errors };
+        };
+        let policy = Compiler::new(&manifest, &mut errors).compile(source, &manifest);
+        let is_unreadable = |name: &str| policy.as_ref().is_none_or(|p| p.rule(name).is_none());
+        let names = manifest.tools.into_iter().map(|entry| entry.name);
+        let unreadable = names.filter(|name| is_unreadable(&name.value)).collect();
+        Self { policy, unreadable, errors }
     }
 }
 
@@ -51,7 +68,10 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn compile(mut self, source: &Source, manifest: &Manifest) -> Option<CompiledPolicy> {
-        let url = self.resource_url(manifest, source);
+        // Without a URL there is an error, and the draft goes no further than the checks.
+        let url = self
+            .resource_url(manifest, source)
+            .or_else(|| ResourceUrl::parse("http://localhost").ok());
         let implied: Vec<Vec<ScopeId>> =
             self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
         self.report_cycles(&implied);
@@ -220,7 +240,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
     fn tools(&mut self, manifest: &Manifest) -> BTreeMap<Box<str>, Rule> {
         let mut tools = BTreeMap::new();
         for entry in &manifest.tools {
-            let Some(requirement) = self.requirement(&entry.rule) else {
+            let rule = entry.rule.as_ref();
+            let Some(requirement) = rule.and_then(|rule| self.requirement(rule)) else {
                 continue;
             };
             let rule = Rule {

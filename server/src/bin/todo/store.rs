@@ -5,12 +5,15 @@ use std::{str::FromStr, time::Duration};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sqlx::{
-    FromRow, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    FromRow, Row, SqlStr, SqlitePool,
+    migrate::{Migration, MigrationType, Migrator},
+    sqlite::{
+        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+    },
 };
 use uuid::Uuid;
 
-#[derive(Debug, Serialize, JsonSchema, FromRow)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Todo {
     id: String,
     title: String,
@@ -24,7 +27,7 @@ pub(crate) struct Todo {
     updated_at: String,
 }
 
-#[derive(Debug, Serialize, JsonSchema, FromRow)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Counts {
     total: i64,
     completed: i64,
@@ -41,6 +44,39 @@ pub(crate) enum StoreError {
     Migration(#[from] sqlx::migrate::MigrateError),
 }
 
+impl FromRow<'_, SqliteRow> for Todo {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            title: row.try_get("title")?,
+            description: row.try_get("description")?,
+            completed: row.try_get("completed")?,
+            created_at: row.try_get("created_at")?,
+            updated_at: row.try_get("updated_at")?,
+        })
+    }
+}
+
+impl FromRow<'_, SqliteRow> for Counts {
+    fn from_row(row: &SqliteRow) -> sqlx::Result<Self> {
+        Ok(Self {
+            total: row.try_get("total")?,
+            completed: row.try_get("completed")?,
+            open: row.try_get("open")?,
+        })
+    }
+}
+
+/// Every version of the schema, oldest first. A new one is added, never an old one changed.
+fn migrations() -> Migrator {
+    let all = [(1, "todos", include_str!("../../../migrations/0001_todos.sql"))];
+    let all = all.into_iter().map(|(version, description, sql)| {
+        let sql = SqlStr::from_static(sql);
+        Migration::new(version, description.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(all.collect())
+}
+
 pub(crate) struct Store(SqlitePool);
 
 impl Store {
@@ -54,7 +90,7 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5));
         let pool = SqlitePoolOptions::new().connect_with(options).await?;
-        sqlx::migrate!().run(&pool).await?;
+        migrations().run(&pool).await?;
         Ok(Self(pool))
     }
 

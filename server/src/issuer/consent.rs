@@ -1,0 +1,155 @@
+//! The consent page's form: what the person answered, and what that grants.
+
+use axum::{extract::State, response::Response};
+use axum_extra::extract::CookieJar;
+use http::{HeaderMap, StatusCode, header};
+
+use super::{
+    Issuer,
+    authorize::{BROWSER_COOKIE, ToClient, redirect},
+    pages::{self, Choice, ConsentPage},
+    parameters::Parameters,
+    secret,
+    state::{Code, Grant, Pending},
+};
+use crate::policy::Scope;
+
+const LONGEST_SUBJECT: usize = 64;
+
+/// `POST`: the person's answer.
+pub(super) async fn answer(
+    State(issuer): State<Issuer>,
+    headers: HeaderMap,
+    jar: CookieJar,
+    body: bytes::Bytes,
+) -> Response {
+    let form = Parameters::parse(&body);
+    let (Ok(id), Ok(name), Ok(action)) =
+        (form.one("request"), form.one("name"), form.one("action"))
+    else {
+        return not_from_the_page();
+    };
+    let id = id.unwrap_or_default();
+    let Some(pending) = issuer.state().pending(id, issuer.now()).cloned() else {
+        return too_late();
+    };
+    if !comes_from_our_page(&issuer, &headers, &jar, &pending) {
+        return not_from_the_page();
+    }
+    match action {
+        Some("allow") => allow(&issuer, id, &pending, name.unwrap_or_default(), form.all("scope")),
+        Some("deny") => deny(&issuer, id, pending),
+        _ => not_from_the_page(),
+    }
+}
+
+fn not_from_the_page() -> Response {
+    pages::error(
+        StatusCode::FORBIDDEN,
+        "This answer does not come from the page that asked. Start again from the client.",
+    )
+}
+
+fn too_late() -> Response {
+    pages::error(
+        StatusCode::BAD_REQUEST,
+        "This sign-in is too old, or was answered already. Start again from the client.",
+    )
+}
+
+/// Grants what was ticked, of what was asked for; or shows the page again, saying what it lacks.
+fn allow(issuer: &Issuer, id: &str, pending: &Pending, name: &str, ticked: &[String]) -> Response {
+    let asked = pending.scopes.iter();
+    let scopes: Vec<Scope> =
+        asked.filter(|scope| ticked.iter().any(|t| t == scope.as_str())).cloned().collect();
+    let again = |problem| {
+        let filled = page(issuer, pending, name.to_owned(), &scopes, Some(problem));
+        pages::consent(&filled, id)
+    };
+    let Some(subject) = subject(name) else {
+        return again("Type a name of up to 64 characters.");
+    };
+    if scopes.is_empty() {
+        return again("Tick at least one permission, or choose Deny.");
+    }
+    let scopes = scopes.iter().map(ToString::to_string).collect();
+    let grant = Grant { client_id: pending.client_id.clone(), subject, scopes };
+
+    let mut state = issuer.state();
+    if !state.end_pending(id) {
+        return too_late();
+    }
+    let code = state.add_code(Code::new(grant, pending), issuer.now());
+    drop(state);
+    let answer = [("code", Some(code.as_str())), ("state", pending.state.as_deref())];
+    redirect(issuer, &pending.redirect_uri, &answer)
+}
+
+fn deny(issuer: &Issuer, id: &str, pending: Pending) -> Response {
+    if !issuer.state().end_pending(id) {
+        return too_late();
+    }
+    let refusal = ToClient {
+        redirect_uri: pending.redirect_uri,
+        state: pending.state,
+        error: "access_denied",
+        description: "the person said no".to_owned(),
+    };
+    refusal.send(issuer)
+}
+
+/// Cross-site request forgery: the form's number is unguessable, the cookie says that this browser
+/// was shown that page, and the browser itself says where the form was.
+fn comes_from_our_page(
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    jar: &CookieJar,
+    pending: &Pending,
+) -> bool {
+    let same_browser = jar
+        .get(BROWSER_COOKIE)
+        .is_some_and(|cookie| secret::same(cookie.value(), &pending.browser));
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let same_origin = text(header::ORIGIN).is_none_or(|origin| origin == issuer.url());
+    let site = http::HeaderName::from_static("sec-fetch-site");
+    let same_site = text(site).is_none_or(|site| site == "same-origin");
+    same_browser && same_origin && same_site
+}
+
+/// Who signs in under this name. Lower case, so that Ada and ada are one person.
+fn subject(name: &str) -> Option<String> {
+    let name = name.trim().to_lowercase();
+    let fits = (1..=LONGEST_SUBJECT).contains(&name.chars().count());
+    (fits && !name.chars().any(char::is_control)).then_some(name)
+}
+
+/// The page for a sign-in under way, as the person left it.
+pub(super) fn page(
+    issuer: &Issuer,
+    pending: &Pending,
+    name: String,
+    ticked: &[Scope],
+    problem: Option<&'static str>,
+) -> ConsentPage {
+    let policy = &issuer.0.policy;
+    let client = issuer.state().client(&pending.client_id).map(|client| client.name.clone());
+    let choices = policy.scopes().iter().filter(|scope| pending.scopes.contains(scope.name()));
+    let choices = choices
+        .map(|scope| Choice {
+            scope: scope.name().to_string(),
+            title: scope.title().to_owned(),
+            implies: policy.implied_by(scope).map(|implied| implied.title().to_owned()).collect(),
+            step_up: scope.is_step_up(),
+            ticked: ticked.contains(scope.name()),
+        })
+        .collect();
+    ConsentPage {
+        resource: issuer.0.resource_name.clone(),
+        resource_url: policy.resource().to_string(),
+        client: client.unwrap_or_default(),
+        redirect_uri: pending.redirect_uri.clone(),
+        name,
+        choices,
+        problem,
+    }
+}

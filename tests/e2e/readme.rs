@@ -1,0 +1,57 @@
+//! What the README shows is what happens.
+
+use serde_json::{Value, json};
+
+use crate::harness::{POLICY, Server, run};
+
+const README: &str = include_str!("../../README.md");
+
+/// The contents of the README's code block that holds `words`.
+fn block(words: &str) -> &'static str {
+    let blocks = README.split("```").skip(1).step_by(2);
+    let mut found = blocks.filter(|block| block.contains(words));
+    let block = found.next().unwrap_or_else(|| panic!("no block with `{words}`"));
+    assert!(found.next().is_none(), "two blocks with `{words}`");
+    block.split_once('\n').unwrap().1
+}
+
+#[test]
+fn the_greeting() {
+    let server = Server::start();
+    let shown = block("guarded by Scopeward").replace(":3002", &format!(":{}", server.port));
+    // How the program is called depends on how it was started.
+    let (shown, _) = shown.split_once("  cargo run -q --").unwrap();
+    assert!(server.log().contains(shown), "the README shows\n{shown}\nbut it is\n{}", server.log());
+}
+
+#[test]
+fn the_refusal() {
+    let server = Server::start();
+    let reply = server.call(&server.token("todo:read"), "create_todo", &json!({ "title": "x" }));
+    let shown = block("HTTP/1.1 403").replace(":3002", &format!(":{}", server.port));
+    let (head, body) = shown.split_once("\n\n").unwrap();
+    let challenge = format!("www-authenticate: {}", reply.header("www-authenticate"));
+    assert!(head.lines().any(|line| line == challenge), "{head}\n{challenge}");
+    assert_eq!(serde_json::from_str::<Value>(body).unwrap(), reply.json);
+}
+
+#[test]
+fn the_misspelt_tool() {
+    let policy = POLICY.replace("delete_todo =", "delete_tood =");
+    let output = run(&policy, &["policy", "check"]);
+    assert_eq!(block("tool-without-policy"), String::from_utf8(output.stderr).unwrap());
+}
+
+/// The policy that the README explains is part of the one that the repository ships, and the
+/// policy of its own tool is a good one.
+#[test]
+fn the_policies() {
+    let spaceless =
+        |line: &str| line.split('#').next().unwrap().split_whitespace().collect::<String>();
+    let shipped: Vec<String> = POLICY.lines().map(spaceless).collect();
+    for line in block("purge_todos = { all_of").lines() {
+        assert!(shipped.contains(&spaceless(line)), "{line}");
+    }
+    let source = scopeward::diagnostic::Source::new("README.md", block("greet:read\" = "));
+    scopeward::policy::CompiledPolicy::compile(source).unwrap();
+}
