@@ -10,6 +10,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rmcp::transport::streamable_http_server::{
+    StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::http;
@@ -258,4 +261,39 @@ pub(crate) fn send(request: http::Request<String>) -> Reply {
         json: serde_json::from_str(&text).unwrap_or(Value::Null),
         text,
     }
+}
+
+/// Serves an MCP service at `/mcp` of a port of its own, as long as the tests run.
+pub(crate) fn mount<S>(service: S) -> String
+where
+    S: tower::Service<axum::extract::Request, Error = std::convert::Infallible>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+    S::Response: axum::response::IntoResponse,
+    S::Future: Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let router = axum::Router::new().route_service("/mcp", service);
+            axum::serve(listener, router).await.unwrap();
+        });
+    });
+    url
+}
+
+/// rmcp's own HTTP service, stateless, for a handler that a test brings.
+pub(crate) fn http_service<H: rmcp::ServerHandler + Clone>(
+    handler: H,
+) -> StreamableHttpService<H, NeverSessionManager> {
+    let config = StreamableHttpServerConfig::default()
+        .with_legacy_session_mode(false)
+        .with_json_response(true);
+    let sessions = std::sync::Arc::new(NeverSessionManager::default());
+    StreamableHttpService::new(move || Ok(handler.clone()), sessions, config)
 }

@@ -8,14 +8,10 @@ use aws_lc_rs::{
     rsa::{KeyPair, KeySize},
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair},
 };
-use axum::Router;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet},
-};
-use rmcp::transport::streamable_http_server::{
-    StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
 };
 use scopeward::{
     Principal,
@@ -29,7 +25,7 @@ use scopeward::{
 use serde_json::{Value, json};
 use tower::Layer;
 
-use crate::harness::{Reply, mcp_request, send};
+use crate::harness::{Reply, http_service, mcp_request, mount, send};
 
 const POLICY: &str = r#"
 version = 1
@@ -125,23 +121,7 @@ fn url() -> &'static str {
         assert_eq!(keys.len(), 3, "a key for encryption verifies nothing");
         let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)
             .with_clock(|| NOW);
-        let config = StreamableHttpServerConfig::default()
-            .with_legacy_session_mode(false)
-            .with_json_response(true);
-        let handler = Guarded::new(Tools);
-        let sessions = Arc::new(NeverSessionManager::default());
-        let mcp = StreamableHttpService::new(move || Ok(handler.clone()), sessions, config);
-        let gated = Gate::new(Arc::new(policy), validator).layer(mcp);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            tokio::runtime::Runtime::new().unwrap().block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                axum::serve(listener, Router::new().route_service("/mcp", gated)).await.unwrap();
-            });
-        });
-        url
+        mount(Gate::new(Arc::new(policy), validator).layer(http_service(Guarded::new(Tools))))
     })
 }
 

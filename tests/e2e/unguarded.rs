@@ -1,22 +1,16 @@
 //! Tools mounted without the gate are still closed, by their own check.
 
-use std::sync::Arc;
-
-use axum::Router;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     handler::server::{router::tool::ToolRouter, tool::ToolCallContext, wrapper::Parameters},
     model::{CallToolRequestParams, CallToolResponse},
     service::RequestContext,
     tool_handler,
-    transport::streamable_http_server::{
-        StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
-    },
 };
 use scopeward::{Principal, ScopedTools, handler::Guarded, scoped_tools};
 use serde_json::json;
 
-use crate::harness::{Reply, mcp_request, send};
+use crate::harness::{Reply, http_service, mcp_request, mount, send};
 
 #[derive(Clone)]
 struct Vault;
@@ -63,25 +57,6 @@ impl ServerHandler for ByHand {
     }
 }
 
-fn serve<S: ServerHandler + Clone>(handler: S) -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-    let config = StreamableHttpServerConfig::default()
-        .with_legacy_session_mode(false)
-        .with_json_response(true);
-    let sessions = Arc::new(NeverSessionManager::default());
-    let mcp = StreamableHttpService::new(move || Ok(handler.clone()), sessions, config);
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            axum::serve(listener, Router::new().route_service("/mcp", mcp)).await.unwrap();
-        });
-    });
-    url
-}
-
 fn call(url: &str, tool: &str, arguments: &serde_json::Value) -> Reply {
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
         "params": { "name": tool, "arguments": arguments } });
@@ -98,7 +73,7 @@ fn assert_refused(reply: &Reply, required: &serde_json::Value) {
 
 #[test]
 fn mounted_without_the_gate() {
-    let url = serve(Guarded::new(Vault));
+    let url = mount(http_service(Guarded::new(Vault)));
     assert_refused(&call(&url, "open_door", &json!({ "number": 1 })), &json!(["vault:open"]));
     assert_refused(&call(&url, "who", &json!({})), &json!([]));
     // The arguments are not looked at.
@@ -111,13 +86,13 @@ fn mounted_without_the_gate() {
 
 #[test]
 fn mounted_with_rmcps_own_handler() {
-    let url = serve(Vault);
+    let url = mount(http_service(Vault));
     assert_refused(&call(&url, "open_door", &json!({ "number": 1 })), &json!(["vault:open"]));
 }
 
 #[test]
 fn mounted_by_hand_under_another_name() {
-    let url = serve(ByHand);
+    let url = mount(http_service(ByHand));
     let reply = call(&url, "harmless", &json!({ "number": 1 }));
     // Outside the router that the macro made, the refusal is a protocol error.
     assert_eq!(reply.json["error"]["data"]["error"], "invalid_token", "{reply:#?}");

@@ -1,5 +1,5 @@
-"""The person at the consent page, for clients that open a browser: reads the page, types a name,
-ticks scopes, and lets the redirect come back to the client."""
+"""What a client needs beside itself: a memory, and the person at the consent page that it opens, who
+reads the page, types a name, ticks scopes, and lets the redirect come back to the client."""
 
 import html
 import re
@@ -47,3 +47,21 @@ class Person:
             location = redirect.headers["Location"]
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)
         self.answer = {name: values[0] for name, values in query.items()}
+
+
+class Storage:
+    """What a client remembers: nothing beyond this process."""
+
+    tokens = client_info = None
+
+    async def get_tokens(self):
+        return self.tokens
+
+    async def set_tokens(self, tokens):
+        self.tokens = tokens
+
+    async def get_client_info(self):
+        return self.client_info
+
+    async def set_client_info(self, client_info):
+        self.client_info = client_info
