@@ -22,8 +22,9 @@ pub(crate) fn allowed(caller: &Principal, tool: &str, started: Instant) {
     );
 }
 
-/// The gate refused a call for lack of scopes.
-pub(crate) fn denied(caller: &Principal, refusal: &Refusal, started: Instant) {
+/// A call was refused for lack of scopes: by the gate, which took the time since `started`, or,
+/// without it, by the check inside the tool, which no gate had stopped.
+pub(crate) fn denied(caller: &Principal, refusal: &Refusal, started: Option<Instant>) {
     tracing::warn!(
         target: TARGET,
         decision = "deny",
@@ -32,21 +33,8 @@ pub(crate) fn denied(caller: &Principal, refusal: &Refusal, started: Instant) {
         client = caller.client(),
         missing = join(&refusal.missing),
         policy = %caller.policy().revision(),
-        micros = micros(started),
-    );
-}
-
-/// The check inside a tool refused a call, which no gate had stopped.
-pub(crate) fn refused_in_tool(caller: &Principal, refusal: &Refusal) {
-    tracing::warn!(
-        target: TARGET,
-        decision = "deny",
-        tool = refusal.tool,
-        subject = caller.subject(),
-        client = caller.client(),
-        missing = join(&refusal.missing),
-        policy = %caller.policy().revision(),
-        "refused by the tool's own check: is it mounted without the gate?",
+        by = if started.is_some() { "gate" } else { "tool" },
+        micros = started.map(micros),
     );
 }
 

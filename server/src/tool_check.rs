@@ -40,7 +40,7 @@ fn check(tool: &DeclaredTool, caller: Option<&Principal>) -> Result<(), ErrorDat
         Decision::Deny(denial) => Refusal::insufficient_scope(tool.name(), &denial, caller),
         Decision::UnknownTool => Refusal::without_policy(tool.name(), caller),
     };
-    audit::refused_in_tool(caller, &refusal);
+    audit::denied(caller, &refusal, None);
     Err(refusal.into_error_data())
 }
 

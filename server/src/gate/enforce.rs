@@ -119,7 +119,7 @@ fn decide_call(
         }
         Decision::Deny(denial) => {
             let refusal = Refusal::insufficient_scope(tool, &denial, caller);
-            audit::denied(caller, &refusal, started);
+            audit::denied(caller, &refusal, Some(started));
             Err(match caller.policy().on_denied() {
                 OnDenied::Challenge => insufficient_scope(id, refusal),
                 OnDenied::ToolError => tool_error(id, refusal),
@@ -128,7 +128,7 @@ fn decide_call(
         Decision::UnknownTool => {
             // The name is the caller's own text: enough of it to recognise, not to flood a log.
             let tool = &tool[..tool.floor_char_boundary(LONGEST_SHOWN_NAME)];
-            audit::denied(caller, &Refusal::without_policy(tool, caller), started);
+            audit::denied(caller, &Refusal::without_policy(tool, caller), Some(started));
             // MCP, "Tools", error handling: an unknown tool is a protocol error.
             let error = ErrorData::invalid_params(format!("Unknown tool: {tool}"), None);
             Err(json_rpc_error(StatusCode::OK, Some(id), error))
