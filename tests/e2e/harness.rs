@@ -58,25 +58,42 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("policy.toml"), policy).unwrap();
         let mut server = Self { folder, port: free_port(), child: None };
-        server.launch();
-        server
+        // A port that was free may be somebody's by the time the server asks for it.
+        for _ in 0..3 {
+            if server.try_launch() {
+                return server;
+            }
+            server.port = free_port();
+        }
+        panic!("no start:\n{}", server.log());
     }
 
     /// Starts the process again after [`kill`](Self::kill), on the same data.
     pub(crate) fn launch(&mut self) {
+        assert!(self.try_launch(), "no start:\n{}", self.log());
+    }
+
+    /// Whether it listens; `false` only if the port was taken.
+    fn try_launch(&mut self) -> bool {
         let log = File::create(self.folder.path().join("log")).unwrap();
-        let child = self
+        let mut child = self
             .command()
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .stdin(Stdio::null())
             .spawn()
             .unwrap();
-        self.child = Some(child);
         let deadline = Instant::now() + Duration::from_secs(30);
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let exited = self.child.as_mut().unwrap().try_wait().unwrap();
-            assert!(exited.is_none() && Instant::now() < deadline, "no start:\n{}", self.log());
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                assert!(self.log().contains("cannot listen"), "{status}:\n{}", self.log());
+                return false;
+            }
+            if self.log().contains("guarded by Scopeward") {
+                self.child = Some(child);
+                return true;
+            }
+            assert!(Instant::now() < deadline, "no start:\n{}", self.log());
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -49,16 +49,28 @@ pub(super) async fn admit(
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
-async fn read(body: Body, largest: usize) -> Result<Bytes, Response> {
-    match Limited::new(body, largest).collect().await {
+async fn read(mut body: Body, largest: usize) -> Result<Bytes, Response> {
+    match Limited::new(&mut body, largest).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
+            drain(body, largest).await;
             let message = format!("the request's body is larger than {largest} bytes");
             let error = ErrorData::new(ErrorCode::INVALID_REQUEST, message, None);
             Err(json_rpc_error(StatusCode::PAYLOAD_TOO_LARGE, None, error))
         }
         // The client went away or broke off: nobody reads this answer.
         Err(_) => Err(StatusCode::BAD_REQUEST.into_response()),
+    }
+}
+
+/// Reads on and throws away, up to `most` bytes: a client that is still sending when the answer
+/// comes sees a broken connection instead of it.
+async fn drain(mut body: Body, most: usize) {
+    let mut drained = 0;
+    while drained < most
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        drained += frame.data_ref().map_or(0, Bytes::len);
     }
 }
 
