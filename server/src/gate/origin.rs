@@ -30,10 +30,14 @@ impl AllowedOrigins {
     /// Host names for rmcp's own check, which stands behind this one.
     pub fn hosts(&self) -> Vec<String> {
         let port = self.resource.port();
-        let names: &[&str] =
+        self.own_names().map(|name| format!("{name}:{port}")).collect()
+    }
+
+    /// The resource's own host, and on loopback the other names of loopback.
+    fn own_names(&self) -> impl Iterator<Item = &str> {
+        let loopback: &[&str] =
             if self.resource.is_loopback() { &["localhost", "127.0.0.1", "[::1]"] } else { &[] };
-        let all = names.iter().copied().chain([self.resource.host()]);
-        all.map(|name| format!("{name}:{port}")).collect()
+        loopback.iter().copied().chain([self.resource.host()])
     }
 
     fn allows_host(&self, headers: &HeaderMap, uri: &http::Uri) -> bool {
@@ -52,10 +56,7 @@ impl AllowedOrigins {
     }
 
     fn is_own_host(&self, host: &str) -> bool {
-        let loopback = ["localhost", "127.0.0.1", "[::1]"];
-        host.eq_ignore_ascii_case(self.resource.host())
-            || (self.resource.is_loopback()
-                && loopback.iter().any(|name| host.eq_ignore_ascii_case(name)))
+        self.own_names().any(|name| host.eq_ignore_ascii_case(name))
     }
 
     fn allows_origin(&self, origin: &str) -> bool {
