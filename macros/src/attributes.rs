@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::{
     Ident, LitStr, Token, bracketed,
     ext::IdentExt,
-    parse::{Parse, ParseStream},
+    parse::{Parse, ParseStream, Parser},
     punctuated::Punctuated,
 };
 
@@ -31,7 +31,40 @@ pub(crate) struct Arguments {
     pub(crate) optional: Vec<LitStr>,
     /// `name = "…"`, also kept in `for_rmcp`.
     pub(crate) name: Option<LitStr>,
+    /// What `annotations(…)`, also kept in `for_rmcp`, says of the tool.
+    pub(crate) hints: Hints,
     pub(crate) for_rmcp: Vec<TokenStream>,
+}
+
+/// MCP's hints on what a tool changes, as far as they are written.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Hints {
+    pub(crate) read_only: Option<bool>,
+    pub(crate) destructive: Option<bool>,
+}
+
+impl Hints {
+    /// Reads the forms that rmcp reads; a wrong one is rmcp's to report.
+    fn read(annotations: TokenStream) -> Self {
+        let list = Punctuated::<syn::Meta, Token![,]>::parse_terminated;
+        let list = list.parse2(annotations).unwrap_or_default();
+        let hint = |name: &str| {
+            let hint = list.iter().find(|hint| hint.path().is_ident(name))?;
+            match hint {
+                syn::Meta::Path(_) => Some(true),
+                syn::Meta::NameValue(syn::MetaNameValue {
+                    value: syn::Expr::Lit(syn::ExprLit { lit, .. }),
+                    ..
+                }) => match lit {
+                    syn::Lit::Bool(flag) => Some(flag.value),
+                    syn::Lit::Str(text) => text.value().parse().ok(),
+                    _ => None,
+                },
+                _ => None,
+            }
+        };
+        Self { read_only: hint("read_only_hint"), destructive: hint("destructive_hint") }
+    }
 }
 
 /// One argument as written: `key`, `key = value` or `key(…)`.
@@ -44,6 +77,7 @@ struct Argument {
 enum Value {
     Strings(Vec<LitStr>),
     String(LitStr),
+    List(TokenStream),
     Other,
 }
 
@@ -64,7 +98,9 @@ impl Parse for Argument {
                 expression.to_tokens(&mut tokens);
             }
         } else if input.peek(syn::token::Paren) {
-            input.parse::<proc_macro2::Group>()?.to_tokens(&mut tokens);
+            let group = input.parse::<proc_macro2::Group>()?;
+            group.to_tokens(&mut tokens);
+            value = Value::List(group.stream());
         }
         Ok(Self { key, tokens, value })
     }
@@ -93,7 +129,13 @@ fn parse_strings(key: &Ident, input: ParseStream) -> syn::Result<Vec<LitStr>> {
 impl Arguments {
     /// Reads the arguments; mistakes go to `errors`, and what could be read is kept.
     pub(crate) fn read(attribute: &syn::Attribute, errors: &mut Vec<syn::Error>) -> Self {
-        let mut arguments = Self { scopes: None, optional: vec![], name: None, for_rmcp: vec![] };
+        let mut arguments = Self {
+            scopes: None,
+            optional: vec![],
+            name: None,
+            hints: Hints::default(),
+            for_rmcp: vec![],
+        };
         let list = match &attribute.meta {
             syn::Meta::Path(_) => return arguments,
             syn::Meta::List(list) => {
@@ -156,6 +198,10 @@ impl Arguments {
                 "`name` takes a string literal\nhelp: write `name = \"create_todo\"`: the \
                  registry must be readable without running anything",
             )),
+            ("annotations", Value::List(annotations)) => {
+                self.hints = Hints::read(annotations);
+                self.for_rmcp.push(tokens);
+            }
             (known, _) if RMCP_ARGUMENTS.contains(&known) => self.for_rmcp.push(tokens),
             (unknown, _) => {
                 let nearest = nearest_argument(unknown);

@@ -104,6 +104,13 @@ fn declaration(tool: &ScopedTool) -> TokenStream {
     let name = &tool.name.0;
     let (scopes, optional) = (&tool.scopes, &tool.optional);
     let (line, column) = position(tool.declared_at);
+    let hint = |hint: Option<bool>| {
+        hint.map_or_else(
+            || quote!(::core::option::Option::None),
+            |hint| quote!(::core::option::Option::Some(#hint)),
+        )
+    };
+    let (read_only, destructive) = (hint(tool.hints.read_only), hint(tool.hints.destructive));
     quote! {
         ::scopeward::DeclaredTool::new(
             #name,
@@ -111,6 +118,7 @@ fn declaration(tool: &ScopedTool) -> TokenStream {
             &[#(#optional),*],
             ::scopeward::Location::new(::core::file!(), #line, #column),
         )
+        .with_hints(#read_only, #destructive)
     }
 }
 

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::quote;
 use syn::{Attribute, Ident, ImplItemFn, LitStr, ext::IdentExt};
 
-use crate::attributes::Arguments;
+use crate::attributes::{Arguments, Hints};
 
 /// A method with `#[scoped_tool]`, its attribute taken off and read.
 pub(crate) struct ScopedTool {
@@ -13,6 +13,7 @@ pub(crate) struct ScopedTool {
     pub(crate) name: (String, Span),
     pub(crate) scopes: Vec<LitStr>,
     pub(crate) optional: Vec<LitStr>,
+    pub(crate) hints: Hints,
     pub(crate) for_rmcp: Vec<TokenStream>,
     /// Where the attribute stands, for messages about the declaration.
     pub(crate) declared_at: Span,
@@ -91,6 +92,7 @@ impl ScopedTool {
             name,
             scopes,
             optional: arguments.optional,
+            hints: arguments.hints,
             for_rmcp,
             declared_at: attribute
                 .path()

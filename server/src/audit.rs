@@ -5,7 +5,11 @@
 
 use std::time::Instant;
 
-use crate::{policy::Scope, principal::Principal, refusal::Refusal};
+use crate::{
+    policy::{CompiledPolicy, Scope},
+    principal::Principal,
+    refusal::Refusal,
+};
 
 const TARGET: &str = "scopeward::audit";
 
@@ -49,8 +53,9 @@ pub(crate) fn unauthenticated_tool(tool: &str) {
 }
 
 /// A request came without a valid token.
-pub(crate) fn unauthenticated(reason: &str) {
-    tracing::info!(target: TARGET, decision = "unauthenticated", reason);
+pub(crate) fn unauthenticated(reason: &str, policy: &CompiledPolicy) {
+    let policy = policy.revision();
+    tracing::info!(target: TARGET, decision = "unauthenticated", reason, %policy);
 }
 
 fn micros(started: Instant) -> u64 {

@@ -1,7 +1,9 @@
 //! The command line that every server built on this library has.
 
 mod deployment;
+mod files;
 mod policy;
+mod resource;
 mod serve;
 mod token;
 
@@ -16,12 +18,25 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::registry::ScopedTools;
 use deployment::Deployment;
 
-/// The command did what was asked.
-const DONE: u8 = 0;
-/// It could not: a port is taken, a database does not open.
+/// It could not do what was asked: a port is taken, a database does not open.
 const FAILED: u8 = 1;
 /// It was refused before it began: the policy, its surroundings or the arguments are wrong.
 const REFUSED: u8 = 2;
+
+/// What a command that did what was asked has to say by its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// 0: all is well.
+    Good,
+    /// 1: there are findings; the call is not allowed; a test fails.
+    Bad,
+}
+
+impl Verdict {
+    fn of(is_good: bool) -> Self {
+        if is_good { Self::Good } else { Self::Bad }
+    }
+}
 
 /// What a server is given when it opens: where it may keep its data.
 #[derive(Debug, Clone)]
@@ -53,27 +68,24 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "Settings are also read from a file named .env in the current folder.\n\
-    Exit codes: 0 done, 1 failed, 2 refused (the policy or the arguments are wrong).";
+    Exit codes: 0 done, 1 failed or with findings, 2 could not run (the policy or the arguments are wrong).";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check the policy and serve (the default)
     Serve,
-    /// Look at the policy
+    /// Check, compare, explain and test the policy
     Policy {
         #[command(subcommand)]
-        command: PolicyCommand,
+        command: policy::PolicyCommand,
+    },
+    /// The scopes registered for the resource
+    Resource {
+        #[command(subcommand)]
+        command: resource::ResourceCommand,
     },
     /// Print an access token of the embedded issuer, for curl
     Token(token::TokenArguments),
-}
-
-#[derive(Debug, Subcommand)]
-enum PolicyCommand {
-    /// Check that the tools, the policy and the registered scopes agree, without serving
-    Check,
-    /// Show each tool, what it needs, and where its rule stands
-    Show,
 }
 
 /// Why a command ended without doing what was asked: its exit code and what to print.
@@ -93,8 +105,8 @@ impl Failure {
     }
 }
 
-/// The `main` of a server: gives its binary the commands `serve`, `policy check`, `policy show`
-/// and `token`.
+/// The `main` of a server: gives its binary the commands `serve`, `policy lint` (and `diff`,
+/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull` and `token`.
 ///
 /// `open` is called only when the server serves: it opens what the tools need, such as their
 /// database.
@@ -140,7 +152,8 @@ where
         run(&cli, open)
     });
     match outcome {
-        Ok(()) => ExitCode::from(DONE),
+        Ok(Verdict::Good) => ExitCode::SUCCESS,
+        Ok(Verdict::Bad) => ExitCode::from(FAILED),
         Err(failure) => {
             anstream::eprintln!("{}", failure.message);
             ExitCode::from(failure.code)
@@ -148,7 +161,7 @@ where
     }
 }
 
-fn run<S, F, Fut, E>(cli: &Cli, open: F) -> Result<(), Failure>
+fn run<S, F, Fut, E>(cli: &Cli, open: F) -> Result<Verdict, Failure>
 where
     S: ScopedTools,
     F: FnOnce(Environment) -> Fut,
@@ -157,10 +170,10 @@ where
 {
     match &cli.command {
         None | Some(Command::Serve) => serve::serve(&cli.deployment, open),
-        Some(Command::Policy { command: PolicyCommand::Check }) => {
-            policy::check(&cli.deployment, &S::REGISTRY)
+        Some(Command::Policy { command }) => {
+            policy::run(command, &cli.deployment, &S::REGISTRY, S::SERVER)
         }
-        Some(Command::Policy { command: PolicyCommand::Show }) => policy::show(&cli.deployment),
+        Some(Command::Resource { command }) => resource::run(command, &cli.deployment),
         Some(Command::Token(arguments)) => token::token(&cli.deployment, S::SERVER.0, arguments),
     }
 }

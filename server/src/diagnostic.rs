@@ -1,11 +1,15 @@
 //! What is wrong, where, and what to do next: one type for every finding about the policy.
 //!
-//! A [`Diagnostic`] is plain data. [`render`](Diagnostics::render) shows a list of them as `rustc`
-//! shows its own.
+//! A [`Diagnostic`] is plain data; [`render`] shows a list of them to a person or to a program.
+
+mod fix;
+pub mod render;
+mod source;
 
 use std::{fmt, ops::Range};
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+pub use fix::{Change, Fix, Step};
+pub use source::Source;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,72 +21,82 @@ pub enum Severity {
     Error,
 }
 
-/// A file's text, for line and column.
-#[derive(Debug, Clone)]
-pub struct Source {
-    path: String,
-    text: String,
-}
-
-impl Source {
-    /// A text and the path that messages show for it.
-    pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into() }
-    }
-
-    /// The path as messages show it.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// The whole text.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Line and column of a byte offset, both from 1; the column counts characters.
-    pub fn position(&self, offset: usize) -> (usize, usize) {
-        let before = &self.text[..self.text.floor_char_boundary(offset)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+impl Severity {
+    /// The word that every output uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
     }
 }
+
+/// A kind of finding. Id and name are stable: scripts, `[lint]` and `allow` match on them.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Such as `SW001`.
+    pub id: &'static str,
+    /// Such as `tool-without-policy`.
+    pub name: &'static str,
+    /// What it means, in one sentence.
+    pub summary: &'static str,
+}
+
+impl Kind {
+    pub(crate) const fn new(id: &'static str, name: &'static str, summary: &'static str) -> Self {
+        Self { id, name, summary }
+    }
+
+    /// Whether `word` is the id or the name.
+    pub fn is_called(&self, word: &str) -> bool {
+        self.id == word || self.name == word
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Kind {}
 
 /// One finding.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
     severity: Severity,
-    code: &'static str,
+    kind: Kind,
     message: String,
     span: Range<usize>,
     label: String,
     context: Vec<(Range<usize>, String)>,
     notes: Vec<String>,
     help: Vec<String>,
+    fix: Option<Fix>,
 }
 
 impl Diagnostic {
-    /// An error about `span`, a byte range of the source. `code` is stable: scripts match on it.
-    pub fn error(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self::new(Severity::Error, code, span, message.into())
-    }
-
-    /// A warning about `span`.
-    pub fn warning(code: &'static str, span: Range<usize>, message: impl Into<String>) -> Self {
-        Self::new(Severity::Warning, code, span, message.into())
-    }
-
-    fn new(severity: Severity, code: &'static str, span: Range<usize>, message: String) -> Self {
+    /// A finding about `span`, a byte range of the source: an error, until
+    /// [`with_severity`](Self::with_severity) says otherwise.
+    pub fn new(kind: Kind, span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
-            severity,
-            code,
-            message,
+            severity: Severity::Error,
+            kind,
+            message: message.into(),
             span,
             label: String::new(),
             context: vec![],
             notes: vec![],
             help: vec![],
+            fix: None,
         }
+    }
+
+    /// The same finding, as bad as this.
+    #[must_use]
+    pub fn with_severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
     }
 
     /// What to write beside the underlined text.
@@ -113,14 +127,22 @@ impl Diagnostic {
         self
     }
 
+    /// What `--fix` would do; it is said as help as well.
+    #[must_use]
+    pub fn fix(mut self, fix: Fix) -> Self {
+        self.help.push(format!("{} (`--fix` does it)", fix.title));
+        self.fix = Some(fix);
+        self
+    }
+
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         self.severity
     }
 
-    /// The stable code of this kind of finding, such as `unknown-tool`.
-    pub fn code(&self) -> &'static str {
-        self.code
+    /// What kind of finding it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The finding in one sentence.
@@ -133,34 +155,10 @@ impl Diagnostic {
         self.span.clone()
     }
 
-    fn groups<'a>(&'a self, source: &'a Source) -> [Group<'a>; 1] {
-        let level = match self.severity {
-            Severity::Warning => Level::WARNING,
-            Severity::Error => Level::ERROR,
-        };
-        let inside = |span: &Range<usize>| clamp(source.text(), span);
-        let primary = AnnotationKind::Primary.span(inside(&self.span));
-        let snippet = Snippet::source(source.text())
-            .path(source.path())
-            .annotation(if self.label.is_empty() { primary } else { primary.label(&self.label) })
-            .annotations(
-                self.context
-                    .iter()
-                    .map(|(span, label)| AnnotationKind::Context.span(inside(span)).label(label)),
-            );
-        [level
-            .primary_title(&self.message)
-            .id(self.code)
-            .element(snippet)
-            .elements(self.notes.iter().map(|note| Level::NOTE.message(note)))
-            .elements(self.help.iter().map(|help| Level::HELP.message(help)))]
+    /// The change that settles it for certain, if there is one.
+    pub fn certain_fix(&self) -> Option<&Fix> {
+        self.fix.as_ref()
     }
-}
-
-/// A span that the renderer can draw: inside the text, on character boundaries, not backwards.
-fn clamp(text: &str, span: &Range<usize>) -> Range<usize> {
-    let start = text.floor_char_boundary(span.start);
-    start..text.ceil_char_boundary(span.end).max(start)
 }
 
 /// Findings about one source.
@@ -173,7 +171,7 @@ pub struct Diagnostics {
 impl Diagnostics {
     /// Findings in the order of the file.
     pub fn new(source: Source, mut list: Vec<Diagnostic>) -> Self {
-        list.sort_by_key(|finding| (finding.span.start, finding.code));
+        list.sort_by_key(|finding| (finding.span.start, finding.kind.id));
         Self { source, list }
     }
 
@@ -187,9 +185,14 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
+    /// How many findings are as bad as `severity`, or worse.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|finding| finding.severity >= severity).count()
+    }
+
     /// Whether one of them is an error.
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|finding| finding.severity == Severity::Error)
+        self.count(Severity::Error) > 0
     }
 
     /// The source that they are about.
@@ -199,13 +202,7 @@ impl Diagnostics {
 
     /// For a person: source lines, underlines and help, as `rustc` prints them.
     pub fn render(&self, colour: bool) -> String {
-        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        let mut text = String::new();
-        for finding in &self.list {
-            text.push_str(&renderer.render(&finding.groups(&self.source)));
-            text.push_str("\n\n");
-        }
-        text
+        render::terminal(self, colour)
     }
 }
 
@@ -223,14 +220,10 @@ impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, finding) in self.list.iter().enumerate() {
             let (line, column) = self.source.position(finding.span.start);
-            let severity = match finding.severity {
-                Severity::Warning => "warning",
-                Severity::Error => "error",
-            };
             if index > 0 {
                 f.write_str("\n")?;
             }
-            let path = &self.source.path;
+            let (path, severity) = (self.source.path(), finding.severity.as_str());
             write!(f, "{path}:{line}:{column}: {severity}: {}", finding.message)?;
         }
         Ok(())
@@ -245,6 +238,7 @@ pub(crate) fn nearest<'a>(
     let limit = (wrong.chars().count() / 3).max(2);
     known
         .into_iter()
+        .filter(|name| name.len().abs_diff(wrong.len()) <= limit * char::MAX_LEN_UTF8)
         .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
         .filter(|(distance, _)| *distance <= limit)
         .min()
@@ -256,22 +250,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn positions_count_lines_and_characters_from_one() {
-        let source = Source::new("p", "ab\nç = 1\n");
-        assert_eq!(source.position(0), (1, 1));
-        assert_eq!(source.position(3), (2, 1));
-        assert_eq!(source.position(5), (2, 2), "after the two bytes of ç");
-        assert_eq!(source.position(usize::MAX), (3, 1));
-    }
-
-    #[test]
     fn a_span_outside_the_text_does_not_panic() {
         let source = Source::new("p", "ç");
         let backwards = std::ops::Range { start: 9, end: 3 };
-        let list =
-            vec![Diagnostic::error("x", 1..900, "m"), Diagnostic::error("y", backwards, "n")];
+        let (x, y) = (Kind::new("X", "x", ""), Kind::new("Y", "y", ""));
+        let list = vec![Diagnostic::new(x, 1..900, "m"), Diagnostic::new(y, backwards, "n")];
         let rendered = Diagnostics::new(source, list).render(false);
-        assert!(rendered.contains("error[x]: m") && rendered.contains("error[y]: n"), "{rendered}");
+        assert!(rendered.contains("error[X x]: m") && rendered.contains("error[Y y]: n"));
     }
 
     #[test]

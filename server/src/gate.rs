@@ -29,7 +29,7 @@ use http::Request;
 
 use crate::{
     audit,
-    policy::CompiledPolicy,
+    live::LivePolicy,
     principal::Principal,
     token::{Validator, bearer},
 };
@@ -41,7 +41,8 @@ const LARGEST_BODY: usize = 4 * 1024 * 1024;
 /// A layer that lets through what the policy allows, and nothing else.
 ///
 /// Every request needs a valid token. Of the MCP methods only those that the gate knows pass;
-/// `tools/call` passes when [`CompiledPolicy::decide`] allows it. What passes carries its
+/// `tools/call` passes when
+/// [`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide) allows it. What passes carries its
 /// [`Principal`] in the request's extensions.
 #[derive(Debug, Clone)]
 pub struct Gate {
@@ -50,27 +51,30 @@ pub struct Gate {
 
 #[derive(Debug)]
 struct Inner {
-    policy: Arc<CompiledPolicy>,
+    policy: LivePolicy,
     validator: Validator,
 }
 
 impl Gate {
-    /// Guards the policy's resource with the tokens that `validator` accepts.
-    pub fn new(policy: Arc<CompiledPolicy>, validator: Validator) -> Self {
-        Self { inner: Arc::new(Inner { policy, validator }) }
+    /// Guards the policy's resource with the tokens that `validator` accepts. The policy is an
+    /// `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the gate stands.
+    pub fn new(policy: impl Into<LivePolicy>, validator: Validator) -> Self {
+        Self { inner: Arc::new(Inner { policy: policy.into(), validator }) }
     }
 
     /// RFC 6750, section 3.1: no token is 401 without an error, an unreadable request is 400, a
     /// token that fails is 401 `invalid_token`.
     fn authenticate(&self, headers: &http::HeaderMap) -> Result<Principal, Response> {
         let Inner { policy, validator } = &*self.inner;
+        // Taken once: the whole request sees this policy.
+        let policy = policy.current();
         let refuse = |challenge: Challenge| {
-            audit::unauthenticated(&challenge.message());
-            challenge.into_response(policy)
+            audit::unauthenticated(&challenge.message(), &policy);
+            challenge.into_response(&policy)
         };
         match bearer(headers) {
             Ok(Some(token)) => match validator.validate(token) {
-                Ok(token) => Ok(Principal::new(token, Arc::clone(policy))),
+                Ok(token) => Ok(Principal::new(token, Arc::clone(&policy))),
                 Err(error) => Err(refuse(Challenge::InvalidToken(error))),
             },
             Ok(None) => Err(refuse(Challenge::NoToken)),

@@ -1,21 +1,27 @@
 //! The MCP side: serves a type's tools, and lists to each caller what it may use.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     handler::server::{router::tool::ToolRouter, tool::ToolCallContext},
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, Implementation, ListToolsResult,
-        MetaObject, PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
-        Tool,
+        CacheScope, CallToolRequestParams, CallToolResponse, Implementation,
+        InitializeRequestParams, InitializeResult, ListToolsResult, MetaObject,
+        PaginatedRequestParams, ProtocolVersion, ServerCapabilities, ServerConfig,
+        SubscriptionFilter, Tool,
     },
-    service::RequestContext,
+    service::{RequestContext, SubscriptionContext},
 };
 
 use crate::{
+    live::LivePolicy,
     policy::{Decision, Denial, ListMode},
     principal::Principal,
+    refusal::Refusal,
     registry::ScopedTools,
 };
 
@@ -30,24 +36,68 @@ pub const REQUIRED_SCOPES_META: &str = "scopeward/required_scopes";
 pub struct Guarded<S> {
     tools: Arc<S>,
     router: Arc<ToolRouter<S>>,
+    live: Option<LivePolicy>,
 }
 
 impl<S> Clone for Guarded<S> {
     fn clone(&self) -> Self {
-        Self { tools: Arc::clone(&self.tools), router: Arc::clone(&self.router) }
+        Self {
+            tools: Arc::clone(&self.tools),
+            router: Arc::clone(&self.router),
+            live: self.live.clone(),
+        }
     }
 }
 
 impl<S: ScopedTools> Guarded<S> {
     /// Serves the tools of `tools`.
     pub fn new(tools: S) -> Self {
-        Self { tools: Arc::new(tools), router: Arc::new(S::tool_router()) }
+        Self { tools: Arc::new(tools), router: Arc::new(S::tool_router()), live: None }
+    }
+
+    /// Also tells subscribers when a change of the policy changes their list.
+    #[must_use]
+    pub fn watching(self, live: LivePolicy) -> Self {
+        Self { live: Some(live), ..self }
     }
 
     /// What `caller` is shown, in the order of the tools' names.
     fn list(&self, caller: Option<&Principal>) -> Vec<Tool> {
         let Some(caller) = caller else { return vec![] };
         self.router.list_all().into_iter().filter_map(|tool| listed(tool, caller)).collect()
+    }
+}
+
+impl<S: ScopedTools> Guarded<S> {
+    /// Sends `notifications/tools/list_changed` whenever another policy shows `caller` another
+    /// list, until the caller goes away, its token expires, or the server stops.
+    async fn tell_of_changes(
+        &self,
+        live: &LivePolicy,
+        mut caller: Principal,
+        subscription: &SubscriptionContext,
+    ) {
+        let mut changes = live.changes();
+        let now = SystemTime::UNIX_EPOCH.elapsed().map_or(u64::MAX, |now| now.as_secs());
+        let lifetime = Duration::from_secs(caller.expires_at().saturating_sub(now));
+        let expired = tokio::time::sleep(lifetime);
+        tokio::pin!(expired);
+        while !*changes.borrow_and_update() {
+            let current = live.current();
+            if current.revision() != caller.policy().revision() {
+                let next = caller.under(current);
+                let is_changed = self.list(Some(&next)) != self.list(Some(&caller));
+                caller = next;
+                if is_changed && subscription.sink().notify_tool_list_changed().await.is_err() {
+                    return;
+                }
+            }
+            tokio::select! {
+                woken = changes.changed() => if woken.is_err() { return },
+                () = &mut expired => return,
+                () = subscription.cancelled() => return,
+            }
+        }
     }
 }
 
@@ -76,8 +126,44 @@ fn listed(mut tool: Tool, caller: &Principal) -> Option<Tool> {
 impl<S: ScopedTools> ServerHandler for Guarded<S> {
     fn get_info(&self) -> ServerConfig {
         let (name, version) = S::SERVER;
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(Implementation::new(name, version))
+        let mut capabilities = ServerCapabilities::builder().enable_tools().build();
+        if let Some(tools) = &mut capabilities.tools {
+            tools.list_changed = self.live.is_some().then_some(true);
+        }
+        ServerConfig::new(capabilities).with_server_info(Implementation::new(name, version))
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut result = self.negotiate_initialize(&request)?;
+        // `initialize` belongs to the revisions whose notifications need a session, and there is
+        // none: what is not sent is not promised.
+        if let Some(tools) = &mut result.capabilities.tools {
+            tools.list_changed = None;
+        }
+        Ok(result)
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        _requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        self.live.as_ref()?;
+        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let caller = Principal::of(&subscription.request_context().extensions).cloned();
+        let (Some(live), Some(caller)) = (&self.live, caller) else {
+            let tool = "subscriptions/listen";
+            return Err(Refusal::unauthenticated(tool, &[]).into_error_data());
+        };
+        self.tell_of_changes(live, caller, &subscription).await;
+        Ok(())
     }
 
     async fn call_tool(

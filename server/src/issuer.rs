@@ -25,6 +25,7 @@ use axum::{Json, Router, routing::get};
 use serde_json::{Value, json};
 
 use crate::{
+    live::LivePolicy,
     policy::{CompiledPolicy, Scope, ScopeInfo},
     resource::ResourceUrl,
     token::{Clock, SystemClock, TokenTypes, Validator, VerificationKeys},
@@ -74,7 +75,8 @@ struct Inner {
     /// The issuer identifier (RFC 8414, section 2): the resource's origin.
     url: String,
     resource_name: String,
-    policy: Arc<CompiledPolicy>,
+    resource: ResourceUrl,
+    policy: LivePolicy,
     key: SigningKey,
     state: Mutex<State>,
     clock: Box<dyn Clock>,
@@ -90,15 +92,17 @@ impl Issuer {
     /// Opens the issuer of the policy's resource; its key and clients are kept in `data`.
     pub fn open(
         data: &Path,
-        policy: Arc<CompiledPolicy>,
+        policy: impl Into<LivePolicy>,
         resource_name: &str,
     ) -> Result<Self, IssuerError> {
-        let resource = policy.resource();
-        Self::may_serve(resource)?;
+        let policy = policy.into();
+        let resource = policy.current().resource().clone();
+        Self::may_serve(&resource)?;
         std::fs::create_dir_all(data)
             .map_err(|source| IssuerError::Io { path: data.display().to_string(), source })?;
         Ok(Self(Arc::new(Inner {
             url: resource.origin(),
+            resource,
             resource_name: resource_name.to_owned(),
             key: SigningKey::open(&data.join("issuer-key.p8"))?,
             state: Mutex::new(State::open(&data.join("issuer.json"))?),
@@ -123,24 +127,29 @@ impl Issuer {
 
     /// Checks this issuer's tokens for its resource.
     pub fn validator(&self) -> Validator {
-        let Inner { url, policy, key, .. } = &*self.0;
+        let Inner { url, resource, key, .. } = &*self.0;
         let keys = VerificationKeys::new(&key.public());
-        Validator::new(url, policy.resource().as_str(), keys, TokenTypes::AccessToken)
+        Validator::new(url, resource.as_str(), keys, TokenTypes::AccessToken)
     }
 
     /// The scopes that it can grant.
-    pub fn registered(&self) -> impl Iterator<Item = &ScopeInfo> {
-        self.0.policy.registered_scopes()
+    pub fn registered(&self) -> Vec<Scope> {
+        self.policy().registered_scopes().map(ScopeInfo::name).cloned().collect()
+    }
+
+    /// The policy as it is now.
+    fn policy(&self) -> Arc<CompiledPolicy> {
+        self.0.policy.current()
     }
 
     /// Signs an access token (RFC 9068). `scopes` must be registered ones.
     pub fn sign(&self, subject: &str, client: &str, scopes: &[Scope]) -> Result<String, SignError> {
-        let Inner { url, policy, key, clock, .. } = &*self.0;
+        let Inner { url, resource, key, clock, .. } = &*self.0;
         let now = clock.now();
         let scope = join(scopes);
         key.sign(&json!({
             "iss": url,
-            "aud": policy.resource().as_str(),
+            "aud": resource.as_str(),
             "sub": subject,
             "client_id": client,
             "scope": scope,
@@ -189,7 +198,7 @@ fn join(scopes: &[Scope]) -> String {
 /// Authorization server metadata (RFC 8414), which is OpenID Connect discovery as well.
 async fn metadata(axum::extract::State(issuer): axum::extract::State<Issuer>) -> Json<Value> {
     let url = issuer.url();
-    let scopes: Vec<&Scope> = issuer.registered().map(ScopeInfo::name).collect();
+    let scopes = issuer.registered();
     Json(json!({
         "issuer": url,
         "authorization_endpoint": format!("{url}/oauth/authorize"),

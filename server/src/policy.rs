@@ -5,15 +5,23 @@
 //! [`CompiledPolicy::decide`] answers whether they suffice for a tool. Nothing in here knows HTTP,
 //! tokens or tools as code.
 
+mod assertions;
 mod compile;
 mod decision;
+pub mod format;
 mod manifest;
+pub(crate) mod mistake;
+#[cfg(test)]
+pub(crate) mod model;
 mod reach;
 mod reader;
+pub mod schema;
 mod scope;
 mod settings;
+mod shape;
 #[cfg(test)]
 mod tests;
+mod vocabulary;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,11 +29,16 @@ use std::{
     ops::Range,
 };
 
+pub(crate) use assertions::{Assertions, Case, Invariant};
 pub(crate) use compile::Draft;
 pub use decision::{Decision, Denial, ScopeSet};
 pub(crate) use decision::{Requirement, ScopeId};
+pub(crate) use manifest::{Allow, Manifest, RuleEntry, ScopeEntry, Selection, ToolEntry};
+pub(crate) use reader::{Located, Reader};
+pub(crate) use scope::AccessLevel;
 pub use scope::{Scope, ScopeError};
 pub use settings::{Check, ListMode, OnDenied, Provider};
+pub(crate) use shape::{Behaviour, Level, SNAPSHOT};
 
 use crate::{diagnostic::Source, resource::ResourceUrl};
 
@@ -38,6 +51,7 @@ pub struct CompiledPolicy {
     ids: HashMap<Scope, ScopeId>,
     registered: ScopeSet,
     registered_at: Option<Range<usize>>,
+    snapshot_days: u32,
     tools: BTreeMap<Box<str>, Rule>,
     tools_at: Range<usize>,
     source: Source,
@@ -79,6 +93,11 @@ impl ScopeInfo {
         self.step_up
     }
 
+    /// Whether the scope, or something that it implies, is among `needed`.
+    pub(crate) fn gives_any(&self, needed: &ScopeSet) -> bool {
+        self.closure.intersects(needed)
+    }
+
     pub(crate) fn span(&self) -> Range<usize> {
         self.span.clone()
     }
@@ -115,7 +134,7 @@ impl Rule {
 pub struct Revision(String);
 
 impl Revision {
-    fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
         let mut start = [0; 8];
         start[2..].copy_from_slice(&digest.as_ref()[..6]);
@@ -199,6 +218,28 @@ impl CompiledPolicy {
         given.map(|(_, other)| other).filter(|other| other.name != scope.name)
     }
 
+    /// The same policy, with these scopes as the registered ones; those that the policy does not
+    /// know are nobody's.
+    #[must_use]
+    pub(crate) fn with_registered<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut registered = ScopeSet::default();
+        for id in scopes.into_iter().filter_map(|scope| self.scope_id(scope)) {
+            registered.insert(id);
+        }
+        self.registered = registered;
+        self.registered_at = None;
+        self
+    }
+
+    /// After how many days a snapshot of the registered scopes counts as old.
+    pub(crate) fn snapshot_days(&self) -> u32 {
+        self.snapshot_days
+    }
+
+    fn vocabulary(&self) -> vocabulary::Vocabulary<'_> {
+        vocabulary::Vocabulary::new(&self.ids)
+    }
+
     /// Where `registered` stands, if it is written.
     pub(crate) fn registered_at(&self) -> Option<Range<usize>> {
         self.registered_at.clone()
@@ -229,7 +270,11 @@ impl CompiledPolicy {
 
     /// What a rule needs, for a person: `todo:write and admin:access, or todo:admin`.
     pub fn describe(&self, rule: &Rule) -> String {
-        match &rule.requirement {
+        self.describe_requirement(&rule.requirement)
+    }
+
+    pub(crate) fn describe_requirement(&self, requirement: &Requirement) -> String {
+        match requirement {
             Requirement::Authenticated => "any authenticated caller".to_owned(),
             Requirement::AnyOf(alternatives) => {
                 let one = |all: &[ScopeId]| {

@@ -52,6 +52,16 @@ impl Principal {
         Self(Arc::new(Inner { token, policy, held }))
     }
 
+    /// The same caller, under another policy.
+    pub(crate) fn under(&self, policy: Arc<CompiledPolicy>) -> Self {
+        Self::new(self.0.token.clone(), policy)
+    }
+
+    /// When the caller's token expires, in seconds since the Unix epoch.
+    pub fn expires_at(&self) -> u64 {
+        self.0.token.expires_at()
+    }
+
     /// Who the caller is, at its issuer (`sub`).
     pub fn subject(&self) -> &str {
         self.0.token.subject()

@@ -34,6 +34,8 @@ pub struct DeclaredTool {
     name: &'static str,
     scopes: &'static [&'static str],
     optional: &'static [&'static str],
+    read_only: Option<bool>,
+    destructive: Option<bool>,
     location: Location,
 }
 
@@ -52,7 +54,13 @@ impl DeclaredTool {
     ) -> Self {
         assert_scopes(scopes);
         assert_scopes(optional);
-        Self { name, scopes, optional, location }
+        Self { name, scopes, optional, read_only: None, destructive: None, location }
+    }
+
+    /// The same tool with what its annotations say: MCP's `readOnlyHint` and `destructiveHint`.
+    #[must_use]
+    pub const fn with_hints(self, read_only: Option<bool>, destructive: Option<bool>) -> Self {
+        Self { read_only, destructive, ..self }
     }
 
     /// The tool's name as MCP sees it.
@@ -68,6 +76,21 @@ impl DeclaredTool {
     /// The scopes that the tool asks for itself, to answer more.
     pub const fn optional(&self) -> &'static [&'static str] {
         self.optional
+    }
+
+    /// Whether its annotations say that it changes nothing; MCP's default is that it may.
+    pub const fn is_read_only(&self) -> bool {
+        matches!(self.read_only, Some(true))
+    }
+
+    /// Whether it may destroy something: MCP's default for a tool that is not read-only.
+    pub const fn is_destructive(&self) -> bool {
+        !self.is_read_only() && !matches!(self.destructive, Some(false))
+    }
+
+    /// Whether its annotations say anything about what it changes.
+    pub const fn says_what_it_changes(&self) -> bool {
+        self.read_only.is_some() || self.destructive.is_some()
     }
 
     /// Where it was declared.

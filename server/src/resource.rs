@@ -1,6 +1,13 @@
-//! The protected resource: its identifier and the addresses that follow from it.
+//! The protected resource: its identifier, the addresses that follow from it, and the scopes that
+//! are registered for it.
+
+mod pull;
+mod snapshot;
 
 use std::fmt;
+
+pub use pull::{PullError, pull};
+pub use snapshot::Snapshot;
 
 use url::{Host, Url};
 

@@ -13,31 +13,35 @@ use crate::{
     gate::{Gate, metadata, origin},
     handler::Guarded,
     issuer::Issuer,
-    policy::CompiledPolicy,
+    live::{self, LivePolicy},
     registry::ScopedTools,
 };
 
-/// Everything that `serve` serves, as an axum router of its own or part of a larger one.
+/// Everything that `serve` serves, as an axum router of its own or part of a larger one. The policy
+/// is an `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the server runs.
 ///
 /// MCP is served stateless: each request brings its own token and is decided alone, so there is no
 /// session for anyone to take over.
-pub fn router<S: ScopedTools>(tools: S, policy: &Arc<CompiledPolicy>, issuer: &Issuer) -> Router {
+pub fn router<S: ScopedTools>(tools: S, policy: impl Into<LivePolicy>, issuer: &Issuer) -> Router {
+    let live = policy.into();
+    let policy = live.current();
     let allowed = origin::AllowedOrigins::new(policy.resource().clone());
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true)
         .with_allowed_hosts(allowed.hosts());
-    let handler = Guarded::new(tools);
+    let handler = Guarded::new(tools).watching(live.clone());
     let mcp = StreamableHttpService::new(
         move || Ok(handler.clone()),
         Arc::new(NeverSessionManager::default()),
         config,
     );
-    let gate = Gate::new(Arc::clone(policy), issuer.validator());
+    let gate = Gate::new(&live, issuer.validator());
     let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
     Router::new()
         .route_service(path, gate.layer(mcp))
-        .merge(metadata::router(policy, S::SERVER.0, issuer.url()))
+        .merge(metadata::router(&live, S::SERVER.0, issuer.url()))
+        .merge(live::health(live.clone()))
         .merge(issuer.endpoints())
         .layer(allowed.cors())
         .merge(issuer.pages())

@@ -8,14 +8,14 @@ use std::{
 use super::Failure;
 use crate::{
     check,
-    diagnostic::{Diagnostics, Source},
+    diagnostic::{Diagnostics, Severity, Source},
     issuer::Issuer,
     policy::{Check, CompiledPolicy, Provider},
     registry::Registry,
-    resource::ResourceUrl,
+    resource::{ResourceUrl, Snapshot},
 };
 
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub(super) struct Deployment {
     /// The policy file
     #[arg(
@@ -46,22 +46,45 @@ pub(super) struct Deployment {
 impl Deployment {
     /// Reads and compiles the policy, for the address that this deployment has.
     pub(super) fn compile(&self) -> Result<CompiledPolicy, Failure> {
-        let policy = CompiledPolicy::compile(self.source()?).map_err(|found| refuse(&found))?;
+        let policy = CompiledPolicy::compile(self.source()?)
+            .map_err(|found| refuse(&found, "the command does not run"))?;
         self.deploy(policy)
     }
 
-    fn source(&self) -> Result<Source, Failure> {
-        let text = std::fs::read_to_string(&self.policy).map_err(|error| {
-            Failure::refused(format!(
-                "cannot read {}: {error}\n  = help: run from the folder that holds policy.toml, \
-                 or name the file with --policy",
-                self.policy.display()
-            ))
-        })?;
-        Ok(Source::new(shown(&self.policy), text))
+    /// The policy file's text.
+    pub(super) fn source(&self) -> Result<Source, Failure> {
+        read(&self.policy)
     }
 
-    fn deploy(&self, policy: CompiledPolicy) -> Result<CompiledPolicy, Failure> {
+    /// Where the policy file is.
+    pub(super) fn policy_path(&self) -> &Path {
+        &self.policy
+    }
+
+    /// The snapshot of the registered scopes: the file that is named, or the one beside the policy
+    /// if it is there.
+    pub(super) fn snapshot(&self, named: Option<&Path>) -> Result<Option<Snapshot>, Failure> {
+        let beside = self.policy.with_file_name(Snapshot::FILE);
+        let path = match named {
+            Some(path) => path,
+            None if beside.exists() => &beside,
+            None => return Ok(None),
+        };
+        let snapshot = Snapshot::parse(&read(path)?);
+        snapshot.map(Some).map_err(|found| refuse(&found, "the command does not run"))
+    }
+
+    /// The address that the environment gives, for a policy that cannot be compiled.
+    pub(super) fn written_url(&self) -> Result<Option<ResourceUrl>, Failure> {
+        let localhost = || self.port.map(|port| format!("http://localhost:{port}"));
+        let Some(url) = self.url.clone().or_else(localhost) else { return Ok(None) };
+        let url = ResourceUrl::parse(&url)
+            .map_err(|error| Failure::refused(format!("MCP_URL is \"{url}\": {error}")))?;
+        Ok(Some(url))
+    }
+
+    /// The policy, for the address that this deployment has.
+    pub(super) fn deploy(&self, policy: CompiledPolicy) -> Result<CompiledPolicy, Failure> {
         let url = self.resource_url(&policy)?;
         Ok(policy.at(url))
     }
@@ -82,9 +105,9 @@ impl Deployment {
     /// ends the command unless the policy says `check = "warn"`.
     pub(super) fn checked(&self, registry: &Registry) -> Result<CompiledPolicy, Failure> {
         let (policy, found) =
-            check::compile(self.source()?, registry).map_err(|found| refuse(&found))?;
+            check::compile(&self.source()?, registry).map_err(|found| refuse(&found, NO_START))?;
         if found.has_errors() && policy.check_mode() == Check::Enforce {
-            return Err(refuse(&found));
+            return Err(refuse(&found, NO_START));
         }
         if !found.is_empty() {
             anstream::eprint!("{}", render(&found));
@@ -107,15 +130,34 @@ fn shown(path: &Path) -> String {
     path.strip_prefix("./").unwrap_or(path).display().to_string()
 }
 
-fn render(found: &Diagnostics) -> String {
+const NO_START: &str = "the server does not start";
+
+/// Reads a TOML file.
+pub(super) fn read(path: &Path) -> Result<Source, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Failure::refused(format!(
+            "cannot read {}: {error}\n  = help: run from the folder that holds policy.toml, \
+             or name the file with --policy",
+            path.display()
+        ))
+    })?;
+    Ok(Source::new(shown(path), text))
+}
+
+/// The findings, for the terminal.
+pub(super) fn render(found: &Diagnostics) -> String {
     found.render(std::io::stderr().is_terminal())
 }
 
-fn refuse(found: &Diagnostics) -> Failure {
-    let errors =
-        found.iter().filter(|f| f.severity() == crate::diagnostic::Severity::Error).count();
+/// The findings, how many there are, and what follows from them.
+pub(super) fn refuse(found: &Diagnostics, so: &str) -> Failure {
     let path = found.source().path();
-    let count = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
-    let message = format!("{}error: {path} has {count}; the server does not start", render(found));
-    Failure { code: super::REFUSED, message }
+    let count = match found.count(Severity::Error) {
+        1 => "1 error".to_owned(),
+        errors => format!("{errors} errors"),
+    };
+    Failure {
+        code: super::REFUSED,
+        message: format!("{}error: {path} has {count}; {so}", render(found)),
+    }
 }

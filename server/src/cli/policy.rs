@@ -1,43 +1,61 @@
-//! `policy check` and `policy show`.
+//! `policy …`: one file for each command.
 
-use super::{Deployment, Failure};
-use crate::{policy::CompiledPolicy, registry::Registry};
+mod check;
+mod diff;
+mod explain;
+mod fmt;
+mod lint;
+mod matrix;
+mod schema;
+mod show;
+mod status;
+mod test;
 
-/// The startup check without serving.
-pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<(), Failure> {
-    let policy = deployment.checked(registry)?;
-    let tools = policy.tools().count();
-    anstream::println!(
-        "{} (revision {}): {tools} tools; the tools, the policy and the registered scopes agree",
-        policy.source().path(),
-        policy.revision()
-    );
-    Ok(())
+pub(super) use show::table;
+
+use super::{Deployment, Failure, Verdict};
+use crate::registry::Registry;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Check that the tools, the policy and the registered scopes agree, without serving
+    Check,
+    /// Show each tool, what it needs, and where its rule stands
+    Show,
+    /// Find what is wrong with the policy, and what deserves a look
+    Lint(lint::LintArguments),
+    /// Show who gains and who loses access between two policies
+    Diff(diff::DiffArguments),
+    /// Say whether a caller may call a tool, why, and what is missing
+    Explain(explain::ExplainArguments),
+    /// Show tools by scopes: who may call what at a glance
+    Matrix(matrix::MatrixArguments),
+    /// Run the policy's tests and prove its invariants
+    Test(test::TestArguments),
+    /// Write the policy in its canonical layout
+    Fmt(fmt::FmtArguments),
+    /// Print the JSON Schema of policy.toml
+    Schema,
+    /// Ask the running server which policy it serves
+    Status,
 }
 
-/// The table of tools.
-pub(super) fn show(deployment: &Deployment) -> Result<(), Failure> {
-    let policy = deployment.compile()?;
-    anstream::print!("{}", table(&policy));
-    Ok(())
-}
-
-/// Each tool, what it needs, and where its rule stands, in columns.
-pub(super) fn table(policy: &CompiledPolicy) -> String {
-    let mut rules: Vec<_> = policy.tools().collect();
-    rules.sort_by_key(|(_, rule)| rule.span().start);
-    let header = ["tool", "needs", "rule"].map(str::to_owned);
-    let rows = rules.iter().map(|(name, rule)| {
-        let (line, column) = policy.source().position(rule.span().start);
-        let place = format!("{}:{line}:{column}", policy.source().path());
-        [(*name).to_owned(), policy.describe(rule), place]
-    });
-    let rows: Vec<[String; 3]> = std::iter::once(header).chain(rows).collect();
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
-    let (first, second) = (width(0), width(1));
-    rows.iter()
-        .map(|[name, needs, place]| format!("  {name:first$}  {needs:second$}  {place}\n"))
-        .collect()
+pub(super) fn run(
+    command: &PolicyCommand,
+    deployment: &Deployment,
+    registry: &Registry,
+    server: (&str, &str),
+) -> Result<Verdict, Failure> {
+    match command {
+        PolicyCommand::Check => check::check(deployment, registry),
+        PolicyCommand::Show => show::show(deployment),
+        PolicyCommand::Lint(arguments) => lint::lint(deployment, registry, server, arguments),
+        PolicyCommand::Diff(arguments) => diff::diff(deployment, arguments),
+        PolicyCommand::Explain(arguments) => explain::explain(deployment, server.0, arguments),
+        PolicyCommand::Matrix(arguments) => matrix::matrix(deployment, arguments),
+        PolicyCommand::Test(arguments) => test::test(deployment, registry, arguments),
+        PolicyCommand::Fmt(arguments) => fmt::fmt(deployment, arguments),
+        PolicyCommand::Schema => Ok(schema::schema()),
+        PolicyCommand::Status => status::status(deployment, registry),
+    }
 }

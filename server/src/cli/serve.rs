@@ -4,10 +4,13 @@ use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 
-use super::{Deployment, Environment, Failure, policy::table};
+use super::{Deployment, Environment, Failure, Verdict, policy::table};
 use crate::{
+    check,
+    diagnostic::Source,
     issuer::Issuer,
-    policy::{CompiledPolicy, Provider},
+    live::{LivePolicy, Refused, Watcher},
+    policy::{Check, CompiledPolicy, Provider},
     registry::ScopedTools,
     server,
 };
@@ -15,7 +18,7 @@ use crate::{
 /// Calls in flight have this long to finish once the server was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
 
-pub(super) fn serve<S, F, Fut, E>(deployment: &Deployment, open: F) -> Result<(), Failure>
+pub(super) fn serve<S, F, Fut, E>(deployment: &Deployment, open: F) -> Result<Verdict, Failure>
 where
     S: ScopedTools,
     F: FnOnce(Environment) -> Fut,
@@ -23,8 +26,8 @@ where
     E: Display,
 {
     let policy = Arc::new(deployment.checked(&S::REGISTRY)?);
-    let issuer = Issuer::open(&deployment.data, Arc::clone(&policy), S::SERVER.0)
-        .map_err(Failure::refused)?;
+    let live = LivePolicy::from(&policy);
+    let issuer = Issuer::open(&deployment.data, &live, S::SERVER.0).map_err(Failure::refused)?;
     start_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -35,7 +38,10 @@ where
         let tools = open(environment).await.map_err(Failure::failed)?;
         let listeners = listen(deployment.port(&policy)).await?;
         print!("{}", greeting::<S>(&policy));
-        run(listeners, &server::router(tools, &policy, &issuer)).await
+        let watcher = tokio::spawn(watcher::<S>(deployment, &live).run());
+        run(listeners, &server::router(tools, &live, &issuer), &live).await?;
+        watcher.abort();
+        Ok(Verdict::Good)
     })
 }
 
@@ -63,7 +69,35 @@ async fn listen(port: u16) -> Result<Vec<TcpListener>, Failure> {
     Ok(std::iter::once(first).chain(second.ok()).collect())
 }
 
-async fn run(listeners: Vec<TcpListener>, router: &axum::Router) -> Result<(), Failure> {
+/// Loads the policy again when its file changes, checked as at the start.
+fn watcher<S: ScopedTools>(
+    deployment: &Deployment,
+    live: &LivePolicy,
+) -> Watcher<impl Fn(Source) -> Result<CompiledPolicy, Refused> + Clone + Send + Sync + 'static> {
+    let deployment = deployment.clone();
+    Watcher {
+        path: deployment.policy_path().to_owned(),
+        shown: live.current().source().path().to_owned(),
+        live: live.clone(),
+        load: move |source| {
+            let (policy, found) =
+                check::compile(&source, &S::REGISTRY).map_err(Refused::Findings)?;
+            if found.has_errors() && policy.check_mode() == Check::Enforce {
+                return Err(Refused::Findings(found));
+            }
+            if !found.is_empty() {
+                tracing::warn!("{}", found.render(false));
+            }
+            deployment.deploy(policy).map_err(|failure| Refused::because(failure.message))
+        },
+    }
+}
+
+async fn run(
+    listeners: Vec<TcpListener>,
+    router: &axum::Router,
+    live: &LivePolicy,
+) -> Result<(), Failure> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut servers = tokio::task::JoinSet::new();
     for listener in listeners {
@@ -76,6 +110,7 @@ async fn run(listeners: Vec<TcpListener>, router: &axum::Router) -> Result<(), F
     told_to_stop().await;
     tracing::info!("stopping: calls in flight have {} seconds", GRACE.as_secs());
     let _ = stop.send(true);
+    live.stop();
     let finish = async { while servers.join_next().await.is_some() {} };
     if tokio::time::timeout(GRACE, finish).await.is_err() {
         tracing::warn!("some calls did not finish in time");

@@ -2,12 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Deployment, Failure};
-use crate::{
-    diagnostic::nearest,
-    issuer::Issuer,
-    policy::{Scope, ScopeInfo},
-};
+use super::{Deployment, Failure, Verdict};
+use crate::{diagnostic::nearest, issuer::Issuer, policy::Scope};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TokenArguments {
@@ -24,7 +20,7 @@ pub(super) fn token(
     deployment: &Deployment,
     name: &str,
     arguments: &TokenArguments,
-) -> Result<(), Failure> {
+) -> Result<Verdict, Failure> {
     let policy = Arc::new(deployment.compile()?);
     let issuer = Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?;
     let words = arguments.scope.split_whitespace();
@@ -32,15 +28,15 @@ pub(super) fn token(
     let token =
         issuer.sign(&arguments.subject, "scopeward-token", &scopes).map_err(Failure::failed)?;
     anstream::println!("{token}");
-    Ok(())
+    Ok(Verdict::Good)
 }
 
 fn registered(issuer: &Issuer, word: &str) -> Result<Scope, Failure> {
-    let known: Vec<&Scope> = issuer.registered().map(ScopeInfo::name).collect();
+    let known = issuer.registered();
     if let Some(scope) = known.iter().find(|scope| scope.as_str() == word) {
-        return Ok((*scope).clone());
+        return Ok(scope.clone());
     }
-    let names = known.iter().map(|scope| scope.as_str());
+    let names = known.iter().map(Scope::as_str);
     let help = match nearest(word, names.clone()) {
         Some(right) => format!("did you mean `{right}`?"),
         None => format!("registered scopes: {}", names.collect::<Vec<_>>().join(", ")),

@@ -99,7 +99,8 @@ fn decide(
             ClientRequest::InitializeRequest(_)
             | ClientRequest::DiscoverRequest(_)
             | ClientRequest::PingRequest(_)
-            | ClientRequest::ListToolsRequest(_) => Ok(()),
+            | ClientRequest::ListToolsRequest(_)
+            | ClientRequest::SubscriptionsListenRequest(_) => Ok(()),
             ClientRequest::CallToolRequest(call) => {
                 decide_call(&call.params.name, &request.id, caller, started)
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{Json, Router, routing::get};
 use serde_json::json;
 
-use crate::policy::{CompiledPolicy, Scope};
+use crate::{live::LivePolicy, policy::Scope};
 
 /// Serves the metadata at the resource's own well-known address, and at the root for clients that
 /// look only there.
@@ -14,19 +14,24 @@ use crate::policy::{CompiledPolicy, Scope};
 /// `scopes_supported` holds the scopes for first sign-in. Those marked `step_up` are named by the
 /// challenge that needs them: "the minimal set of scopes necessary for basic functionality" (MCP
 /// 2026-07-28, "Scope Selection Strategy").
-pub fn router(policy: &CompiledPolicy, resource_name: &str, issuer: &str) -> Router {
-    let scopes: Vec<&Scope> = policy.sign_in_scopes().collect();
-    let document = Arc::new(json!({
-        "resource": policy.resource().as_str(),
-        "resource_name": resource_name,
-        "authorization_servers": [issuer],
-        "scopes_supported": scopes,
-        "bearer_methods_supported": ["header"],
-    }));
+pub fn router(policy: &LivePolicy, resource_name: &str, issuer: &str) -> Router {
+    let names: Arc<(String, String)> = Arc::new((resource_name.to_owned(), issuer.to_owned()));
+    let live = policy.clone();
     let serve = get(move || {
-        let document = Arc::clone(&document);
-        async move { Json(document) }
+        let (names, policy) = (Arc::clone(&names), live.current());
+        async move {
+            let (resource_name, issuer) = &*names;
+            let scopes: Vec<&Scope> = policy.sign_in_scopes().collect();
+            Json(json!({
+                "resource": policy.resource().as_str(),
+                "resource_name": resource_name,
+                "authorization_servers": [issuer],
+                "scopes_supported": scopes,
+                "bearer_methods_supported": ["header"],
+            }))
+        }
     });
+    let policy = policy.current();
     let root = "/.well-known/oauth-protected-resource";
     let router = Router::new().route(root, serve.clone());
     match policy.resource().path() {

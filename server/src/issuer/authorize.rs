@@ -19,7 +19,7 @@ use super::{
     secret,
     state::Pending,
 };
-use crate::policy::{Scope, ScopeInfo};
+use crate::policy::Scope;
 
 const LARGEST_FORM: usize = 16 * 1024;
 /// Binds a consent page to the browser that was shown it.
@@ -108,7 +108,7 @@ fn read_request(
     if parameters.one("code_challenge_method")? != Some("S256") || !is_challenge(challenge) {
         return refuse("invalid_request", "PKCE is required: code_challenge with S256");
     }
-    let resource = issuer.0.policy.resource();
+    let resource = &issuer.0.resource;
     if !parameters.all("resource").iter().all(|wanted| resource.matches(wanted)) {
         return refuse("invalid_target", &format!("the only resource is {resource}"));
     }
@@ -137,11 +137,11 @@ fn is_challenge(challenge: &str) -> bool {
 /// without scopes means those of first sign-in.
 fn requested(issuer: &Issuer, wanted: Option<&str>) -> Vec<Scope> {
     match wanted {
-        None => issuer.0.policy.sign_in_scopes().cloned().collect(),
+        None => issuer.policy().sign_in_scopes().cloned().collect(),
         Some(wanted) => {
             let words: Vec<&str> = wanted.split(' ').collect();
-            let registered = issuer.registered().map(ScopeInfo::name);
-            registered.filter(|scope| words.contains(&scope.as_str())).cloned().collect()
+            let registered = issuer.registered().into_iter();
+            registered.filter(|scope| words.contains(&scope.as_str())).collect()
         }
     }
 }

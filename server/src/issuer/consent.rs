@@ -131,7 +131,7 @@ pub(super) fn page(
     ticked: &[Scope],
     problem: Option<&'static str>,
 ) -> ConsentPage {
-    let policy = &issuer.0.policy;
+    let policy = issuer.policy();
     let client = issuer.state().client(&pending.client_id).map(|client| client.name.clone());
     let choices = policy.scopes().iter().filter(|scope| pending.scopes.contains(scope.name()));
     let choices = choices

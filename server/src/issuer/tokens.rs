@@ -17,7 +17,7 @@ use super::{
     secret,
     state::Grant,
 };
-use crate::policy::{Scope, ScopeInfo};
+use crate::policy::Scope;
 
 const LARGEST_REQUEST: usize = 16 * 1024;
 
@@ -73,7 +73,7 @@ fn answer(issuer: &Issuer, parameters: &Parameters) -> Result<Response, Refused>
         let description = "client_id is not registered; register at registration_endpoint";
         Refused(StatusCode::UNAUTHORIZED, "invalid_client", description.to_owned())
     })?;
-    let resource = &issuer.0.policy.resource();
+    let resource = &issuer.0.resource;
     if !parameters.all("resource").iter().all(|wanted| resource.matches(wanted)) {
         return Err(Refused::new("invalid_target", format!("the only resource is {resource}")));
     }
@@ -159,8 +159,8 @@ fn narrow(granted: &[Scope], wanted: &str) -> Result<Vec<Scope>, Refused> {
 
 /// The granted scopes that are still registered.
 fn scopes_of(issuer: &Issuer, grant: &Grant) -> Vec<Scope> {
-    let registered = issuer.registered().map(ScopeInfo::name);
-    registered.filter(|scope| grant.scopes.iter().any(|g| g == scope.as_str())).cloned().collect()
+    let registered = issuer.registered().into_iter();
+    registered.filter(|scope| grant.scopes.iter().any(|g| g == scope.as_str())).collect()
 }
 
 fn issue(

@@ -7,15 +7,22 @@ use std::{
 
 use super::{
     CompiledPolicy, Revision, Rule, ScopeInfo, Settings,
-    decision::{Requirement, ScopeId, ScopeSet},
-    manifest::{self, Manifest, RuleEntry, ScopeEntry},
+    assertions::Assertions,
+    decision::{ScopeId, ScopeSet},
+    manifest::{self, Manifest, ScopeEntry},
+    mistake,
     reader::Located,
     scope::Scope,
+    vocabulary::Vocabulary,
 };
 use crate::{
-    diagnostic::{Diagnostic, Diagnostics, Source, nearest},
+    diagnostic::{Diagnostic, Diagnostics, Source},
     resource::ResourceUrl,
 };
+
+/// A snapshot of the registered scopes counts as old after this many days, unless the policy says
+/// otherwise.
+const DEFAULT_SNAPSHOT_DAYS: u32 = 90;
 
 impl CompiledPolicy {
     /// Compiles a policy, or reports everything that is wrong with it, in one go.
@@ -33,6 +40,9 @@ impl CompiledPolicy {
 pub(crate) struct Draft {
     /// `None` if the file is not TOML.
     pub(crate) policy: Option<CompiledPolicy>,
+    /// What is written, for findings about the writing.
+    pub(crate) manifest: Manifest,
+    pub(crate) assertions: Assertions,
     /// Tools that are named, but whose rules are among the mistakes.
     pub(crate) unreadable: Vec<Located<String>>,
     pub(crate) errors: Vec<Diagnostic>,
@@ -41,14 +51,21 @@ pub(crate) struct Draft {
 impl Draft {
     pub(crate) fn new(source: &Source) -> Self {
         let mut errors = vec![];
-        let Some(manifest) = manifest::read(source, &mut errors) else {
-            return Self { policy: None, unreadable: vec![], errors };
+        let manifest = manifest::read(source, &mut errors);
+        let policy = manifest
+            .as_ref()
+            .and_then(|manifest| Compiler::new(manifest, &mut errors).compile(source, manifest));
+        let manifest = manifest.unwrap_or_default();
+        let Some(policy) = policy else {
+            let assertions = Assertions::default();
+            return Self { policy: None, manifest, assertions, unreadable: vec![], errors };
         };
-        let policy = Compiler::new(&manifest, &mut errors).compile(source, &manifest);
-        let is_unreadable = |name: &str| policy.as_ref().is_none_or(|p| p.rule(name).is_none());
-        let names = manifest.tools.into_iter().map(|entry| entry.name);
-        let unreadable = names.filter(|name| is_unreadable(&name.value)).collect();
-        Self { policy, unreadable, errors }
+        let vocabulary = policy.vocabulary();
+        let assertions =
+            Assertions::compile(&manifest.cases, &manifest.invariants, vocabulary, &mut errors);
+        let names = manifest.tools.iter().map(|entry| &entry.name);
+        let unreadable = names.filter(|name| policy.rule(&name.value).is_none()).cloned().collect();
+        Self { policy: Some(policy), manifest, assertions, unreadable, errors }
     }
 }
 
@@ -100,6 +117,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             ids: self.ids,
             registered: registered_scopes,
             registered_at: resource.registered.as_ref().map(|list| list.span.clone()),
+            snapshot_days: resource.snapshot_days.unwrap_or(DEFAULT_SNAPSHOT_DAYS),
             tools,
             tools_at: manifest.tools_at.clone(),
             source: source.clone(),
@@ -110,8 +128,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let Some(url) = &manifest.resource.url else {
             let end = source.text().len();
             self.errors.push(
-                Diagnostic::error(
-                    "missing-url",
+                Diagnostic::new(
+                    mistake::MISSING_URL,
                     end..end,
                     "the policy does not say what it protects",
                 )
@@ -123,7 +141,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             Ok(url) => Some(url),
             Err(error) => {
                 self.errors.push(
-                    Diagnostic::error("invalid-url", url.span.clone(), error.to_string())
+                    Diagnostic::new(mistake::INVALID_URL, url.span.clone(), error.to_string())
                         .help("write the URL that clients use: `https://mcp.example.com/mcp`"),
                 );
                 None
@@ -131,29 +149,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
         }
     }
 
-    /// The numbers of these scopes; one that `[scopes]` does not define is a mistake.
     fn ids(&mut self, scopes: &[Located<Scope>]) -> Vec<ScopeId> {
-        scopes.iter().filter_map(|scope| self.id(scope)).collect()
-    }
-
-    fn id(&mut self, scope: &Located<Scope>) -> Option<ScopeId> {
-        if let Some(id) = self.ids.get(&scope.value) {
-            return Some(*id);
-        }
-        let name = &scope.value;
-        let error = Diagnostic::error(
-            "undefined-scope",
-            scope.span.clone(),
-            format!("`{name}` is not defined in `[scopes]`"),
-        );
-        let known = self.entries.iter().map(|entry| entry.name.value.as_str());
-        self.errors.push(match nearest(name.as_str(), known) {
-            Some(right) => error
-                .label(format!("did you mean `{right}`?"))
-                .help(format!("or define it: `\"{name}\" = \"What it allows\"`")),
-            None => error.help(format!("define it: `\"{name}\" = \"What it allows\"`")),
-        });
-        None
+        Vocabulary::new(&self.ids).ids(scopes, self.errors)
     }
 
     /// Reports each cycle of `implies` once, at the place that closes it.
@@ -200,8 +197,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
             return;
         };
         let span = self.implies_span(*last, first);
-        let mut error = Diagnostic::error(
-            "implies-cycle",
+        let mut error = Diagnostic::new(
+            mistake::IMPLIES_CYCLE,
             span,
             format!("`implies` runs in a circle: {} → {first}", names.join(" → ")),
         );
@@ -240,30 +237,21 @@ impl<'m, 'e> Compiler<'m, 'e> {
     fn tools(&mut self, manifest: &Manifest) -> BTreeMap<Box<str>, Rule> {
         let mut tools = BTreeMap::new();
         for entry in &manifest.tools {
+            let vocabulary = Vocabulary::new(&self.ids);
             let rule = entry.rule.as_ref();
-            let Some(requirement) = rule.and_then(|rule| self.requirement(rule)) else {
+            let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
+            let Some(requirement) = requirement else {
                 continue;
             };
             let rule = Rule {
                 requirement,
-                relax: entry.relax.clone(),
+                relax: entry.relax.as_ref().map(|reason| reason.value.clone()),
                 hidden: entry.hidden,
                 span: entry.name.span.clone(),
             };
             tools.insert(entry.name.value.as_str().into(), rule);
         }
         tools
-    }
-
-    /// `None` when a scope is undefined: a requirement with a scope left out would be weaker.
-    fn requirement(&mut self, rule: &RuleEntry) -> Option<Requirement> {
-        let RuleEntry::Alternatives(alternatives) = rule else {
-            return Some(Requirement::Authenticated);
-        };
-        let compiled: Vec<Box<[ScopeId]>> =
-            alternatives.iter().map(|all| self.ids(all).into()).collect();
-        let complete = compiled.iter().zip(alternatives).all(|(ids, all)| ids.len() == all.len());
-        complete.then(|| Requirement::AnyOf(compiled.into()))
     }
 }
 

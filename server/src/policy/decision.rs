@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::{CompiledPolicy, Rule, Scope};
 
 /// A scope's number within one compiled policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ScopeId(pub(super) u32);
 
 /// A set of a policy's scopes: one bit each.
@@ -31,6 +31,15 @@ impl ScopeSet {
         for (word, more) in self.0.iter_mut().zip(&other.0) {
             *word |= more;
         }
+    }
+
+    pub(crate) fn is_subset(&self, other: &Self) -> bool {
+        let others = other.0.iter().copied().chain(std::iter::repeat(0));
+        self.0.iter().zip(others).all(|(mine, theirs)| mine & !theirs == 0)
+    }
+
+    pub(super) fn intersects(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(one, two)| one & two != 0)
     }
 
     pub(crate) fn contains(&self, ScopeId(id): ScopeId) -> bool {

@@ -2,6 +2,8 @@
 //!
 //! Nothing here looks at two entries together; that is [`compile`](super::compile)'s work.
 
+mod assertions;
+mod resource;
 mod scopes;
 mod tools;
 
@@ -9,117 +11,132 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-pub(super) use scopes::ScopeEntry;
-pub(super) use tools::{RuleEntry, ToolEntry};
+pub(crate) use assertions::{CaseEntry, InvariantEntry, Selection};
+pub(crate) use resource::Resource;
+pub(crate) use scopes::ScopeEntry;
+pub(crate) use tools::{RuleEntry, ToolEntry};
 
 use super::{
-    reader::{Located, Reader, wrong_type},
-    scope::Scope,
-    settings::{Check, ListMode, OnDenied, Provider},
+    mistake,
+    reader::{Located, Reader, string, word, wrong_type},
+    shape::{self, LEVELS, Level},
 };
 use crate::diagnostic::{Diagnostic, Source};
 
 #[derive(Debug, Default)]
-pub(super) struct Manifest {
-    pub(super) resource: Resource,
-    pub(super) scopes: Vec<ScopeEntry>,
-    pub(super) tools: Vec<ToolEntry>,
+pub(crate) struct Manifest {
+    pub(crate) resource: Resource,
+    pub(crate) scopes: Vec<ScopeEntry>,
+    pub(crate) tools: Vec<ToolEntry>,
     /// Where a missing tool would be added: the `[tools]` header, or the end of the file.
-    pub(super) tools_at: Range<usize>,
+    pub(crate) tools_at: Range<usize>,
+    pub(crate) levels: Vec<(Located<String>, Level)>,
+    pub(crate) cases: Vec<CaseEntry>,
+    pub(crate) invariants: Vec<InvariantEntry>,
 }
 
-#[derive(Debug, Default)]
-pub(super) struct Resource {
-    pub(super) url: Option<Located<String>>,
-    pub(super) provider: Provider,
-    pub(super) list: ListMode,
-    pub(super) on_denied: OnDenied,
-    pub(super) check: Check,
-    pub(super) registered: Option<Located<Vec<Located<Scope>>>>,
+/// A finding that is meant: the lint's name and the reason.
+#[derive(Debug)]
+pub(crate) struct Allow {
+    pub(crate) lint: Located<String>,
 }
 
-/// Reads the manifest; every mistake goes to `errors`. `None` if the file is not TOML.
-pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Manifest> {
+/// The document's tables; a mistake of syntax is reported, and then there are none.
+fn document<'i>(source: &'i Source, errors: &mut Vec<Diagnostic>) -> Option<DeTable<'i>> {
     let (document, syntax_errors) = DeTable::parse_recoverable(source.text());
     let end = source.text().len()..source.text().len();
     errors.extend(syntax_errors.iter().map(|error| {
         let message = format!("invalid TOML: {}", error.message());
-        Diagnostic::error("invalid-toml", error.span().unwrap_or(end.clone()), message)
+        Diagnostic::new(mistake::INVALID_TOML, error.span().unwrap_or(end.clone()), message)
             .help("correct this first: nothing else in the file could be checked")
     }));
-    if !syntax_errors.is_empty() {
-        // What a recovered document seems to lack may only be lost to the syntax error.
-        return None;
-    }
+    // What a recovered document seems to lack may only be lost to the syntax error.
+    syntax_errors.is_empty().then(|| document.into_inner())
+}
 
-    let mut root = Reader::new(document.get_ref(), "the policy");
-    read_version(&mut root, end.clone(), errors);
+/// Reads the manifest; every mistake goes to `errors`. `None` if the file is not TOML.
+pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Manifest> {
+    let document = document(source, errors)?;
+    let end = source.text().len()..source.text().len();
+    let root = Reader::new(&document, &shape::POLICY, "the policy");
+    read_version(&root, end.clone(), errors);
     let mut manifest = Manifest { tools_at: end, ..Manifest::default() };
-    if let Some((table, _)) = table(&mut root, "resource", errors) {
-        manifest.resource = read_resource(table, errors);
+    if let Some(table) = root.table("resource", errors) {
+        manifest.resource = resource::read(&table, errors);
     }
-    if let Some((table, _)) = table(&mut root, "scopes", errors) {
-        manifest.scopes = scopes::read_scopes(table, errors);
+    if let Some(table) = root.table("scopes", errors) {
+        manifest.scopes = scopes::read_scopes(table.value, errors);
     }
-    if let Some((table, header)) = table(&mut root, "tools", errors) {
-        manifest.tools_at = header;
-        manifest.tools = tools::read_tools(table, errors);
+    if let Some(table) = root.table("tools", errors) {
+        manifest.tools_at = table.span;
+        manifest.tools = tools::read_tools(table.value, errors);
     }
+    if let Some(table) = root.table("lint", errors) {
+        manifest.levels = read_levels(table.value, errors);
+    }
+    (manifest.cases, manifest.invariants) = assertions::read(&root, errors);
     root.finish(errors);
     Some(manifest)
 }
 
-fn table<'t, 'i>(
-    root: &mut Reader<'t, 'i>,
-    key: &'static str,
+/// Reads a file that holds tests and invariants only.
+pub(super) fn read_test_file(
+    source: &Source,
     errors: &mut Vec<Diagnostic>,
-) -> Option<(&'t DeTable<'i>, Range<usize>)> {
-    let found = root.get(key)?;
-    if let Some(table) = found.value.as_table() {
-        return Some((table, root.key_span(key).unwrap_or(found.span)));
-    }
-    errors.push(wrong_type(&found, &format!("`{key}`"), "a table"));
-    None
+) -> Option<(Vec<CaseEntry>, Vec<InvariantEntry>)> {
+    let document = document(source, errors)?;
+    let root = Reader::new(&document, &shape::TEST_FILE, "a test file");
+    let found = assertions::read(&root, errors);
+    root.finish(errors);
+    Some(found)
 }
 
-fn read_version(root: &mut Reader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {
+fn read_version(root: &Reader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {
     match root.get("version") {
         None => errors.push(
-            Diagnostic::error("missing-version", end, "the policy does not say its version")
+            Diagnostic::new(mistake::MISSING_VERSION, end, "the policy does not say its version")
                 .help("add `version = 1` as the first line"),
         ),
         Some(found) => match found.value.as_integer() {
             Some(version) if version.as_str() == "1" && version.radix() == 10 => {}
             Some(_) => errors.push(
-                Diagnostic::error("unknown-version", found.span, "this version is not known here")
-                    .help("write `version = 1`, or use a newer release of Scopeward"),
+                Diagnostic::new(
+                    mistake::UNKNOWN_VERSION,
+                    found.span,
+                    "this version is not known here",
+                )
+                .help("write `version = 1`, or use a newer release of Scopeward"),
             ),
             None => errors.push(wrong_type(&found, "`version`", "the number 1")),
         },
     }
 }
 
-fn read_resource(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Resource {
-    let mut reader = Reader::new(table, "`[resource]`");
-    let resource = Resource {
-        url: reader.string("url", errors),
-        provider: word(&mut reader, "provider", Provider::WORDS, errors),
-        list: word(&mut reader, "list", ListMode::WORDS, errors),
-        on_denied: word(&mut reader, "on_denied", OnDenied::WORDS, errors),
-        check: word(&mut reader, "check", Check::WORDS, errors),
-        registered: reader
-            .strings("registered", errors)
-            .map(|list| Located::new(scopes::scopes(&list.value, errors), list.span)),
-    };
-    reader.finish(errors);
-    resource
+fn read_levels(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<(Located<String>, Level)> {
+    let mut levels = vec![];
+    for (key, value) in table {
+        let lint = Located::new(key.get_ref().to_string(), key.span());
+        let what = format!("`{}`", lint.value);
+        let value = string(&super::reader::located(value), &what, errors);
+        if let Some(level) = value.and_then(|value| word(&value, &what, LEVELS, errors)) {
+            levels.push((lint, level.value));
+        }
+    }
+    levels
 }
 
-fn word<T: Copy + Default>(
-    reader: &mut Reader<'_, '_>,
-    key: &'static str,
-    words: &[(&'static str, T)],
-    errors: &mut Vec<Diagnostic>,
-) -> T {
-    reader.word(key, words, errors).map(|word| word.value).unwrap_or_default()
+/// `allow = { lint = "reason" }` of a scope or a tool.
+fn read_allow(reader: &Reader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Vec<Allow> {
+    let Some(table) = reader.table("allow", errors) else { return vec![] };
+    let mut allowed = vec![];
+    for (key, value) in table.value {
+        let lint = Located::new(key.get_ref().to_string(), key.span());
+        let what = format!("the reason of `{}`", lint.value);
+        let reason = string(&super::reader::located(value), &what, errors);
+        let help = "say why this finding is meant";
+        if reason.and_then(|reason| super::reader::said(reason, &what, help, errors)).is_some() {
+            allowed.push(Allow { lint });
+        }
+    }
+    allowed
 }

@@ -7,6 +7,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+use super::{
+    mistake,
+    shape::{Key, Shape},
+};
 use crate::diagnostic::{Diagnostic, nearest};
 
 /// A value with the byte range that it was read from.
@@ -22,22 +26,27 @@ impl<T> Located<T> {
     }
 }
 
-/// A table being read. Keys that nobody asked for are mistakes: [`finish`](Self::finish) says so.
+/// A table being read. Keys that its shape does not have are mistakes: [`finish`](Self::finish)
+/// says so.
 pub(crate) struct Reader<'t, 'i> {
     table: &'t DeTable<'i>,
+    shape: &'static Shape,
     /// What the table is, for messages: "`[resource]`", "the tool `create_todo`".
     what: String,
-    known: Vec<&'static str>,
 }
 
 impl<'t, 'i> Reader<'t, 'i> {
-    pub(crate) fn new(table: &'t DeTable<'i>, what: impl Into<String>) -> Self {
-        Self { table, what: what.into(), known: vec![] }
+    pub(crate) fn new(
+        table: &'t DeTable<'i>,
+        shape: &'static Shape,
+        what: impl Into<String>,
+    ) -> Self {
+        Self { table, shape, what: what.into() }
     }
 
-    /// The value of `key`, and from then on `key` is a known one.
-    pub(crate) fn get(&mut self, key: &'static str) -> Option<Located<&'t DeValue<'i>>> {
-        self.known.push(key);
+    /// The value of `key`.
+    pub(crate) fn get(&self, key: &str) -> Option<Located<&'t DeValue<'i>>> {
+        debug_assert!(self.shape.keys.iter().any(|known| known.name == key), "{key}");
         self.table.get(key).map(located)
     }
 
@@ -47,19 +56,25 @@ impl<'t, 'i> Reader<'t, 'i> {
     }
 
     pub(crate) fn string(
-        &mut self,
-        key: &'static str,
+        &self,
+        key: &str,
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Located<String>> {
-        let found = self.get(key)?;
-        string(&found, &format!("`{key}`"), errors)
+        string(&self.get(key)?, &format!("`{key}`"), errors)
     }
 
-    pub(crate) fn boolean(
-        &mut self,
-        key: &'static str,
+    /// A string that says something.
+    pub(crate) fn text(
+        &self,
+        key: &str,
+        help: &str,
         errors: &mut Vec<Diagnostic>,
-    ) -> Option<Located<bool>> {
+    ) -> Option<Located<String>> {
+        let text = self.string(key, errors)?;
+        said(text, &format!("`{key}`"), help, errors)
+    }
+
+    pub(crate) fn boolean(&self, key: &str, errors: &mut Vec<Diagnostic>) -> Option<Located<bool>> {
         let found = self.get(key)?;
         if let Some(value) = found.value.as_bool() {
             return Some(Located::new(value, found.span));
@@ -68,61 +83,105 @@ impl<'t, 'i> Reader<'t, 'i> {
         None
     }
 
+    /// A whole number, at least 1.
+    pub(crate) fn count(&self, key: &str, errors: &mut Vec<Diagnostic>) -> Option<Located<u32>> {
+        let found = self.get(key)?;
+        let number = found.value.as_integer();
+        let number = number.and_then(|n| u32::from_str_radix(n.as_str(), n.radix()).ok());
+        if let Some(number) = number.filter(|number| *number > 0) {
+            return Some(Located::new(number, found.span));
+        }
+        errors.push(wrong_type(&found, &format!("`{key}`"), "a whole number, at least 1"));
+        None
+    }
+
     /// A list of strings.
     pub(crate) fn strings(
-        &mut self,
-        key: &'static str,
+        &self,
+        key: &str,
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Located<Vec<Located<String>>>> {
-        let found = self.get(key)?;
-        strings(&found, &format!("`{key}`"), errors)
+        strings(&self.get(key)?, &format!("`{key}`"), errors)
     }
 
     /// One word of a fixed set.
     pub(crate) fn word<T: Copy>(
-        &mut self,
-        key: &'static str,
+        &self,
+        key: &str,
         words: &[(&'static str, T)],
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Located<T>> {
-        let found = self.string(key, errors)?;
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == found.value) {
-            return Some(Located::new(*value, found.span));
+        word(&self.string(key, errors)?, &format!("`{key}`"), words, errors)
+    }
+
+    /// A table of its own.
+    pub(crate) fn table(
+        &self,
+        key: &str,
+        errors: &mut Vec<Diagnostic>,
+    ) -> Option<Located<&'t DeTable<'i>>> {
+        let found = self.get(key)?;
+        if let Some(table) = found.value.as_table() {
+            let span = self.key_span(key).unwrap_or(found.span);
+            return Some(Located::new(table, span));
         }
-        let all = words.iter().map(|(word, _)| *word);
-        let mut error = Diagnostic::error(
-            "unknown-value",
-            found.span,
-            format!("`{key}` cannot be \"{}\"", found.value),
-        );
-        if let Some(name) = nearest(&found.value, all.clone()) {
-            error = error.label(format!("did you mean \"{name}\"?"));
-        }
-        let list = all.map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
-        errors.push(error.help(format!("one of {list}")));
+        errors.push(wrong_type(&found, &format!("`{key}`"), "a table"));
         None
     }
 
-    /// Reports every key that was not asked for, with the nearest that could be.
+    /// A list of tables: `[[key]]`.
+    pub(crate) fn tables(
+        &self,
+        key: &str,
+        errors: &mut Vec<Diagnostic>,
+    ) -> Vec<Located<&'t DeTable<'i>>> {
+        let Some(found) = self.get(key) else { return vec![] };
+        let Some(items) = found.value.as_array() else {
+            errors.push(
+                wrong_type(&found, &format!("`{key}`"), "a list of tables")
+                    .help(format!("write `[[{key}]]` above each one")),
+            );
+            return vec![];
+        };
+        let mut tables = vec![];
+        for item in items.iter().map(located) {
+            match item.value.as_table() {
+                Some(table) => tables.push(Located::new(table, item.span)),
+                None => {
+                    errors.push(wrong_type(&item, &format!("each item of `{key}`"), "a table"));
+                }
+            }
+        }
+        tables
+    }
+
+    /// Reports every key that the shape does not have, with the nearest that it has.
     pub(crate) fn finish(self, errors: &mut Vec<Diagnostic>) {
+        let known = || self.shape.keys.iter().filter(|key| key.replaced_by.is_none());
         for (key, _) in self.table {
             let name = key.get_ref().as_ref();
-            if self.known.contains(&name) {
+            if self.shape.keys.iter().any(|known| known.name == name) {
                 continue;
             }
-            let error = Diagnostic::error(
-                "unknown-key",
+            let error = Diagnostic::new(
+                mistake::UNKNOWN_KEY,
                 key.span(),
                 format!("{} has no key `{name}`", self.what),
             );
-            errors.push(match nearest(name, self.known.iter().copied()) {
+            errors.push(match nearest(name, known().map(|key| key.name)) {
                 Some(right) => error.label(format!("did you mean `{right}`?")),
                 None => error.help(format!(
                     "known keys: {}",
-                    self.known.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+                    known().map(|key| format!("`{}`", key.name)).collect::<Vec<_>>().join(", ")
                 )),
             });
         }
+    }
+
+    /// The keys that are written under a former name.
+    pub(crate) fn replaced(&self) -> impl Iterator<Item = (&'static Key, Range<usize>)> {
+        let former = self.shape.keys.iter().filter(|key| key.replaced_by.is_some());
+        former.filter_map(|key| Some((key, self.key_span(key.name)?)))
     }
 }
 
@@ -131,7 +190,7 @@ pub(crate) fn located<'t, 'i>(value: &'t Spanned<DeValue<'i>>) -> Located<&'t De
 }
 
 pub(crate) fn wrong_type(found: &Located<&DeValue<'_>>, what: &str, wanted: &str) -> Diagnostic {
-    Diagnostic::error("wrong-type", found.span.clone(), format!("{what} must be {wanted}"))
+    Diagnostic::new(mistake::WRONG_TYPE, found.span.clone(), format!("{what} must be {wanted}"))
         .label(format!("this is {}", with_article(found.value.type_str())))
 }
 
@@ -152,6 +211,21 @@ pub(crate) fn string(
     None
 }
 
+/// The text, unless it is empty.
+pub(crate) fn said(
+    text: Located<String>,
+    what: &str,
+    help: &str,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Located<String>> {
+    if text.value.trim().is_empty() {
+        let message = format!("{what} is empty");
+        errors.push(Diagnostic::new(mistake::EMPTY_TEXT, text.span, message).help(help));
+        return None;
+    }
+    Some(text)
+}
+
 pub(crate) fn strings(
     found: &Located<&DeValue<'_>>,
     what: &str,
@@ -166,4 +240,28 @@ pub(crate) fn strings(
         .filter_map(|item| string(&located(item), &format!("each item of {what}"), errors))
         .collect();
     Some(Located::new(items, found.span.clone()))
+}
+
+/// One word of a fixed set.
+pub(crate) fn word<T: Copy>(
+    found: &Located<String>,
+    what: &str,
+    words: &[(&'static str, T)],
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Located<T>> {
+    if let Some((_, value)) = words.iter().find(|(word, _)| *word == found.value) {
+        return Some(Located::new(*value, found.span.clone()));
+    }
+    let all = words.iter().map(|(word, _)| *word);
+    let mut error = Diagnostic::new(
+        mistake::UNKNOWN_VALUE,
+        found.span.clone(),
+        format!("{what} cannot be \"{}\"", found.value),
+    );
+    if let Some(name) = nearest(&found.value, all.clone()) {
+        error = error.label(format!("did you mean \"{name}\"?"));
+    }
+    let list = all.map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
+    errors.push(error.help(format!("one of {list}")));
+    None
 }

@@ -61,6 +61,29 @@ const fn is_scope_byte(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
 
+/// What a scope's name says that it allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AccessLevel {
+    Read,
+    Write,
+    Admin,
+}
+
+impl Scope {
+    /// The level that the name says, by its last part or, for `admin:…`, its first: the words that
+    /// `read`, `write` and `admin` in `[tools]` stand for. `None` for a name that says none.
+    pub(crate) fn level(&self) -> Option<AccessLevel> {
+        let mut parts = self.0.split([':', '.', '/']);
+        let first = parts.next();
+        match parts.next_back().or(first) {
+            Some("read") => Some(AccessLevel::Read),
+            Some("write") => Some(AccessLevel::Write),
+            Some("admin") => Some(AccessLevel::Admin),
+            _ => (first == Some("admin")).then_some(AccessLevel::Admin),
+        }
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -88,6 +111,17 @@ impl serde::Serialize for Scope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_level_is_what_the_name_says() {
+        let level = |text| Scope::parse(text).unwrap().level();
+        assert_eq!(level("todo:read"), Some(AccessLevel::Read));
+        assert_eq!(level("api://x/todo.write"), Some(AccessLevel::Write));
+        assert_eq!(level("todo:admin"), Some(AccessLevel::Admin));
+        assert_eq!(level("admin:access"), Some(AccessLevel::Admin));
+        assert_eq!(level("read"), Some(AccessLevel::Read));
+        assert_eq!(level("todo:readers"), None);
+    }
 
     #[test]
     fn every_ascii_character_is_judged_as_rfc_6749_says() {

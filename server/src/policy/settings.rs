@@ -1,5 +1,10 @@
 //! The words that `[resource]` takes.
 
+/// The word for a value, from the list that the reader takes.
+fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
+    words.iter().find(|(_, known)| known == value).map_or("", |(word, _)| word)
+}
+
 /// Who issues the tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -11,6 +16,11 @@ pub enum Provider {
 
 impl Provider {
     pub(super) const WORDS: &[(&str, Self)] = &[("embedded", Self::Embedded)];
+
+    /// The word in `policy.toml`.
+    pub fn as_str(self) -> &'static str {
+        word(Self::WORDS, &self)
+    }
 }
 
 /// What `tools/list` shows a caller.
@@ -30,6 +40,11 @@ pub enum ListMode {
 impl ListMode {
     pub(super) const WORDS: &[(&str, Self)] =
         &[("callable", Self::Callable), ("step_up", Self::StepUp), ("reachable", Self::Reachable)];
+
+    /// The word in `policy.toml`.
+    pub fn as_str(self) -> &'static str {
+        word(Self::WORDS, &self)
+    }
 }
 
 /// How a call without the needed scopes is refused.
@@ -46,6 +61,11 @@ pub enum OnDenied {
 impl OnDenied {
     pub(super) const WORDS: &[(&str, Self)] =
         &[("challenge", Self::Challenge), ("tool_error", Self::ToolError)];
+
+    /// The word in `policy.toml`.
+    pub fn as_str(self) -> &'static str {
+        word(Self::WORDS, &self)
+    }
 }
 
 /// What the startup check does with an error.
@@ -61,4 +81,9 @@ pub enum Check {
 
 impl Check {
     pub(super) const WORDS: &[(&str, Self)] = &[("enforce", Self::Enforce), ("warn", Self::Warn)];
+
+    /// The word in `policy.toml`.
+    pub fn as_str(self) -> &'static str {
+        word(Self::WORDS, &self)
+    }
 }

@@ -4,83 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::{model::model, *};
 use crate::diagnostic::Diagnostics;
 
 fn compile(text: &str) -> Result<CompiledPolicy, Diagnostics> {
     CompiledPolicy::compile(Source::new("policy.toml", text))
-}
-
-/// A policy as plain data, from which both the text and the naive answer are made.
-#[derive(Debug, Clone)]
-struct Model {
-    /// `implies[n]` lists what scope `n` implies; only higher numbers, so there is no cycle.
-    implies: Vec<Vec<usize>>,
-    /// The alternatives of each tool; none means any authenticated caller.
-    tools: Vec<Vec<Vec<usize>>>,
-}
-
-impl Model {
-    fn text(&self) -> String {
-        let list = |scopes: &[usize]| {
-            scopes.iter().map(|n| format!("\"s:{n}\"")).collect::<Vec<_>>().join(", ")
-        };
-        let mut text =
-            "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n[scopes]\n".to_owned();
-        for (n, implies) in self.implies.iter().enumerate() {
-            text += &format!("\"s:{n}\" = {{ title = \"S\", implies = [{}] }}\n", list(implies));
-        }
-        text += "[tools]\n";
-        for (n, alternatives) in self.tools.iter().enumerate() {
-            let rule = match alternatives.as_slice() {
-                [] => "authenticated = true".to_owned(),
-                [one] => format!("all_of = [{}]", list(one)),
-                several => {
-                    let each = several.iter().map(|all| format!("{{ all_of = [{}] }}", list(all)));
-                    format!("any_of = [{}]", each.collect::<Vec<_>>().join(", "))
-                }
-            };
-            text += &format!("t{n} = {{ {rule} }}\n");
-        }
-        text
-    }
-
-    /// Granted scopes and what they imply, by going round until nothing is new.
-    fn holds(&self, granted: &BTreeSet<usize>) -> BTreeSet<usize> {
-        let mut held = granted.clone();
-        loop {
-            let more =
-                held.iter().flat_map(|n| &self.implies[*n]).copied().collect::<BTreeSet<_>>();
-            if more.is_subset(&held) {
-                return held;
-            }
-            held.extend(more);
-        }
-    }
-
-    fn allows(&self, tool: usize, held: &BTreeSet<usize>) -> bool {
-        let alternatives = &self.tools[tool];
-        alternatives.is_empty()
-            || alternatives.iter().any(|all| all.iter().all(|n| held.contains(n)))
-    }
-}
-
-fn model() -> impl Strategy<Value = Model> {
-    (1_usize..7).prop_flat_map(|scopes| {
-        let implies = (0..scopes)
-            .map(|n| {
-                proptest::sample::subsequence(
-                    (n + 1..scopes).collect::<Vec<_>>(),
-                    0..=(scopes - n - 1),
-                )
-            })
-            .collect::<Vec<_>>();
-        let alternative =
-            proptest::sample::subsequence((0..scopes).collect::<Vec<_>>(), 1..=scopes);
-        let tool = proptest::collection::vec(alternative, 0..4);
-        (implies, proptest::collection::vec(tool, 1..5))
-            .prop_map(|(implies, tools)| Model { implies, tools })
-    })
 }
 
 proptest! {
@@ -166,10 +94,8 @@ fn the_good_policy_is_good() {
     assert!(policy.decide("whoami", &policy.hold([])).is_allow());
 }
 
-/// Cut off at every byte, and with every line left out or doubled: an answer, never a panic; and
-/// a policy that still compiles never allows a tool that the whole one did not name.
-#[test]
-fn mutilated_policies_are_answered() {
+/// The good policy cut off at every byte, and with every line left out or doubled.
+fn mutilated() -> Vec<String> {
     let mut texts: Vec<String> = (0..GOOD.len()).map(|end| GOOD[..end].to_owned()).collect();
     let lines: Vec<&str> = GOOD.lines().collect();
     for n in 0..lines.len() {
@@ -179,8 +105,15 @@ fn mutilated_policies_are_answered() {
         doubled.insert(n, lines[n]);
         texts.push(doubled.join("\n"));
     }
+    texts
+}
+
+/// Mutilated: an answer, never a panic; and
+/// a policy that still compiles never allows a tool that the whole one did not name.
+#[test]
+fn mutilated_policies_are_answered() {
     let whole = compile(GOOD).unwrap();
-    for text in texts {
+    for text in mutilated() {
         match compile(&text) {
             Ok(policy) => {
                 assert!(policy.tools().all(|(tool, _)| whole.rule(tool).is_some()), "{text}");
@@ -197,63 +130,91 @@ fn mutilated_policies_are_answered() {
     }
 }
 
-/// Each mistake, made by one replacement in the good policy: its code and its place.
+/// Each mistake, made by one replacement in the good policy: its name and its place.
+const MISTAKES: &[(&str, &str, &str, &str)] = &[
+    ("version = 1", "", "missing-version", "13:1"),
+    ("version = 1", "version = 2", "unknown-version", "1:11"),
+    ("version = 1", "version = \"1\"", "wrong-type", "1:11"),
+    ("version = 1", "version = 1\nowner = 1", "unknown-key", "2:1"),
+    ("url = \"http://localhost:3002/mcp\"", "", "missing-url", "13:1"),
+    ("http://localhost:3002/mcp", "http://example.com/mcp", "invalid-url", "3:7"),
+    ("url =", "ulr =", "unknown-key", "3:1"),
+    ("[scopes]", "provider = \"octa\"\n[scopes]", "unknown-value", "4:12"),
+    ("[scopes]", "list = true\n[scopes]", "wrong-type", "4:8"),
+    ("[scopes]", "registered = [\"todo:raed\"]\n[scopes]", "undefined-scope", "4:15"),
+    ("\"See your todos\"", "\" \"", "missing-title", "5:15"),
+    ("\"See your todos\"", "{ step_up = true }", "missing-title", "5:1"),
+    ("\"See your todos\"", "7", "wrong-type", "5:15"),
+    ("\"todo:read\" =", "\"todo read\" =", "invalid-scope", "5:1"),
+    ("implies = [\"todo:read\"]", "implies = [\"todo:raed\"]", "undefined-scope", "6:58"),
+    ("implies = [\"todo:read\"]", "implies = [\"todo:write\"]", "implies-cycle", "6:58"),
+    (
+        "implies = [\"todo:read\"]",
+        "implies = [\"todo:read\", \"todo:read\"]",
+        "duplicate-scope",
+        "6:71",
+    ),
+    ("step_up = true", "stepup = true", "unknown-key", "7:52"),
+    ("{ read = \"todo\" }", "{}", "missing-rule", "9:1"),
+    ("{ read = \"todo\" }", "\"todo:read\"", "wrong-type", "9:14"),
+    ("{ read = \"todo\" }", "{ raed = \"todo\" }", "unknown-key", "9:16"),
+    ("{ read = \"todo\" }", "{ read = \"todo\", write = \"todo\" }", "two-rules", "9:31"),
+    ("{ read = \"todo\" }", "{ read = \"toto\" }", "undefined-scope", "9:23"),
+    ("{ read = \"todo\" }", "{ read = \"to do\" }", "invalid-scope", "9:23"),
+    ("{ read = \"todo\" }", "{ read = 1 }", "wrong-type", "9:23"),
+    ("{ read = \"todo\" }", "{ all_of = [] }", "empty-rule", "9:25"),
+    ("{ read = \"todo\" }", "{ any_of = [] }", "empty-rule", "9:25"),
+    ("{ read = \"todo\" }", "{ any_of = [{}] }", "missing-rule", "9:26"),
+    ("{ read = \"todo\" }", "{ any_of = [{ all_of = [] }] }", "empty-rule", "9:37"),
+    (
+        "{ read = \"todo\" }",
+        "{ all_of = [\"todo:read\", \"todo:read\"] }",
+        "duplicate-scope",
+        "9:39",
+    ),
+    ("authenticated = true", "authenticated = false", "wrong-type", "12:28"),
+    ("relax = \"tested\"", "relax = \"\"", "empty-text", "11:66"),
+    ("hidden = true", "hidden = 1", "wrong-type", "12:43"),
+    ("whoami =", "whoami = =", "invalid-toml", "12:10"),
+    ("whoami =", "list_todos =", "invalid-toml", "12:1"),
+    ("[scopes]", "snapshot_days = 0\n[scopes]", "wrong-type", "4:17"),
+    ("[scopes]", "startup_check = \"never\"\n[scopes]", "unknown-value", "4:17"),
+    ("hidden = true }", "hidden = true }\n[[test]]\ncan = [\"whoami\"]", "missing-key", "13:1"),
+    ("hidden = true }", "hidden = true }\n[[test]]\nscopes = []", "missing-key", "13:1"),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = [\"x\"]\ncan = []",
+        "undefined-scope",
+        "14:11",
+    ),
+    ("hidden = true }", "hidden = true }\n[test]\nscopes = []", "wrong-type", "13:1"),
+    ("hidden = true }", "hidden = true }\n[[invariant]]\ntools = \"al\"", "unknown-value", "14:9"),
+    ("hidden = true }", "hidden = true }\n[[invariant]]\ntools = \"all\"", "missing-key", "13:1"),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[invariant]]\ntools = \"all\"\nneeds = { read = \"x\", write = \"x\" }",
+        "two-rules",
+        "15:23",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[invariant]]\ntools = 1\nenough = {}",
+        "missing-rule",
+        "15:1",
+    ),
+    ("hidden = true", "allow = { idle-scope = \"\" }", "empty-text", "12:57"),
+    ("hidden = true", "allow = \"idle-scope\"", "wrong-type", "12:42"),
+];
+
 #[test]
 fn each_mistake_is_found_at_its_place() {
-    let cases: &[(&str, &str, &str, &str)] = &[
-        ("version = 1", "", "missing-version", "13:1"),
-        ("version = 1", "version = 2", "unknown-version", "1:11"),
-        ("version = 1", "version = \"1\"", "wrong-type", "1:11"),
-        ("version = 1", "version = 1\nowner = 1", "unknown-key", "2:1"),
-        ("url = \"http://localhost:3002/mcp\"", "", "missing-url", "13:1"),
-        ("http://localhost:3002/mcp", "http://example.com/mcp", "invalid-url", "3:7"),
-        ("url =", "ulr =", "unknown-key", "3:1"),
-        ("[scopes]", "provider = \"octa\"\n[scopes]", "unknown-value", "4:12"),
-        ("[scopes]", "list = true\n[scopes]", "wrong-type", "4:8"),
-        ("[scopes]", "registered = [\"todo:raed\"]\n[scopes]", "undefined-scope", "4:15"),
-        ("\"See your todos\"", "\" \"", "missing-title", "5:15"),
-        ("\"See your todos\"", "{ step_up = true }", "missing-title", "5:1"),
-        ("\"See your todos\"", "7", "wrong-type", "5:15"),
-        ("\"todo:read\" =", "\"todo read\" =", "invalid-scope", "5:1"),
-        ("implies = [\"todo:read\"]", "implies = [\"todo:raed\"]", "undefined-scope", "6:58"),
-        ("implies = [\"todo:read\"]", "implies = [\"todo:write\"]", "implies-cycle", "6:58"),
-        (
-            "implies = [\"todo:read\"]",
-            "implies = [\"todo:read\", \"todo:read\"]",
-            "duplicate-scope",
-            "6:71",
-        ),
-        ("step_up = true", "stepup = true", "unknown-key", "7:52"),
-        ("{ read = \"todo\" }", "{}", "missing-rule", "9:1"),
-        ("{ read = \"todo\" }", "\"todo:read\"", "wrong-type", "9:14"),
-        ("{ read = \"todo\" }", "{ raed = \"todo\" }", "unknown-key", "9:16"),
-        ("{ read = \"todo\" }", "{ read = \"todo\", write = \"todo\" }", "two-rules", "9:31"),
-        ("{ read = \"todo\" }", "{ read = \"toto\" }", "undefined-scope", "9:23"),
-        ("{ read = \"todo\" }", "{ read = \"to do\" }", "invalid-scope", "9:23"),
-        ("{ read = \"todo\" }", "{ read = 1 }", "wrong-type", "9:23"),
-        ("{ read = \"todo\" }", "{ all_of = [] }", "empty-rule", "9:25"),
-        ("{ read = \"todo\" }", "{ any_of = [] }", "empty-rule", "9:25"),
-        ("{ read = \"todo\" }", "{ any_of = [{}] }", "missing-rule", "9:26"),
-        ("{ read = \"todo\" }", "{ any_of = [{ all_of = [] }] }", "empty-rule", "9:37"),
-        (
-            "{ read = \"todo\" }",
-            "{ all_of = [\"todo:read\", \"todo:read\"] }",
-            "duplicate-scope",
-            "9:39",
-        ),
-        ("authenticated = true", "authenticated = false", "wrong-type", "12:28"),
-        ("relax = \"tested\"", "relax = \"\"", "empty-reason", "11:66"),
-        ("hidden = true", "hidden = 1", "wrong-type", "12:43"),
-        ("whoami =", "whoami = =", "invalid-toml", "12:10"),
-        ("whoami =", "list_todos =", "invalid-toml", "12:1"),
-    ];
-    for (from, to, code, place) in cases {
+    for (from, to, code, place) in MISTAKES {
         assert_eq!(GOOD.matches(from).count(), 1, "{from}");
         let text = GOOD.replace(from, to);
         let found = compile(&text).err().unwrap_or_else(|| panic!("{to}: no mistake was found"));
         let at = |finding: &crate::diagnostic::Diagnostic| {
             let (line, column) = found.source().position(finding.span().start);
-            (finding.code(), format!("{line}:{column}"))
+            (finding.kind().name, format!("{line}:{column}"))
         };
         assert!(found.iter().any(|f| at(f) == (*code, (*place).to_owned())), "{to}\n{found:#?}");
     }
@@ -270,7 +231,7 @@ fn every_mistake_is_reported_in_one_go() {
         .replace("= true, hidden", "= false, hidden");
     let found = compile(&text).unwrap_err();
     let lines: BTreeMap<usize, &str> =
-        found.iter().map(|f| (found.source().position(f.span().start).0, f.code())).collect();
+        found.iter().map(|f| (found.source().position(f.span().start).0, f.kind().name)).collect();
     for line in [3, 6, 7, 9, 11, 12, 13] {
         assert!(lines.contains_key(&line), "nothing about line {line}\n{found}");
     }
@@ -312,4 +273,72 @@ fn the_revision_follows_the_text() {
     let (one, two) = (compile(GOOD).unwrap(), compile(&format!("{GOOD}# a comment")).unwrap());
     assert_eq!(one.revision(), compile(GOOD).unwrap().revision());
     assert_ne!(one.revision(), two.revision());
+}
+
+/// The mistakes that a JSON Schema can see; the others take two places together, or a parser.
+const STRUCTURAL: &[&str] = &[
+    "missing-version",
+    "unknown-version",
+    "wrong-type",
+    "unknown-key",
+    "unknown-value",
+    "missing-url",
+    "missing-title",
+    "invalid-scope",
+    "duplicate-scope",
+    "missing-rule",
+    "two-rules",
+    "empty-rule",
+    "empty-text",
+    "missing-key",
+];
+
+/// Editors say what the server says: a file is valid by the schema exactly when the reader finds
+/// no mistake that a schema can see.
+#[test]
+fn the_schema_and_the_reader_agree() {
+    let schema = jsonschema::validator_for(&schema::json_schema()).unwrap();
+    let judge = |text: &str| {
+        let Ok(json) = toml::from_str::<serde_json::Value>(text) else { return };
+        let structural = match compile(text) {
+            Ok(_) => vec![],
+            Err(found) => {
+                let names = found.iter().map(|finding| finding.kind().name);
+                names.filter(|name| STRUCTURAL.contains(name)).collect()
+            }
+        };
+        let errors: Vec<String> = schema.iter_errors(&json).map(|e| e.to_string()).collect();
+        assert_eq!(errors.is_empty(), structural.is_empty(), "{structural:?} {errors:?}\n{text}");
+    };
+    judge(GOOD);
+    for (from, to, ..) in MISTAKES {
+        judge(&GOOD.replace(from, to));
+    }
+    for text in mutilated() {
+        judge(&text);
+    }
+    for lint in crate::lint::LINTS {
+        for example in [&lint.bad, &lint.good] {
+            let resource = "[resource]\nurl = \"http://localhost/mcp\"\n";
+            let resource = if example.policy.contains("[resource]") { "" } else { resource };
+            judge(&format!("version = 1\n{resource}{}", example.policy));
+        }
+    }
+}
+
+/// `policy.schema.json` is what `policy schema` prints, and accepts the policy beside it.
+#[test]
+fn the_committed_schema_is_true() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let committed = std::fs::read_to_string(format!("{folder}/policy.schema.json")).unwrap();
+    let schema = schema::json_schema();
+    assert_eq!(
+        committed,
+        format!("{schema:#}\n"),
+        "run `cargo run -q -- policy schema > policy.schema.json`"
+    );
+    jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{error}"));
+    let policy = std::fs::read_to_string(format!("{folder}/policy.toml")).unwrap();
+    let policy: serde_json::Value = toml::from_str(&policy).unwrap();
+    assert!(jsonschema::is_valid(&schema, &policy));
 }

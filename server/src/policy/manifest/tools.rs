@@ -2,27 +2,35 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::scopes::{scope, scopes};
+use super::{
+    Allow, read_allow,
+    scopes::{scope, scopes},
+};
 use crate::{
     diagnostic::Diagnostic,
     policy::{
+        mistake,
         reader::{Located, Reader, located, string, strings, wrong_type},
         scope::Scope,
+        shape::{self, RULES},
     },
 };
 
 #[derive(Debug)]
-pub(in crate::policy) struct ToolEntry {
-    pub(in crate::policy) name: Located<String>,
+pub(crate) struct ToolEntry {
+    pub(crate) name: Located<String>,
     /// `None` when the rule is a mistake.
-    pub(in crate::policy) rule: Option<RuleEntry>,
-    pub(in crate::policy) relax: Option<String>,
-    pub(in crate::policy) hidden: bool,
+    pub(crate) rule: Option<RuleEntry>,
+    /// Whether it is written as `any_of`, and not as one of the forms with one alternative.
+    pub(crate) is_any_of: bool,
+    pub(crate) relax: Option<Located<String>>,
+    pub(crate) hidden: bool,
+    pub(crate) allow: Vec<Allow>,
 }
 
 /// Which sets of scopes suffice, as written.
 #[derive(Debug)]
-pub(in crate::policy) enum RuleEntry {
+pub(crate) enum RuleEntry {
     Authenticated,
     /// Each alternative is a set of scopes, never empty; there is at least one.
     Alternatives(Vec<Vec<Located<Scope>>>),
@@ -39,44 +47,46 @@ pub(super) fn read_tools(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> V
                 wrong_type(&value, &what, "a table")
                     .help(format!("write `{} = {{ read = \"todo\" }}`", name.value)),
             );
-            entries.push(ToolEntry { name, rule: None, relax: None, hidden: false });
+            entries.push(ToolEntry {
+                name,
+                rule: None,
+                is_any_of: false,
+                relax: None,
+                hidden: false,
+                allow: vec![],
+            });
             continue;
         };
-        let mut reader = Reader::new(table, &what);
-        let rule = read_rule(&mut reader, &name, errors);
-        let relax = reader.string("relax", errors).and_then(|reason| {
-            if reason.value.trim().is_empty() {
-                errors.push(
-                    Diagnostic::error("empty-reason", reason.span, "`relax` needs a reason")
-                        .help("say why this tool may be called with fewer scopes than it declares"),
-                );
-                return None;
-            }
-            Some(reason.value)
-        });
+        let reader = Reader::new(table, &shape::TOOL, &what);
+        let rule = read_rule(&reader, &name, &["tools", &name.value, "all_of"], errors);
+        let help = "say why this tool may be called with fewer scopes than it declares";
+        let relax = reader.text("relax", help, errors);
         let hidden = reader.boolean("hidden", errors).is_some_and(|flag| flag.value);
+        let allow = read_allow(&reader, errors);
+        let is_any_of = reader.key_span("any_of").is_some();
         reader.finish(errors);
-        entries.push(ToolEntry { name, rule, relax, hidden });
+        entries.push(ToolEntry { name, rule, is_any_of, relax, hidden, allow });
     }
     entries.sort_by_key(|entry| entry.name.span.start);
     entries
 }
 
 /// The one rule of a tool. Two rules, or none, are a mistake: access never depends on a guess.
-fn read_rule(
-    reader: &mut Reader<'_, '_>,
+/// `all_of_path` is where an `all_of` would stand, for the fix of a mistake in it.
+pub(super) fn read_rule(
+    reader: &Reader<'_, '_>,
     tool: &Located<String>,
+    all_of_path: &[&str],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<RuleEntry> {
-    const RULES: [&str; 6] = ["read", "write", "admin", "all_of", "any_of", "authenticated"];
     let mut written: Vec<(&'static str, Located<&DeValue<'_>>)> =
         RULES.into_iter().filter_map(|key| Some((key, reader.get(key)?))).collect();
     written.sort_by_key(|(_, value)| value.span.start);
 
     let Some((key, value)) = written.first() else {
         errors.push(
-            Diagnostic::error(
-                "missing-rule",
+            Diagnostic::new(
+                mistake::MISSING_RULE,
                 tool.span.clone(),
                 format!("nothing says who may call `{}`", tool.value),
             )
@@ -89,8 +99,8 @@ fn read_rule(
     };
     for (second, value) in &written[1..] {
         errors.push(
-            Diagnostic::error(
-                "two-rules",
+            Diagnostic::new(
+                mistake::TWO_RULES,
                 reader.key_span(second).unwrap_or(value.span.clone()),
                 format!("`{}` has two rules: `{key}` and `{second}`", tool.value),
             )
@@ -102,15 +112,17 @@ fn read_rule(
         return None;
     }
     match *key {
-        "all_of" => read_all_of(value, errors).map(|all| RuleEntry::Alternatives(vec![all])),
+        "all_of" => {
+            read_all_of(value, all_of_path, errors).map(|all| RuleEntry::Alternatives(vec![all]))
+        }
         "any_of" => read_any_of(value, errors).map(RuleEntry::Alternatives),
         "authenticated" => {
             if value.value.as_bool() == Some(true) {
                 return Some(RuleEntry::Authenticated);
             }
             errors.push(
-                Diagnostic::error(
-                    "wrong-type",
+                Diagnostic::new(
+                    mistake::WRONG_TYPE,
                     value.span.clone(),
                     "`authenticated` can only be `true`",
                 )
@@ -128,15 +140,16 @@ fn read_rule(
 
 fn read_all_of(
     value: &Located<&DeValue<'_>>,
+    path: &[&str],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Vec<Located<Scope>>> {
     let list = strings(value, "`all_of`", errors)?;
     let before = errors.len();
-    let all = scopes(&list.value, errors);
+    let all = scopes(&list.value, path, errors);
     if all.is_empty() {
         if errors.len() == before && value.value.as_array().is_some_and(|list| list.is_empty()) {
             errors.push(
-                Diagnostic::error("empty-rule", list.span, "an empty `all_of` allows nobody")
+                Diagnostic::new(mistake::EMPTY_RULE, list.span, "an empty `all_of` allows nobody")
                     .help("name a scope; a tool open to any authenticated caller is `{ authenticated = true }`"),
             );
         }
@@ -155,8 +168,12 @@ fn read_any_of(
     };
     if items.is_empty() {
         errors.push(
-            Diagnostic::error("empty-rule", value.span.clone(), "an empty `any_of` allows nobody")
-                .help("list at least one alternative: `any_of = [\"todo:write\", \"todo:admin\"]`"),
+            Diagnostic::new(
+                mistake::EMPTY_RULE,
+                value.span.clone(),
+                "an empty `any_of` allows nobody",
+            )
+            .help("list at least one alternative: `any_of = [\"todo:write\", \"todo:admin\"]`"),
         );
         return None;
     }
@@ -167,20 +184,20 @@ fn read_any_of(
                 scope(&Located::new(text.to_string(), item.span), errors).map(|scope| vec![scope])
             }
             DeValue::Table(table) => {
-                let mut reader = Reader::new(table, "an alternative");
+                let reader = Reader::new(table, &shape::ALTERNATIVE, "an alternative");
                 let all = reader.get("all_of");
                 reader.finish(errors);
                 if all.is_none() {
                     errors.push(
-                        Diagnostic::error(
-                            "missing-rule",
+                        Diagnostic::new(
+                            mistake::MISSING_RULE,
                             item.span,
                             "this alternative names no scope",
                         )
                         .help("write `{ all_of = [\"todo:write\", \"admin:access\"] }`"),
                     );
                 }
-                all.and_then(|all| read_all_of(&all, errors))
+                all.and_then(|all| read_all_of(&all, &[], errors))
             }
             _ => {
                 errors.push(wrong_type(&item, "an alternative", "a scope or `{ all_of = […] }`"));

@@ -1,0 +1,33 @@
+//! `policy fmt`: the canonical layout.
+
+use similar::TextDiff;
+
+use crate::{
+    cli::{Deployment, Failure, Verdict, files},
+    policy::format::format,
+};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct FmtArguments {
+    /// Write nothing; print what would change, and fail if something would
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn fmt(deployment: &Deployment, arguments: &FmtArguments) -> Result<Verdict, Failure> {
+    let source = deployment.source()?;
+    let formatted = format(source.text()).map_err(Failure::refused)?;
+    if formatted == source.text() {
+        return Ok(Verdict::Good);
+    }
+    if !arguments.check {
+        files::replace(deployment.policy_path(), &formatted)?;
+        anstream::eprintln!("formatted {}", source.path());
+        return Ok(Verdict::Good);
+    }
+    let difference = TextDiff::from_lines(source.text(), &formatted);
+    let header = format!("{} (formatted)", source.path());
+    anstream::print!("{}", difference.unified_diff().header(source.path(), &header));
+    anstream::eprintln!("{} is not in its canonical layout: run `policy fmt`", source.path());
+    Ok(Verdict::Bad)
+}

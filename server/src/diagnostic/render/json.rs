@@ -1,0 +1,36 @@
+//! For programs: one object for each finding.
+
+use serde_json::{Value, json};
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
+
+/// `{ "findings": […], "errors": 1, "warnings": 2 }`. Lines and columns count from 1; columns
+/// count characters, and the end is where the next character would be.
+pub fn json(found: &Diagnostics) -> String {
+    let errors = found.count(Severity::Error);
+    let findings: Vec<Value> = found.iter().map(|f| finding(f, found.source())).collect();
+    let warnings = findings.len() - errors;
+    format!("{:#}\n", json!({ "findings": findings, "errors": errors, "warnings": warnings }))
+}
+
+fn finding(finding: &Diagnostic, source: &Source) -> Value {
+    let mut object = json!({
+        "id": finding.kind.id,
+        "name": finding.kind.name,
+        "severity": finding.severity.as_str(),
+        "message": finding.message,
+        "path": source.path(),
+        "label": finding.label,
+        "notes": finding.notes,
+        "help": finding.help,
+        "fix": finding.fix.as_ref().map(|fix| &fix.title),
+    });
+    let span = source.clamp(&finding.span);
+    let ((line, column), (end_line, end_column)) =
+        (source.position(span.start), source.position(span.end));
+    object["line"] = line.into();
+    object["column"] = column.into();
+    object["end_line"] = end_line.into();
+    object["end_column"] = end_column.into();
+    object
+}

@@ -1,0 +1,224 @@
+//! Which grants suffice under one policy and not under another: exact, over all sets of scopes.
+//!
+//! Whether a grant suffices is monotone: more scopes never take anything away. So the grants that
+//! suffice for a tool are those that hold one of the smallest ones; and there is a grant that
+//! suffices here and not there if and only if one of the smallest here does not suffice there.
+//! The smallest are found by choosing, for each scope that an alternative needs, a scope that
+//! gives it.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::{Grant, Grants};
+use crate::policy::{CompiledPolicy, Requirement, Scope, ScopeId};
+
+/// So many of the smallest grants are listed for one tool.
+const LISTED: usize = 32;
+/// So many choices are tried for the list; whether there is any grant at all is always answered.
+const CHOICES: usize = 10_000;
+
+/// Looks for grants that suffice under `here` and not under `there`.
+pub(super) struct Comparison<'p> {
+    here: &'p CompiledPolicy,
+    there: &'p CompiledPolicy,
+    /// For each scope of `here` the scopes that give it, by name.
+    givers: HashMap<ScopeId, Vec<&'p Scope>>,
+    /// The scopes that are given by the same scopes, and give the same, under both.
+    alike: HashMap<&'p str, bool>,
+}
+
+impl<'p> Comparison<'p> {
+    pub(super) fn new(here: &'p CompiledPolicy, there: &'p CompiledPolicy) -> Self {
+        let givers = givers(here);
+        let theirs = givers_by_name(there);
+        let alike = here.scopes().iter().filter_map(|scope| {
+            let name = scope.name().as_str();
+            let ours: BTreeSet<&str> =
+                givers.get(&here.scope_id(name)?)?.iter().map(|scope| scope.as_str()).collect();
+            Some((name, theirs.get(name) == Some(&ours)))
+        });
+        let alike = alike.collect();
+        Self { here, there, givers, alike }
+    }
+
+    /// The smallest grants that suffice for `tool` here and not there.
+    pub(super) fn only(&self, tool: &str) -> Grants {
+        let Some(rule) = self.here.rule(tool) else { return Grants::default() };
+        if self.is_the_same(tool, &rule.requirement) {
+            return Grants::default();
+        }
+        let mut search = Search { comparison: self, tool, found: BTreeSet::new(), left: CHOICES };
+        match &rule.requirement {
+            Requirement::Authenticated => search.try_grant(&[]),
+            Requirement::AnyOf(alternatives) => {
+                for all in alternatives {
+                    search.choose(all, &mut vec![]);
+                }
+            }
+        }
+        let is_cut = search.is_over();
+        let mut found = search.found;
+        if found.is_empty() && is_cut {
+            // Too many choices to list. The question itself needs far fewer of them.
+            found.extend(self.witness(tool, rule.requirement.alternatives()));
+        }
+        let is_cut = is_cut && !found.is_empty();
+        Grants { smallest: found.into_iter().collect(), is_cut }
+    }
+
+    /// The same alternatives, of scopes that mean the same: nothing to look for.
+    fn is_the_same(&self, tool: &str, ours: &Requirement) -> bool {
+        let Some(theirs) = self.there.rule(tool) else { return false };
+        let named = |policy: &'p CompiledPolicy, all: &[ScopeId]| -> BTreeSet<&'p str> {
+            all.iter().map(|id| policy.scope(*id).name().as_str()).collect()
+        };
+        match (ours, &theirs.requirement) {
+            (_, Requirement::Authenticated) => true,
+            (Requirement::Authenticated, _) => false,
+            (Requirement::AnyOf(ours), Requirement::AnyOf(theirs)) => {
+                ours.len() == theirs.len()
+                    && ours.iter().zip(theirs).all(|(ours, theirs)| {
+                        let ours = named(self.here, ours);
+                        ours == named(self.there, theirs)
+                            && ours.iter().all(|scope| self.alike.get(scope) == Some(&true))
+                    })
+            }
+        }
+    }
+
+    /// One grant that suffices here and not there, if there is any. Of the scopes that give a
+    /// needed one only those are tried that give the least *there*: with less of it a grant that
+    /// does not suffice there only suffices less.
+    fn witness(&self, tool: &str, alternatives: &[Box<[ScopeId]>]) -> Option<Grant> {
+        let least = |scope: ScopeId| -> Vec<&'p Scope> {
+            let givers = self.givers.get(&scope).map_or(&[][..], Vec::as_slice);
+            let given = |giver: &Scope| self.there.hold([giver.as_str()]);
+            let is_least = |index: usize, giver: &Scope| {
+                let mine = given(giver);
+                !givers.iter().enumerate().any(|(other_index, other)| {
+                    let theirs = given(other);
+                    theirs.is_subset(&mine) && (theirs != mine || other_index < index)
+                })
+            };
+            let least = givers.iter().enumerate().filter(|(index, giver)| is_least(*index, giver));
+            least.map(|(_, giver)| *giver).collect()
+        };
+        for all in alternatives {
+            let choices: Vec<Vec<&Scope>> = all.iter().map(|scope| least(*scope)).collect();
+            let mut grant = vec![];
+            if self.descend(tool, &choices, &mut grant) {
+                return Some(self.shrink(tool, grant));
+            }
+        }
+        None
+    }
+
+    fn descend(&self, tool: &str, choices: &[Vec<&'p Scope>], grant: &mut Vec<&'p Scope>) -> bool {
+        // It suffices there already, and more would not change that.
+        if suffices(self.there, tool, grant) {
+            return false;
+        }
+        let Some((first, rest)) = choices.split_first() else { return true };
+        for giver in first {
+            grant.push(giver);
+            if self.descend(tool, rest, grant) {
+                return true;
+            }
+            grant.pop();
+        }
+        false
+    }
+
+    /// Takes away what is not needed to suffice here.
+    fn shrink(&self, tool: &str, mut grant: Vec<&Scope>) -> Grant {
+        let mut index = 0;
+        while index < grant.len() {
+            let scope = grant.remove(index);
+            if !suffices(self.here, tool, &grant) {
+                grant.insert(index, scope);
+                index += 1;
+            }
+        }
+        Grant(grant.into_iter().cloned().collect())
+    }
+}
+
+/// Tries choices for the list, as long as there are not too many.
+struct Search<'c, 'p> {
+    comparison: &'c Comparison<'p>,
+    tool: &'c str,
+    found: BTreeSet<Grant>,
+    left: usize,
+}
+
+impl<'p> Search<'_, 'p> {
+    fn is_over(&self) -> bool {
+        self.left == 0 || self.found.len() >= LISTED
+    }
+
+    /// Chooses a giver for each scope of an alternative that the grant does not give yet.
+    fn choose(&mut self, needed: &[ScopeId], grant: &mut Vec<&'p Scope>) {
+        if self.is_over() {
+            return;
+        }
+        self.left -= 1;
+        let comparison = self.comparison;
+        if suffices(comparison.there, self.tool, grant) {
+            return;
+        }
+        let Some((first, rest)) = needed.split_first() else {
+            let grant = grant.clone();
+            self.try_grant(&grant);
+            return;
+        };
+        let held = comparison.here.hold(grant.iter().map(|scope| scope.as_str()));
+        if held.contains(*first) {
+            return self.choose(rest, grant);
+        }
+        for giver in comparison.givers.get(first).into_iter().flatten() {
+            grant.push(giver);
+            self.choose(rest, grant);
+            grant.pop();
+        }
+    }
+
+    /// Keeps the grant if it is one of the smallest that suffice here, and does not suffice there.
+    fn try_grant(&mut self, grant: &[&Scope]) {
+        let comparison = self.comparison;
+        if suffices(comparison.there, self.tool, grant) {
+            return;
+        }
+        let is_smallest = (0..grant.len()).all(|left_out| {
+            let mut less = grant.to_vec();
+            less.remove(left_out);
+            !suffices(comparison.here, self.tool, &less)
+        });
+        if is_smallest {
+            self.found.insert(Grant(grant.iter().map(|scope| (*scope).clone()).collect()));
+        }
+    }
+}
+
+/// Whether a token with these scopes may call the tool: the policy's own decision.
+fn suffices(policy: &CompiledPolicy, tool: &str, grant: &[&Scope]) -> bool {
+    let held = policy.hold(grant.iter().map(|scope| scope.as_str()));
+    policy.decide(tool, &held).is_allow()
+}
+
+/// For each scope the scopes that give it: itself, and those that imply it.
+fn givers(policy: &CompiledPolicy) -> HashMap<ScopeId, Vec<&Scope>> {
+    let mut givers: HashMap<ScopeId, Vec<&Scope>> = HashMap::new();
+    for giver in policy.scopes() {
+        let implied = policy.implied_by(giver).chain([giver]);
+        for id in implied.filter_map(|scope| policy.scope_id(scope.name().as_str())) {
+            givers.entry(id).or_default().push(giver.name());
+        }
+    }
+    givers
+}
+
+fn givers_by_name(policy: &CompiledPolicy) -> HashMap<&str, BTreeSet<&str>> {
+    let by_name = givers(policy).into_iter().map(|(id, givers)| {
+        (policy.scope(id).name().as_str(), givers.into_iter().map(Scope::as_str).collect())
+    });
+    by_name.collect()
+}

@@ -1,0 +1,159 @@
+//! Why a caller may or may not call a tool: the decision, the line of the policy that made it, and
+//! the least that would have to be added.
+
+use serde_json::json;
+
+use crate::policy::{CompiledPolicy, Decision, Rule, Scope, ScopeSet};
+
+/// The decision about one caller and one tool, with its reasons.
+#[derive(Debug)]
+pub struct Explanation<'p> {
+    policy: &'p CompiledPolicy,
+    tool: String,
+    granted: Vec<Scope>,
+    held: ScopeSet,
+    decision: Decision<'p>,
+}
+
+impl<'p> Explanation<'p> {
+    /// Asks the policy, as the server would.
+    pub fn new(policy: &'p CompiledPolicy, tool: &str, granted: Vec<Scope>) -> Self {
+        let held = policy.hold(granted.iter().map(Scope::as_str));
+        let decision = policy.decide(tool, &held);
+        Self { policy, tool: tool.to_owned(), granted, held, decision }
+    }
+
+    /// Whether the caller may call the tool.
+    pub fn is_allowed(&self) -> bool {
+        self.decision.is_allow()
+    }
+
+    /// The granted scopes that the policy does not know: they give nothing.
+    pub fn unknown(&self) -> impl Iterator<Item = &Scope> {
+        self.granted.iter().filter(|scope| self.policy.scope_id(scope.as_str()).is_none())
+    }
+
+    /// What the granted scopes imply.
+    pub fn implied(&self) -> Vec<&'p Scope> {
+        let held =
+            self.policy.scopes().iter().map(crate::policy::ScopeInfo::name).filter(|scope| {
+                self.policy.scope_id(scope.as_str()).is_some_and(|id| self.held.contains(id))
+            });
+        held.filter(|scope| !self.granted.contains(scope)).collect()
+    }
+
+    fn rule(&self) -> Option<&'p Rule> {
+        match self.decision {
+            Decision::Allow(rule) => Some(rule),
+            Decision::Deny(denial) => Some(denial.rule()),
+            Decision::UnknownTool => None,
+        }
+    }
+
+    /// The smallest sets of scopes that, added to the granted ones, would do: none of them gives
+    /// all that another one gives. The one with the fewest scopes comes first.
+    pub fn additions(&self) -> Vec<Vec<&'p Scope>> {
+        let Decision::Deny(denial) = self.decision else { return vec![] };
+        let mut additions: Vec<(ScopeSet, Vec<&Scope>)> = vec![];
+        for all in denial.rule().requirement.alternatives() {
+            let missing: Vec<&Scope> = all
+                .iter()
+                .filter(|id| !self.held.contains(**id))
+                .map(|id| self.policy.scope(*id).name())
+                .collect();
+            // Of two missing scopes one may imply the other.
+            let needed = missing.iter().copied().filter(|scope| {
+                let others = missing.iter().filter(|other| other != &scope);
+                let given = self.policy.hold(others.map(|other| other.as_str()));
+                self.policy.scope_id(scope.as_str()).is_none_or(|id| !given.contains(id))
+            });
+            let needed: Vec<&Scope> = needed.collect();
+            let gives = self.policy.hold(needed.iter().map(|scope| scope.as_str()));
+            additions.push((gives, needed));
+        }
+        additions.sort_by_key(|(_, scopes)| scopes.len());
+        let is_smallest = |index: usize| {
+            let (mine, _) = &additions[index];
+            !additions.iter().enumerate().any(|(other, (theirs, _))| {
+                theirs.is_subset(mine) && (theirs != mine || other < index)
+            })
+        };
+        let smallest: Vec<usize> =
+            (0..additions.len()).filter(|index| is_smallest(*index)).collect();
+        smallest.into_iter().map(|index| additions[index].1.clone()).collect()
+    }
+
+    /// For a person.
+    pub fn text(&self) -> String {
+        let tool = &self.tool;
+        let verdict = if self.is_allowed() { "allowed" } else { "not allowed" };
+        let mut text = format!("{tool}: {verdict}\n\n");
+        text.push_str(&format!("  granted  {}\n", join(&self.granted, "nothing")));
+        let implied = self.implied();
+        if !implied.is_empty() {
+            text.push_str(&format!("  implied  {}\n", join(implied, "")));
+        }
+        let unknown: Vec<&Scope> = self.unknown().collect();
+        if !unknown.is_empty() {
+            text.push_str(&format!(
+                "  unknown  {} (not in `[scopes]`, gives nothing)\n",
+                join(unknown, "")
+            ));
+        }
+        let source = self.policy.source();
+        let Some(rule) = self.rule() else {
+            let path = source.path();
+            text.push_str(&format!(
+                "  rule     {path} does not name `{tool}`: nobody can call it\n"
+            ));
+            return text;
+        };
+        let (line, column) = source.position(rule.span().start);
+        let written = source.text().lines().nth(line - 1).unwrap_or_default().trim();
+        text.push_str(&format!("  needs    {}\n", self.policy.describe(rule)));
+        text.push_str(&format!("  rule     {}:{line}:{column}  {written}\n", source.path()));
+        let additions = self.additions();
+        for (index, addition) in additions.iter().enumerate() {
+            let what = if index == 0 { "missing" } else { "or" };
+            let note = self.registration(addition);
+            text.push_str(&format!("  {what:7}  {}{note}\n", join(addition.iter().copied(), "")));
+        }
+        text
+    }
+
+    /// Says so if a scope cannot be granted.
+    fn registration(&self, scopes: &[&Scope]) -> String {
+        let registered: Vec<&Scope> =
+            self.policy.registered_scopes().map(crate::policy::ScopeInfo::name).collect();
+        let missing = scopes.iter().copied().filter(|scope| !registered.contains(scope));
+        match join(missing, "") {
+            none if none.is_empty() => none,
+            some => format!(" (not registered: {some})"),
+        }
+    }
+
+    /// For programs.
+    pub fn json(&self) -> String {
+        let place = self.rule().map(|rule| {
+            let (line, column) = self.policy.source().position(rule.span().start);
+            json!({ "path": self.policy.source().path(), "line": line, "column": column })
+        });
+        let document = json!({
+            "tool": self.tool,
+            "allowed": self.is_allowed(),
+            "granted": self.granted,
+            "implied": self.implied(),
+            "unknown": self.unknown().collect::<Vec<_>>(),
+            "needs": self.rule().map(|rule| self.policy.describe(rule)),
+            "rule": place,
+            "additions": self.additions(),
+            "revision": self.policy.revision().to_string(),
+        });
+        format!("{document:#}\n")
+    }
+}
+
+fn join<'a>(scopes: impl IntoIterator<Item = &'a Scope>, nothing: &str) -> String {
+    let names: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
+    if names.is_empty() { nothing.to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,40 @@
+use super::prelude::*;
+
+pub(crate) static IDLE_SCOPE: Lint = Lint {
+    kind: Kind::new(
+        "SW012",
+        "idle-scope",
+        "A scope is defined, and neither registered nor needed.",
+    ),
+    severity: Severity::Warning,
+    stage: Stage::Advice,
+    why: "It does nothing. Whoever reads the policy has to find that out.",
+    bad: Example::new(
+        &[READER],
+        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:share\" = \"Share your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    good: Example::new(
+        &[READER],
+        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(subject: &Subject<'_>, report: &mut Report) {
+    let registered: HashSet<&Scope> =
+        subject.policy.registered_scopes().map(ScopeInfo::name).collect();
+    for entry in &subject.manifest.scopes {
+        let scope = &entry.name.value;
+        if !registered.contains(scope) && !subject.is_used(entry) {
+            report.push(
+                Entry::Scope(scope.as_str()),
+                finding(
+                    &IDLE_SCOPE,
+                    entry.name.span.clone(),
+                    format!("`{scope}` is defined and never used"),
+                )
+                .help("remove it, or use it in a rule"),
+            );
+        }
+    }
+}

@@ -1,0 +1,70 @@
+use super::prelude::*;
+
+pub(crate) static REDUNDANT_IMPLIES: Lint = Lint {
+    kind: Kind::new(
+        "SW015",
+        "redundant-implies",
+        "`implies` names a scope that another one in the list implies already.",
+    ),
+    severity: Severity::Warning,
+    stage: Stage::Advice,
+    why: "It changes nothing now, and it keeps giving the scope when the other one stops to.",
+    bad: Example::new(
+        &[READER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = { title = \"Change your todos\", implies = [\"todo:read\"] }\n\"todo:admin\" = { title = \"Everything\", implies = [\"todo:write\", \"todo:read\"] }\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    good: Example::new(
+        &[READER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = { title = \"Change your todos\", implies = [\"todo:read\"] }\n\"todo:admin\" = { title = \"Everything\", implies = [\"todo:write\"] }\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(subject: &Subject<'_>, report: &mut Report) {
+    for entry in &subject.manifest.scopes {
+        let name = entry.name.value.as_str();
+        for Given { index, scope, by } in given_by_another(subject, &entry.implies) {
+            let message = format!(
+                "`{name}` gives `{}` already, because it implies `{}`",
+                scope.value, by.value
+            );
+            report.push(
+                Entry::Scope(name),
+                finding(&REDUNDANT_IMPLIES, scope.span.clone(), message)
+                    .context(by.span.clone(), format!("implies `{}`", scope.value))
+                    .fix(Fix {
+                        title: format!("remove `{}`", scope.value),
+                        path: vec!["scopes".into(), name.into(), "implies".into(), index.into()],
+                        change: Change::Remove,
+                    }),
+            );
+        }
+    }
+}
+
+/// A scope of a list, and another one in it that gives it.
+pub(super) struct Given<'l> {
+    pub(super) index: usize,
+    pub(super) scope: &'l Located<Scope>,
+    pub(super) by: &'l Located<Scope>,
+}
+
+/// The scopes of a list that another one in it implies, with their places and that other one.
+pub(super) fn given_by_another<'l>(
+    subject: &Subject<'_>,
+    list: &'l [Located<Scope>],
+) -> Vec<Given<'l>> {
+    let gives = |one: &Scope, other: &Scope| {
+        let other = subject.policy.scope_id(other.as_str());
+        other.is_some_and(|other| subject.policy.hold([one.as_str()]).contains(other))
+    };
+    let mut found = vec![];
+    if list.len() < 2 {
+        return found;
+    }
+    for (index, scope) in list.iter().enumerate() {
+        let by = list.iter().find(|by| by.value != scope.value && gives(&by.value, &scope.value));
+        found.extend(by.map(|by| Given { index, scope, by }));
+    }
+    found
+}

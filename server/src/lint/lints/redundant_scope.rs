@@ -1,0 +1,55 @@
+use super::{
+    prelude::*,
+    redundant_implies::{Given, given_by_another},
+};
+
+pub(crate) static REDUNDANT_SCOPE: Lint = Lint {
+    kind: Kind::new(
+        "SW016",
+        "redundant-scope",
+        "`all_of` names a scope that another one in the list implies.",
+    ),
+    severity: Severity::Warning,
+    stage: Stage::Advice,
+    why: "Whoever holds the one holds the other, so it asks for nothing; and a client is told to \
+          ask for more than it needs.",
+    bad: Example::new(
+        &[WRITER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = { title = \"Change your todos\", implies = [\"todo:read\"] }\n[tools]\ncreate_todo = { all_of = [\"todo:read\", \"todo:write\"] }",
+    ),
+    good: Example::new(
+        &[READER, WRITER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = { title = \"Change your todos\", implies = [\"todo:read\"] }\n[tools]\nlist_todos = { read = \"todo\" }\ncreate_todo = { write = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(subject: &Subject<'_>, report: &mut Report) {
+    for entry in &subject.manifest.tools {
+        let name = entry.name.value.as_str();
+        let Some(RuleEntry::Alternatives(alternatives)) = &entry.rule else { continue };
+        for (number, all) in alternatives.iter().enumerate() {
+            for Given { index, scope, by } in given_by_another(subject, all) {
+                let mut path: Vec<Step> = vec!["tools".into(), name.into()];
+                if entry.is_any_of {
+                    path.extend(["any_of".into(), number.into()]);
+                }
+                path.extend(["all_of".into(), index.into()]);
+                let message = format!(
+                    "`{}` is given by `{}`, which `{name}` needs as well",
+                    scope.value, by.value
+                );
+                report.push(
+                    Entry::Tool(name),
+                    finding(&REDUNDANT_SCOPE, scope.span.clone(), message)
+                        .context(by.span.clone(), format!("implies `{}`", scope.value))
+                        .fix(Fix {
+                            title: format!("remove `{}`", scope.value),
+                            path,
+                            change: Change::Remove,
+                        }),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+use super::prelude::*;
+
+pub(crate) static UNDECLARED_SCOPE: Lint = Lint {
+    kind: Kind::new(
+        "SW005",
+        "undeclared-scope",
+        "A tool declares a scope that `[scopes]` does not define.",
+    ),
+    severity: Severity::Error,
+    stage: Stage::Agreement,
+    why: "Nobody can be asked for a scope that the vocabulary does not know, and `caller.has(…)` \
+          never sees it. Define it, or correct the declaration.",
+    bad: Example::new(
+        &[EXPORTER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nexport_todos = { read = \"todo\" }",
+    ),
+    good: Example::new(
+        &[EXPORTER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"admin:access\" = \"See everyone's todos\"\n[tools]\nexport_todos = { read = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(subject: &Subject<'_>, report: &mut Report) {
+    let policy = subject.policy;
+    for tool in subject.registry.tools() {
+        for scope in tool.scopes().iter().chain(tool.optional()) {
+            if policy.scope_id(scope).is_some() {
+                continue;
+            }
+            let name = tool.name();
+            let at = policy.rule(name).map_or_else(|| policy.tools_at(), Rule::span);
+            let message =
+                format!("`{name}` declares the scope `{scope}`, which `[scopes]` does not define");
+            let error = finding(&UNDECLARED_SCOPE, at, message)
+                .note(format!("`{name}` is declared at {}", tool.location()));
+            let known = policy.scopes().iter().map(|scope| scope.name().as_str());
+            let define = format!("`\"{scope}\" = \"What it allows\"`");
+            report.push(
+                Entry::Tool(name),
+                error.help(match nearest(scope, known) {
+                    Some(right) => {
+                        format!("correct the declaration to `{right}`, or define it: {define}")
+                    }
+                    None => format!("define it in `[scopes]`: {define}"),
+                }),
+            );
+        }
+    }
+}

@@ -1,0 +1,45 @@
+use super::prelude::*;
+
+pub(crate) static UNREGISTERED_SCOPE: Lint = Lint {
+    kind: Kind::new(
+        "SW010",
+        "unregistered-scope",
+        "A rule offers an alternative with a scope that is not registered: nobody can take it.",
+    ),
+    severity: Severity::Warning,
+    stage: Stage::Agreement,
+    why: "The tool can be called in another way, so the policy works; the alternative is dead. \
+          Register the scope at the authorization server, or remove the alternative.",
+    bad: Example::new(
+        &[READER],
+        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:admin\" = { title = \"Everything\", implies = [\"todo:read\"] }\n\"audit:read\" = { title = \"Audit\", implies = [\"todo:read\"] }\n[tools]\nlist_todos = { any_of = [\"todo:read\", \"audit:read\"], allow = { covered-alternative = \"the auditors look for it\" } }",
+    ),
+    good: Example::new(
+        &[READER],
+        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(subject: &Subject<'_>, report: &mut Report) {
+    for (rule, entry) in subject.rules() {
+        // A tool that nobody can call is another lint's finding.
+        if !rule.requirement.is_met_by(&subject.reachable) {
+            continue;
+        }
+        let name = &entry.name.value;
+        for scope in subject.policy.unregistered_of(rule, &subject.reachable) {
+            let message =
+                format!("`{name}` offers `{scope}`, which is not registered for this resource");
+            let warning = finding(&UNREGISTERED_SCOPE, rule.span(), message);
+            let warning = match subject.policy.registered_at() {
+                Some(at) => warning.context(at, "the registered scopes"),
+                None => warning,
+            };
+            report.push(
+                Entry::Tool(name),
+                warning.help(format!("register `{scope}`, or remove the alternative")),
+            );
+        }
+    }
+}

@@ -1,0 +1,58 @@
+use super::prelude::*;
+
+pub(crate) static WEAKENED: Lint = Lint {
+    kind: Kind::new(
+        "SW003",
+        "weakened",
+        "A rule asks for less than its tool declares, without saying why.",
+    ),
+    severity: Severity::Error,
+    stage: Stage::Agreement,
+    why: "The scopes that the author declared are the floor: some caller would meet the rule \
+          without holding all of them. Ask for them, or write `relax = \"the reason\"` beside the \
+          rule, where a reviewer sees it.",
+    bad: Example::new(
+        &[WRITER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = \"Change your todos\"\n[tools]\ncreate_todo = { any_of = [\"todo:write\", \"todo:read\"] }",
+    ),
+    good: Example::new(
+        &[WRITER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = \"Change your todos\"\n[tools]\ncreate_todo = { all_of = [\"todo:write\", \"todo:read\"] }",
+    ),
+    check,
+};
+
+fn check(subject: &Subject<'_>, report: &mut Report) {
+    for tool in subject.registry.tools() {
+        let Some(rule) = subject.policy.rule(tool.name()) else { continue };
+        let lacking = lacking(subject, tool, rule);
+        if lacking.is_empty() || rule.relax().is_some() {
+            continue;
+        }
+        let name = tool.name();
+        let message =
+            format!("`{name}` may be called without {}, which it declares", lacking.join(", "));
+        let (at, declared) = (tool.location(), quoted(tool.scopes().iter().copied()));
+        report.push(
+            Entry::Tool(name),
+            finding(&WEAKENED, rule.span(), message)
+                .label(format!("asks for {}", subject.policy.describe(rule)))
+                .note(format!("`{name}` is declared at {at} with {declared}"))
+                .help(format!(
+                    "ask for it: `{} = {}`, or say why not: add `relax = \"the reason\"`",
+                    key(name),
+                    rule_for(tool.scopes())
+                )),
+        );
+    }
+}
+
+/// The declared scopes that some caller who meets the rule does not hold.
+pub(super) fn lacking<'t>(
+    subject: &Subject<'_>,
+    tool: &'t DeclaredTool,
+    rule: &Rule,
+) -> Vec<&'t str> {
+    let declared = tool.scopes().iter().copied();
+    declared.filter(|scope| !subject.policy.always_gives(rule, scope)).collect()
+}

@@ -1,0 +1,141 @@
+//! Who may call what at a glance: tools by scopes.
+
+use askama::Template;
+use serde_json::json;
+
+use crate::policy::{CompiledPolicy, Requirement, Rule};
+
+/// What one scope does for one tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell {
+    /// A caller with just this scope may call the tool.
+    Enough,
+    /// It is part of what the tool needs.
+    Part,
+    /// It does nothing for the tool.
+    Nothing,
+}
+
+impl Cell {
+    /// One character.
+    pub fn mark(self) -> &'static str {
+        match self {
+            Self::Enough => "●",
+            Self::Part => "◐",
+            Self::Nothing => "·",
+        }
+    }
+
+    /// One word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Enough => "enough",
+            Self::Part => "part",
+            Self::Nothing => "nothing",
+        }
+    }
+}
+
+/// Tools by scopes, in the order of the file.
+#[derive(Debug)]
+pub struct Matrix<'p> {
+    policy: &'p CompiledPolicy,
+    rows: Vec<Row<'p>>,
+}
+
+#[derive(Debug)]
+struct Row<'p> {
+    tool: &'p str,
+    needs: String,
+    line: usize,
+    cells: Vec<Cell>,
+}
+
+impl<'p> Matrix<'p> {
+    /// Asks the policy about each tool and each scope.
+    pub fn new(policy: &'p CompiledPolicy) -> Self {
+        let mut tools: Vec<(&str, &Rule)> = policy.tools().collect();
+        tools.sort_by_key(|(_, rule)| rule.span().start);
+        let rows = tools.into_iter().map(|(tool, rule)| Row {
+            tool,
+            needs: policy.describe(rule),
+            line: policy.source().position(rule.span().start).0,
+            cells: policy
+                .scopes()
+                .iter()
+                .map(|scope| cell(policy, tool, rule, scope.name().as_str()))
+                .collect(),
+        });
+        Self { policy, rows: rows.collect() }
+    }
+
+    fn scopes(&self) -> impl Iterator<Item = &'p str> {
+        self.policy.scopes().iter().map(|scope| scope.name().as_str())
+    }
+
+    /// For a terminal.
+    pub fn text(&self) -> String {
+        let tool_width = self.rows.iter().map(|row| row.tool.chars().count()).max().unwrap_or(0);
+        let mut text = format!("  {:tool_width$}", "");
+        for scope in self.scopes() {
+            text.push_str(&format!("  {scope}"));
+        }
+        text.push('\n');
+        for row in &self.rows {
+            text.push_str(&format!("  {:tool_width$}", row.tool));
+            for (scope, cell) in self.scopes().zip(&row.cells) {
+                text.push_str(&format!("  {:width$}", cell.mark(), width = scope.chars().count()));
+            }
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+        }
+        text.push_str(
+            "\n  ● enough by itself   ◐ part of what is needed   · does nothing for the tool\n",
+        );
+        text
+    }
+
+    /// For programs.
+    pub fn json(&self) -> String {
+        let row = |row: &Row<'_>| {
+            let cells: serde_json::Map<String, serde_json::Value> = self
+                .scopes()
+                .zip(&row.cells)
+                .map(|(scope, cell)| (scope.to_owned(), cell.word().into()))
+                .collect();
+            json!({ "tool": row.tool, "needs": row.needs, "line": row.line, "scopes": cells })
+        };
+        let document = json!({
+            "resource": self.policy.resource().as_str(),
+            "revision": self.policy.revision().to_string(),
+            "scopes": self.scopes().collect::<Vec<_>>(),
+            "tools": self.rows.iter().map(row).collect::<Vec<_>>(),
+        });
+        format!("{document:#}\n")
+    }
+
+    /// A page by itself: no script, no external request.
+    pub fn html(&self) -> Result<String, askama::Error> {
+        Page { matrix: self }.render()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "matrix.html")]
+struct Page<'m> {
+    matrix: &'m Matrix<'m>,
+}
+
+fn cell(policy: &CompiledPolicy, tool: &str, rule: &Rule, scope: &str) -> Cell {
+    if policy.decide(tool, &policy.hold([scope])).is_allow() {
+        return Cell::Enough;
+    }
+    let held = policy.hold([scope]);
+    let is_part = match &rule.requirement {
+        Requirement::Authenticated => false,
+        Requirement::AnyOf(alternatives) => {
+            alternatives.iter().flatten().any(|needed| held.contains(*needed))
+        }
+    };
+    if is_part { Cell::Part } else { Cell::Nothing }
+}

@@ -1,0 +1,33 @@
+//! What can be wrong with the file itself. With one of these there is no policy.
+
+use crate::diagnostic::Kind;
+
+macro_rules! mistakes {
+    ($($constant:ident $id:literal $name:literal $summary:literal)*) => {
+        $(pub(crate) const $constant: Kind = Kind::new($id, $name, $summary);)*
+
+        /// Every mistake that a policy file can hold.
+        pub(crate) const ALL: &[Kind] = &[$($constant),*];
+    };
+}
+
+mistakes! {
+    INVALID_TOML "SW101" "invalid-toml" "The file is not TOML, so nothing else in it could be checked."
+    MISSING_VERSION "SW102" "missing-version" "The policy does not begin with `version = 1`."
+    UNKNOWN_VERSION "SW103" "unknown-version" "The policy is written for another release of Scopeward."
+    WRONG_TYPE "SW104" "wrong-type" "A value has the wrong type."
+    UNKNOWN_KEY "SW105" "unknown-key" "A key that means nothing: misspelt, or in the wrong table."
+    UNKNOWN_VALUE "SW106" "unknown-value" "A word that its key does not take."
+    MISSING_URL "SW107" "missing-url" "The policy does not say what it protects: `[resource]` has no `url`."
+    INVALID_URL "SW108" "invalid-url" "The URL cannot name a protected resource (RFC 8707, section 2): it must be absolute, without a fragment, and `https` unless it is on loopback."
+    MISSING_TITLE "SW109" "missing-title" "A scope does not say what it allows. People read its title when they consent."
+    INVALID_SCOPE "SW110" "invalid-scope" "Not a scope-token (RFC 6749, section 3.3): printable ASCII without space, `\"` and `\\`."
+    UNDEFINED_SCOPE "SW111" "undefined-scope" "A scope that `[scopes]` does not define."
+    DUPLICATE_SCOPE "SW112" "duplicate-scope" "A list names a scope twice."
+    IMPLIES_CYCLE "SW113" "implies-cycle" "`implies` runs in a circle: the scopes in it would mean the same."
+    MISSING_RULE "SW114" "missing-rule" "Nothing says who may call a tool, or an alternative names no scope."
+    TWO_RULES "SW115" "two-rules" "A tool has two rules; access never depends on a guess."
+    EMPTY_RULE "SW116" "empty-rule" "An empty list of scopes allows nobody, and is never \"open to all\"."
+    EMPTY_TEXT "SW117" "empty-text" "A reason or a name that says nothing."
+    MISSING_KEY "SW118" "missing-key" "A test or an invariant lacks a part without which it says nothing."
+}
