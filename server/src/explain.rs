@@ -17,7 +17,8 @@ pub struct Explanation<'p> {
 
 impl<'p> Explanation<'p> {
     /// Asks the policy, as the server would.
-    pub fn new(policy: &'p CompiledPolicy, tool: &str, granted: Vec<Scope>) -> Self {
+    pub fn new(policy: &'p CompiledPolicy, tool: &str, mut granted: Vec<Scope>) -> Self {
+        granted.sort_unstable();
         let held = policy.hold(granted.iter().map(Scope::as_str));
         let decision = policy.decide(tool, &held);
         Self { policy, tool: tool.to_owned(), granted, held, decision }

@@ -33,7 +33,9 @@ pub(crate) use assertions::{Assertions, Case, Invariant};
 pub(crate) use compile::Draft;
 pub use decision::{Decision, Denial, ScopeSet};
 pub(crate) use decision::{Requirement, ScopeId};
-pub(crate) use manifest::{Allow, Manifest, RuleEntry, ScopeEntry, Selection, ToolEntry};
+pub(crate) use manifest::{
+    Allow, Manifest, RuleEntry, ScopeEntry, Selection, ToolEntry, written_url,
+};
 pub(crate) use reader::{Located, Reader};
 pub(crate) use scope::AccessLevel;
 pub use scope::{Scope, ScopeError};

@@ -15,6 +15,7 @@ use crate::{
     issuer::Issuer,
     live::{self, LivePolicy},
     registry::ScopedTools,
+    resource::ResourceUrl,
 };
 
 /// Everything that `serve` serves, as an axum router of its own or part of a larger one. The policy
@@ -47,6 +48,23 @@ pub fn router<S: ScopedTools>(tools: S, policy: impl Into<LivePolicy>, issuer: &
         .merge(issuer.pages())
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(allowed, origin::validate))
+}
+
+/// Paths that the server needs for itself.
+const OWN: [&str; 4] = ["/.well-known", "/health", "/metrics", "/oauth"];
+
+/// The resource's path is one that the server needs for itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the server needs the path {0} for itself: give the MCP endpoint another one, such as /mcp"
+)]
+pub(crate) struct PathTaken(&'static str);
+
+/// Whether [`router`] can serve this resource beside its own paths.
+pub(crate) fn may_serve(resource: &ResourceUrl) -> Result<(), PathTaken> {
+    let path = resource.path();
+    let is_at = |own: &&str| path == *own || path.starts_with(&format!("{own}/"));
+    OWN.iter().find(|own| is_at(own)).map_or(Ok(()), |own| Err(PathTaken(own)))
 }
 
 async fn not_found() -> impl IntoResponse {

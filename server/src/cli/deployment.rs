@@ -10,9 +10,10 @@ use crate::{
     check,
     diagnostic::{Diagnostics, Severity, Source},
     issuer::Issuer,
-    policy::{Check, CompiledPolicy, Provider},
+    policy::{Check, CompiledPolicy, Provider, written_url},
     registry::Registry,
     resource::{ResourceUrl, Snapshot},
+    server,
 };
 
 #[derive(Debug, Clone, clap::Args)]
@@ -74,30 +75,29 @@ impl Deployment {
         snapshot.map(Some).map_err(|found| refuse(&found, "the command does not run"))
     }
 
-    /// The address that the environment gives, for a policy that cannot be compiled.
-    pub(super) fn written_url(&self) -> Result<Option<ResourceUrl>, Failure> {
-        let localhost = || self.port.map(|port| format!("http://localhost:{port}"));
-        let Some(url) = self.url.clone().or_else(localhost) else { return Ok(None) };
-        let url = ResourceUrl::parse(&url)
-            .map_err(|error| Failure::refused(format!("MCP_URL is \"{url}\": {error}")))?;
-        Ok(Some(url))
+    /// The address that a policy with mistakes gives, as far as it can be read.
+    pub(super) fn address_of(&self, source: &Source) -> Result<ResourceUrl, Failure> {
+        let written = written_url(source).and_then(|url| ResourceUrl::parse(&url).ok());
+        self.override_url(written.as_ref())
     }
 
     /// The policy, for the address that this deployment has.
     pub(super) fn deploy(&self, policy: CompiledPolicy) -> Result<CompiledPolicy, Failure> {
-        let url = self.resource_url(&policy)?;
+        let url = self.override_url(Some(policy.resource()))?;
         Ok(policy.at(url))
     }
 
-    fn resource_url(&self, policy: &CompiledPolicy) -> Result<ResourceUrl, Failure> {
-        match (&self.url, self.port) {
-            (Some(url), _) => ResourceUrl::parse(url)
+    /// The policy's address, unless the environment says otherwise.
+    fn override_url(&self, policy: Option<&ResourceUrl>) -> Result<ResourceUrl, Failure> {
+        match (&self.url, self.port, policy) {
+            (Some(url), ..) => ResourceUrl::parse(url)
                 .map_err(|error| Failure::refused(format!("MCP_URL is \"{url}\": {error}"))),
             // On loopback there is nothing in between: moving the port moves the URL.
-            (None, Some(port)) if policy.resource().is_loopback() => {
-                Ok(policy.resource().with_port(port))
+            (None, Some(port), Some(url)) if url.is_loopback() => Ok(url.with_port(port)),
+            (None, _, Some(url)) => Ok(url.clone()),
+            (None, _, None) => {
+                Err(Failure::refused("the policy does not say where the server is: set MCP_URL"))
             }
-            (None, _) => Ok(policy.resource().clone()),
         }
     }
 
@@ -113,6 +113,7 @@ impl Deployment {
             anstream::eprint!("{}", render(&found));
         }
         let policy = self.deploy(policy)?;
+        server::may_serve(policy.resource()).map_err(Failure::refused)?;
         match policy.provider() {
             Provider::Embedded => Issuer::may_serve(policy.resource()).map_err(Failure::refused)?,
         }

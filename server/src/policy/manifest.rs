@@ -91,6 +91,13 @@ pub(super) fn read_test_file(
     Some(found)
 }
 
+/// The resource's URL, even of a file that is not wholly TOML.
+pub(crate) fn written_url(source: &Source) -> Option<String> {
+    let (document, _) = DeTable::parse_recoverable(source.text());
+    let resource = document.get_ref().get("resource")?.get_ref().as_table()?;
+    resource.get("url")?.get_ref().as_str().map(str::to_owned)
+}
+
 fn read_version(root: &Reader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {
     match root.get("version") {
         None => errors.push(

@@ -19,13 +19,10 @@ pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Ver
     let (refused, findings, url) = match check::compile(&source, registry) {
         Ok((policy, found)) => {
             let stops = found.has_errors() && policy.check_mode() == Check::Enforce;
-            (stops, found, Some(deployment.deploy(policy)?.resource().clone()))
+            (stops, found, deployment.deploy(policy)?.resource().clone())
         }
-        Err(found) => (true, found, deployment.written_url()?),
+        Err(found) => (true, found, deployment.address_of(&source)?),
     };
-    let url = url.ok_or_else(|| {
-        Failure::refused("the policy does not say where the server is: set MCP_URL")
-    })?;
     let address = format!("{}/health", url.origin());
     let health = ask(&address)
         .map_err(|reason| Failure::failed(format!("no answer from {address}: {reason}")))?;
