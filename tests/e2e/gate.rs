@@ -192,7 +192,6 @@ fn what_is_not_named_cannot_be_reached() {
         "resources/subscribe",
         "completion/complete",
         "logging/setLevel",
-        "subscriptions/listen",
         "tasks/get",
         "skills/list",
         "Tools/Call",

@@ -121,6 +121,10 @@ impl Server {
         child.wait().unwrap()
     }
 
+    pub(crate) fn process_id(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     /// What the server printed and logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{POLICY, Server, run};
+use crate::harness::{POLICY, Server, command, run};
 
 const README: &str = include_str!("../../README.md");
 
@@ -42,6 +42,23 @@ fn the_misspelt_tool() {
     assert_eq!(block("tool-without-policy"), String::from_utf8(output.stderr).unwrap());
 }
 
+#[test]
+fn the_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let wider = POLICY.replace("create_todo = { write =", "create_todo = { read =");
+    std::fs::write(folder.path().join("old.toml"), POLICY).unwrap();
+    std::fs::write(folder.path().join("policy.toml"), wider).unwrap();
+    let output = command(folder.path()).args(["policy", "diff", "old.toml"]).output().unwrap();
+    assert_eq!(block("create_todo widens"), String::from_utf8(output.stdout).unwrap());
+}
+
+#[test]
+fn the_explanation() {
+    let arguments = ["policy", "explain", "--tool", "purge_todos", "--scopes", "todo:write"];
+    let output = run(POLICY, &arguments);
+    assert_eq!(block("purge_todos: not allowed"), String::from_utf8(output.stdout).unwrap());
+}
+
 /// The policy that the README explains is part of the one that the repository ships, and the
 /// policy of its own tool is a good one.
 #[test]
@@ -49,9 +66,13 @@ fn the_policies() {
     let spaceless =
         |line: &str| line.split('#').next().unwrap().split_whitespace().collect::<String>();
     let shipped: Vec<String> = POLICY.lines().map(spaceless).collect();
-    for line in block("purge_todos = { all_of").lines() {
+    for line in block("# needs both").lines() {
         assert!(shipped.contains(&spaceless(line)), "{line}");
     }
+    // The parts that the README shows alone are good ones in their place.
+    let tested = format!("{POLICY}\n{}", block("name = \"a reader looks"));
+    let output = run(&tested, &["policy", "test"]);
+    assert!(output.status.success(), "{output:?}");
     let source = scopeward::diagnostic::Source::new("README.md", block("greet:read\" = "));
     scopeward::policy::CompiledPolicy::compile(source).unwrap();
 }

@@ -41,7 +41,7 @@ fn a_tool_without_a_line_stops_the_start() {
         "delete_todo = { write = \"todo\" }\n",
         "",
         &[
-            "error[tool-without-policy]",
+            "error[SW001 tool-without-policy]",
             &place("tools]\n"),
             "the tool `delete_todo`",
             "server/src/bin/todo/tools.rs:",
@@ -56,10 +56,10 @@ fn a_misspelt_tool_stops_the_start() {
         "delete_todo =",
         "delete_tood =",
         &[
-            "error[unknown-tool]",
+            "error[SW002 unknown-tool]",
             &place("delete_todo ="),
             "did you mean `delete_todo`?",
-            "error[tool-without-policy]",
+            "error[SW001 tool-without-policy]",
         ],
     );
 }
@@ -70,7 +70,7 @@ fn a_misspelt_scope_stops_the_start() {
         "[\"todo:write\", \"admin:access\"]",
         "[\"todo:write\", \"admin:acess\"]",
         &[
-            "error[undefined-scope]",
+            "error[SW111 undefined-scope]",
             &place("\"admin:access\"] }\n"),
             "did you mean `admin:access`?",
         ],
@@ -80,7 +80,7 @@ fn a_misspelt_scope_stops_the_start() {
 #[test]
 fn a_weakened_scope_stops_the_start() {
     let says = [
-        "error[weakened]",
+        "error[SW003 weakened]",
         &place("delete_todo ="),
         "may be called without todo:write",
         "server/src/bin/todo/tools.rs:",
@@ -98,8 +98,8 @@ fn a_weakened_scope_stops_the_start() {
 #[test]
 fn a_weakened_scope_with_a_reason_starts() {
     let policy = POLICY.replace(
-        "delete_todo = { write = \"todo\" }",
-        "delete_todo = { read = \"todo\", relax = \"a demonstration\" }",
+        "create_todo = { write = \"todo\" }",
+        "create_todo = { read = \"todo\", relax = \"a demonstration\" }",
     );
     let output = run(&policy, &["policy", "check"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -111,9 +111,9 @@ fn an_unregistered_scope_stops_the_start() {
         "[scopes]",
         "registered = [\"todo:read\", \"todo:write\"]\n[scopes]",
         &[
-            "error[unregistered-scope]",
+            "error[SW004 unreachable-tool]",
             "nobody could ever call `purge_todos`: admin:access is not registered",
-            "policy.toml:25:1",
+            "policy.toml:26:1",
             "add \"admin:access\" to `registered`",
         ],
     );
@@ -124,13 +124,13 @@ fn an_implies_cycle_stops_the_start() {
     refused(
         "\"See your todos\"\n",
         "{ title = \"See your todos\", implies = [\"todo:write\"] }\n",
-        &["error[implies-cycle]", "policy.toml:13:", "todo:read → todo:write → todo:read"],
+        &["error[SW113 implies-cycle]", "policy.toml:14:", "todo:read → todo:write → todo:read"],
     );
 }
 
 #[test]
 fn invalid_toml_stops_the_start() {
-    refused("[scopes]", "[scopes", &["error[invalid-toml]", &place("[scopes]")[..15]]);
+    refused("[scopes]", "[scopes", &["error[SW101 invalid-toml]", &place("[scopes]")[..15]]);
 }
 
 #[test]
@@ -139,8 +139,7 @@ fn everything_that_disagrees_is_said_in_one_go() {
         .replace("delete_todo =", "delete_tood =")
         .replace("create_todo = { write = \"todo\" }", "create_todo = { read = \"todo\" }")
         .replace("[scopes]", "registered = [\"todo:read\", \"todo:write\"]\n[scopes]");
-    let codes =
-        ["unknown-tool", "tool-without-policy", "weakened", "unregistered-scope", "4 errors"];
+    let codes = ["unknown-tool", "tool-without-policy", "weakened", "unreachable-tool", "4 errors"];
     refused_policy(&policy, &codes);
 }
 
@@ -169,7 +168,7 @@ fn a_broken_file_is_held_against_the_tools_as_far_as_it_can_be_read() {
 
 #[test]
 fn check_warn_is_the_way_out_of_a_disagreement_but_not_of_a_broken_file() {
-    let warn = POLICY.replace("[scopes]", "check = \"warn\"\n[scopes]");
+    let warn = POLICY.replace("[scopes]", "startup_check = \"warn\"\n[scopes]");
     let output =
         run(&warn.replace("delete_todo = { write = \"todo\" }\n", ""), &["policy", "check"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -187,6 +186,17 @@ fn the_embedded_issuer_refuses_a_public_url() {
     assert!(stderr(&output).contains("serves loopback only"), "{output:?}");
 
     refused("http://localhost:3002/mcp", "https://mcp.example.com/mcp", &[]);
+}
+
+#[test]
+fn a_path_that_the_server_needs_for_itself_is_refused() {
+    for path in ["/health", "/metrics", "/oauth/token", "/.well-known/openid-configuration"] {
+        refused(
+            "http://localhost:3002/mcp",
+            &format!("http://localhost:3002{path}"),
+            &["for itself"],
+        );
+    }
 }
 
 #[test]
@@ -247,6 +257,15 @@ fn help_is_there_for_every_command() {
         &["serve", "--help"],
         &["policy", "check", "--help"],
         &["policy", "show", "--help"],
+        &["policy", "lint", "--help"],
+        &["policy", "diff", "--help"],
+        &["policy", "explain", "--help"],
+        &["policy", "matrix", "--help"],
+        &["policy", "test", "--help"],
+        &["policy", "fmt", "--help"],
+        &["policy", "schema", "--help"],
+        &["policy", "status", "--help"],
+        &["resource", "pull", "--help"],
         &["token", "--help"],
     ] {
         let output = run(POLICY, arguments);

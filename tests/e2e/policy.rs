@@ -1,0 +1,340 @@
+//! The commands that look at a policy: what they print, and how they end.
+
+use std::{fs, path::Path, process::Output};
+
+use serde_json::Value;
+
+use crate::harness::{POLICY, Server, command, run};
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Each finding of a policy, by exit code: none, a warning, an error, no file.
+fn code(policy: &str, arguments: &[&str]) -> Option<i32> {
+    run(policy, arguments).status.code()
+}
+
+/// A folder with this policy, for commands that write.
+fn folder(policy: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("policy.toml"), policy).unwrap();
+    folder
+}
+
+fn with_warning() -> String {
+    POLICY.replace("\n[tools]", "\n\"todo:share\" = \"Share your todos\"\n\n[tools]")
+}
+
+fn with_error() -> String {
+    POLICY.replace("delete_todo =", "delete_tood =")
+}
+
+#[test]
+fn lint_ends_as_bad_as_its_findings() {
+    assert_eq!(code(POLICY, &["policy", "lint", "--deny", "warning"]), Some(0));
+    assert_eq!(code(&with_warning(), &["policy", "lint"]), Some(0));
+    assert_eq!(code(&with_warning(), &["policy", "lint", "--deny", "warning"]), Some(1));
+    assert_eq!(code(&with_error(), &["policy", "lint"]), Some(1));
+    assert_eq!(code("version = ", &["policy", "lint"]), Some(1), "a finding like others");
+    let empty = tempfile::tempdir().unwrap();
+    let output = command(empty.path()).args(["policy", "lint"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "it could not run");
+    assert_eq!(code(POLICY, &["policy", "lint", "--format", "xml"]), Some(2));
+    assert_eq!(code(POLICY, &["policy", "lint", "--explain", "SW003"]), Some(0));
+    let output = run(POLICY, &["policy", "lint", "--explain", "weakend"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean `weakened`?"));
+}
+
+#[test]
+fn lint_speaks_to_people_and_programs() {
+    let lint = |format: &str| stdout(&run(&with_error(), &["policy", "lint", "--format", format]));
+    let text = lint("terminal");
+    assert!(text.contains("error[SW002 unknown-tool]: there is no tool named `delete_tood`"));
+    assert!(text.contains("policy.toml: 2 errors, 0 warnings"), "{text}");
+    assert!(!text.contains('\u{1b}'), "colour only on a terminal");
+    let json: Value = serde_json::from_str(&lint("json")).unwrap();
+    assert_eq!(json["errors"], 2);
+    let finding = &json["findings"][1];
+    assert_eq!(finding["id"], "SW002");
+    let row = POLICY[..POLICY.find("delete_todo =").unwrap()].matches('\n').count() + 1;
+    assert_eq!((&finding["line"], &finding["column"]), (&row.into(), &1.into()));
+    let annotation = format!("::error file=policy.toml,line={row},endLine={row},col=1,");
+    assert!(lint("github").contains(&annotation));
+}
+
+/// The schema that the package `serde-sarif` carries: OASIS's own.
+fn sarif_schema() -> Value {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["name"] == "serde-sarif").unwrap();
+    let folder = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
+    let schema = fs::read_to_string(folder.join("src/schema.json")).unwrap();
+    // OASIS corrected this pattern, which is no regular expression, in errata 01.
+    let wrong = "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$";
+    let schema = schema.replace(wrong, "^[a-zA-Z]{2}(-[a-zA-Z]{2})?$");
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    assert!(schema["title"].as_str().unwrap().contains("SARIF) Version 2.1.0"));
+    schema
+}
+
+#[test]
+fn sarif_is_valid_by_the_official_schema() {
+    let schema = jsonschema::validator_for(&sarif_schema()).unwrap();
+    let policies = [POLICY.to_owned(), with_error(), with_warning(), "version = ".to_owned()];
+    for policy in policies {
+        let output = run(&policy, &["policy", "lint", "--format", "sarif"]);
+        let log: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let errors: Vec<String> = schema.iter_errors(&log).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{log:#}");
+        assert_eq!(log["runs"][0]["tool"]["driver"]["name"], "todo");
+    }
+    assert!(!schema.is_valid(&serde_json::json!({ "version": "2.1.0" })), "it judges");
+}
+
+#[test]
+fn fix_writes_what_is_certain_and_says_it() {
+    let relaxed = POLICY.replace(
+        "create_todo = { write = \"todo\" }",
+        "create_todo = { write = \"todo\", relax = \"old\" }  # kept",
+    );
+    let folder = folder(&relaxed);
+    let file = folder.path().join("policy.toml");
+    let before = fs::metadata(&file).unwrap().permissions();
+    let output = command(folder.path()).args(["policy", "lint", "--fix"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(stderr(&output).contains("so there is nothing to relax: remove `relax`"));
+    let fixed = fs::read_to_string(&file).unwrap();
+    assert_eq!(fixed, relaxed.replace(", relax = \"old\" }", " }"));
+    assert_eq!(fs::metadata(&file).unwrap().permissions(), before);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+}
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let status = std::process::Command::new("git")
+        .current_dir(folder)
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+        .args(arguments)
+        .status()
+        .unwrap();
+    assert!(status.success(), "{arguments:?}");
+}
+
+#[test]
+fn diff_compares_with_a_revision_and_denies_widening() {
+    let folder = folder(POLICY);
+    let diff = |arguments: &[&str]| {
+        command(folder.path()).args(["policy", "diff"]).args(arguments).output().unwrap()
+    };
+    git(folder.path(), &["init", "--quiet"]);
+    git(folder.path(), &["commit", "--quiet", "--allow-empty", "-m", "before there was one"]);
+    let output = diff(&["--git", "HEAD"]);
+    assert!(stderr(&output).contains("does not exist at HEAD: it allowed nothing"));
+    assert!(stdout(&output).contains("7 tools compared: 7 widened, 0 narrowed"), "{output:?}");
+
+    git(folder.path(), &["add", "policy.toml"]);
+    git(folder.path(), &["commit", "--quiet", "-m", "policy"]);
+    assert!(stdout(&diff(&["--git", "HEAD"])).contains("Nobody gains or loses access"));
+    let wider = POLICY.replace("all_of = [\"todo:write\", \"admin:access\"]", "write = \"todo\"");
+    fs::write(folder.path().join("policy.toml"), &wider).unwrap();
+    let output = diff(&["--git", "HEAD", "--deny", "widening"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("purge_todos widens"), "{output:?}");
+    assert_eq!(diff(&["--git", "HEAD", "--deny", "narrowing"]).status.code(), Some(0));
+    let markdown = stdout(&diff(&["--git", "HEAD", "--format", "markdown"]));
+    assert!(markdown.contains("| `purge_todos` | **widens** |"), "{markdown}");
+
+    let output = diff(&["--git", "no-such-branch"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("no revision `no-such-branch`"));
+    let output = diff(&["--git", "--output=/tmp/x"]);
+    assert_eq!(output.status.code(), Some(2), "an option is no revision");
+    fs::write(folder.path().join("old.toml"), POLICY).unwrap();
+    let json = stdout(&diff(&["old.toml", "policy.toml", "--format", "json"]));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["tools"][0]["newly_enough"]["grants"], serde_json::json!([["todo:write"]]));
+}
+
+#[test]
+fn explain_decides_as_the_server_does() {
+    let server = Server::start();
+    let explain = |arguments: &[&str]| {
+        server.command().args(["policy", "explain"]).args(arguments).output().unwrap()
+    };
+    for scopes in ["todo:read", "todo:write", "admin:access", "todo:write admin:access"] {
+        let token = server.token(scopes);
+        let file = server.folder.path().join("token");
+        fs::write(&file, format!("{token}\n")).unwrap();
+        for tool in ["list_todos", "delete_todo", "purge_todos"] {
+            let allowed =
+                server.call(&token, tool, &serde_json::json!({ "id": "x" })).status == 200;
+            let by_scopes = explain(&["--tool", tool, "--scopes", scopes]);
+            let by_token = explain(&["--tool", tool, "--token", file.to_str().unwrap()]);
+            assert_eq!(by_scopes.status.code(), Some(i32::from(!allowed)), "{by_scopes:?}");
+            assert_eq!(by_scopes.stdout, by_token.stdout);
+        }
+    }
+    let text = stdout(&explain(&["--tool", "purge_todos", "--scopes", "todo:read"]));
+    assert!(text.contains("missing  todo:write, admin:access"), "{text}");
+    let json = explain(&["--tool", "get_todo", "--scopes", "x", "--format", "json"]);
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["additions"], serde_json::json!([["todo:read"]]));
+    let unknown = explain(&["--tool", "get_tood", "--scopes", "todo:read"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(stderr(&unknown).contains("did you mean `get_todo`?"));
+
+    let file = server.folder.path().join("token");
+    fs::write(&file, "not.a.token").unwrap();
+    let output = explain(&["--tool", "get_todo", "--token", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("would not accept this token"));
+    assert!(!stderr(&output).contains("not.a.token"), "a token is never shown");
+}
+
+#[test]
+fn matrix_shows_every_tool_and_scope() {
+    let matrix = |format: &str| stdout(&run(POLICY, &["policy", "matrix", "--format", format]));
+    assert!(matrix("text").contains("purge_todos  ·          ◐           ◐"), "{}", matrix("text"));
+    let json: Value = serde_json::from_str(&matrix("json")).unwrap();
+    assert_eq!(json["tools"][0]["scopes"]["todo:write"], "enough");
+    let html = matrix("html");
+    assert!(html.contains("<code>purge_todos</code>") && html.contains("See and clear everyone"));
+    for outside in ["<script", "http-equiv", "src=", "href=", "@import", "url("] {
+        assert!(!html.contains(outside), "the page stands by itself: {outside}");
+    }
+}
+
+#[test]
+fn test_runs_the_tests_and_proves_the_invariants() {
+    let folder = folder(POLICY);
+    let tests = include_str!("../../policy.test.toml");
+    fs::write(folder.path().join("policy.test.toml"), tests).unwrap();
+    let test = || command(folder.path()).args(["policy", "test"]).output().unwrap();
+    assert_eq!(test().status.code(), Some(0));
+    assert!(stdout(&test()).contains("2 tests, 2 invariants (for all sets of 3 scopes): all hold"));
+
+    let wrong = tests.replace("can = [\"list_todos\",", "can = [\"delete_todo\", \"list_todos\",");
+    fs::write(folder.path().join("policy.test.toml"), wrong).unwrap();
+    assert_eq!(test().status.code(), Some(1));
+    assert!(stdout(&test()).contains("a caller with just `todo:read` cannot call `delete_todo`"));
+    fs::write(
+        folder.path().join("policy.test.toml"),
+        "[[test]]\nscopes = [\"todo:raed\"]\ncan = []",
+    )
+    .unwrap();
+    assert_eq!(test().status.code(), Some(2), "a misspelt scope would make `cannot` true");
+
+    fs::remove_file(folder.path().join("policy.test.toml")).unwrap();
+    let open = POLICY.replace(
+        "delete_todo = { write = \"todo\" }",
+        "delete_todo = { any_of = [\"todo:write\", \"admin:access\"], relax = \"admins may\" }",
+    );
+    fs::write(folder.path().join("policy.toml"), open).unwrap();
+    let output = test();
+    assert_eq!(output.status.code(), Some(1));
+    let said = "counterexample: a caller with just `admin:access` can call it";
+    assert!(stdout(&output).contains(said), "{output:?}");
+}
+
+#[test]
+fn fmt_writes_the_canonical_layout() {
+    assert_eq!(code(POLICY, &["policy", "fmt", "--check"]), Some(0), "ours is in it");
+    let untidy = POLICY.replace("list_todos  = {", "list_todos = {");
+    let folder = folder(&untidy);
+    let fmt = |arguments: &[&str]| {
+        command(folder.path()).args(["policy", "fmt"]).args(arguments).output().unwrap()
+    };
+    let output = fmt(&["--check"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("+list_todos  = {"), "{output:?}");
+    let file = folder.path().join("policy.toml");
+    assert_eq!(fs::read_to_string(&file).unwrap(), untidy, "--check writes nothing");
+    assert_eq!(fmt(&[]).status.code(), Some(0));
+    assert_eq!(fs::read_to_string(&file).unwrap(), POLICY);
+    fs::write(&file, "[scopes").unwrap();
+    assert_eq!(fmt(&[]).status.code(), Some(2));
+}
+
+#[test]
+fn schema_is_the_committed_one() {
+    let committed = include_str!("../../policy.schema.json");
+    assert_eq!(stdout(&run(POLICY, &["policy", "schema"])), committed);
+}
+
+#[test]
+fn pull_asks_the_running_server_and_lint_holds_the_policy_against_it() {
+    let server = Server::start();
+    let run = |arguments: &[&str]| server.command().args(arguments).output().unwrap();
+    let output = run(&["resource", "pull"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let file = server.folder.path().join("registered-scopes.toml");
+    let snapshot = fs::read_to_string(&file).unwrap();
+    assert!(snapshot.contains("\"admin:access\",\n"), "{snapshot}");
+    assert_eq!(run(&["policy", "lint", "--deny", "warning"]).status.code(), Some(0));
+
+    fs::write(&file, snapshot.replace("    \"admin:access\",\n", "    \"todo:share\",\n")).unwrap();
+    let text = stdout(&run(&["policy", "lint"]));
+    assert!(text.contains("nobody could ever call `purge_todos`: admin:access is not registered"));
+    assert!(text.contains("`todo:share` is registered, and the policy does not know it"), "{text}");
+    assert!(text.contains("registered-scopes.toml says what http://localhost:"), "{text}");
+
+    let (head, _) = snapshot.split_once("pulled_at").unwrap();
+    let (_, tail) = snapshot.split_once("scopes =").unwrap();
+    let old = format!("{head}pulled_at = \"2020-01-01T00:00:00Z\"\nscopes ={tail}");
+    fs::write(&file, old).unwrap();
+    assert!(stdout(&run(&["policy", "lint"])).contains("warning[SW025 old-snapshot]"));
+    fs::write(&file, "scopes = 1").unwrap();
+    assert_eq!(run(&["policy", "lint"]).status.code(), Some(2));
+
+    let output = run(&["resource", "pull", "--issuer", "http://127.0.0.1:9"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot ask http://127.0.0.1:9/.well-known/"), "{output:?}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "scopes = 1", "a failed pull writes nothing");
+}
+
+/// What `action.yml` runs, as GitHub would run it.
+#[test]
+fn the_action_annotates_and_summarizes() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../action/policy.sh");
+    let folder = folder(POLICY);
+    git(folder.path(), &["init", "--quiet"]);
+    git(folder.path(), &["add", "policy.toml"]);
+    git(folder.path(), &["commit", "--quiet", "-m", "policy"]);
+    let run = |widening: &str| {
+        let _ = fs::remove_file(folder.path().join("summary"));
+        let todo = command(folder.path()).get_program().to_owned();
+        let output = std::process::Command::new("bash")
+            .arg(script)
+            .current_dir(folder.path())
+            .env("COMMAND", todo)
+            .env("BASE", "HEAD")
+            .env("WIDENING", widening)
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_STEP_SUMMARY", "summary")
+            .output()
+            .unwrap();
+        (output, fs::read_to_string(folder.path().join("summary")).unwrap_or_default())
+    };
+    let (output, summary) = run("deny");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(summary.contains("Nobody gains or loses access"), "{summary}");
+
+    let wider = POLICY.replace("all_of = [\"todo:write\", \"admin:access\"]", "write = \"todo\"");
+    fs::write(folder.path().join("policy.toml"), &wider).unwrap();
+    let (output, summary) = run("deny");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(summary.contains("| `purge_todos` | **widens** |"), "{summary}");
+    assert!(stdout(&output).contains("::error file=policy.toml,line="), "{output:?}");
+    let (output, _) = run("show");
+    assert_eq!(output.status.code(), Some(1), "weakened, whoever may widen");
+}
