@@ -34,6 +34,12 @@ impl<T: std::fmt::Display + Send + Sync + 'static> Server<T> {
         Ok(Json(Word { word: format!("{}{word}", self.helper()) }))
     }
 
+    /// Its hints in the other forms that rmcp reads.
+    #[scoped_tool(scopes = ["echo:write"], annotations(read_only_hint = false, destructive_hint = "false"))]
+    fn shout(&self) -> String {
+        self.helper().to_uppercase()
+    }
+
     /// Without arguments, not async, for any authenticated caller.
     #[scoped_tool(scopes = [])]
     #[inline]
@@ -49,7 +55,7 @@ impl<T: std::fmt::Display + Send + Sync + 'static> Server<T> {
 #[test]
 fn the_registry_and_the_router() {
     let tools = <Server<String>>::REGISTRY.tools();
-    assert_eq!(tools.len(), 2);
+    assert_eq!(tools.len(), 3);
     assert_eq!(tools[0].name(), "say");
     assert_eq!(tools[0].scopes(), ["echo:read", "https://x.example/~a!"]);
     assert_eq!(tools[0].optional(), ["echo:admin"]);
@@ -58,12 +64,16 @@ fn the_registry_and_the_router() {
         "{}",
         tools[0].location()
     );
-    assert_eq!((tools[1].name(), tools[1].scopes().len()), ("loop", 0));
+    assert_eq!((tools[2].name(), tools[2].scopes().len()), ("loop", 0));
+    // What the annotations say; MCP's defaults where they say nothing.
+    let hints =
+        tools.iter().map(|t| (t.is_read_only(), t.is_destructive(), t.says_what_it_changes()));
+    assert!(hints.eq([(true, false, true), (false, false, true), (false, true, false)]));
 
     let router = Server::<String>::tool_router();
     let mut names: Vec<_> = router.list_all().into_iter().map(|tool| tool.name).collect();
     names.sort();
-    assert_eq!(names, ["loop", "say"]);
+    assert_eq!(names, ["loop", "say", "shout"]);
     let say = router.get("say").unwrap();
     assert_eq!(say.title.as_deref(), Some("Say"));
     assert_eq!(say.description.as_deref(), Some("Echoes a word."));

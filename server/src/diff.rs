@@ -135,6 +135,23 @@ impl Difference {
 }
 
 /// Compares two policies.
+///
+/// ```
+/// use scopeward::{diagnostic::Source, diff, policy::CompiledPolicy};
+///
+/// let policy = |rule: &str| {
+///     let text = format!(
+///         "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n\
+///          [scopes]\n\"a:read\" = \"Look\"\n\"a:write\" = \"Change\"\n\
+///          [tools]\nedit = {{ {rule} = \"a\" }}\n"
+///     );
+///     CompiledPolicy::compile(Source::new("policy.toml", text))
+/// };
+/// let difference = diff::compare(&policy("write")?, &policy("read")?);
+/// assert!(difference.widens() && difference.narrows());
+/// assert_eq!(difference.tools[0].gained.smallest[0].to_string(), "`a:read`");
+/// # Ok::<(), scopeward::diagnostic::Diagnostics>(())
+/// ```
 pub fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Difference {
     let names: BTreeSet<&str> = old.tools().chain(new.tools()).map(|(name, _)| name).collect();
     let (gains, losses) = (grants::Comparison::new(new, old), grants::Comparison::new(old, new));

@@ -17,6 +17,22 @@ pub struct Explanation<'p> {
 
 impl<'p> Explanation<'p> {
     /// Asks the policy, as the server would.
+    ///
+    /// ```
+    /// use scopeward::{
+    ///     diagnostic::Source,
+    ///     explain::Explanation,
+    ///     policy::{CompiledPolicy, Scope},
+    /// };
+    ///
+    /// let text = "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n\
+    ///             [scopes]\n\"a:read\" = \"Look\"\n[tools]\nlook = { read = \"a\" }\n";
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+    /// let explanation = Explanation::new(&policy, "look", vec![]);
+    /// assert!(!explanation.is_allowed());
+    /// assert_eq!(explanation.additions()[0][0].as_str(), "a:read");
+    /// # Ok::<(), scopeward::diagnostic::Diagnostics>(())
+    /// ```
     pub fn new(policy: &'p CompiledPolicy, tool: &str, mut granted: Vec<Scope>) -> Self {
         granted.sort_unstable();
         let held = policy.hold(granted.iter().map(Scope::as_str));

@@ -107,6 +107,20 @@ pub struct Examined {
 /// Compiles a policy and checks it in one go: everything that is wrong with the file and, as far
 /// as it can be read, everything in which it disagrees with its surroundings. Lints up to and
 /// including `stage` are asked.
+///
+/// ```
+/// use scopeward::{
+///     Registry,
+///     diagnostic::Source,
+///     lint::{self, Stage, Surroundings},
+/// };
+///
+/// let source = Source::new("policy.toml", "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n");
+/// let registry = Registry::new(&[]);
+/// let now = jiff::Timestamp::now();
+/// let surroundings = Surroundings { registry: &registry, snapshot: None, now };
+/// assert!(lint::examine(&source, &surroundings, Stage::Advice).found.is_empty());
+/// ```
 pub fn examine(source: &Source, surroundings: &Surroundings<'_>, stage: Stage) -> Examined {
     let Draft { policy, manifest, assertions, unreadable, errors } = Draft::new(source);
     let Some(mut policy) = policy else {

@@ -53,6 +53,16 @@ struct Row<'p> {
 
 impl<'p> Matrix<'p> {
     /// Asks the policy about each tool and each scope.
+    ///
+    /// ```
+    /// use scopeward::{diagnostic::Source, matrix::Matrix, policy::CompiledPolicy};
+    ///
+    /// let text = "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n\
+    ///             [scopes]\n\"a:read\" = \"Look\"\n[tools]\nlook = { read = \"a\" }\n";
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+    /// assert!(Matrix::new(&policy).text().contains("look  ●"));
+    /// # Ok::<(), scopeward::diagnostic::Diagnostics>(())
+    /// ```
     pub fn new(policy: &'p CompiledPolicy) -> Self {
         let mut tools: Vec<(&str, &Rule)> = policy.tools().collect();
         tools.sort_by_key(|(_, rule)| rule.span().start);

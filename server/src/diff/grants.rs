@@ -14,7 +14,7 @@ use crate::policy::{CompiledPolicy, Requirement, Scope, ScopeId};
 /// So many of the smallest grants are listed for one tool.
 const LISTED: usize = 32;
 /// So many choices are tried for the list; whether there is any grant at all is always answered.
-const CHOICES: usize = 10_000;
+const CHOICES: usize = 2_000;
 
 /// Looks for grants that suffice under `here` and not under `there`.
 pub(super) struct Comparison<'p> {

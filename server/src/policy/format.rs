@@ -1,6 +1,6 @@
 //! `policy fmt`: one canonical layout, so that a review sees changes of access and not of layout.
 //!
-//! Tables and keys stand in the order of their [shape](super::shape); the entries of `[scopes]`
+//! Tables and keys stand in the order of the JSON Schema; the entries of `[scopes]`
 //! and `[tools]` keep the order that their author gave them, which says something to readers. The
 //! `=` of neighbouring entries and the comments behind them are aligned. Every comment stays where
 //! it was: with the entry below it, or behind its own.
@@ -15,6 +15,17 @@ use super::shape::{self, Shape, Takes};
 pub struct NotToml;
 
 /// The same policy in the canonical layout.
+///
+/// ```
+/// use scopeward::policy::format::format;
+///
+/// let tidy = format("[tools]\nlook={read=\"a\"} # why\n[resource]\nurl=\"http://localhost\"\n")?;
+/// assert_eq!(
+///     tidy,
+///     "[resource]\nurl = \"http://localhost\"\n\n[tools]\nlook = { read = \"a\" }  # why\n"
+/// );
+/// # Ok::<(), scopeward::policy::format::NotToml>(())
+/// ```
 pub fn format(text: &str) -> Result<String, NotToml> {
     let mut document: DocumentMut = text.parse().map_err(|_| NotToml)?;
     let root = document.as_table_mut();

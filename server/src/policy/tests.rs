@@ -208,6 +208,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
 
 #[test]
 fn each_mistake_is_found_at_its_place() {
+    let mut seen = BTreeMap::new();
     for (from, to, code, place) in MISTAKES {
         assert_eq!(GOOD.matches(from).count(), 1, "{from}");
         let text = GOOD.replace(from, to);
@@ -217,6 +218,12 @@ fn each_mistake_is_found_at_its_place() {
             (finding.kind().name, format!("{line}:{column}"))
         };
         assert!(found.iter().any(|f| at(f) == (*code, (*place).to_owned())), "{to}\n{found:#?}");
+        seen.entry(*code).or_insert_with(|| found.render(false));
+    }
+    let texts: String = seen.iter().map(|(code, text)| format!("== {code}\n{text}")).collect();
+    insta::assert_snapshot!("each_mistake", texts);
+    for kind in mistake::ALL {
+        assert!(seen.contains_key(kind.name), "no example of {}", kind.name);
     }
 }
 

@@ -50,12 +50,14 @@ pub enum PullError {
 
 /// Takes a snapshot. Without an `issuer` the resource is asked who its authorization server is.
 pub async fn pull(resource: &ResourceUrl, issuer: Option<&str>) -> Result<Snapshot, PullError> {
-    let client = reqwest::Client::builder()
+    let mut client = reqwest::Client::builder()
         .timeout(TIMEOUT)
         // An issuer is who it is, not who it points to.
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|error| unreachable(resource.as_str(), &error))?;
+        .redirect(reqwest::redirect::Policy::none());
+    if resource.is_loopback() {
+        client = client.no_proxy();
+    }
+    let client = client.build().map_err(|error| unreachable(resource.as_str(), &error))?;
     let issuer = match issuer {
         Some(issuer) => issuer.to_owned(),
         None => issuer_of(&client, resource).await?,
@@ -112,12 +114,14 @@ async fn metadata_of(client: &reqwest::Client, issuer: &str) -> Result<(String, 
     }
     Err(first_error.unwrap_or_else(|| PullError::Unreachable {
         url: issuer.to_owned(),
-        reason: "the issuer must be an http or https URL".to_owned(),
+        reason: "the issuer must be an https URL (http is for loopback only)".to_owned(),
     }))
 }
 
 fn addresses(issuer: &str) -> Vec<String> {
-    let Some(url) = Url::parse(issuer).ok().filter(Url::has_host) else { return vec![] };
+    // The same rule as for a resource: https, and http on loopback only.
+    let may_be_asked = |_: &Url| ResourceUrl::parse(issuer).is_ok();
+    let Some(url) = Url::parse(issuer).ok().filter(may_be_asked) else { return vec![] };
     let origin = url.origin().ascii_serialization();
     let path = url.path().trim_end_matches('/');
     let mut addresses = vec![
@@ -180,6 +184,8 @@ mod tests {
                 "https://as.example/tenant/.well-known/openid-configuration"
             ]
         );
-        assert!(addresses("as.example").is_empty());
+        for wrong in ["as.example", "http://as.example", "https://as.example/#x", "file:///etc"] {
+            assert!(addresses(wrong).is_empty(), "{wrong}");
+        }
     }
 }

@@ -31,6 +31,16 @@ impl Snapshot {
     }
 
     /// Reads the file's text.
+    ///
+    /// ```
+    /// use scopeward::{diagnostic::Source, resource::Snapshot};
+    ///
+    /// let text = "version = 1\nresource = \"http://localhost/mcp\"\nissuer = \"http://localhost\"\n\
+    ///             pulled_at = \"2026-01-31T12:00:00Z\"\nscopes = [\"a:read\"]\n";
+    /// let snapshot = Snapshot::parse(&Source::new(Snapshot::FILE, text))?;
+    /// assert!(snapshot.scopes().eq(["a:read"]));
+    /// # Ok::<(), scopeward::diagnostic::Diagnostics>(())
+    /// ```
     pub fn parse(source: &Source) -> Result<Self, Diagnostics> {
         let mut errors = vec![];
         match Self::read(source, &mut errors) {

@@ -52,7 +52,7 @@ pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Ver
 fn ask(address: &str) -> Result<Value, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).build();
+        let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
         let answer = client.map_err(|error| error.to_string())?.get(address).send().await;
         let body = answer.map_err(|_| "is the server running?".to_owned())?.bytes().await;
         let body = body.map_err(|error| error.to_string())?;
