@@ -10,6 +10,7 @@ use crate::{
     lint::{self, Examined, Stage, Surroundings},
     policy::CompiledPolicy,
     registry::Registry,
+    resource::Snapshot,
 };
 
 /// Compiles the policy and checks it, in one go: everything that is wrong with the file and, as
@@ -22,8 +23,9 @@ use crate::{
 pub fn compile(
     source: &Source,
     registry: &Registry,
+    snapshot: Option<&Snapshot>,
 ) -> Result<(CompiledPolicy, Diagnostics), Diagnostics> {
-    let surroundings = Surroundings { registry, snapshot: None, now: Timestamp::now() };
+    let surroundings = Surroundings { registry, snapshot, now: Timestamp::now() };
     match lint::examine(source, &surroundings, Stage::Agreement) {
         Examined { policy: Some(policy), found, .. } => Ok((policy, found)),
         Examined { found, .. } => Err(found),

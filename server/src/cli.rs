@@ -3,6 +3,7 @@
 mod deployment;
 mod files;
 mod policy;
+mod provider;
 mod resource;
 mod serve;
 mod token;
@@ -53,6 +54,10 @@ impl Environment {
     /// A setting of the deployment, from the process environment or `.env`; an empty one counts
     /// as absent.
     pub fn variable(&self, name: &str) -> Option<String> {
+        Self::setting(name)
+    }
+
+    fn setting(name: &str) -> Option<String> {
         std::env::var(name).ok().filter(|value| !value.is_empty())
     }
 }

@@ -64,7 +64,7 @@ impl Gate {
 
     /// RFC 6750, section 3.1: no token is 401 without an error, an unreadable request is 400, a
     /// token that fails is 401 `invalid_token`.
-    fn authenticate(&self, headers: &http::HeaderMap) -> Result<Principal, Response> {
+    async fn authenticate(&self, headers: &http::HeaderMap) -> Result<Principal, Response> {
         let Inner { policy, validator } = &*self.inner;
         // Taken once: the whole request sees this policy.
         let policy = policy.current();
@@ -73,7 +73,7 @@ impl Gate {
             challenge.into_response(&policy)
         };
         match bearer(headers) {
-            Ok(Some(token)) => match validator.validate(token) {
+            Ok(Some(token)) => match validator.authenticate(token).await {
                 Ok(token) => Ok(Principal::new(token, Arc::clone(&policy))),
                 Err(error) => Err(refuse(Challenge::InvalidToken(error))),
             },
@@ -118,7 +118,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let gate = self.gate.clone();
         Box::pin(async move {
-            let caller = match gate.authenticate(request.headers()) {
+            let caller = match gate.authenticate(request.headers()).await {
                 Ok(caller) => caller,
                 Err(challenge) => return Ok(challenge),
             };

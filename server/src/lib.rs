@@ -17,6 +17,7 @@
 extern crate self as scopeward;
 
 mod audit;
+mod authority;
 pub mod check;
 mod cli;
 pub mod diagnostic;
@@ -30,13 +31,16 @@ pub mod live;
 pub mod matrix;
 pub mod policy;
 mod principal;
+pub mod provider;
 pub mod refusal;
 mod registry;
+pub mod remote;
 pub mod resource;
 mod server;
 pub mod token;
 mod tool_check;
 
+pub use authority::Authority;
 pub use cli::{Environment, main};
 pub use principal::Principal;
 pub use registry::{DeclaredTool, Location, Registry, ScopedTools};

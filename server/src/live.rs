@@ -85,6 +85,15 @@ impl LivePolicy {
             let old = old.provider().as_str().to_owned();
             return Err(FixedSetting { setting: "provider", old });
         }
+        let text = |setting: Option<&str>| setting.unwrap_or("not written").to_owned();
+        for (setting, old, new) in [
+            ("issuer", old.issuer(), policy.issuer()),
+            ("audience", old.audience(), policy.audience()),
+        ] {
+            if old != new {
+                return Err(FixedSetting { setting, old: text(old) });
+            }
+        }
         self.0.current.store(Arc::new(policy));
         {
             let mut status = self.status_mut();

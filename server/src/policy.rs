@@ -63,6 +63,8 @@ pub struct CompiledPolicy {
 struct Settings {
     url: ResourceUrl,
     provider: Provider,
+    issuer: Option<String>,
+    audience: Option<String>,
     list: ListMode,
     on_denied: OnDenied,
     check: Check,
@@ -167,6 +169,16 @@ impl CompiledPolicy {
     /// Who issues the tokens.
     pub fn provider(&self) -> Provider {
         self.settings.provider
+    }
+
+    /// The provider's issuer, if the policy says it.
+    pub fn issuer(&self) -> Option<&str> {
+        self.settings.issuer.as_deref()
+    }
+
+    /// What tokens for this resource name as their audience, if it is not the URL.
+    pub fn audience(&self) -> Option<&str> {
+        self.settings.audience.as_deref()
     }
 
     /// What `tools/list` shows.

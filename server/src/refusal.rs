@@ -18,6 +18,9 @@ pub const INSUFFICIENT_SCOPE: ErrorCode = ErrorCode(-32003);
 /// The JSON-RPC error code of a request without a valid access token.
 pub const UNAUTHENTICATED: ErrorCode = ErrorCode(-32001);
 
+/// The JSON-RPC error code of a request whose token cannot be checked now.
+pub const UNAVAILABLE: ErrorCode = ErrorCode(-32004);
+
 /// Why a call was refused, for people and for programs.
 ///
 /// At the HTTP door it is the `data` of the JSON-RPC error under a 403; inside a tool it is the

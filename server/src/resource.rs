@@ -6,7 +6,7 @@ mod snapshot;
 
 use std::fmt;
 
-pub use pull::{PullError, pull};
+pub use pull::pull;
 pub use snapshot::Snapshot;
 
 use url::{Host, Url};

@@ -10,9 +10,9 @@ use rmcp::transport::streamable_http_server::{
 use tower::Layer;
 
 use crate::{
+    authority::Authority,
     gate::{Gate, metadata, origin},
     handler::Guarded,
-    issuer::Issuer,
     live::{self, LivePolicy},
     registry::ScopedTools,
     resource::ResourceUrl,
@@ -21,9 +21,16 @@ use crate::{
 /// Everything that `serve` serves, as an axum router of its own or part of a larger one. The policy
 /// is an `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the server runs.
 ///
+/// The authority is the embedded [`Issuer`](crate::issuer::Issuer), or a provider elsewhere.
+///
 /// MCP is served stateless: each request brings its own token and is decided alone, so there is no
 /// session for anyone to take over.
-pub fn router<S: ScopedTools>(tools: S, policy: impl Into<LivePolicy>, issuer: &Issuer) -> Router {
+pub fn router<S: ScopedTools>(
+    tools: S,
+    policy: impl Into<LivePolicy>,
+    authority: impl Into<Authority>,
+) -> Router {
+    let authority = authority.into();
     let live = policy.into();
     let policy = live.current();
     let allowed = origin::AllowedOrigins::new(policy.resource().clone());
@@ -37,15 +44,15 @@ pub fn router<S: ScopedTools>(tools: S, policy: impl Into<LivePolicy>, issuer: &
         Arc::new(NeverSessionManager::default()),
         config,
     );
-    let gate = Gate::new(&live, issuer.validator());
+    let gate = Gate::new(&live, authority.validator());
     let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
     Router::new()
         .route_service(path, gate.layer(mcp))
-        .merge(metadata::router(&live, S::SERVER.0, issuer.url()))
+        .merge(metadata::router(&live, S::SERVER.0, authority.url()))
         .merge(live::health(live.clone()))
-        .merge(issuer.endpoints())
+        .merge(authority.endpoints())
         .layer(allowed.cors())
-        .merge(issuer.pages())
+        .merge(authority.pages())
         .fallback(not_found)
         .layer(middleware::from_fn_with_state(allowed, origin::validate))
 }

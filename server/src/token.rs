@@ -7,14 +7,17 @@
 mod claims;
 mod header;
 mod keys;
+mod remote_keys;
 mod validator;
 
 use std::fmt;
 
 use crate::policy::Scope;
 
+pub(crate) use claims::ClaimRules;
 pub use header::{BearerError, bearer};
 pub use keys::VerificationKeys;
+pub(crate) use remote_keys::{KeysAt, RemoteKeys};
 pub use validator::{Clock, SystemClock, TokenError, TokenTypes, Validator};
 
 /// A validated access token: its signature, issuer, audience and times were right.

@@ -70,6 +70,52 @@ fn the_python_sdk_of_2025() {
     assert!(succeeded(&output).contains("ok 2025-06-18"));
 }
 
+/// A provider that others wrote, serving until it is dropped.
+struct OidcProvider(std::process::Child);
+
+impl OidcProvider {
+    /// With the tools' scopes registered for `resource`; and its issuer.
+    fn start(resource: &str, algorithm: &str) -> Option<(Self, String)> {
+        let node = installed("node/node_modules/.bin/node")?;
+        // Where its packages are found.
+        let script = folder().join(".tools/node/provider.mjs");
+        fs::copy(folder().join("clients/node/provider.mjs"), &script).unwrap();
+        let mut child = Command::new(node)
+            .args([script.to_str().unwrap(), resource, algorithm])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut issuer = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut issuer).unwrap();
+        Some((Self(child), issuer.trim().to_owned()))
+    }
+}
+
+impl Drop for OidcProvider {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The whole way through a provider that we did not write: its registered scopes checked at the
+/// start, discovery, registration, sign-in and consent there, its tokens decided here.
+#[test]
+fn the_python_sdk_through_an_openid_provider() {
+    for algorithm in ["RS256", "ES256"] {
+        let policy = POLICY.replace("provider = \"embedded\"", "provider = \"oidc\"");
+        let mut server = Server::prepare(&policy, &[]);
+        let Some((_provider, issuer)) = OidcProvider::start(&server.url(), algorithm) else {
+            return;
+        };
+        server.set("ISSUER_URL", &issuer);
+        server.launch();
+        let Some(output) = python("current", "provider.py", &[&server.url()]) else { return };
+        assert!(succeeded(&output).contains("ok provider"), "{}", server.log());
+    }
+}
+
 /// MCP Inspector's command line, with a home of its own.
 fn inspector(server: &Server, arguments: &[&str]) -> Option<Command> {
     let bin = installed("node/node_modules/.bin/mcp-inspector")?;

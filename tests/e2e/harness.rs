@@ -46,6 +46,7 @@ pub(crate) struct Server {
     pub(crate) folder: TempDir,
     pub(crate) port: u16,
     child: Option<Child>,
+    variables: Vec<(String, String)>,
 }
 
 impl Server {
@@ -55,9 +56,12 @@ impl Server {
     }
 
     pub(crate) fn with_policy(policy: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("policy.toml"), policy).unwrap();
-        let mut server = Self { folder, port: free_port(), child: None };
+        Self::with_settings(policy, &[])
+    }
+
+    /// With further settings in the environment.
+    pub(crate) fn with_settings(policy: &str, variables: &[(&str, &str)]) -> Self {
+        let mut server = Self::prepare(policy, variables);
         // A port that was free may be somebody's by the time the server asks for it.
         for _ in 0..3 {
             if server.try_launch() {
@@ -66,6 +70,20 @@ impl Server {
             server.port = free_port();
         }
         panic!("no start:\n{}", server.log());
+    }
+
+    /// A folder and a port, and nothing that runs yet.
+    pub(crate) fn prepare(policy: &str, variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("policy.toml"), policy).unwrap();
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables = variables.iter().map(owned).collect();
+        Self { folder, port: free_port(), child: None, variables }
+    }
+
+    /// A further setting, for the next start.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts the process again after [`kill`](Self::kill), on the same data.
@@ -102,6 +120,7 @@ impl Server {
     pub(crate) fn command(&self) -> Command {
         let mut command = command(self.folder.path());
         command.env("PORT", self.port.to_string());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -15,6 +15,7 @@ mod harness;
 mod issuer;
 mod metadata;
 mod policy;
+mod provider;
 mod readme;
 mod reload;
 mod startup;

@@ -69,16 +69,16 @@ impl Tools {
     }
 }
 
-struct Keys {
-    rsa: EncodingKey,
+pub(crate) struct Keys {
+    pub(crate) rsa: EncodingKey,
     other_rsa: EncodingKey,
-    ec: EncodingKey,
+    pub(crate) ec: EncodingKey,
     ed: EncodingKey,
-    published: JwkSet,
+    pub(crate) published: JwkSet,
 }
 
 /// The issuer's keys. The same for all tests: making an RSA key takes a while.
-fn keys() -> &'static Keys {
+pub(crate) fn keys() -> &'static Keys {
     static KEYS: OnceLock<Keys> = OnceLock::new();
     KEYS.get_or_init(|| {
         let random = SystemRandom::new();

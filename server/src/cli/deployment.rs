@@ -2,15 +2,17 @@
 
 use std::{
     io::IsTerminal,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
-use super::Failure;
+use super::{Failure, provider};
 use crate::{
     check,
     diagnostic::{Diagnostics, Severity, Source},
     issuer::Issuer,
     policy::{Check, CompiledPolicy, Provider, written_url},
+    provider::{Connection, Registered},
     registry::Registry,
     resource::{ResourceUrl, Snapshot},
     server,
@@ -42,6 +44,18 @@ pub(super) struct Deployment {
     /// The port to listen on, in place of the URL's
     #[arg(long, global = true, env = "PORT")]
     port: Option<u16>,
+    /// The address to listen on; both addresses of loopback unless written
+    #[arg(long, global = true, value_name = "ADDRESS", env = "HOST")]
+    host: Option<IpAddr>,
+}
+
+/// A policy that may serve, and what it was held against.
+#[derive(Debug)]
+pub(super) struct Checked {
+    pub(super) policy: CompiledPolicy,
+    /// `None` for the embedded issuer.
+    pub(super) connection: Option<Connection>,
+    pub(super) registered: Registered,
 }
 
 impl Deployment {
@@ -75,6 +89,18 @@ impl Deployment {
         snapshot.map(Some).map_err(|found| refuse(&found, "the command does not run"))
     }
 
+    /// The snapshot that a server would hold this policy against, if its provider does not answer.
+    pub(super) fn snapshot_of(&self, source: &Source) -> Result<Option<Snapshot>, Failure> {
+        match CompiledPolicy::compile(source.clone()) {
+            Ok(policy)
+                if policy.provider() != Provider::Embedded && policy.registered_at().is_none() =>
+            {
+                self.snapshot(None)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// The address that a policy with mistakes gives, as far as it can be read.
     pub(super) fn address_of(&self, source: &Source) -> Result<ResourceUrl, Failure> {
         let written = written_url(source).and_then(|url| ResourceUrl::parse(&url).ok());
@@ -103,9 +129,21 @@ impl Deployment {
 
     /// Compiles the policy and holds it against the tools; what disagrees is printed, and an error
     /// ends the command unless the policy says `check = "warn"`.
-    pub(super) fn checked(&self, registry: &Registry) -> Result<CompiledPolicy, Failure> {
-        let (policy, found) =
-            check::compile(&self.source()?, registry).map_err(|found| refuse(&found, NO_START))?;
+    pub(super) fn checked(&self, registry: &Registry) -> Result<Checked, Failure> {
+        let source = self.source()?;
+        // What the file says of its provider comes first; its mistakes are reported with all
+        // others below.
+        let (connection, registered) = match CompiledPolicy::compile(source.clone()) {
+            Ok(policy) => {
+                let policy = self.deploy(policy)?;
+                let connection = provider::connection(&policy)?;
+                let registered = provider::registered(self, &policy, connection.as_ref())?;
+                (connection, registered)
+            }
+            Err(_) => (None, Registered::Policy),
+        };
+        let (policy, found) = check::compile(&source, registry, registered.snapshot())
+            .map_err(|found| refuse(&found, NO_START))?;
         if found.has_errors() && policy.check_mode() == Check::Enforce {
             return Err(refuse(&found, NO_START));
         }
@@ -114,10 +152,21 @@ impl Deployment {
         }
         let policy = self.deploy(policy)?;
         server::may_serve(policy.resource()).map_err(Failure::refused)?;
-        match policy.provider() {
-            Provider::Embedded => Issuer::may_serve(policy.resource()).map_err(Failure::refused)?,
+        if policy.provider() == Provider::Embedded {
+            Issuer::may_serve(policy.resource()).map_err(Failure::refused)?;
+            if let Some(host) = self.host.filter(|host| !host.is_loopback()) {
+                return Err(Failure::refused(format!(
+                    "the embedded issuer lets anyone sign in under any name, so it listens on \
+                     loopback only, and {host} is not loopback"
+                )));
+            }
         }
-        Ok(policy)
+        Ok(Checked { policy, connection, registered })
+    }
+
+    /// The address to listen on, if one is written.
+    pub(super) fn host(&self) -> Option<IpAddr> {
+        self.host
     }
 
     /// The port to listen on.

@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::{Deployment, Failure, Verdict, files};
-use crate::resource::{Snapshot, pull};
+use super::{Deployment, Failure, Verdict, files, provider};
+use crate::{
+    provider::RegisteredError,
+    remote::Remote,
+    resource::{Snapshot, pull},
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ResourceCommand {
@@ -24,12 +28,16 @@ pub(super) struct PullArguments {
 pub(super) fn run(command: &ResourceCommand, deployment: &Deployment) -> Result<Verdict, Failure> {
     let ResourceCommand::Pull(arguments) = command;
     let policy = deployment.compile()?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(Failure::failed)?;
-    let pulled = pull(policy.resource(), arguments.issuer.as_deref());
-    let snapshot = runtime.block_on(pulled).map_err(|error| {
+    let connection = provider::connection(&policy)?;
+    let pulled = provider::block_on(async {
+        match (&arguments.issuer, connection) {
+            (None, Some(connection)) => {
+                connection.registered(&Remote::new()?, policy.resource()).await
+            }
+            (issuer, _) => Ok(pull(policy.resource(), issuer.as_deref()).await?),
+        }
+    })?;
+    let snapshot = pulled.map_err(|error: RegisteredError| {
         Failure::failed(format!(
             "{error}\n  = help: start the server, or name the authorization server with --issuer"
         ))

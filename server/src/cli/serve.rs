@@ -1,17 +1,25 @@
 //! `serve`: checks, opens, listens, and stops without cutting anyone off.
 
-use std::{fmt::Display, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt::Display,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::net::TcpListener;
 
-use super::{Deployment, Environment, Failure, Verdict, policy::table};
+use super::{Deployment, Environment, Failure, Verdict, deployment::Checked, policy::table};
 use crate::{
+    authority::Authority,
     check,
     diagnostic::Source,
     issuer::Issuer,
     live::{LivePolicy, Refused, Watcher},
     policy::{Check, CompiledPolicy, Provider},
+    provider::{Preset, Registered},
     registry::ScopedTools,
+    remote::Remote,
     server,
 };
 
@@ -25,9 +33,16 @@ where
     Fut: Future<Output = Result<S, E>>,
     E: Display,
 {
-    let policy = Arc::new(deployment.checked(&S::REGISTRY)?);
+    let Checked { policy, connection, registered } = deployment.checked(&S::REGISTRY)?;
+    let policy = Arc::new(policy);
     let live = LivePolicy::from(&policy);
-    let issuer = Issuer::open(&deployment.data, &live, S::SERVER.0).map_err(Failure::refused)?;
+    std::fs::create_dir_all(&deployment.data).map_err(|error| {
+        Failure::refused(format!("cannot use {}: {error}", deployment.data.display()))
+    })?;
+    let issuer = match connection {
+        Some(_) => None,
+        None => Some(Issuer::open(&deployment.data, &live, S::SERVER.0).map_err(Failure::refused)?),
+    };
     start_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -36,10 +51,19 @@ where
     runtime.block_on(async {
         let environment = Environment { data: deployment.data.clone() };
         let tools = open(environment).await.map_err(Failure::failed)?;
-        let listeners = listen(deployment.port(&policy)).await?;
-        print!("{}", greeting::<S>(&policy));
-        let watcher = tokio::spawn(watcher::<S>(deployment, &live).run());
-        run(listeners, &server::router(tools, &live, &issuer), &live).await?;
+        let authority = match (&issuer, connection) {
+            (Some(issuer), _) => Authority::from(issuer),
+            (None, Some(connection)) => {
+                Authority::connect(connection, Remote::new().map_err(Failure::failed)?)
+            }
+            (None, None) => return Err(Failure::failed("no provider")),
+        };
+        // With the provider down it starts all the same, and recovers by itself.
+        authority.tried().await;
+        let listeners = listen(deployment.host(), deployment.port(&policy)).await?;
+        print!("{}", greeting::<S>(&policy, &authority, &registered));
+        let watcher = tokio::spawn(watcher::<S>(deployment, &live, registered).run());
+        run(listeners, &server::router(tools, &live, &authority), &live).await?;
         watcher.abort();
         Ok(Verdict::Good)
     })
@@ -56,16 +80,19 @@ fn start_logging() {
         .try_init();
 }
 
-/// Loopback only, by both of its addresses: `localhost` may mean either.
-async fn listen(port: u16) -> Result<Vec<TcpListener>, Failure> {
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
+/// Where it was told to; else on loopback, by both of its addresses: `localhost` may mean either.
+async fn listen(host: Option<IpAddr>, port: u16) -> Result<Vec<TcpListener>, Failure> {
+    let address = SocketAddr::from((host.unwrap_or(Ipv4Addr::LOCALHOST.into()), port));
     let first = TcpListener::bind(address).await.map_err(|error| {
         Failure::failed(format!(
             "cannot listen on {address}: {error}\n  = help: choose another port: PORT={} …",
             port.wrapping_add(1)
         ))
     })?;
-    let second = TcpListener::bind(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], port))).await;
+    if host.is_some() {
+        return Ok(vec![first]);
+    }
+    let second = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await;
     Ok(std::iter::once(first).chain(second.ok()).collect())
 }
 
@@ -73,6 +100,7 @@ async fn listen(port: u16) -> Result<Vec<TcpListener>, Failure> {
 fn watcher<S: ScopedTools>(
     deployment: &Deployment,
     live: &LivePolicy,
+    registered: Registered,
 ) -> Watcher<impl Fn(Source) -> Result<CompiledPolicy, Refused> + Clone + Send + Sync + 'static> {
     let deployment = deployment.clone();
     Watcher {
@@ -80,8 +108,8 @@ fn watcher<S: ScopedTools>(
         shown: live.current().source().path().to_owned(),
         live: live.clone(),
         load: move |source| {
-            let (policy, found) =
-                check::compile(&source, &S::REGISTRY).map_err(Refused::Findings)?;
+            let (policy, found) = check::compile(&source, &S::REGISTRY, registered.snapshot())
+                .map_err(Refused::Findings)?;
             if found.has_errors() && policy.check_mode() == Check::Enforce {
                 return Err(Refused::Findings(found));
             }
@@ -141,25 +169,36 @@ async fn told_to_stop() {
 }
 
 /// What a person sees first: where it is, who may do what, and what to try.
-fn greeting<S: ScopedTools>(policy: &CompiledPolicy) -> String {
+fn greeting<S: ScopedTools>(
+    policy: &CompiledPolicy,
+    authority: &Authority,
+    registered: &Registered,
+) -> String {
     let (name, version) = S::SERVER;
-    let provider = match policy.provider() {
-        Provider::Embedded => "embedded issuer: development sign-in, this machine only",
+    let provider = match Preset::of(policy.provider()) {
+        None => "embedded issuer: development sign-in, this machine only".to_owned(),
+        Some(preset) => format!("{}: {}", preset.title, authority.url()),
     };
+    let scopes = registered
+        .snapshot()
+        .map_or_else(String::new, |snapshot| format!("  Scopes    {}\n", snapshot.describe()));
     let program = if std::env::var_os("CARGO").is_some() {
         "cargo run -q --".to_owned()
     } else {
         std::env::args().next().unwrap_or_else(|| name.to_owned())
     };
     let scope = policy.sign_in_scopes().next().map_or("", |scope| scope.as_str());
+    let trial = match policy.provider() {
+        Provider::Embedded => format!(", or try:\n\n  {program} token --scope \"{scope}\""),
+        _ => ".".to_owned(),
+    };
     format!(
         "\n{name} {version}, guarded by Scopeward\n\n  \
          URL       {url}\n  \
          Policy    {path} (revision {revision})\n  \
-         Provider  {provider}\n\n\
+         Provider  {provider}\n{scopes}\n\
          {table}\n\
-         Connect an MCP client to the URL and sign in, or try:\n\n  \
-         {program} token --scope \"{scope}\"\n\n",
+         Connect an MCP client to the URL and sign in{trial}\n\n",
         url = policy.resource(),
         path = policy.source().path(),
         revision = policy.revision(),

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use super::{Deployment, Failure, Verdict};
-use crate::{diagnostic::nearest, issuer::Issuer, policy::Scope};
+use crate::{
+    diagnostic::nearest,
+    issuer::Issuer,
+    policy::{Provider, Scope},
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TokenArguments {
@@ -22,6 +26,12 @@ pub(super) fn token(
     arguments: &TokenArguments,
 ) -> Result<Verdict, Failure> {
     let policy = Arc::new(deployment.compile()?);
+    if policy.provider() != Provider::Embedded {
+        return Err(Failure::refused(format!(
+            "only the embedded issuer's tokens can be made here, and the provider is \"{}\"",
+            policy.provider().as_str()
+        )));
+    }
     let issuer = Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?;
     let words = arguments.scope.split_whitespace();
     let scopes = words.map(|word| registered(&issuer, word)).collect::<Result<Vec<_>, _>>()?;

@@ -13,6 +13,9 @@ pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<Setting
     let of = |name: &str| format!("[resource] {name}");
     compare(of("url"), old.resource().to_string(), new.resource().to_string());
     compare(of("provider"), old.provider().as_str().into(), new.provider().as_str().into());
+    let text = |setting: Option<&str>| setting.unwrap_or("not written").to_owned();
+    compare(of("issuer"), text(old.issuer()), text(new.issuer()));
+    compare(of("audience"), text(old.audience()), text(new.audience()));
     compare(of("list"), old.list_mode().as_str().into(), new.list_mode().as_str().into());
     compare(of("on_denied"), old.on_denied().as_str().into(), new.on_denied().as_str().into());
     compare(

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::{
     policy::{CompiledPolicy, Scope},
-    refusal::{Refusal, UNAUTHENTICATED},
+    refusal::{Refusal, UNAUTHENTICATED, UNAVAILABLE},
     token::{BearerError, TokenError},
 };
 
@@ -48,6 +48,12 @@ impl Challenge {
     pub(super) fn into_response(self, policy: &CompiledPolicy) -> Response {
         let status = match self {
             Self::UnreadableRequest(_) => StatusCode::BAD_REQUEST,
+            // Not the caller's fault: the same token may be good in a moment.
+            Self::InvalidToken(TokenError::NoKeys) => {
+                let error = ErrorData::new(UNAVAILABLE, self.message(), None);
+                let answer = json_rpc_error(StatusCode::SERVICE_UNAVAILABLE, None, error);
+                return ([(header::RETRY_AFTER, "5")], answer).into_response();
+            }
             Self::NoToken | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
         };
         let metadata = policy.resource().metadata_url();

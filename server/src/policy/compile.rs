@@ -92,6 +92,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let implied: Vec<Vec<ScopeId>> =
             self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
         self.report_cycles(&implied);
+        self.check_issuer(manifest);
         let scopes = self.scopes(&implied);
         let registered = match &manifest.resource.registered {
             Some(list) => self.ids(&list.value),
@@ -108,6 +109,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
             settings: Settings {
                 url: url?,
                 provider: resource.provider,
+                issuer: resource.issuer.as_ref().map(|issuer| issuer.value.clone()),
+                audience: resource.audience.as_ref().map(|audience| audience.value.clone()),
                 list: resource.list,
                 on_denied: resource.on_denied,
                 check: resource.check,
@@ -122,6 +125,16 @@ impl<'m, 'e> Compiler<'m, 'e> {
             tools_at: manifest.tools_at.clone(),
             source: source.clone(),
         })
+    }
+
+    /// An issuer that could not be asked is a mistake.
+    fn check_issuer(&mut self, manifest: &Manifest) {
+        let Some(issuer) = &manifest.resource.issuer else { return };
+        // RFC 8414, section 2, asks of an issuer what RFC 8707 asks of a resource.
+        if let Err(error) = ResourceUrl::parse(&issuer.value) {
+            let message = error.to_string();
+            self.errors.push(Diagnostic::new(mistake::INVALID_URL, issuer.span.clone(), message));
+        }
     }
 
     fn resource_url(&mut self, manifest: &Manifest, source: &Source) -> Option<ResourceUrl> {

@@ -12,10 +12,24 @@ pub enum Provider {
     /// The embedded issuer, for development.
     #[default]
     Embedded,
+    /// Scalekit.
+    Scalekit,
+    /// Auth0.
+    Auth0,
+    /// Keycloak.
+    Keycloak,
+    /// Any OpenID Connect or OAuth 2.0 provider with JWT access tokens, by its issuer.
+    Oidc,
 }
 
 impl Provider {
-    pub(super) const WORDS: &[(&str, Self)] = &[("embedded", Self::Embedded)];
+    pub(super) const WORDS: &[(&str, Self)] = &[
+        ("embedded", Self::Embedded),
+        ("scalekit", Self::Scalekit),
+        ("auth0", Self::Auth0),
+        ("keycloak", Self::Keycloak),
+        ("oidc", Self::Oidc),
+    ];
 
     /// The word in `policy.toml`.
     pub fn as_str(self) -> &'static str {

@@ -133,6 +133,16 @@ pub(crate) static RESOURCE: Shape = table(&[
     ),
     key("provider", Takes::Word(|| words(Provider::WORDS)), "Who issues the tokens."),
     key(
+        "issuer",
+        Takes::Url,
+        "The provider's issuer, byte by byte as its tokens name it. ISSUER_URL overrides it.",
+    ),
+    key(
+        "audience",
+        Takes::Text,
+        "What tokens for this resource name as their audience; the URL unless written.",
+    ),
+    key(
         "list",
         Takes::Word(|| words(ListMode::WORDS)),
         "What tools/list shows: \"callable\"; \"step_up\", also what lacks only step_up scopes; \"reachable\", all that somebody could call.",

@@ -11,7 +11,7 @@ use crate::policy::Scope;
 pub(super) struct Claims {
     pub(super) iss: String,
     pub(super) sub: String,
-    pub(super) aud: Audience,
+    aud: Audience,
     pub(super) exp: NumericDate,
     pub(super) nbf: Option<NumericDate>,
     client_id: Option<String>,
@@ -32,7 +32,7 @@ pub(super) enum Audience {
 }
 
 impl Audience {
-    pub(super) fn contains(&self, wanted: &str) -> bool {
+    fn contains(&self, wanted: &str) -> bool {
         match self {
             Self::One(audience) => audience == wanted,
             Self::Several(audiences) => audiences.iter().any(|audience| audience == wanted),
@@ -65,27 +65,65 @@ impl NumericDate {
     }
 }
 
+/// How an issuer writes its access tokens, where RFC 9068 is not all there is.
+#[derive(Debug, Clone)]
+pub(crate) struct ClaimRules {
+    /// The claims that may hold the scopes; the first that is there counts alone: two claims must
+    /// not add up to more.
+    pub(crate) scopes: &'static [&'static str],
+    /// A claim, and the value that tells access tokens from the issuer's other tokens.
+    pub(crate) marker: Option<(&'static str, &'static str)>,
+}
+
+impl Default for ClaimRules {
+    fn default() -> Self {
+        Self { scopes: &["scope", "scp", "scopes"], marker: None }
+    }
+}
+
 impl Claims {
-    pub(super) fn client(&mut self) -> Option<String> {
-        self.client_id.take().or_else(|| self.azp.take())
+    pub(super) fn client(&self) -> Option<String> {
+        self.client_id.clone().or_else(|| self.azp.clone())
     }
 
-    /// The granted scopes: `scope` as RFC 9068 has it, or `scp` or `scopes` as some providers do.
-    /// The first of them that is there counts alone: two claims must not add up to more.
-    pub(super) fn granted(&self) -> Result<Vec<Scope>, TokenError> {
-        let (value, may_be_list) = match (&self.scope, &self.scp, &self.scopes) {
-            (Some(scope), ..) => (scope, false),
-            (None, Some(other), _) | (None, None, Some(other)) => (other, true),
-            (None, None, None) => return Ok(vec![]),
-        };
-        match value {
-            Value::String(list) => parse(list.split(' ').filter(|scope| !scope.is_empty())),
-            Value::Array(list) if may_be_list => {
-                let words: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-                parse(words.ok_or(TokenError::Claims("scope"))?.into_iter())
-            }
-            _ => Err(TokenError::Claims("scope")),
+    /// Whether the token is for one of `audiences`.
+    pub(super) fn is_for(&self, audiences: &[String]) -> bool {
+        audiences.iter().any(|audience| self.aud.contains(audience))
+    }
+
+    /// Whether it is an access token, and not one that says who signed in (OpenID Connect Core,
+    /// sections 2 and 3.1.3.6) and grants nothing.
+    pub(super) fn is_access_token(&self, rules: &ClaimRules) -> bool {
+        let of_id_tokens = ["nonce", "at_hash", "c_hash"];
+        let has_marker = rules.marker.is_none_or(|(name, value)| {
+            self.other.get(name).and_then(Value::as_str) == Some(value)
+        });
+        has_marker && !of_id_tokens.iter().any(|claim| self.other.contains_key(*claim))
+    }
+
+    fn claim(&self, name: &str) -> Option<&Value> {
+        match name {
+            "scope" => self.scope.as_ref(),
+            "scp" => self.scp.as_ref(),
+            "scopes" => self.scopes.as_ref(),
+            other => self.other.get(other),
         }
+    }
+
+    /// The granted scopes: `scope` as RFC 9068 has it, or another claim as some providers do.
+    pub(super) fn granted(&self, rules: &ClaimRules) -> Result<Vec<Scope>, TokenError> {
+        let mut claims = rules.scopes.iter().filter_map(|name| Some((*name, self.claim(name)?)));
+        let Some((name, value)) = claims.next() else { return Ok(vec![]) };
+        let words: Vec<&str> = match value {
+            Value::String(list) => list.split(' ').filter(|scope| !scope.is_empty()).collect(),
+            // RFC 9068, section 2.2.3: `scope` is a string.
+            Value::Array(list) if name != "scope" => {
+                let words: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+                words.ok_or(TokenError::Claims("scope"))?
+            }
+            _ => return Err(TokenError::Claims("scope")),
+        };
+        parse(words.into_iter())
     }
 }
 

@@ -2,12 +2,17 @@
 
 use std::{
     fmt,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use jsonwebtoken::{decode, decode_header, errors::ErrorKind};
 
-use super::{AccessToken, VerificationKeys, claims::Claims};
+use super::{
+    AccessToken, RemoteKeys, VerificationKeys,
+    claims::{ClaimRules, Claims},
+};
+use crate::provider::Connection;
 
 /// Clocks may differ by this many seconds.
 const LEEWAY: u64 = 60;
@@ -58,6 +63,9 @@ pub enum TokenError {
     /// No key of the issuer has the token's `kid`.
     #[error("the token is signed with a key that its issuer does not publish")]
     UnknownKey,
+    /// The issuer's keys were never seen: its provider does not answer.
+    #[error("tokens cannot be checked now: their issuer does not answer")]
+    NoKeys,
     /// `alg` is not the algorithm of the key.
     #[error("the token's algorithm does not fit the key of its issuer")]
     Algorithm,
@@ -83,18 +91,34 @@ pub enum TokenError {
 
 /// Checks access tokens of one issuer for one resource.
 pub struct Validator {
-    issuer: String,
-    audience: String,
-    keys: VerificationKeys,
+    issuers: Vec<String>,
+    audiences: Vec<String>,
+    keys: Keys,
     types: TokenTypes,
+    rules: ClaimRules,
     clock: Box<dyn Clock>,
+}
+
+/// The issuer's keys: given, or fetched.
+enum Keys {
+    Given(Arc<VerificationKeys>),
+    Remote(RemoteKeys),
+}
+
+impl Keys {
+    fn current(&self) -> Result<Arc<VerificationKeys>, TokenError> {
+        match self {
+            Self::Given(keys) => Ok(Arc::clone(keys)),
+            Self::Remote(keys) => keys.current().ok_or(TokenError::NoKeys),
+        }
+    }
 }
 
 impl fmt::Debug for Validator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Validator")
-            .field("issuer", &self.issuer)
-            .field("audience", &self.audience)
+            .field("issuers", &self.issuers)
+            .field("audiences", &self.audiences)
             .field("types", &self.types)
             .finish_non_exhaustive()
     }
@@ -109,8 +133,26 @@ impl Validator {
         keys: VerificationKeys,
         types: TokenTypes,
     ) -> Self {
-        let (issuer, audience) = (issuer.into(), audience.into());
-        Self { issuer, audience, keys, types, clock: Box::new(SystemClock) }
+        Self {
+            issuers: vec![issuer.into()],
+            audiences: vec![audience.into()],
+            keys: Keys::Given(Arc::new(keys)),
+            types,
+            rules: ClaimRules::default(),
+            clock: Box::new(SystemClock),
+        }
+    }
+
+    /// Accepts what a provider signed for this deployment.
+    pub(crate) fn of(connection: &Connection, keys: RemoteKeys) -> Self {
+        Self {
+            issuers: connection.issuers.clone(),
+            audiences: connection.audiences.clone(),
+            keys: Keys::Remote(keys),
+            types: connection.preset.types,
+            rules: connection.rules(),
+            clock: Box::new(SystemClock),
+        }
     }
 
     /// Asks another clock for the time.
@@ -120,9 +162,15 @@ impl Validator {
         self
     }
 
-    /// Whose tokens are accepted.
-    pub fn issuer(&self) -> &str {
-        &self.issuer
+    /// As [`validate`](Self::validate), and looks for new keys if the token names one that is not
+    /// there: at most once in ten seconds, whatever the flood.
+    pub async fn authenticate(&self, token: &str) -> Result<AccessToken, TokenError> {
+        match (self.validate(token), &self.keys) {
+            (Err(TokenError::UnknownKey), Keys::Remote(keys)) if keys.refresh().await => {
+                self.validate(token)
+            }
+            (result, _) => result,
+        }
     }
 
     /// Validates a token. The claims are read only after the signature was found right.
@@ -133,7 +181,8 @@ impl Validator {
             return Err(TokenError::Malformed);
         }
         self.check_type(header.typ.as_deref())?;
-        let key = self.keys.find(header.kid.as_deref(), header.alg)?;
+        let keys = self.keys.current()?;
+        let key = keys.find(header.kid.as_deref(), header.alg)?;
         let claims: Claims = decode(token, &key.key, &key.signature_only)
             .map_err(|error| match error.kind() {
                 ErrorKind::InvalidSignature => TokenError::Signature,
@@ -158,11 +207,14 @@ impl Validator {
         }
     }
 
-    fn accept(&self, mut claims: Claims) -> Result<AccessToken, TokenError> {
-        if claims.iss != self.issuer {
+    fn accept(&self, claims: Claims) -> Result<AccessToken, TokenError> {
+        if !self.issuers.contains(&claims.iss) {
             return Err(TokenError::Issuer);
         }
-        if !claims.aud.contains(&self.audience) {
+        if !claims.is_access_token(&self.rules) {
+            return Err(TokenError::Type);
+        }
+        if !claims.is_for(&self.audiences) {
             return Err(TokenError::Audience);
         }
         let now = self.clock.now();
@@ -177,10 +229,10 @@ impl Validator {
             return Err(TokenError::Claims("sub"));
         }
         Ok(AccessToken {
-            scopes: claims.granted()?,
+            scopes: claims.granted(&self.rules)?,
             client: claims.client(),
-            issuer: claims.iss,
-            subject: claims.sub,
+            issuer: claims.iss.clone(),
+            subject: claims.sub.clone(),
             expires_at,
             other: claims.other,
         })

@@ -7,11 +7,13 @@ use std::{
 };
 
 use crate::{
-    cli::{Deployment, Failure, Verdict},
+    authority::Authority,
+    cli::{Deployment, Failure, Verdict, provider},
     diagnostic::nearest,
     explain::Explanation,
     issuer::Issuer,
     policy::{CompiledPolicy, Scope},
+    remote::Remote,
 };
 
 #[derive(Debug, clap::Args)]
@@ -84,9 +86,20 @@ fn scopes_of_token(
     } else {
         text = std::fs::read_to_string(file).map_err(cannot)?;
     }
-    let issuer =
-        Issuer::open(&deployment.data, Arc::clone(policy), name).map_err(Failure::refused)?;
-    let token = issuer.validator().validate(text.trim()).map_err(|error| {
+    let token = match provider::connection(policy)? {
+        None => {
+            let issuer = Issuer::open(&deployment.data, Arc::clone(policy), name)
+                .map_err(Failure::refused)?;
+            issuer.validator().validate(text.trim())
+        }
+        Some(connection) => provider::block_on(async {
+            let remote = Remote::new().map_err(Failure::failed)?;
+            let authority = Authority::connect(connection, remote);
+            authority.tried().await;
+            Ok(authority.validator().validate(text.trim()))
+        })??,
+    };
+    let token = token.map_err(|error| {
         Failure::refused(format!("the server would not accept this token: {error}"))
     })?;
     Ok(token.scopes().to_vec())

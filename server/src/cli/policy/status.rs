@@ -16,7 +16,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Verdict, Failure> {
     let source = deployment.source()?;
     let revision = crate::policy::Revision::of(source.text()).to_string();
-    let (refused, findings, url) = match check::compile(&source, registry) {
+    let snapshot = deployment.snapshot_of(&source)?;
+    let (refused, findings, url) = match check::compile(&source, registry, snapshot.as_ref()) {
         Ok((policy, found)) => {
             let stops = found.has_errors() && policy.check_mode() == Check::Enforce;
             (stops, found, deployment.deploy(policy)?.resource().clone())

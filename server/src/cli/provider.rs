@@ -1,0 +1,46 @@
+//! Reaches the provider that the policy names: who it is, and which scopes it has registered.
+
+use super::{Deployment, Environment, Failure};
+use crate::{
+    policy::CompiledPolicy,
+    provider::{Connection, Registered},
+    remote::Remote,
+};
+
+/// The connection of a policy to its provider; `None` for the embedded issuer.
+pub(super) fn connection(policy: &CompiledPolicy) -> Result<Option<Connection>, Failure> {
+    Connection::of(policy, Environment::setting).map_err(Failure::refused)
+}
+
+/// The registered scopes: as the policy says; or as the provider says; or, if it does not say or
+/// does not answer, as the committed snapshot says. With none of the three the server would only
+/// guess, and does not start.
+pub(super) fn registered(
+    deployment: &Deployment,
+    policy: &CompiledPolicy,
+    connection: Option<&Connection>,
+) -> Result<Registered, Failure> {
+    let Some(connection) = connection.filter(|_| policy.registered_at().is_none()) else {
+        return Ok(Registered::Policy);
+    };
+    let asked =
+        block_on(async { connection.registered(&Remote::new()?, policy.resource()).await })?;
+    let error = match asked {
+        Ok(snapshot) => return Ok(Registered::Provider(snapshot)),
+        Err(error) => error,
+    };
+    if let Some(snapshot) = deployment.snapshot(None)? {
+        anstream::eprintln!("warning: {error}\n  = note: {}\n", snapshot.describe());
+        return Ok(Registered::Snapshot(snapshot));
+    }
+    Err(Failure::refused(format!(
+        "{error}\n  = help: run `resource pull` while it answers, and commit the file; or write \
+         `registered = […]` in `[resource]`"
+    )))
+}
+
+/// Runs something that asks others, from a command that does nothing else.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    Ok(runtime.map_err(Failure::failed)?.block_on(future))
+}

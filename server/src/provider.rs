@@ -1,0 +1,14 @@
+//! Who issues the tokens: what is known of each provider as data, and how a deployment of it is
+//! reached.
+
+mod connection;
+mod forward;
+mod metadata;
+mod preset;
+mod registered;
+
+pub(crate) use connection::Connection;
+pub(crate) use forward::Forwarder;
+pub(crate) use metadata::Metadata;
+pub use preset::{PRESETS, Preset, RegisteredIn};
+pub(crate) use registered::{Registered, RegisteredError};

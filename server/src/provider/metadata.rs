@@ -1,0 +1,119 @@
+//! Authorization server metadata (RFC 8414, OpenID Connect discovery).
+
+use serde_json::Value;
+use url::Url;
+
+use crate::{
+    policy::Scope,
+    remote::{Remote, RemoteError, checked},
+};
+
+const EXPECTED: &str = "authorization server metadata (RFC 8414)";
+
+/// What an issuer says of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Metadata {
+    /// Where it was found.
+    pub(crate) url: String,
+    pub(crate) json: Value,
+}
+
+impl Metadata {
+    /// Looks at the addresses that the MCP specification gives, in its order (2026-07-28,
+    /// "Authorization Server Metadata Discovery").
+    pub(crate) async fn discover(remote: &Remote, issuer: &str) -> Result<Self, RemoteError> {
+        let mut first_error = None;
+        for url in addresses(issuer)? {
+            match Self::at(remote, &url, issuer).await {
+                Ok(metadata) => return Ok(metadata),
+                // Where the server answers and says that there is nothing, the next is asked.
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| RemoteError::Address(issuer.to_owned())))
+    }
+
+    /// The document at one address. Its `issuer` must be the one that was asked for (RFC 8414,
+    /// section 3.3), or it could speak for another.
+    async fn at(remote: &Remote, url: &str, issuer: &str) -> Result<Self, RemoteError> {
+        Self::of_any(remote, url, &[issuer.to_owned()]).await
+    }
+
+    /// The document at one address, of one of these issuers.
+    pub(crate) async fn of_any(
+        remote: &Remote,
+        url: &str,
+        issuers: &[String],
+    ) -> Result<Self, RemoteError> {
+        let json = remote.get(url, EXPECTED).await?.json;
+        if issuers.iter().any(|issuer| json["issuer"] == issuer.as_str()) {
+            return Ok(Self { url: url.to_owned(), json });
+        }
+        Err(RemoteError::Answer {
+            url: url.to_owned(),
+            expected: EXPECTED,
+            reason: format!("its `issuer` is not {}", issuers.join(" or ")),
+        })
+    }
+
+    /// Where the keys are.
+    pub(crate) fn jwks_uri(&self) -> Result<&str, RemoteError> {
+        self.json["jwks_uri"].as_str().ok_or_else(|| self.wrong("it has no `jwks_uri`"))
+    }
+
+    /// The scopes that it says it supports; `None` if it does not say.
+    pub(crate) fn scopes(&self) -> Result<Option<Vec<Scope>>, RemoteError> {
+        let Some(list) = self.json.get("scopes_supported") else { return Ok(None) };
+        let list = list.as_array().ok_or_else(|| self.wrong("`scopes_supported` is no list"))?;
+        let scope = |scope: &Value| {
+            let scope = scope.as_str().ok_or_else(|| self.wrong("a scope is not a string"))?;
+            Scope::parse(scope).map_err(|error| self.wrong(&format!("a scope is none: {error}")))
+        };
+        list.iter().map(scope).collect::<Result<_, _>>().map(Some)
+    }
+
+    fn wrong(&self, reason: &str) -> RemoteError {
+        RemoteError::Answer { url: self.url.clone(), expected: EXPECTED, reason: reason.to_owned() }
+    }
+}
+
+fn addresses(issuer: &str) -> Result<Vec<String>, RemoteError> {
+    let url: Url = checked(issuer)?;
+    let origin = url.origin().ascii_serialization();
+    let path = url.path().trim_end_matches('/');
+    let mut addresses = vec![
+        format!("{origin}/.well-known/oauth-authorization-server{path}"),
+        format!("{origin}/.well-known/openid-configuration{path}"),
+    ];
+    if !path.is_empty() {
+        addresses.push(format!("{origin}{path}/.well-known/openid-configuration"));
+    }
+    Ok(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_are_those_of_the_specification() {
+        assert_eq!(
+            addresses("https://as.example").unwrap(),
+            [
+                "https://as.example/.well-known/oauth-authorization-server",
+                "https://as.example/.well-known/openid-configuration"
+            ]
+        );
+        assert_eq!(
+            addresses("https://as.example/tenant/").unwrap(),
+            [
+                "https://as.example/.well-known/oauth-authorization-server/tenant",
+                "https://as.example/.well-known/openid-configuration/tenant",
+                "https://as.example/tenant/.well-known/openid-configuration"
+            ]
+        );
+        for wrong in ["as.example", "http://as.example", "file:///etc"] {
+            assert!(addresses(wrong).is_err(), "{wrong}");
+        }
+    }
+}

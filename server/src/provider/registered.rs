@@ -1,0 +1,64 @@
+//! The scopes that are registered for the resource: from the provider, from the snapshot, or from
+//! the policy itself.
+
+use jiff::Timestamp;
+
+use super::{Connection, Metadata};
+use crate::{
+    remote::{Remote, RemoteError},
+    resource::{ResourceUrl, Snapshot},
+};
+
+/// Why the registered scopes cannot be had from the provider.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RegisteredError {
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error("{0} does not say which scopes are registered")]
+    Unsaid(String),
+}
+
+/// Where the registered scopes were read.
+#[derive(Debug, Clone)]
+pub(crate) enum Registered {
+    /// `registered` in the policy.
+    Policy,
+    /// The provider, just now.
+    Provider(Snapshot),
+    /// The committed snapshot, because the provider does not say or does not answer.
+    Snapshot(Snapshot),
+}
+
+impl Registered {
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
+        match self {
+            Self::Policy => None,
+            Self::Provider(snapshot) | Self::Snapshot(snapshot) => Some(snapshot),
+        }
+    }
+}
+
+impl Connection {
+    /// The authorization server's metadata.
+    pub(crate) async fn metadata(&self, remote: &Remote) -> Result<Metadata, RemoteError> {
+        match &self.metadata_url {
+            Some(url) => Metadata::of_any(remote, url, &self.issuers).await,
+            None => Metadata::discover(remote, &self.authorization_server).await,
+        }
+    }
+
+    /// Asks the provider.
+    pub(crate) async fn registered(
+        &self,
+        remote: &Remote,
+        resource: &ResourceUrl,
+    ) -> Result<Snapshot, RegisteredError> {
+        let server = &self.authorization_server;
+        if !self.says_registered_scopes() {
+            return Err(RegisteredError::Unsaid(self.preset.title.to_owned()));
+        }
+        let metadata = self.metadata(remote).await?;
+        let scopes = metadata.scopes()?.ok_or(RegisteredError::Unsaid(metadata.url))?;
+        Ok(Snapshot::new(resource.as_str(), server, Timestamp::now(), scopes))
+    }
+}

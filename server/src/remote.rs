@@ -1,0 +1,174 @@
+//! Asks other servers, within bounds: `https` (`http` on loopback only), no redirect, so much and
+//! no more, so long and no longer.
+
+use std::time::{Duration, SystemTime};
+
+use http_cache_semantics::{CacheOptions, CachePolicy};
+use serde_json::Value;
+use url::Url;
+
+use crate::resource::is_loopback;
+
+/// Nothing that is asked for here is larger than this.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why there is no usable answer. It names the address and the reason; never what was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// The address must not be asked.
+    #[error("{0} is not an https URL (http is for loopback only)")]
+    Address(String),
+    /// Nobody answered in time.
+    #[error("cannot ask {url}: {reason}")]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// Why there is no answer.
+        reason: String,
+    },
+    /// The answer is not what was expected.
+    #[error("{url} does not answer as {expected} should: {reason}")]
+    Answer {
+        /// What was asked.
+        url: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// A JSON answer, and how long it may be kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) json: Value,
+    /// What the answer's own headers allow (RFC 9111); zero if they say nothing.
+    pub(crate) fresh_for: Duration,
+}
+
+/// An HTTP client with these bounds.
+#[derive(Debug, Clone)]
+pub(crate) struct Remote {
+    outside: reqwest::Client,
+    /// For this machine itself, past any proxy.
+    loopback: reqwest::Client,
+}
+
+impl Remote {
+    pub(crate) fn new() -> Result<Self, RemoteError> {
+        let builder = || {
+            reqwest::Client::builder()
+                .timeout(TIMEOUT)
+                // Who answers is who was asked, not who was pointed to.
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("scopeward/", env!("CARGO_PKG_VERSION")))
+        };
+        let failed = |error| unreachable("the network", &error);
+        Ok(Self {
+            outside: builder().build().map_err(failed)?,
+            loopback: builder().no_proxy().build().map_err(failed)?,
+        })
+    }
+
+    /// A JSON document.
+    pub(crate) async fn get(
+        &self,
+        url: &str,
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let wrong = |reason: String| RemoteError::Answer { url: url.to_owned(), expected, reason };
+        let address = checked(url)?;
+        let client = if is_loopback(&address) { &self.loopback } else { &self.outside };
+        let request = client.get(address).header(http::header::ACCEPT, "application/json");
+        let mut answer = request.send().await.map_err(|error| unreachable(url, &error))?;
+        if !answer.status().is_success() {
+            return Err(wrong(format!("its status is {}", answer.status())));
+        }
+        let kind = answer.headers().get(http::header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !is_json(kind) {
+            return Err(wrong(format!("its content type is {kind:?}, not JSON")));
+        }
+        let fresh_for = freshness(url, &answer);
+        let mut body = vec![];
+        while let Some(part) = answer.chunk().await.map_err(|error| unreachable(url, &error))? {
+            body.extend_from_slice(&part);
+            if body.len() > LARGEST_ANSWER {
+                return Err(wrong(format!("it is larger than {LARGEST_ANSWER} bytes")));
+            }
+        }
+        let json = serde_json::from_slice(&body).map_err(|_| wrong("it is not JSON".to_owned()))?;
+        Ok(Answer { json, fresh_for })
+    }
+}
+
+/// An address that may be asked.
+pub(crate) fn checked(url: &str) -> Result<Url, RemoteError> {
+    let refused = || RemoteError::Address(url.to_owned());
+    let parsed = Url::parse(url).map_err(|_| refused())?;
+    let is_safe = match parsed.scheme() {
+        "https" => parsed.has_host(),
+        "http" => is_loopback(&parsed),
+        _ => false,
+    };
+    if is_safe { Ok(parsed) } else { Err(refused()) }
+}
+
+/// `application/json`, and the types that end in `+json` (RFC 6839).
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+fn freshness(url: &str, answer: &reqwest::Response) -> Duration {
+    let mut request = http::Request::new(());
+    if let Ok(uri) = url.parse() {
+        *request.uri_mut() = uri;
+    }
+    let mut response = http::Response::new(());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = answer.headers().clone();
+    // A cache for this one server, without guesses where the headers say nothing.
+    let options = CacheOptions { shared: false, cache_heuristic: 0.0, ..CacheOptions::default() };
+    CachePolicy::new_options(&request, &response, SystemTime::now(), options)
+        .time_to_live(SystemTime::now())
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> RemoteError {
+    // The innermost cause says most: "connection refused".
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let reason = if error.is_timeout() {
+        format!("no answer within {} seconds", TIMEOUT.as_secs())
+    } else {
+        cause.to_string()
+    };
+    RemoteError::Unreachable { url: url.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_and_loopback_are_asked() {
+        for good in
+            ["https://as.example/x", "http://localhost:9/x", "http://127.0.0.1", "http://[::1]/"]
+        {
+            assert!(checked(good).is_ok(), "{good}");
+        }
+        for bad in ["http://as.example", "file:///etc/passwd", "as.example", "ftp://localhost/"] {
+            assert!(checked(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn json_is_what_says_so() {
+        assert!(is_json("application/json; charset=utf-8") && is_json("application/jwk-set+json"));
+        assert!(!is_json("text/html") && !is_json("") && !is_json("text/json"));
+    }
+}

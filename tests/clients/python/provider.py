@@ -1,0 +1,100 @@
+"""The official Python SDK's client, where the tokens come from a provider elsewhere: discovery across
+two servers, registration, PKCE, sign-in and consent at the provider, a call, and a step-up.
+
+usage: provider.py URL
+"""
+
+import asyncio
+import http.cookiejar
+import re
+import sys
+import urllib.parse
+import urllib.request
+
+import httpx2
+from mcp.client.auth import OAuthClientProvider
+from mcp.client.client import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
+
+from person import NoRedirect, Storage
+
+URL = sys.argv[1]
+CALLBACK = "http://localhost:9/callback"
+
+
+class Person:
+    """Signs in at oidc-provider's own pages, and consents to what they ask for."""
+
+    def __init__(self):
+        jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
+        self.opener = urllib.request.build_opener(NoRedirect, jar)
+        self.asked = []
+        self.answer = None
+
+    def open(self, url, form=None):
+        """Follows redirects until there is a page to read, or the way back to the client."""
+        data = form and urllib.parse.urlencode(form).encode()
+        while True:
+            try:
+                page = self.opener.open(url, data=data)
+                return page.geturl(), page.read().decode()
+            except urllib.error.HTTPError as redirect:
+                assert redirect.code in (302, 303), (redirect.code, redirect.read())
+                url, data = urllib.parse.urljoin(url, redirect.headers["Location"]), None
+            if url.startswith(CALLBACK):
+                return url, None
+
+    def sign_in(self, url):
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
+        self.asked.append(set(query["scope"][0].split()))
+        url, page = self.open(url)
+        while page is not None:
+            action = re.search(r'action="([^"]+)"', page)[1]
+            prompt = re.search(r'name="prompt" value="([^"]+)"', page)[1]
+            form = {"prompt": prompt}
+            if prompt == "login":
+                form |= {"login": "ada", "password": "any"}
+            url, page = self.open(urllib.parse.urljoin(url, action), form)
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
+        self.answer = {name: values[0] for name, values in query.items()}
+
+
+async def main():
+    person, storage = Person(), Storage()
+
+    async def redirect_handler(url):
+        person.sign_in(url)
+
+    async def callback_handler():
+        answer = person.answer
+        return AuthorizationCodeResult(code=answer["code"], state=answer["state"], iss=answer["iss"])
+
+    auth = OAuthClientProvider(
+        server_url=URL,
+        client_metadata=OAuthClientMetadata(
+            client_name="Python SDK",
+            redirect_uris=[CALLBACK],
+            grant_types=["authorization_code"],
+            application_type="native",
+            token_endpoint_auth_method="none",
+        ),
+        storage=storage,
+        redirect_handler=redirect_handler,
+        callback_handler=callback_handler,
+    )
+    async with httpx2.AsyncClient(auth=auth) as client_http:
+        transport = streamable_http_client(URL, http_client=client_http)
+        async with Client(transport, mode="2026-07-28") as client:
+            created = await client.call_tool("create_todo", {"title": "Buy milk"})
+            assert created.structured_content["title"] == "Buy milk", created
+            assert person.asked[0] >= {"todo:read", "todo:write"}, person.asked
+            assert "admin:access" not in person.asked[0], person.asked
+
+            purged = await client.call_tool("purge_todos", {})
+            assert purged.structured_content == {"purged": 1}, purged
+            assert len(person.asked) == 2 and "admin:access" in person.asked[1], person.asked
+    print("ok provider")
+
+
+asyncio.run(main())
