@@ -71,7 +71,11 @@ fn the_python_sdk_of_2025() {
 }
 
 /// A provider that others wrote, serving until it is dropped.
-struct OidcProvider(std::process::Child);
+struct OidcProvider {
+    child: std::process::Child,
+    /// Kept open: the provider goes on to write to it.
+    _output: BufReader<std::process::ChildStdout>,
+}
 
 impl OidcProvider {
     /// With the tools' scopes registered for `resource`; and its issuer.
@@ -87,15 +91,16 @@ impl OidcProvider {
             .spawn()
             .unwrap();
         let mut issuer = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut issuer).unwrap();
-        Some((Self(child), issuer.trim().to_owned()))
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut issuer).unwrap();
+        Some((Self { child, _output: output }, issuer.trim().to_owned()))
     }
 }
 
 impl Drop for OidcProvider {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

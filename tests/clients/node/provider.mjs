@@ -40,5 +40,16 @@ const provider = new Provider(issuer, {
     },
   },
 });
-server.on('request', provider.callback());
+// A client that registers with the scopes of its first sign-in could never step up here. Scopes are
+// for the person to grant, not for the client to be limited to.
+const handle = provider.callback();
+server.on('request', async (request, response) => {
+  if (request.method === 'POST' && request.url === '/reg') {
+    let body = '';
+    for await (const part of request) body += part;
+    const { scope, ...metadata } = JSON.parse(body);
+    request.body = metadata;
+  }
+  handle(request, response);
+});
 console.log(issuer);

@@ -58,6 +58,7 @@ class Person:
             url, page = self.open(urllib.parse.urljoin(url, action), form)
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
         self.answer = {name: values[0] for name, values in query.items()}
+        assert "code" in self.answer, self.answer
 
 
 async def main():
