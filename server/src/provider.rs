@@ -6,6 +6,7 @@ mod forward;
 mod metadata;
 mod preset;
 mod registered;
+mod scalekit;
 
 pub(crate) use connection::Connection;
 pub(crate) use forward::Forwarder;

@@ -78,10 +78,50 @@ impl Remote {
         url: &str,
         expected: &'static str,
     ) -> Result<Answer, RemoteError> {
-        let wrong = |reason: String| RemoteError::Answer { url: url.to_owned(), expected, reason };
+        Self::send(self.request(http::Method::GET, url)?, url, expected).await
+    }
+
+    /// A JSON document, for whoever has this bearer token.
+    pub(crate) async fn get_with(
+        &self,
+        url: &str,
+        token: &str,
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let request = self.request(http::Method::GET, url)?.bearer_auth(token);
+        Self::send(request, url, expected).await
+    }
+
+    /// The JSON answer to a form.
+    pub(crate) async fn post_form(
+        &self,
+        url: &str,
+        form: &[(&str, &str)],
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let kind = "application/x-www-form-urlencoded";
+        let request = self.request(http::Method::POST, url)?;
+        let request = request.header(http::header::CONTENT_TYPE, kind).body(body);
+        Self::send(request, url, expected).await
+    }
+
+    fn request(
+        &self,
+        method: http::Method,
+        url: &str,
+    ) -> Result<reqwest::RequestBuilder, RemoteError> {
         let address = checked(url)?;
         let client = if is_loopback(&address) { &self.loopback } else { &self.outside };
-        let request = client.get(address).header(http::header::ACCEPT, "application/json");
+        Ok(client.request(method, address).header(http::header::ACCEPT, "application/json"))
+    }
+
+    async fn send(
+        request: reqwest::RequestBuilder,
+        url: &str,
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let wrong = |reason: String| RemoteError::Answer { url: url.to_owned(), expected, reason };
         let mut answer = request.send().await.map_err(|error| unreachable(url, &error))?;
         if !answer.status().is_success() {
             return Err(wrong(format!("its status is {}", answer.status())));

@@ -83,6 +83,7 @@ impl Server {
 
     /// A further setting, for the next start.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(other, _)| other != name);
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 

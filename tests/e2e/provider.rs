@@ -102,7 +102,12 @@ impl Provider {
     }
 }
 
-async fn answer(State(shared): State<Shared>, uri: Uri) -> Response {
+async fn answer(
+    State(shared): State<Shared>,
+    uri: Uri,
+    headers: axum::http::HeaderMap,
+    body: axum::body::Body,
+) -> Response {
     let mode = *shared.mode.lock().unwrap();
     let is_keys = uri.path() == "/keys";
     if is_keys {
@@ -150,6 +155,30 @@ async fn answer(State(shared): State<Shared>, uri: Uri) -> Response {
         // server/auth/providers/scalekit.py).
         "/.well-known/oauth-authorization-server/resources/res_123" => metadata(&of_resource),
         "/.well-known/openid-configuration" => metadata(&shared.url),
+        // The management API (scalekit-sdk-python 2.21.0, its API description): client
+        // credentials, and a resource with all scopes of the environment, some of them enabled.
+        "/oauth/token" => {
+            let form = axum::body::to_bytes(body, 4_096).await.unwrap();
+            let expected =
+                "grant_type=client_credentials&client_id=skc_1&client_secret=s%2B%2Fcret";
+            if form != expected {
+                return (StatusCode::UNAUTHORIZED, Json(json!({ "code": 16 }))).into_response();
+            }
+            Json(json!({ "access_token": "management", "token_type": "Bearer", "expires_in": 86_400 }))
+                .into_response()
+        }
+        "/api/v1/resources/res_123" => {
+            if headers.get(header::AUTHORIZATION).is_none_or(|value| value != "Bearer management") {
+                return (StatusCode::UNAUTHORIZED, Json(json!({ "code": 16 }))).into_response();
+            }
+            let enabled = shared.scopes.lock().unwrap().clone();
+            let scopes: Vec<Value> = [&ALL[..], &["billing:read"]]
+                .concat()
+                .iter()
+                .map(|name| json!({ "id": "scp_1", "name": name, "enabled": enabled.contains(name) }))
+                .collect();
+            Json(json!({ "resource": { "id": RESOURCE_ID, "scopes": scopes } })).into_response()
+        }
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -287,6 +316,35 @@ fn the_policy_is_held_against_what_is_really_registered() {
     let output = check();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("registered-scopes.toml says"));
+}
+
+/// Scalekit's API says which scopes are enabled for the resource; its secret is never shown.
+#[test]
+fn scalekit_s_api_says_what_is_registered() {
+    let provider = Provider::start();
+    let mut server = Server::prepare(&policy("provider = \"scalekit\""), &provider.settings());
+    server.set("SCALEKIT_CLIENT_ID", "skc_1");
+    server.set("SCALEKIT_CLIENT_SECRET", "s+/cret");
+    let run =
+        |server: &Server, arguments: &[&str]| server.command().args(arguments).output().unwrap();
+    let output = run(&server, &["resource", "pull"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("3 scopes registered: todo:read, todo:write, admin:access"), "{text}");
+    *provider.scopes.lock().unwrap() = vec!["todo:read", "todo:write"];
+    let output = run(&server, &["policy", "check"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("admin:access is not registered"));
+    std::fs::remove_file(server.folder.path().join("registered-scopes.toml")).unwrap();
+    server.set("SCALEKIT_CLIENT_SECRET", "wrong+secret");
+    let output = run(&server, &["policy", "check"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("/oauth/token does not answer as Scalekit's token endpoint should"),
+        "{text}"
+    );
+    assert!(!text.contains("wrong+secret") && !text.contains("wrong%2Bsecret"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! How a deployment reaches its provider: the policy and the environment put together.
 
-use super::{Preset, RegisteredIn};
+use super::{Preset, RegisteredIn, scalekit::ManagementApi};
 use crate::{
     policy::{CompiledPolicy, Provider},
     remote::{RemoteError, checked},
@@ -19,6 +19,8 @@ pub(crate) struct Connection {
     /// What protected resource metadata names (RFC 9728, section 2), and whose metadata is asked
     /// for the registered scopes.
     pub(crate) authorization_server: String,
+    /// Scalekit's own API, which knows better than its metadata.
+    pub(crate) management: Option<ManagementApi>,
     /// Where that metadata is, if not where the specification says.
     pub(crate) metadata_url: Option<String>,
 }
@@ -67,6 +69,7 @@ impl Connection {
             audiences: vec![audience],
             keys: KeysAt::Discovered { issuer: issuer.clone() },
             authorization_server: issuer,
+            management: None,
             metadata_url: None,
         })
     }
@@ -91,6 +94,13 @@ impl Connection {
         let id = variable("SCALEKIT_RESOURCE_ID").ok_or_else(|| missing("SCALEKIT_RESOURCE_ID"))?;
         let of_resource = format!("{environment}/resources/{id}");
         let url = policy.resource().as_str();
+        let credentials = variable("SCALEKIT_CLIENT_ID").zip(variable("SCALEKIT_CLIENT_SECRET"));
+        let management = credentials.map(|(client_id, client_secret)| ManagementApi {
+            environment: environment.clone(),
+            resource_id: id.clone(),
+            client_id,
+            client_secret,
+        });
         let well_known = "/.well-known/oauth-authorization-server/resources";
         Ok(Self {
             preset,
@@ -98,6 +108,7 @@ impl Connection {
             audiences: vec![id.clone(), url.to_owned(), format!("{url}/")],
             keys: KeysAt::Url(format!("{environment}/keys")),
             authorization_server: of_resource,
+            management,
             metadata_url: Some(format!("{environment}{well_known}/{id}")),
         })
     }

@@ -54,6 +54,10 @@ impl Connection {
         resource: &ResourceUrl,
     ) -> Result<Snapshot, RegisteredError> {
         let server = &self.authorization_server;
+        if let Some(api) = &self.management {
+            let scopes = api.registered(remote).await?;
+            return Ok(Snapshot::new(resource.as_str(), server, Timestamp::now(), scopes));
+        }
         if !self.says_registered_scopes() {
             return Err(RegisteredError::Unsaid(self.preset.title.to_owned()));
         }
