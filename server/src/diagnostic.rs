@@ -219,12 +219,11 @@ impl<'a> IntoIterator for &'a Diagnostics {
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, finding) in self.list.iter().enumerate() {
-            let (line, column) = self.source.position(finding.span.start);
             if index > 0 {
                 f.write_str("\n")?;
             }
-            let (path, severity) = (self.source.path(), finding.severity.as_str());
-            write!(f, "{path}:{line}:{column}: {severity}: {}", finding.message)?;
+            let place = self.source.place(finding.span.start);
+            write!(f, "{place}: {}: {}", finding.severity.as_str(), finding.message)?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ mod tests;
 
 use std::{collections::BTreeSet, fmt};
 
+use grants::{Comparison, Side};
 pub use render::{json, markdown, text};
 
 use crate::policy::{CompiledPolicy, Rule, Scope};
@@ -154,7 +155,10 @@ impl Difference {
 /// ```
 pub fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Difference {
     let names: BTreeSet<&str> = old.tools().chain(new.tools()).map(|(name, _)| name).collect();
-    let (gains, losses) = (grants::Comparison::new(new, old), grants::Comparison::new(old, new));
+    let (before, after) = (Side::new(old), Side::new(new));
+    let alike = grants::alike(&before, &after);
+    let gains = Comparison::new(&after, &before, &alike);
+    let losses = Comparison::new(&before, &after, &alike);
     let tools = names.iter().filter_map(|tool| {
         let (gained, lost) = (gains.only(tool), losses.only(tool));
         let described =

@@ -125,10 +125,11 @@ impl<'p> Explanation<'p> {
             ));
             return text;
         };
-        let (line, column) = source.position(rule.span().start);
+        let (line, _) = source.position(rule.span().start);
         let written = source.text().lines().nth(line - 1).unwrap_or_default().trim();
         text.push_str(&format!("  needs    {}\n", self.policy.describe(rule)));
-        text.push_str(&format!("  rule     {}:{line}:{column}  {written}\n", source.path()));
+        let place = source.place(rule.span().start);
+        text.push_str(&format!("  rule     {place}  {written}\n"));
         let additions = self.additions();
         for (index, addition) in additions.iter().enumerate() {
             let what = if index == 0 { "missing" } else { "or" };
@@ -140,9 +141,7 @@ impl<'p> Explanation<'p> {
 
     /// Says so if a scope cannot be granted.
     fn registration(&self, scopes: &[&Scope]) -> String {
-        let registered: Vec<&Scope> =
-            self.policy.registered_scopes().map(crate::policy::ScopeInfo::name).collect();
-        let missing = scopes.iter().copied().filter(|scope| !registered.contains(scope));
+        let missing = scopes.iter().copied().filter(|scope| !self.policy.is_registered(scope));
         match join(missing, "") {
             none if none.is_empty() => none,
             some => format!(" (not registered: {some})"),

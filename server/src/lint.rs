@@ -13,7 +13,7 @@ mod report;
 mod subject;
 mod suggest;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod verify;
 
 use jiff::Timestamp;

@@ -78,20 +78,18 @@ impl LivePolicy {
     /// Puts another policy in its place, in one step.
     pub fn replace(&self, policy: CompiledPolicy) -> Result<(), FixedSetting> {
         let old = self.current();
-        if old.resource() != policy.resource() {
-            return Err(FixedSetting { setting: "url", old: old.resource().to_string() });
-        }
-        if old.provider() != policy.provider() {
-            let old = old.provider().as_str().to_owned();
-            return Err(FixedSetting { setting: "provider", old });
-        }
         let text = |setting: Option<&str>| setting.unwrap_or("not written").to_owned();
-        for (setting, old, new) in [
-            ("issuer", old.issuer(), policy.issuer()),
-            ("audience", old.audience(), policy.audience()),
-        ] {
+        let fixed = |policy: &CompiledPolicy| {
+            [
+                ("url", policy.resource().to_string()),
+                ("provider", policy.provider().as_str().to_owned()),
+                ("issuer", text(policy.issuer())),
+                ("audience", text(policy.audience())),
+            ]
+        };
+        for ((setting, old), (_, new)) in fixed(&old).into_iter().zip(fixed(&policy)) {
             if old != new {
-                return Err(FixedSetting { setting, old: text(old) });
+                return Err(FixedSetting { setting, old });
             }
         }
         self.0.current.store(Arc::new(policy));

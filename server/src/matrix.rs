@@ -3,7 +3,7 @@
 use askama::Template;
 use serde_json::json;
 
-use crate::policy::{CompiledPolicy, Requirement, Rule};
+use crate::policy::{CompiledPolicy, Rule};
 
 /// What one scope does for one tool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,15 +137,10 @@ struct Page<'m> {
 }
 
 fn cell(policy: &CompiledPolicy, tool: &str, rule: &Rule, scope: &str) -> Cell {
-    if policy.decide(tool, &policy.hold([scope])).is_allow() {
+    let held = policy.hold([scope]);
+    if policy.decide(tool, &held).is_allow() {
         return Cell::Enough;
     }
-    let held = policy.hold([scope]);
-    let is_part = match &rule.requirement {
-        Requirement::Authenticated => false,
-        Requirement::AnyOf(alternatives) => {
-            alternatives.iter().flatten().any(|needed| held.contains(*needed))
-        }
-    };
-    if is_part { Cell::Part } else { Cell::Nothing }
+    let mut needed = rule.requirement.alternatives().iter().flatten();
+    if needed.any(|scope| held.contains(*scope)) { Cell::Part } else { Cell::Nothing }
 }

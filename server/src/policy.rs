@@ -52,6 +52,9 @@ pub struct CompiledPolicy {
     scopes: Vec<ScopeInfo>,
     ids: HashMap<Scope, ScopeId>,
     registered: ScopeSet,
+    /// What all registered scopes together give. Set with them, by
+    /// [`set_registered`](Self::set_registered).
+    reachable: ScopeSet,
     registered_at: Option<Range<usize>>,
     snapshot_days: u32,
     tools: BTreeMap<Box<str>, Rule>,
@@ -240,9 +243,19 @@ impl CompiledPolicy {
         for id in scopes.into_iter().filter_map(|scope| self.scope_id(scope)) {
             registered.insert(id);
         }
-        self.registered = registered;
+        self.set_registered(registered);
         self.registered_at = None;
         self
+    }
+
+    fn set_registered(&mut self, registered: ScopeSet) {
+        self.registered = registered;
+        self.reachable = self.hold(self.registered_scopes().map(|scope| scope.name.as_str()));
+    }
+
+    /// Whether a scope is a registered one.
+    pub(crate) fn is_registered(&self, scope: &Scope) -> bool {
+        self.scope_id(scope.as_str()).is_some_and(|id| self.registered.contains(id))
     }
 
     /// After how many days a snapshot of the registered scopes counts as old.

@@ -230,6 +230,14 @@ pub(crate) fn run(policy: &str, arguments: &[&str]) -> Output {
     command(folder.path()).args(arguments).env("PORT", port).output().unwrap()
 }
 
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
 /// An answer, read whole.
 #[derive(Debug)]
 pub(crate) struct Reply {

@@ -1,18 +1,10 @@
 //! The commands that look at a policy: what they print, and how they end.
 
-use std::{fs, path::Path, process::Output};
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::harness::{POLICY, Server, command, run};
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use crate::harness::{POLICY, Server, command, run, stderr, stdout};
 
 /// Each finding of a policy, by exit code: none, a warning, an error, no file.
 fn code(policy: &str, arguments: &[&str]) -> Option<i32> {

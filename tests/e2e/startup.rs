@@ -1,12 +1,6 @@
 //! The server starts only when the tools, the policy and the registered scopes agree.
 
-use std::process::Output;
-
-use crate::harness::{POLICY, Server, command, run};
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use crate::harness::{POLICY, Server, command, run, stderr};
 
 /// The policy with one replacement does not start: exit code 2, and a message with the place and
 /// the fix. `policy check` says the same.

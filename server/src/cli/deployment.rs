@@ -128,7 +128,7 @@ impl Deployment {
     }
 
     /// Compiles the policy and holds it against the tools; what disagrees is printed, and an error
-    /// ends the command unless the policy says `check = "warn"`.
+    /// ends the command unless the policy says `startup_check = "warn"`.
     pub(super) fn checked(&self, registry: &Registry) -> Result<Checked, Failure> {
         let source = self.source()?;
         // What the file says of its provider comes first; its mistakes are reported with all

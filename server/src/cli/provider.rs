@@ -2,6 +2,9 @@
 
 use super::{Deployment, Environment, Failure};
 use crate::{
+    authority::Authority,
+    issuer::Issuer,
+    live::LivePolicy,
     policy::CompiledPolicy,
     provider::{Connection, Registered},
     remote::Remote,
@@ -10,6 +13,24 @@ use crate::{
 /// The connection of a policy to its provider; `None` for the embedded issuer.
 pub(super) fn connection(policy: &CompiledPolicy) -> Result<Option<Connection>, Failure> {
     Connection::of(policy, Environment::setting).map_err(Failure::refused)
+}
+
+/// Who issues the tokens. Called inside a runtime, where a provider's keys are looked for.
+pub(super) fn authority(
+    deployment: &Deployment,
+    connection: Option<Connection>,
+    policy: impl Into<LivePolicy>,
+    name: &str,
+) -> Result<Authority, Failure> {
+    match connection {
+        None => {
+            let issuer = Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?;
+            Ok(Authority::from(&issuer))
+        }
+        Some(connection) => {
+            Ok(Authority::connect(connection, Remote::new().map_err(Failure::failed)?))
+        }
+    }
 }
 
 /// The registered scopes: as the policy says; or as the provider says; or, if it does not say or

@@ -9,17 +9,17 @@ use std::{
 
 use tokio::net::TcpListener;
 
-use super::{Deployment, Environment, Failure, Verdict, deployment::Checked, policy::table};
+use super::{
+    Deployment, Environment, Failure, Verdict, deployment::Checked, policy::table, provider,
+};
 use crate::{
     authority::Authority,
     check,
     diagnostic::Source,
-    issuer::Issuer,
     live::{LivePolicy, Refused, Watcher},
     policy::{Check, CompiledPolicy, Provider},
     provider::{Preset, Registered},
     registry::ScopedTools,
-    remote::Remote,
     server,
 };
 
@@ -39,25 +39,15 @@ where
     std::fs::create_dir_all(&deployment.data).map_err(|error| {
         Failure::refused(format!("cannot use {}: {error}", deployment.data.display()))
     })?;
-    let issuer = match connection {
-        Some(_) => None,
-        None => Some(Issuer::open(&deployment.data, &live, S::SERVER.0).map_err(Failure::refused)?),
-    };
     start_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(Failure::failed)?;
     runtime.block_on(async {
+        let authority = provider::authority(deployment, connection, &live, S::SERVER.0)?;
         let environment = Environment { data: deployment.data.clone() };
         let tools = open(environment).await.map_err(Failure::failed)?;
-        let authority = match (&issuer, connection) {
-            (Some(issuer), _) => Authority::from(issuer),
-            (None, Some(connection)) => {
-                Authority::connect(connection, Remote::new().map_err(Failure::failed)?)
-            }
-            (None, None) => return Err(Failure::failed("no provider")),
-        };
         // With the provider down it starts all the same, and recovers by itself.
         authority.tried().await;
         let listeners = listen(deployment.host(), deployment.port(&policy)).await?;

@@ -39,6 +39,18 @@ impl Source {
         (line, self.text[start..offset].chars().count() + 1)
     }
 
+    /// `path:line:column` of a byte offset, as messages write it.
+    pub(crate) fn place(&self, offset: usize) -> String {
+        let (line, column) = self.position(offset);
+        format!("{}:{line}:{column}", self.path)
+    }
+
+    /// Where a span begins, and where the next character after it would be: line and column each.
+    pub(crate) fn region(&self, span: &Range<usize>) -> ((usize, usize), (usize, usize)) {
+        let span = self.clamp(span);
+        (self.position(span.start), self.position(span.end))
+    }
+
     /// A span inside the text, on character boundaries, not backwards.
     pub(crate) fn clamp(&self, span: &Range<usize>) -> Range<usize> {
         let start = self.text.floor_char_boundary(span.start);

@@ -6,7 +6,7 @@
 //! The smallest are found by choosing, for each scope that an alternative needs, a scope that
 //! gives it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Grant, Grants};
 use crate::policy::{CompiledPolicy, Requirement, Scope, ScopeId};
@@ -16,33 +16,51 @@ const LISTED: usize = 32;
 /// So many choices are tried for the list; whether there is any grant at all is always answered.
 const CHOICES: usize = 2_000;
 
-/// Looks for grants that suffice under `here` and not under `there`.
-pub(super) struct Comparison<'p> {
-    here: &'p CompiledPolicy,
-    there: &'p CompiledPolicy,
-    /// For each scope of `here` the scopes that give it, by name.
+/// A policy, and for each of its scopes those that give it: itself, and those that imply it.
+pub(super) struct Side<'p> {
+    policy: &'p CompiledPolicy,
     givers: HashMap<ScopeId, Vec<&'p Scope>>,
-    /// The scopes that are given by the same scopes, and give the same, under both.
-    alike: HashMap<&'p str, bool>,
 }
 
-impl<'p> Comparison<'p> {
-    pub(super) fn new(here: &'p CompiledPolicy, there: &'p CompiledPolicy) -> Self {
-        let givers = givers(here);
-        let theirs = givers_by_name(there);
-        let alike = here.scopes().iter().filter_map(|scope| {
-            let name = scope.name().as_str();
-            let ours: BTreeSet<&str> =
-                givers.get(&here.scope_id(name)?)?.iter().map(|scope| scope.as_str()).collect();
-            Some((name, theirs.get(name) == Some(&ours)))
-        });
-        let alike = alike.collect();
-        Self { here, there, givers, alike }
+impl<'p> Side<'p> {
+    pub(super) fn new(policy: &'p CompiledPolicy) -> Self {
+        let mut givers: HashMap<ScopeId, Vec<&Scope>> = HashMap::new();
+        for giver in policy.scopes() {
+            let implied = policy.implied_by(giver).chain([giver]);
+            for id in implied.filter_map(|scope| policy.scope_id(scope.name().as_str())) {
+                givers.entry(id).or_default().push(giver.name());
+            }
+        }
+        Self { policy, givers }
+    }
+
+    fn givers(&self, scope: &str) -> BTreeSet<&'p Scope> {
+        let id = self.policy.scope_id(scope);
+        id.and_then(|id| self.givers.get(&id)).into_iter().flatten().copied().collect()
+    }
+}
+
+/// The scopes of `one` that the same scopes give under `other`.
+pub(super) fn alike<'p>(one: &Side<'p>, other: &Side<'p>) -> HashSet<&'p str> {
+    let names = one.policy.scopes().iter().map(|scope| scope.name().as_str());
+    names.filter(|name| one.givers(name) == other.givers(name)).collect()
+}
+
+/// Looks for grants that suffice under `here` and not under `there`.
+pub(super) struct Comparison<'c, 'p> {
+    here: &'c Side<'p>,
+    there: &'p CompiledPolicy,
+    alike: &'c HashSet<&'p str>,
+}
+
+impl<'c, 'p> Comparison<'c, 'p> {
+    pub(super) fn new(here: &'c Side<'p>, there: &Side<'p>, alike: &'c HashSet<&'p str>) -> Self {
+        Self { here, there: there.policy, alike }
     }
 
     /// The smallest grants that suffice for `tool` here and not there.
     pub(super) fn only(&self, tool: &str) -> Grants {
-        let Some(rule) = self.here.rule(tool) else { return Grants::default() };
+        let Some(rule) = self.here.policy.rule(tool) else { return Grants::default() };
         if self.is_the_same(tool, &rule.requirement) {
             return Grants::default();
         }
@@ -77,9 +95,9 @@ impl<'p> Comparison<'p> {
             (Requirement::AnyOf(ours), Requirement::AnyOf(theirs)) => {
                 ours.len() == theirs.len()
                     && ours.iter().zip(theirs).all(|(ours, theirs)| {
-                        let ours = named(self.here, ours);
+                        let ours = named(self.here.policy, ours);
                         ours == named(self.there, theirs)
-                            && ours.iter().all(|scope| self.alike.get(scope) == Some(&true))
+                            && ours.iter().all(|scope| self.alike.contains(scope))
                     })
             }
         }
@@ -90,7 +108,7 @@ impl<'p> Comparison<'p> {
     /// does not suffice there only suffices less.
     fn witness(&self, tool: &str, alternatives: &[Box<[ScopeId]>]) -> Option<Grant> {
         let least = |scope: ScopeId| -> Vec<&'p Scope> {
-            let givers = self.givers.get(&scope).map_or(&[][..], Vec::as_slice);
+            let givers = self.here.givers.get(&scope).map_or(&[][..], Vec::as_slice);
             let given = |giver: &Scope| self.there.hold([giver.as_str()]);
             let is_least = |index: usize, giver: &Scope| {
                 let mine = given(giver);
@@ -133,7 +151,7 @@ impl<'p> Comparison<'p> {
         let mut index = 0;
         while index < grant.len() {
             let scope = grant.remove(index);
-            if !suffices(self.here, tool, &grant) {
+            if !suffices(self.here.policy, tool, &grant) {
                 grant.insert(index, scope);
                 index += 1;
             }
@@ -143,14 +161,14 @@ impl<'p> Comparison<'p> {
 }
 
 /// Tries choices for the list, as long as there are not too many.
-struct Search<'c, 'p> {
-    comparison: &'c Comparison<'p>,
-    tool: &'c str,
+struct Search<'s, 'c, 'p> {
+    comparison: &'s Comparison<'c, 'p>,
+    tool: &'s str,
     found: BTreeSet<Grant>,
     left: usize,
 }
 
-impl<'p> Search<'_, 'p> {
+impl<'p> Search<'_, '_, 'p> {
     fn is_over(&self) -> bool {
         self.left == 0 || self.found.len() >= LISTED
     }
@@ -170,11 +188,11 @@ impl<'p> Search<'_, 'p> {
             self.try_grant(&grant);
             return;
         };
-        let held = comparison.here.hold(grant.iter().map(|scope| scope.as_str()));
+        let held = comparison.here.policy.hold(grant.iter().map(|scope| scope.as_str()));
         if held.contains(*first) {
             return self.choose(rest, grant);
         }
-        for giver in comparison.givers.get(first).into_iter().flatten() {
+        for giver in comparison.here.givers.get(first).into_iter().flatten() {
             grant.push(giver);
             self.choose(rest, grant);
             grant.pop();
@@ -190,7 +208,7 @@ impl<'p> Search<'_, 'p> {
         let is_smallest = (0..grant.len()).all(|left_out| {
             let mut less = grant.to_vec();
             less.remove(left_out);
-            !suffices(comparison.here, self.tool, &less)
+            !suffices(comparison.here.policy, self.tool, &less)
         });
         if is_smallest {
             self.found.insert(Grant(grant.iter().map(|scope| (*scope).clone()).collect()));
@@ -202,23 +220,4 @@ impl<'p> Search<'_, 'p> {
 fn suffices(policy: &CompiledPolicy, tool: &str, grant: &[&Scope]) -> bool {
     let held = policy.hold(grant.iter().map(|scope| scope.as_str()));
     policy.decide(tool, &held).is_allow()
-}
-
-/// For each scope the scopes that give it: itself, and those that imply it.
-fn givers(policy: &CompiledPolicy) -> HashMap<ScopeId, Vec<&Scope>> {
-    let mut givers: HashMap<ScopeId, Vec<&Scope>> = HashMap::new();
-    for giver in policy.scopes() {
-        let implied = policy.implied_by(giver).chain([giver]);
-        for id in implied.filter_map(|scope| policy.scope_id(scope.name().as_str())) {
-            givers.entry(id).or_default().push(giver.name());
-        }
-    }
-    givers
-}
-
-fn givers_by_name(policy: &CompiledPolicy) -> HashMap<&str, BTreeSet<&str>> {
-    let by_name = givers(policy).into_iter().map(|(id, givers)| {
-        (policy.scope(id).name().as_str(), givers.into_iter().map(Scope::as_str).collect())
-    });
-    by_name.collect()
 }

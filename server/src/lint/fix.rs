@@ -34,12 +34,12 @@ pub enum FixError {
 
 /// Fixes what is certain.
 pub fn fix(source: &Source, surroundings: &Surroundings<'_>) -> Result<Fixed, FixError> {
-    let before = examine(source, surroundings, Stage::Advice);
+    let mut now = examine(source, surroundings, Stage::Advice);
+    let before = now.policy.take();
     let mut fixed = Fixed { source: source.clone(), done: vec![] };
     for _ in 0..PASSES {
-        let found = examine(&fixed.source, surroundings, Stage::Advice).found;
         let mut certain: Vec<&Fix> = vec![];
-        for finding in &found {
+        for finding in &now.found {
             let Some(fix) = finding.certain_fix() else { continue };
             let (line, _) = fixed.source.position(finding.span().start);
             fixed.done.push((line, format!("{}: {}", finding.message(), fix.title)));
@@ -56,9 +56,10 @@ pub fn fix(source: &Source, surroundings: &Surroundings<'_>) -> Result<Fixed, Fi
             apply(document.as_table_mut(), fix);
         }
         fixed.source = Source::new(source.path(), document.to_string());
+        now = examine(&fixed.source, surroundings, Stage::Advice);
     }
-    let after = examine(&fixed.source, surroundings, Stage::Advice);
-    let is_same = match (&before.policy, &after.policy) {
+    let is_same = match (&before, &now.policy) {
+        _ if fixed.done.is_empty() => true,
         (Some(before), Some(after)) => diff::compare(before, after).is_empty(),
         (Some(_), None) => false,
         // There was no policy, so there was no access to change.

@@ -25,8 +25,6 @@ pub(crate) struct Subject<'a> {
     pub(crate) now: Timestamp,
     /// All scopes that some rule asks for.
     pub(crate) needed: ScopeSet,
-    /// All scopes that somebody could hold.
-    pub(crate) reachable: ScopeSet,
     /// The scopes that some tool asks for itself.
     pub(crate) optional: HashSet<&'static str>,
     declared: HashMap<&'static str, &'static DeclaredTool>,
@@ -59,7 +57,6 @@ impl<'a> Subject<'a> {
             snapshot: surroundings.snapshot,
             now: surroundings.now,
             needed: policy.needed_scopes(),
-            reachable: policy.reachable_scopes(),
             optional: tools.clone().flat_map(|tool| tool.optional().iter().copied()).collect(),
             declared: tools.map(|tool| (tool.name(), tool)).collect(),
         }
@@ -86,8 +83,16 @@ impl<'a> Subject<'a> {
         tools.filter_map(|entry| Some((self.policy.rule(&entry.name.value)?, entry)))
     }
 
-    /// Every scope that `[scopes]` defines and that somebody uses: a rule, or a tool by itself.
-    pub(crate) fn is_used(&self, entry: &ScopeEntry) -> bool {
+    /// The scopes that `[scopes]` defines and nobody uses; of these the registered ones, or the
+    /// others.
+    pub(crate) fn unused_scopes(&self, registered: bool) -> impl Iterator<Item = &'a ScopeEntry> {
+        self.manifest.scopes.iter().filter(move |entry| {
+            self.policy.is_registered(&entry.name.value) == registered && !self.is_used(entry)
+        })
+    }
+
+    /// Whether somebody uses a scope: a rule, or a tool by itself.
+    fn is_used(&self, entry: &ScopeEntry) -> bool {
         let name = entry.name.value.as_str();
         let scope = self.policy.scope_id(name).map(|id| self.policy.scope(id));
         self.optional.contains(name) || scope.is_some_and(|scope| scope.gives_any(&self.needed))

@@ -16,8 +16,8 @@ fn lint(text: &str, registry: &Registry) -> Diagnostics {
     examine(&Source::new("policy.toml", text), &surroundings, Stage::Advice).found
 }
 
-/// The example as a whole file.
-fn whole(policy: &str) -> String {
+/// A policy with what the examples leave out.
+pub(crate) fn whole(policy: &str) -> String {
     let resource = "[resource]\nurl = \"http://localhost:3002/mcp\"\n";
     let resource = if policy.contains("[resource]") { "" } else { resource };
     format!("version = 1\n{resource}{policy}\n")

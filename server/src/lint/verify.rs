@@ -121,11 +121,10 @@ fn caller<'a>(granted: impl Iterator<Item = &'a str>) -> String {
 
 /// What the rule of a tool says, and where.
 fn says(policy: &CompiledPolicy, tool: &str, rule: &Rule) -> String {
-    let source = policy.source();
-    let (line, column) = source.position(rule.span().start);
+    let place = policy.source().place(rule.span().start);
     let needs = match &rule.requirement {
         Requirement::Authenticated => "is open to any authenticated caller".to_owned(),
         Requirement::AnyOf(_) => format!("needs {}", policy.describe(rule)),
     };
-    format!("{}:{line}:{column} says that `{tool}` {needs}", source.path())
+    format!("{place} says that `{tool}` {needs}")
 }

@@ -1,5 +1,7 @@
 //! `/health` and `/metrics`: which policy is served, and whether the file was refused.
 
+use std::fmt;
+
 use axum::{Json, Router, extract::State, http::header, response::IntoResponse, routing::get};
 use http::StatusCode;
 use prometheus_client::{
@@ -45,52 +47,32 @@ async fn metrics(State(live): State<LivePolicy>) -> impl IntoResponse {
 }
 
 impl Collector for LivePolicy {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let status = self.status();
         let revision = self.current().revision().to_string();
-        let info = Info::new([("revision", revision)]);
-        let describe = encoder.encode_descriptor(
-            "policy",
-            "The policy that is served",
-            None,
-            info.metric_type(),
-        )?;
-        info.encode(describe)?;
-
-        let loaded = ConstCounter::new(status.loaded);
-        let describe = encoder.encode_descriptor(
+        let mut say = |name: &str, help: &str, metric: &dyn EncodeMetric| {
+            metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+        };
+        say("policy", "The policy that is served", &Info::new([("revision", revision)]))?;
+        say(
             "policy_loads",
             "Policies that were loaded, the first one included",
-            None,
-            loaded.metric_type(),
+            &ConstCounter::new(status.loaded),
         )?;
-        loaded.encode(describe)?;
-
-        let refused = ConstCounter::new(status.refused);
-        let describe = encoder.encode_descriptor(
+        say(
             "policy_refusals",
             "Changed policy files that were refused",
-            None,
-            refused.metric_type(),
+            &ConstCounter::new(status.refused),
         )?;
-        refused.encode(describe)?;
-
-        let is_refused = ConstGauge::new(i64::from(status.is_refused));
-        let describe = encoder.encode_descriptor(
+        say(
             "policy_file_refused",
             "1 while the policy file is refused and an older policy keeps serving",
-            None,
-            is_refused.metric_type(),
+            &ConstGauge::new(i64::from(status.is_refused)),
         )?;
-        is_refused.encode(describe)?;
-
-        let loaded_at = ConstGauge::new(status.loaded_at.as_second());
-        let describe = encoder.encode_descriptor(
+        say(
             "policy_loaded_timestamp_seconds",
             "When the policy that is served was loaded, in seconds since 1970",
-            None,
-            loaded_at.metric_type(),
-        )?;
-        loaded_at.encode(describe)
+            &ConstGauge::new(status.loaded_at.as_second()),
+        )
     }
 }

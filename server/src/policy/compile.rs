@@ -105,7 +105,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let tools = self.tools(manifest);
 
         let resource = &manifest.resource;
-        Some(CompiledPolicy {
+        let mut policy = CompiledPolicy {
             settings: Settings {
                 url: url?,
                 provider: resource.provider,
@@ -118,13 +118,16 @@ impl<'m, 'e> Compiler<'m, 'e> {
             revision: Revision::of(source.text()),
             scopes,
             ids: self.ids,
-            registered: registered_scopes,
+            registered: ScopeSet::default(),
+            reachable: ScopeSet::default(),
             registered_at: resource.registered.as_ref().map(|list| list.span.clone()),
             snapshot_days: resource.snapshot_days.unwrap_or(DEFAULT_SNAPSHOT_DAYS),
             tools,
             tools_at: manifest.tools_at.clone(),
             source: source.clone(),
-        })
+        };
+        policy.set_registered(registered_scopes);
+        Some(policy)
     }
 
     /// An issuer that could not be asked is a mistake.

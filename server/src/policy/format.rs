@@ -137,13 +137,12 @@ fn comment_lines(prefix: &str, is_table: bool) -> String {
 }
 
 fn sort(table: &mut Table, shape: &Shape) {
-    let rank = |key: &Key| shape.keys.iter().position(|known| known.name == key.get());
-    table.sort_values_by(|one, _, other, _| order(rank(one), rank(other)));
+    table.sort_values_by(|one, _, other, _| rank(shape, one).cmp(&rank(shape, other)));
 }
 
 /// Known keys in the order of the shape, others behind them as they were.
-fn order(one: Option<usize>, other: Option<usize>) -> std::cmp::Ordering {
-    one.unwrap_or(usize::MAX).cmp(&other.unwrap_or(usize::MAX))
+fn rank(shape: &Shape, key: &Key) -> usize {
+    shape.keys.iter().position(|known| known.name == key.get()).unwrap_or(usize::MAX)
 }
 
 /// Lays out a value on its line. What its author spread over several lines stays so: there may be
@@ -173,8 +172,7 @@ fn inline(table: &mut InlineTable, shape: Option<&Shape>) {
         return;
     }
     if let Some(shape) = shape {
-        let rank = |key: &Key| shape.keys.iter().position(|known| known.name == key.get());
-        table.sort_values_by(|one, _, other, _| order(rank(one), rank(other)));
+        table.sort_values_by(|one, _, other, _| rank(shape, one).cmp(&rank(shape, other)));
         for key in shape.keys {
             if let Some(value) = table.get_mut(key.name) {
                 lay_out(value, &key.takes);
@@ -231,7 +229,7 @@ fn align(table: &mut Table, align_keys: bool) {
             value_width: width(&text),
             comment: trailing_comment(value.decor()),
             begins_block: prefix.contains(['\n', '#']),
-            is_long: text.contains('\n') || value.is_inline_table() && key.get() != name,
+            is_long: text.contains('\n'),
         });
     }
     let mut start = 0;

@@ -6,7 +6,7 @@ use super::{CompiledPolicy, Requirement, Rule, Scope, ScopeId, ScopeSet};
 impl CompiledPolicy {
     /// Whether some set of registered scopes meets the rule; if not, nobody can ever call it.
     pub(crate) fn is_reachable(&self, rule: &Rule) -> bool {
-        rule.requirement.is_met_by(&self.reachable_scopes())
+        rule.requirement.is_met_by(&self.reachable)
     }
 
     /// Whether every caller who meets the rule holds `scope`.
@@ -18,12 +18,12 @@ impl CompiledPolicy {
     }
 
     /// The scopes of a rule that nobody can hold, because no registered scope gives them.
-    pub(crate) fn unregistered_of(&self, rule: &Rule, reachable: &ScopeSet) -> Vec<&Scope> {
+    pub(crate) fn unregistered_of(&self, rule: &Rule) -> Vec<&Scope> {
         let mut ids: Vec<ScopeId> =
             rule.requirement.alternatives().iter().flatten().copied().collect();
         ids.sort_unstable();
         ids.dedup();
-        ids.retain(|id| !reachable.contains(*id));
+        ids.retain(|id| !self.reachable.contains(*id));
         ids.into_iter().map(|id| &self.scope(id).name).collect()
     }
 
@@ -36,10 +36,5 @@ impl CompiledPolicy {
             }
         }
         needed
-    }
-
-    /// The scopes that all registered ones together give.
-    pub(crate) fn reachable_scopes(&self) -> ScopeSet {
-        self.hold(self.registered_scopes().map(|scope| scope.name.as_str()))
     }
 }

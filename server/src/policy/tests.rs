@@ -326,9 +326,7 @@ fn the_schema_and_the_reader_agree() {
     }
     for lint in crate::lint::LINTS {
         for example in [&lint.bad, &lint.good] {
-            let resource = "[resource]\nurl = \"http://localhost/mcp\"\n";
-            let resource = if example.policy.contains("[resource]") { "" } else { resource };
-            judge(&format!("version = 1\n{resource}{}", example.policy));
+            judge(&crate::lint::tests::whole(example.policy));
         }
     }
 }

@@ -58,7 +58,6 @@ impl Snapshot {
                 .help("run `resource pull` again")
         }));
         let reader = Reader::new(document.get_ref(), &SNAPSHOT, "the snapshot");
-        reader.get("version");
         let required = |key: &str, errors: &mut Vec<Diagnostic>| {
             if reader.key_span(key).is_none() && syntax.is_empty() {
                 let message = format!("the snapshot has no `{key}`");

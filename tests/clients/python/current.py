@@ -8,12 +8,11 @@ import asyncio
 import sys
 
 import httpx2
-from mcp.client.auth import OAuthClientProvider
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 
 from person import Person, Storage
+from sdk import sign_in_as
 
 URL, MODE = sys.argv[1:]
 
@@ -21,24 +20,11 @@ URL, MODE = sys.argv[1:]
 async def main():
     person = Person("Ada", ticks={"todo:read"})
     storage = Storage()
-
-    async def redirect_handler(url):
-        person.sign_in(url)
-
-    async def callback_handler():
-        answer = person.answer
-        return AuthorizationCodeResult(code=answer["code"], state=answer["state"], iss=answer["iss"])
-
-    auth = OAuthClientProvider(
-        server_url=URL,
-        client_metadata=OAuthClientMetadata(
-            client_name="Python SDK",
-            redirect_uris=["http://localhost:9/callback"],
-            grant_types=["authorization_code", "refresh_token"],
-        ),
-        storage=storage,
-        redirect_handler=redirect_handler,
-        callback_handler=callback_handler,
+    auth = sign_in_as(
+        person,
+        URL,
+        storage,
+        grant_types=["authorization_code", "refresh_token"],
     )
     async with httpx2.AsyncClient(auth=auth) as http:
         async with Client(streamable_http_client(URL, http_client=http), mode=MODE) as client:

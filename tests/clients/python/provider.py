@@ -12,15 +12,13 @@ import urllib.parse
 import urllib.request
 
 import httpx2
-from mcp.client.auth import OAuthClientProvider
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
-from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
 
 from person import NoRedirect, Storage
+from sdk import CALLBACK, sign_in_as
 
 URL = sys.argv[1]
-CALLBACK = "http://localhost:9/callback"
 
 
 class Person:
@@ -63,26 +61,13 @@ class Person:
 
 async def main():
     person, storage = Person(), Storage()
-
-    async def redirect_handler(url):
-        person.sign_in(url)
-
-    async def callback_handler():
-        answer = person.answer
-        return AuthorizationCodeResult(code=answer["code"], state=answer["state"], iss=answer["iss"])
-
-    auth = OAuthClientProvider(
-        server_url=URL,
-        client_metadata=OAuthClientMetadata(
-            client_name="Python SDK",
-            redirect_uris=[CALLBACK],
-            grant_types=["authorization_code"],
-            application_type="native",
-            token_endpoint_auth_method="none",
-        ),
-        storage=storage,
-        redirect_handler=redirect_handler,
-        callback_handler=callback_handler,
+    auth = sign_in_as(
+        person,
+        URL,
+        storage,
+        grant_types=["authorization_code"],
+        application_type="native",
+        token_endpoint_auth_method="none",
     )
     async with httpx2.AsyncClient(auth=auth) as client_http:
         transport = streamable_http_client(URL, http_client=client_http)

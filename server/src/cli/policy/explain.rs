@@ -7,13 +7,10 @@ use std::{
 };
 
 use crate::{
-    authority::Authority,
     cli::{Deployment, Failure, Verdict, provider},
     diagnostic::nearest,
     explain::Explanation,
-    issuer::Issuer,
     policy::{CompiledPolicy, Scope},
-    remote::Remote,
 };
 
 #[derive(Debug, clap::Args)]
@@ -86,19 +83,12 @@ fn scopes_of_token(
     } else {
         text = std::fs::read_to_string(file).map_err(cannot)?;
     }
-    let token = match provider::connection(policy)? {
-        None => {
-            let issuer = Issuer::open(&deployment.data, Arc::clone(policy), name)
-                .map_err(Failure::refused)?;
-            issuer.validator().validate(text.trim())
-        }
-        Some(connection) => provider::block_on(async {
-            let remote = Remote::new().map_err(Failure::failed)?;
-            let authority = Authority::connect(connection, remote);
-            authority.tried().await;
-            Ok(authority.validator().validate(text.trim()))
-        })??,
-    };
+    let connection = provider::connection(policy)?;
+    let token = provider::block_on(async {
+        let authority = provider::authority(deployment, connection, policy, name)?;
+        authority.tried().await;
+        Ok(authority.validator().validate(text.trim()))
+    })??;
     let token = token.map_err(|error| {
         Failure::refused(format!("the server would not accept this token: {error}"))
     })?;

@@ -17,8 +17,7 @@ pub(in crate::cli) fn table(policy: &CompiledPolicy) -> String {
     rules.sort_by_key(|(_, rule)| rule.span().start);
     let header = ["tool", "needs", "rule"].map(str::to_owned);
     let rows = rules.iter().map(|(name, rule)| {
-        let (line, column) = policy.source().position(rule.span().start);
-        let place = format!("{}:{line}:{column}", policy.source().path());
+        let place = policy.source().place(rule.span().start);
         [(*name).to_owned(), policy.describe(rule), place]
     });
     let rows: Vec<[String; 3]> = std::iter::once(header).chain(rows).collect();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     check,
-    cli::{Deployment, Failure, Verdict, deployment::render},
+    cli::{Deployment, Failure, Verdict, deployment::render, provider::block_on},
     policy::Check,
     registry::Registry,
 };
@@ -25,7 +25,7 @@ pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Ver
         Err(found) => (true, found, deployment.address_of(&source)?),
     };
     let address = format!("{}/health", url.origin());
-    let health = ask(&address)
+    let health = block_on(ask(&address))?
         .map_err(|reason| Failure::failed(format!("no answer from {address}: {reason}")))?;
     let served = health["policy"]["revision"].as_str().unwrap_or("unknown");
 
@@ -50,13 +50,10 @@ pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Ver
     Ok(Verdict::of(served == revision))
 }
 
-fn ask(address: &str) -> Result<Value, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| error.to_string())?.block_on(async {
-        let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
-        let answer = client.map_err(|error| error.to_string())?.get(address).send().await;
-        let body = answer.map_err(|_| "is the server running?".to_owned())?.bytes().await;
-        let body = body.map_err(|error| error.to_string())?;
-        serde_json::from_slice(&body).map_err(|_| "the answer is not JSON".to_owned())
-    })
+async fn ask(address: &str) -> Result<Value, String> {
+    let client = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build();
+    let answer = client.map_err(|error| error.to_string())?.get(address).send().await;
+    let body = answer.map_err(|_| "is the server running?".to_owned())?.bytes().await;
+    let body = body.map_err(|error| error.to_string())?;
+    serde_json::from_slice(&body).map_err(|_| "the answer is not JSON".to_owned())
 }

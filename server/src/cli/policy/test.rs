@@ -8,7 +8,7 @@ use crate::{
     cli::{Deployment, Failure, Verdict, deployment},
     diagnostic::{Diagnostic, Diagnostics, Source},
     lint::{self, Examined, Stage, Surroundings, verify},
-    policy::{Assertions, CompiledPolicy, Scope, ScopeInfo},
+    policy::{Assertions, CompiledPolicy, Scope},
     registry::Registry,
 };
 
@@ -98,7 +98,7 @@ impl Tally {
         if tests + invariants == 0 {
             return "nothing to test: add `[[test]]` or `[[invariant]]` to the policy".to_owned();
         }
-        let scopes = policy.scopes().iter().map(ScopeInfo::name).count();
+        let scopes = policy.scopes().len();
         format!(
             "\n{tests} tests, {invariants} invariants (for all sets of {scopes} scopes): {}",
             if *failed == 0 { "all hold".to_owned() } else { format!("{failed} FAILED") }

@@ -7,9 +7,7 @@ pub fn github(found: &Diagnostics) -> String {
     let source = found.source();
     let mut text = String::new();
     for finding in found {
-        let span = source.clamp(&finding.span);
-        let ((line, column), (end_line, end_column)) =
-            (source.position(span.start), source.position(span.end));
+        let ((line, column), (end_line, end_column)) = source.region(&finding.span);
         let mut message = finding.message.clone();
         for note in &finding.notes {
             message.push_str(&format!("\nnote: {note}"));

@@ -25,9 +25,7 @@ fn finding(finding: &Diagnostic, source: &Source) -> Value {
         "help": finding.help,
         "fix": finding.fix.as_ref().map(|fix| &fix.title),
     });
-    let span = source.clamp(&finding.span);
-    let ((line, column), (end_line, end_column)) =
-        (source.position(span.start), source.position(span.end));
+    let ((line, column), (end_line, end_column)) = source.region(&finding.span);
     object["line"] = line.into();
     object["column"] = column.into();
     object["end_line"] = end_line.into();

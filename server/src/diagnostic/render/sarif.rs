@@ -61,9 +61,7 @@ fn result(finding: &Diagnostic, rule: Option<usize>, source: &Source) -> Value {
 }
 
 fn location(span: &std::ops::Range<usize>, source: &Source) -> Value {
-    let span = source.clamp(span);
-    let ((line, column), (end_line, end_column)) =
-        (source.position(span.start), source.position(span.end));
+    let ((line, column), (end_line, end_column)) = source.region(span);
     json!({
         "physicalLocation": {
             "artifactLocation": { "uri": uri(source.path()) },

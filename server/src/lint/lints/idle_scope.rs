@@ -21,20 +21,13 @@ pub(crate) static IDLE_SCOPE: Lint = Lint {
 };
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
-    let registered: HashSet<&Scope> =
-        subject.policy.registered_scopes().map(ScopeInfo::name).collect();
-    for entry in &subject.manifest.scopes {
+    for entry in subject.unused_scopes(false) {
         let scope = &entry.name.value;
-        if !registered.contains(scope) && !subject.is_used(entry) {
-            report.push(
-                Entry::Scope(scope.as_str()),
-                finding(
-                    &IDLE_SCOPE,
-                    entry.name.span.clone(),
-                    format!("`{scope}` is defined and never used"),
-                )
+        let message = format!("`{scope}` is defined and never used");
+        report.push(
+            Entry::Scope(scope.as_str()),
+            finding(&IDLE_SCOPE, entry.name.span.clone(), message)
                 .help("remove it, or use it in a rule"),
-            );
-        }
+        );
     }
 }

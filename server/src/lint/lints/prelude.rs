@@ -9,7 +9,7 @@ pub(super) use unicode_security::skeleton;
 
 use crate::registry::Location;
 pub(super) use crate::{
-    diagnostic::{Change, Fix, Kind, Severity, Step, nearest},
+    diagnostic::{Change, Diagnostic, Fix, Kind, Severity, Step, nearest},
     lint::{
         Example, Lint, Stage, finding,
         report::{Entry, Report},
@@ -17,7 +17,7 @@ pub(super) use crate::{
         suggest::{key, quoted, rule_for},
         verify,
     },
-    policy::{AccessLevel, Located, Requirement, Rule, RuleEntry, Scope, ScopeId, ScopeInfo},
+    policy::{AccessLevel, Located, Requirement, Rule, RuleEntry, Scope, ScopeId},
     registry::DeclaredTool,
 };
 

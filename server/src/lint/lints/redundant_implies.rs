@@ -23,30 +23,31 @@ pub(crate) static REDUNDANT_IMPLIES: Lint = Lint {
 fn check(subject: &Subject<'_>, report: &mut Report) {
     for entry in &subject.manifest.scopes {
         let name = entry.name.value.as_str();
-        for Given { index, scope, by } in given_by_another(subject, &entry.implies) {
-            let message = format!(
-                "`{name}` gives `{}` already, because it implies `{}`",
-                scope.value, by.value
-            );
-            report.push(
-                Entry::Scope(name),
-                finding(&REDUNDANT_IMPLIES, scope.span.clone(), message)
-                    .context(by.span.clone(), format!("implies `{}`", scope.value))
-                    .fix(Fix {
-                        title: format!("remove `{}`", scope.value),
-                        path: vec!["scopes".into(), name.into(), "implies".into(), index.into()],
-                        change: Change::Remove,
-                    }),
-            );
+        for given in given_by_another(subject, &entry.implies) {
+            let (scope, by) = (&given.scope.value, &given.by.value);
+            let message = format!("`{name}` gives `{scope}` already, because it implies `{by}`");
+            let list = vec!["scopes".into(), name.into(), "implies".into()];
+            report.push(Entry::Scope(name), given.finding(&REDUNDANT_IMPLIES, message, list));
         }
     }
 }
 
 /// A scope of a list, and another one in it that gives it.
 pub(super) struct Given<'l> {
-    pub(super) index: usize,
+    index: usize,
     pub(super) scope: &'l Located<Scope>,
     pub(super) by: &'l Located<Scope>,
+}
+
+impl Given<'_> {
+    /// That it can be left out of the list at this path.
+    pub(super) fn finding(&self, lint: &Lint, message: String, mut path: Vec<Step>) -> Diagnostic {
+        let scope = &self.scope.value;
+        path.push(self.index.into());
+        finding(lint, self.scope.span.clone(), message)
+            .context(self.by.span.clone(), format!("implies `{scope}`"))
+            .fix(Fix { title: format!("remove `{scope}`"), path, change: Change::Remove })
+    }
 }
 
 /// The scopes of a list that another one in it implies, with their places and that other one.

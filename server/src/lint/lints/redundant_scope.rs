@@ -1,7 +1,4 @@
-use super::{
-    prelude::*,
-    redundant_implies::{Given, given_by_another},
-};
+use super::{prelude::*, redundant_implies::given_by_another};
 
 pub(crate) static REDUNDANT_SCOPE: Lint = Lint {
     kind: Kind::new(
@@ -29,26 +26,15 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
         let name = entry.name.value.as_str();
         let Some(RuleEntry::Alternatives(alternatives)) = &entry.rule else { continue };
         for (number, all) in alternatives.iter().enumerate() {
-            for Given { index, scope, by } in given_by_another(subject, all) {
-                let mut path: Vec<Step> = vec!["tools".into(), name.into()];
+            for given in given_by_another(subject, all) {
+                let mut list: Vec<Step> = vec!["tools".into(), name.into()];
                 if entry.is_any_of {
-                    path.extend(["any_of".into(), number.into()]);
+                    list.extend(["any_of".into(), number.into()]);
                 }
-                path.extend(["all_of".into(), index.into()]);
-                let message = format!(
-                    "`{}` is given by `{}`, which `{name}` needs as well",
-                    scope.value, by.value
-                );
-                report.push(
-                    Entry::Tool(name),
-                    finding(&REDUNDANT_SCOPE, scope.span.clone(), message)
-                        .context(by.span.clone(), format!("implies `{}`", scope.value))
-                        .fix(Fix {
-                            title: format!("remove `{}`", scope.value),
-                            path,
-                            change: Change::Remove,
-                        }),
-                );
+                list.push("all_of".into());
+                let (scope, by) = (&given.scope.value, &given.by.value);
+                let message = format!("`{scope}` is given by `{by}`, which `{name}` needs as well");
+                report.push(Entry::Tool(name), given.finding(&REDUNDANT_SCOPE, message, list));
             }
         }
     }

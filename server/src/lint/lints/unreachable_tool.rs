@@ -23,11 +23,11 @@ pub(crate) static UNREACHABLE_TOOL: Lint = Lint {
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
     for (rule, entry) in subject.rules() {
-        if rule.requirement.is_met_by(&subject.reachable) {
+        if subject.policy.is_reachable(rule) {
             continue;
         }
         let name = &entry.name.value;
-        let missing = subject.policy.unregistered_of(rule, &subject.reachable);
+        let missing = subject.policy.unregistered_of(rule);
         let missing: Vec<&str> = missing.into_iter().map(Scope::as_str).collect();
         let are = if missing.len() == 1 { "is" } else { "are" };
         let message = format!(

@@ -24,11 +24,11 @@ pub(crate) static UNREGISTERED_SCOPE: Lint = Lint {
 fn check(subject: &Subject<'_>, report: &mut Report) {
     for (rule, entry) in subject.rules() {
         // A tool that nobody can call is another lint's finding.
-        if !rule.requirement.is_met_by(&subject.reachable) {
+        if !subject.policy.is_reachable(rule) {
             continue;
         }
         let name = &entry.name.value;
-        for scope in subject.policy.unregistered_of(rule, &subject.reachable) {
+        for scope in subject.policy.unregistered_of(rule) {
             let message =
                 format!("`{name}` offers `{scope}`, which is not registered for this resource");
             let warning = finding(&UNREGISTERED_SCOPE, rule.span(), message);

@@ -18,18 +18,14 @@ pub(crate) static UNUSED_SCOPE: Lint = Lint {
 };
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
-    let registered: HashSet<&Scope> =
-        subject.policy.registered_scopes().map(ScopeInfo::name).collect();
-    for entry in &subject.manifest.scopes {
+    for entry in subject.unused_scopes(true) {
         let scope = &entry.name.value;
-        if registered.contains(scope) && !subject.is_used(entry) {
-            let message = format!("`{scope}` is registered, and nothing needs it");
-            report.push(
-                Entry::Scope(scope.as_str()),
-                finding(&UNUSED_SCOPE, entry.name.span.clone(), message)
-                    .help("remove it, so that nobody is asked for it"),
-            );
-        }
+        let message = format!("`{scope}` is registered, and nothing needs it");
+        report.push(
+            Entry::Scope(scope.as_str()),
+            finding(&UNUSED_SCOPE, entry.name.span.clone(), message)
+                .help("remove it, so that nobody is asked for it"),
+        );
     }
     let Some(snapshot) = subject.snapshot else { return };
     for scope in snapshot.scopes().filter(|scope| subject.policy.scope_id(scope).is_none()) {
