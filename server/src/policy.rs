@@ -24,6 +24,7 @@ mod tests;
 mod vocabulary;
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     fmt,
     ops::Range,
@@ -68,6 +69,7 @@ struct Settings {
     provider: Provider,
     issuer: Option<String>,
     audience: Option<String>,
+    scope_prefix: Option<Scope>,
     list: ListMode,
     on_denied: OnDenied,
     check: Check,
@@ -182,6 +184,20 @@ impl CompiledPolicy {
     /// What tokens for this resource name as their audience, if it is not the URL.
     pub fn audience(&self) -> Option<&str> {
         self.settings.audience.as_deref()
+    }
+
+    /// What the provider writes before the scopes of this resource.
+    pub fn scope_prefix(&self) -> Option<&str> {
+        let prefix = self.settings.scope_prefix.as_ref().map(Scope::as_str);
+        prefix.filter(|_| self.provider() != Provider::Embedded)
+    }
+
+    /// A scope as clients ask the provider for it.
+    pub fn asked_as<'a>(&self, scope: &'a Scope) -> Cow<'a, str> {
+        match self.scope_prefix() {
+            Some(prefix) => Cow::Owned(format!("{prefix}{scope}")),
+            None => Cow::Borrowed(scope.as_str()),
+        }
     }
 
     /// What `tools/list` shows.

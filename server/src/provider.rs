@@ -11,5 +11,5 @@ mod scalekit;
 pub(crate) use connection::Connection;
 pub(crate) use forward::Forwarder;
 pub(crate) use metadata::Metadata;
-pub use preset::{PRESETS, Preset, RegisteredIn};
+pub use preset::{PRESETS, PrefixIn, Preset, RegisteredIn};
 pub(crate) use registered::{Registered, RegisteredError};

@@ -15,10 +15,11 @@ use std::fmt;
 use crate::policy::Scope;
 
 pub(crate) use claims::ClaimRules;
+pub use claims::{AudienceIn, Marker};
 pub use header::{BearerError, bearer};
 pub use keys::VerificationKeys;
 pub(crate) use remote_keys::{KeysAt, RemoteKeys};
-pub use validator::{Clock, SystemClock, TokenError, TokenTypes, Validator};
+pub use validator::{Clock, Expected, SystemClock, TokenError, TokenTypes, Validator};
 
 /// A validated access token: its signature, issuer, audience and times were right.
 #[derive(Clone)]

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Why a request is not authenticated.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Challenge {
     NoToken,
     UnreadableRequest(BearerError),
@@ -28,7 +28,7 @@ pub(super) enum Challenge {
 
 impl Challenge {
     /// One sentence without a quotation mark, fit for `error_description` (RFC 6750, section 3).
-    pub(super) fn message(self) -> String {
+    pub(super) fn message(&self) -> String {
         match self {
             Self::NoToken => "sign in: this server needs an access token".to_owned(),
             Self::UnreadableRequest(error) => error.to_string(),
@@ -37,7 +37,7 @@ impl Challenge {
     }
 
     /// The RFC 6750 error code; a request without any token is given none (section 3.1).
-    fn error(self) -> Option<&'static str> {
+    fn error(&self) -> Option<&'static str> {
         match self {
             Self::NoToken => None,
             Self::UnreadableRequest(_) => Some("invalid_request"),
@@ -57,7 +57,7 @@ impl Challenge {
             Self::NoToken | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
         };
         let metadata = policy.resource().metadata_url();
-        let scope = join(policy.sign_in_scopes());
+        let scope = join(policy, policy.sign_in_scopes());
         let header = www_authenticate(&metadata, &scope, self.error(), &self.message());
         let data = json!({
             "error": self.error().unwrap_or("invalid_token"),
@@ -71,9 +71,13 @@ impl Challenge {
 
 /// A 403 that names everything the call needs, at once (MCP 2026-07-28, "Runtime Insufficient
 /// Scope Errors").
-pub(super) fn insufficient_scope(id: &RequestId, refusal: Refusal) -> Response {
+pub(super) fn insufficient_scope(
+    id: &RequestId,
+    refusal: Refusal,
+    policy: &CompiledPolicy,
+) -> Response {
     let metadata = refusal.resource_metadata.clone().unwrap_or_default();
-    let scope = join(refusal.required.iter());
+    let scope = join(policy, refusal.required.iter());
     let description = refusal.message.replace('`', "'");
     let header = www_authenticate(&metadata, &scope, Some(refusal.error), &description);
     let error = refusal.into_error_data();
@@ -121,8 +125,8 @@ fn with_challenge(mut response: Response, challenge: HeaderValue) -> Response {
     response
 }
 
-fn join<'a>(scopes: impl Iterator<Item = &'a Scope>) -> String {
-    scopes.map(Scope::as_str).collect::<Vec<_>>().join(" ")
+fn join<'a>(policy: &CompiledPolicy, scopes: impl Iterator<Item = &'a Scope>) -> String {
+    scopes.map(|scope| policy.asked_as(scope)).collect::<Vec<_>>().join(" ")
 }
 
 /// `Bearer error="…", error_description="…", scope="…", resource_metadata="…"`.

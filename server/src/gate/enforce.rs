@@ -134,7 +134,7 @@ fn decide_call(
             let refusal = Refusal::insufficient_scope(tool, &denial, caller);
             audit::denied(caller, &refusal, Some(started));
             Err(match caller.policy().on_denied() {
-                OnDenied::Challenge => insufficient_scope(id, refusal),
+                OnDenied::Challenge => insufficient_scope(id, refusal, caller.policy()),
                 OnDenied::ToolError => tool_error(id, refusal),
             })
         }

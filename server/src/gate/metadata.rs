@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::{Json, Router, routing::get};
 use serde_json::json;
 
-use crate::{live::LivePolicy, policy::Scope};
+use crate::live::LivePolicy;
 
 /// Serves the metadata at the resource's own well-known address, and at the root for clients that
 /// look only there.
@@ -21,7 +21,8 @@ pub fn router(policy: &LivePolicy, resource_name: &str, issuer: &str) -> Router 
         let (names, policy) = (Arc::clone(&names), live.current());
         async move {
             let (resource_name, issuer) = &*names;
-            let scopes: Vec<&Scope> = policy.sign_in_scopes().collect();
+            let scopes: Vec<_> =
+                policy.sign_in_scopes().map(|scope| policy.asked_as(scope)).collect();
             Json(json!({
                 "resource": policy.resource().as_str(),
                 "resource_name": resource_name,

@@ -111,6 +111,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
                 provider: resource.provider,
                 issuer: resource.issuer.as_ref().map(|issuer| issuer.value.clone()),
                 audience: resource.audience.as_ref().map(|audience| audience.value.clone()),
+                scope_prefix: resource.scope_prefix.as_ref().map(|prefix| prefix.value.clone()),
                 list: resource.list,
                 on_denied: resource.on_denied,
                 check: resource.check,

@@ -18,8 +18,20 @@ pub enum Provider {
     Auth0,
     /// Keycloak.
     Keycloak,
-    /// Any OpenID Connect or OAuth 2.0 provider with JWT access tokens, by its issuer.
+    /// Microsoft Entra ID.
+    Entra,
+    /// Okta.
+    Okta,
+    /// `WorkOS` `AuthKit`.
+    Workos,
+    /// Descope.
+    Descope,
+    /// Amazon Cognito.
+    Cognito,
+    /// Any OpenID Connect provider with JWT access tokens, by its issuer.
     Oidc,
+    /// Any OAuth 2.0 authorization server with access tokens after RFC 9068, by its issuer.
+    Oauth,
 }
 
 impl Provider {
@@ -28,7 +40,13 @@ impl Provider {
         ("scalekit", Self::Scalekit),
         ("auth0", Self::Auth0),
         ("keycloak", Self::Keycloak),
+        ("entra", Self::Entra),
+        ("okta", Self::Okta),
+        ("workos", Self::Workos),
+        ("descope", Self::Descope),
+        ("cognito", Self::Cognito),
         ("oidc", Self::Oidc),
+        ("oauth", Self::Oauth),
     ];
 
     /// The word in `policy.toml`.

@@ -143,6 +143,11 @@ pub(crate) static RESOURCE: Shape = table(&[
         "What tokens for this resource name as their audience; the URL unless written.",
     ),
     key(
+        "scope_prefix",
+        Takes::Scope,
+        "What the provider writes before this resource's scopes, such as \"api://todo/\". The policy leaves it out; the embedded issuer has none.",
+    ),
+    key(
         "list",
         Takes::Word(|| words(ListMode::WORDS)),
         "What tools/list shows: \"callable\"; \"step_up\", also what lacks only step_up scopes; \"reachable\", all that somebody could call.",

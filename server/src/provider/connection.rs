@@ -1,6 +1,6 @@
 //! How a deployment reaches its provider: the policy and the environment put together.
 
-use super::{Preset, RegisteredIn, scalekit::ManagementApi};
+use super::{PrefixIn, Preset, RegisteredIn, scalekit::ManagementApi};
 use crate::{
     policy::{CompiledPolicy, Provider},
     remote::{RemoteError, checked},
@@ -15,6 +15,10 @@ pub(crate) struct Connection {
     pub(crate) issuers: Vec<String>,
     /// The audiences that its tokens may be for.
     pub(crate) audiences: Vec<String>,
+    /// The resource itself.
+    pub(crate) resource: String,
+    /// What stands before its scopes in tokens.
+    pub(crate) scope_prefix: Option<String>,
     pub(crate) keys: KeysAt,
     /// What protected resource metadata names (RFC 9728, section 2), and whose metadata is asked
     /// for the registered scopes.
@@ -62,11 +66,21 @@ impl Connection {
             what: "its issuer",
             help: "write `issuer = \"https://…\"` in `[resource]`, or set ISSUER_URL",
         })?;
-        let audience = policy.audience().unwrap_or(policy.resource().as_str()).to_owned();
+        let audience = policy.audience().unwrap_or(policy.resource().as_str());
+        let audiences = match preset.audience_forms {
+            [] => vec![audience.to_owned()],
+            // Written in one of the forms, accepted in each.
+            forms => {
+                let bare = forms.iter().filter_map(|form| audience.strip_prefix(*form)).next_back();
+                forms.iter().map(|form| format!("{form}{}", bare.unwrap_or(audience))).collect()
+            }
+        };
         Ok(Self {
             preset,
             issuers: vec![issuer.clone()],
-            audiences: vec![audience],
+            audiences,
+            resource: policy.resource().as_str().to_owned(),
+            scope_prefix: granted_prefix(preset, policy),
             keys: KeysAt::Discovered { issuer: issuer.clone() },
             authorization_server: issuer,
             management: None,
@@ -106,6 +120,8 @@ impl Connection {
             preset,
             issuers: vec![environment.clone(), of_resource.clone()],
             audiences: vec![id.clone(), url.to_owned(), format!("{url}/")],
+            resource: url.to_owned(),
+            scope_prefix: granted_prefix(preset, policy),
             keys: KeysAt::Url(format!("{environment}/keys")),
             authorization_server: of_resource,
             management,
@@ -115,11 +131,22 @@ impl Connection {
 
     /// How its tokens are read.
     pub(crate) fn rules(&self) -> ClaimRules {
-        ClaimRules { scopes: self.preset.scope_claims, marker: self.preset.marker }
+        ClaimRules {
+            scopes: self.preset.scope_claims,
+            prefix: self.scope_prefix.clone(),
+            audience: self.preset.audience,
+            marker: self.preset.marker,
+        }
     }
 
     /// Whether the registered scopes can be asked for.
     pub(crate) fn says_registered_scopes(&self) -> bool {
         self.preset.registered == RegisteredIn::Metadata
     }
+}
+
+/// The prefix of the policy, if it stands in tokens as well.
+fn granted_prefix(preset: &Preset, policy: &CompiledPolicy) -> Option<String> {
+    let prefix = policy.scope_prefix().map(str::to_owned);
+    prefix.filter(|_| preset.prefix == PrefixIn::RequestsAndTokens)
 }

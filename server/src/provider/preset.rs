@@ -1,7 +1,10 @@
 //! One table for each provider: what its access tokens look like, and where its registered scopes
 //! can be read. There is no code for a provider where a table is enough.
 
-use crate::{policy::Provider, token::TokenTypes};
+use crate::{
+    policy::Provider,
+    token::{AudienceIn, Marker, TokenTypes},
+};
 
 /// What is known of a provider.
 #[derive(Debug)]
@@ -13,10 +16,20 @@ pub struct Preset {
     pub title: &'static str,
     /// What an issuer looks like; it is compared byte by byte.
     pub issuer: &'static str,
+    /// Where its keys are.
+    pub keys: &'static str,
+    /// Which claim says whom a token is for.
+    pub audience: AudienceIn,
+    /// What may stand before an audience: each form is accepted, whichever is written.
+    pub audience_forms: &'static [&'static str],
+    /// What to write as `audience`.
+    pub audience_hint: &'static str,
     /// The claims that may hold the scopes; the first that is there counts alone.
     pub scope_claims: &'static [&'static str],
-    /// A claim that its access tokens have, and the value that tells them from its other tokens.
-    pub marker: Option<(&'static str, &'static str)>,
+    /// Where a `scope_prefix` stands.
+    pub prefix: PrefixIn,
+    /// What tells its access tokens from its other tokens.
+    pub marker: Marker,
     /// The `typ` headers of its access tokens.
     pub types: TokenTypes,
     /// Where the registered scopes can be read.
@@ -35,8 +48,37 @@ pub enum RegisteredIn {
     Snapshot,
 }
 
+/// Where the prefix of a resource's scopes stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PrefixIn {
+    /// Only where scopes are asked for; tokens leave it out.
+    Requests,
+    /// Also in the tokens.
+    RequestsAndTokens,
+}
+
 const RFC_9068: &str = "RFC 9068, sections 2 and 4";
 const RFC_8414: &str = "RFC 8414, section 2";
+const BY_METADATA: &str = "jwks_uri of its metadata";
+const THE_URL: &str = "the resource's URL (RFC 8707)";
+
+/// What most providers have in common; each table says what is its own.
+const COMMON: Preset = Preset {
+    provider: Provider::Oidc,
+    title: "Any OpenID Connect provider with JWT access tokens",
+    issuer: "as its metadata says",
+    keys: BY_METADATA,
+    audience: AudienceIn::Aud,
+    audience_forms: &[],
+    audience_hint: THE_URL,
+    scope_claims: &["scope", "scp", "scopes"],
+    prefix: PrefixIn::RequestsAndTokens,
+    marker: Marker::None,
+    types: TokenTypes::AccessTokenOrPlain,
+    registered: RegisteredIn::Metadata,
+    sources: &[RFC_9068, RFC_8414],
+};
 
 /// Every provider but the embedded issuer.
 pub static PRESETS: &[Preset] = &[
@@ -44,45 +86,111 @@ pub static PRESETS: &[Preset] = &[
         provider: Provider::Scalekit,
         title: "Scalekit",
         issuer: "SCALEKIT_ENVIRONMENT_URL, or SCALEKIT_ENVIRONMENT_URL/resources/SCALEKIT_RESOURCE_ID",
+        keys: "SCALEKIT_ENVIRONMENT_URL/keys",
+        audience_hint: "SCALEKIT_RESOURCE_ID, or the resource's URL; nothing to write",
         scope_claims: &["scope", "scopes"],
-        marker: None,
-        types: TokenTypes::AccessTokenOrPlain,
-        registered: RegisteredIn::Metadata,
         sources: &["FastMCP 4.1, server/auth/providers/scalekit.py", "scalekit-sdk-python 2.21.0"],
+        ..COMMON
     },
     Preset {
         provider: Provider::Auth0,
         title: "Auth0",
         issuer: "https://TENANT.REGION.auth0.com/, with the slash at its end",
+        audience_hint: "the API's identifier",
         // Not `permissions`: it lists what the person may do, whatever the client was granted.
         scope_claims: &["scope"],
-        marker: None,
-        types: TokenTypes::AccessTokenOrPlain,
         registered: RegisteredIn::Snapshot,
         sources: &[
             "Auth0 docs, \"Access Token Profiles\"",
             "Auth0 docs, \"Validate Access Tokens\"",
         ],
+        ..COMMON
     },
     Preset {
         provider: Provider::Keycloak,
         title: "Keycloak",
         issuer: "https://HOST/realms/REALM",
+        audience_hint: "what the realm's audience mapper writes",
         scope_claims: &["scope"],
-        marker: Some(("typ", "Bearer")),
-        types: TokenTypes::AccessTokenOrPlain,
-        registered: RegisteredIn::Metadata,
+        marker: Marker::Is("typ", "Bearer"),
         sources: &["Keycloak docs, \"Integrating with Model Context Protocol\""],
+        ..COMMON
     },
     Preset {
-        provider: Provider::Oidc,
-        title: "Any OpenID Connect or OAuth 2.0 provider with JWT access tokens",
-        issuer: "as its metadata says",
-        scope_claims: &["scope", "scp", "scopes"],
-        marker: None,
-        types: TokenTypes::AccessTokenOrPlain,
-        registered: RegisteredIn::Metadata,
-        sources: &[RFC_9068, RFC_8414],
+        provider: Provider::Entra,
+        title: "Microsoft Entra ID",
+        issuer: "https://login.microsoftonline.com/TENANT/v2.0, or https://sts.windows.net/TENANT/ \
+                 for tokens of version 1 (requestedAccessTokenVersion in the manifest of the API)",
+        audience_forms: &["", "api://"],
+        audience_hint: "the API's application id, or its api:// URI",
+        // `roles` are the application permissions of callers without a person, whose tokens have
+        // no `scp`.
+        scope_claims: &["scp", "roles"],
+        prefix: PrefixIn::Requests,
+        // ID tokens have neither, and can have the same audience and `roles`.
+        marker: Marker::HasOne(&["azpacr", "appidacr"]),
+        registered: RegisteredIn::Snapshot,
+        sources: &[
+            "Microsoft identity platform docs, \"Access token claims reference\"",
+            "Microsoft identity platform docs, \"Scopes and permissions\"",
+        ],
+        ..COMMON
+    },
+    Preset {
+        provider: Provider::Okta,
+        title: "Okta, a custom authorization server",
+        issuer: "https://DOMAIN/oauth2/SERVER",
+        audience_hint: "the audience of the authorization server, such as api://default",
+        scope_claims: &["scp"],
+        // ID tokens have no `cid`.
+        marker: Marker::HasOne(&["cid"]),
+        sources: &["Okta docs, \"OpenID Connect & OAuth 2.0 API\", access token claims"],
+        ..COMMON
+    },
+    Preset {
+        provider: Provider::Workos,
+        title: "WorkOS AuthKit",
+        issuer: "https://SUBDOMAIN.authkit.app",
+        audience_hint: "the resource indicator of the MCP server, which is its URL",
+        scope_claims: &["scope"],
+        // Its metadata lists the scopes of OpenID Connect only.
+        registered: RegisteredIn::Snapshot,
+        sources: &["WorkOS docs, \"AuthKit: Model Context Protocol\""],
+        ..COMMON
+    },
+    Preset {
+        provider: Provider::Descope,
+        title: "Descope",
+        issuer: "https://api.descope.com/v1/apps/agentic/PROJECT/MCP_SERVER",
+        audience_hint: "the audience of the MCP server, which is its URL",
+        scope_claims: &["scope"],
+        sources: &["Descope docs, \"MCP Servers\" and \"Discovery Endpoints\""],
+        ..COMMON
+    },
+    Preset {
+        provider: Provider::Cognito,
+        title: "Amazon Cognito",
+        issuer: "https://cognito-idp.REGION.amazonaws.com/USER_POOL",
+        // Its access tokens have no `aud` unless a resource was asked for.
+        audience: AudienceIn::ClientId,
+        audience_hint: "the app client's id",
+        scope_claims: &["scope"],
+        marker: Marker::Is("token_use", "access"),
+        // Its metadata lists the scopes of OpenID Connect only.
+        registered: RegisteredIn::Snapshot,
+        sources: &[
+            "Amazon Cognito docs, \"Understanding the access token\"",
+            "Amazon Cognito docs, \"Scopes, M2M, and resource servers\"",
+        ],
+        ..COMMON
+    },
+    COMMON,
+    Preset {
+        provider: Provider::Oauth,
+        title: "Any OAuth 2.0 authorization server with access tokens after RFC 9068",
+        scope_claims: &["scope"],
+        types: TokenTypes::AccessToken,
+        ..COMMON
     },
 ];
 

@@ -11,11 +11,15 @@ use crate::policy::Scope;
 pub(super) struct Claims {
     pub(super) iss: String,
     pub(super) sub: String,
-    aud: Audience,
+    aud: Option<Audience>,
     pub(super) exp: NumericDate,
     pub(super) nbf: Option<NumericDate>,
     client_id: Option<String>,
     azp: Option<String>,
+    /// Okta's name for the client.
+    cid: Option<String>,
+    /// Entra's, in its tokens of version 1.
+    appid: Option<String>,
     scope: Option<Value>,
     scp: Option<Value>,
     scopes: Option<Value>,
@@ -71,34 +75,96 @@ pub(crate) struct ClaimRules {
     /// The claims that may hold the scopes; the first that is there counts alone: two claims must
     /// not add up to more.
     pub(crate) scopes: &'static [&'static str],
-    /// A claim, and the value that tells access tokens from the issuer's other tokens.
-    pub(crate) marker: Option<(&'static str, &'static str)>,
+    /// What stands before each scope of this resource; what lacks it is another's.
+    pub(crate) prefix: Option<String>,
+    /// Which claim says whom the token is for.
+    pub(crate) audience: AudienceIn,
+    /// What tells access tokens from the issuer's other tokens.
+    pub(crate) marker: Marker,
+}
+
+/// Which claim says whom a token is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AudienceIn {
+    /// `aud` (RFC 9068, section 2.2).
+    Aud,
+    /// `client_id`, where access tokens have no `aud`; one that has it all the same must name the
+    /// resource.
+    ClientId,
+}
+
+/// What tells access tokens from an issuer's other tokens, besides their `typ`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Marker {
+    /// Nothing.
+    None,
+    /// A claim with this value.
+    Is(&'static str, &'static str),
+    /// At least one of these claims.
+    HasOne(&'static [&'static str]),
 }
 
 impl Default for ClaimRules {
     fn default() -> Self {
-        Self { scopes: &["scope", "scp", "scopes"], marker: None }
+        Self {
+            scopes: &["scope", "scp", "scopes"],
+            prefix: None,
+            audience: AudienceIn::Aud,
+            marker: Marker::None,
+        }
     }
 }
 
 impl Claims {
     pub(super) fn client(&self) -> Option<String> {
-        self.client_id.clone().or_else(|| self.azp.clone())
+        let all = [&self.client_id, &self.azp, &self.cid, &self.appid];
+        all.into_iter().flatten().next().cloned()
     }
 
-    /// Whether the token is for one of `audiences`.
-    pub(super) fn is_for(&self, audiences: &[String]) -> bool {
-        audiences.iter().any(|audience| self.aud.contains(audience))
+    /// Whether the token is for one of `audiences`; for `resource`, if its client is asked about.
+    pub(super) fn is_for(
+        &self,
+        audiences: &[String],
+        resource: &str,
+        rules: &ClaimRules,
+    ) -> Result<bool, TokenError> {
+        let names = |aud: &Audience| audiences.iter().any(|audience| aud.contains(audience));
+        match (rules.audience, &self.aud, &self.client_id) {
+            (AudienceIn::Aud, Some(aud), _) => Ok(names(aud)),
+            (AudienceIn::Aud, None, _) => Err(TokenError::Claims("aud")),
+            (AudienceIn::ClientId, aud, Some(client)) => {
+                Ok(audiences.contains(client)
+                    && aud.as_ref().is_none_or(|aud| aud.contains(resource)))
+            }
+            (AudienceIn::ClientId, _, None) => Err(TokenError::Claims("client_id")),
+        }
     }
 
     /// Whether it is an access token, and not one that says who signed in (OpenID Connect Core,
     /// sections 2 and 3.1.3.6) and grants nothing.
-    pub(super) fn is_access_token(&self, rules: &ClaimRules) -> bool {
+    pub(super) fn is_access_token(&self, rules: &ClaimRules) -> Result<(), TokenError> {
         let of_id_tokens = ["nonce", "at_hash", "c_hash"];
-        let has_marker = rules.marker.is_none_or(|(name, value)| {
-            self.other.get(name).and_then(Value::as_str) == Some(value)
-        });
-        has_marker && !of_id_tokens.iter().any(|claim| self.other.contains_key(*claim))
+        if let Some(claim) = of_id_tokens.iter().find(|claim| self.other.contains_key(**claim)) {
+            return Err(TokenError::IdToken(claim));
+        }
+        let has_marker = match rules.marker {
+            Marker::None => true,
+            Marker::Is(name, value) => self.claim(name).and_then(Value::as_str) == Some(value),
+            Marker::HasOne(names) => names.iter().any(|name| self.has(name)),
+        };
+        if has_marker { Ok(()) } else { Err(TokenError::Marker(rules.marker)) }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        match name {
+            "client_id" => self.client_id.is_some(),
+            "azp" => self.azp.is_some(),
+            "cid" => self.cid.is_some(),
+            "appid" => self.appid.is_some(),
+            other => self.claim(other).is_some(),
+        }
     }
 
     fn claim(&self, name: &str) -> Option<&Value> {
@@ -113,25 +179,36 @@ impl Claims {
     /// The granted scopes: `scope` as RFC 9068 has it, or another claim as some providers do.
     pub(super) fn granted(&self, rules: &ClaimRules) -> Result<Vec<Scope>, TokenError> {
         let mut claims = rules.scopes.iter().filter_map(|name| Some((*name, self.claim(name)?)));
-        let Some((name, value)) = claims.next() else { return Ok(vec![]) };
+        let Some((name, value)) = claims.next() else {
+            // Scopes that this issuer does not write are a token of another kind, or another's.
+            let elsewhere = ["scope", "scp", "scopes"].iter().find(|name| self.has(name));
+            return match (elsewhere, rules.scopes) {
+                (Some(_), [expected, ..]) => Err(TokenError::ScopeClaim(expected)),
+                _ => Ok(vec![]),
+            };
+        };
         let words: Vec<&str> = match value {
             Value::String(list) => list.split(' ').filter(|scope| !scope.is_empty()).collect(),
             // RFC 9068, section 2.2.3: `scope` is a string.
             Value::Array(list) if name != "scope" => {
                 let words: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
-                words.ok_or(TokenError::Claims("scope"))?
+                words.ok_or(TokenError::Claims(name))?
             }
-            _ => return Err(TokenError::Claims("scope")),
+            _ => return Err(TokenError::Claims(name)),
         };
-        parse(words.into_iter())
+        let prefix = rules.prefix.as_deref().unwrap_or_default();
+        parse(words.into_iter().filter_map(|word| word.strip_prefix(prefix)), name)
     }
 }
 
-fn parse<'a>(words: impl Iterator<Item = &'a str>) -> Result<Vec<Scope>, TokenError> {
+fn parse<'a>(
+    words: impl Iterator<Item = &'a str>,
+    claim: &'static str,
+) -> Result<Vec<Scope>, TokenError> {
     let mut scopes = words
         .map(Scope::parse)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|_| TokenError::Claims("scope"))?;
+        .map_err(|_| TokenError::Claims(claim))?;
     scopes.sort_unstable();
     scopes.dedup();
     Ok(scopes)

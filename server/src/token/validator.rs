@@ -10,7 +10,7 @@ use jsonwebtoken::{decode, decode_header, errors::ErrorKind};
 
 use super::{
     AccessToken, RemoteKeys, VerificationKeys,
-    claims::{ClaimRules, Claims},
+    claims::{AudienceIn, ClaimRules, Claims, Marker},
 };
 use crate::provider::Connection;
 
@@ -50,8 +50,8 @@ pub enum TokenTypes {
     AccessTokenOrPlain,
 }
 
-/// Why a token was refused. Never the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a token was refused, and what was expected. Never the token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
     /// Not a JWT, or its header asks for what is not done here.
@@ -75,12 +75,21 @@ pub enum TokenError {
     /// A claim is missing or has the wrong form.
     #[error("the token's {0} claim is missing or malformed")]
     Claims(&'static str),
+    /// It says who signed in (OpenID Connect Core, section 2), by this claim.
+    #[error("this is an ID token, by its {0} claim: send the access token")]
+    IdToken(&'static str),
+    /// It is not marked as the issuer's access tokens are.
+    #[error("the token is not an access token: {0}")]
+    Marker(Marker),
+    /// Its scopes are where its issuer does not write them.
+    #[error("the token's scopes are in the wrong place: its issuer writes them in {0}")]
+    ScopeClaim(&'static str),
     /// `iss` is another issuer.
-    #[error("the token comes from another issuer")]
-    Issuer,
-    /// `aud` does not name this resource (RFC 8707).
-    #[error("the token was issued for another resource")]
-    Audience,
+    #[error("the token comes from another issuer; its iss must be {0}")]
+    Issuer(Expected),
+    /// It does not name this resource (RFC 8707).
+    #[error("the token was issued for another resource; its {0}")]
+    Audience(Expected),
     /// `exp` is past.
     #[error("the token has expired")]
     Expired,
@@ -89,10 +98,44 @@ pub enum TokenError {
     NotYetValid,
 }
 
+/// What an access token of the issuer has.
+impl fmt::Display for Marker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("any"),
+            Self::Is(name, value) => write!(f, "its {name} must be {value}"),
+            Self::HasOne(names) => write!(f, "it must have {}", names.join(" or ")),
+        }
+    }
+}
+
+/// What was expected, in words that fit a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected(Arc<str>);
+
+impl Expected {
+    fn one_of(before: &str, all: &[String]) -> Self {
+        // Written by the operator: whatever could not stand in a quoted header is left out.
+        let fits = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        let text: String = all.join(" or ").chars().filter(fits).collect();
+        Self(format!("{before}{text}").into())
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Checks access tokens of one issuer for one resource.
 pub struct Validator {
     issuers: Vec<String>,
     audiences: Vec<String>,
+    /// The resource itself, whatever its tokens call it.
+    resource: String,
+    issuer_expected: Expected,
+    audience_expected: Expected,
     keys: Keys,
     types: TokenTypes,
     rules: ClaimRules,
@@ -133,24 +176,47 @@ impl Validator {
         keys: VerificationKeys,
         types: TokenTypes,
     ) -> Self {
-        Self {
-            issuers: vec![issuer.into()],
-            audiences: vec![audience.into()],
-            keys: Keys::Given(Arc::new(keys)),
+        let audience = audience.into();
+        Self::with(
+            vec![issuer.into()],
+            (vec![audience.clone()], audience),
+            Keys::Given(Arc::new(keys)),
             types,
-            rules: ClaimRules::default(),
-            clock: Box::new(SystemClock),
-        }
+            ClaimRules::default(),
+        )
     }
 
     /// Accepts what a provider signed for this deployment.
     pub(crate) fn of(connection: &Connection, keys: RemoteKeys) -> Self {
+        Self::with(
+            connection.issuers.clone(),
+            (connection.audiences.clone(), connection.resource.clone()),
+            Keys::Remote(keys),
+            connection.preset.types,
+            connection.rules(),
+        )
+    }
+
+    fn with(
+        issuers: Vec<String>,
+        (audiences, resource): (Vec<String>, String),
+        keys: Keys,
+        types: TokenTypes,
+        rules: ClaimRules,
+    ) -> Self {
+        let names_it = match rules.audience {
+            AudienceIn::Aud => "aud must be ",
+            AudienceIn::ClientId => "client_id must be ",
+        };
         Self {
-            issuers: connection.issuers.clone(),
-            audiences: connection.audiences.clone(),
-            keys: Keys::Remote(keys),
-            types: connection.preset.types,
-            rules: connection.rules(),
+            issuer_expected: Expected::one_of("", &issuers),
+            audience_expected: Expected::one_of(names_it, &audiences),
+            issuers,
+            audiences,
+            resource,
+            keys,
+            types,
+            rules,
             clock: Box::new(SystemClock),
         }
     }
@@ -209,13 +275,11 @@ impl Validator {
 
     fn accept(&self, claims: Claims) -> Result<AccessToken, TokenError> {
         if !self.issuers.contains(&claims.iss) {
-            return Err(TokenError::Issuer);
+            return Err(TokenError::Issuer(self.issuer_expected.clone()));
         }
-        if !claims.is_access_token(&self.rules) {
-            return Err(TokenError::Type);
-        }
-        if !claims.is_for(&self.audiences) {
-            return Err(TokenError::Audience);
+        claims.is_access_token(&self.rules)?;
+        if !claims.is_for(&self.audiences, &self.resource, &self.rules)? {
+            return Err(TokenError::Audience(self.audience_expected.clone()));
         }
         let now = self.clock.now();
         let expires_at = claims.exp.seconds();

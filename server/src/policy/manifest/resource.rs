@@ -33,6 +33,7 @@ pub(crate) struct Resource {
     pub(crate) provider: Provider,
     pub(crate) issuer: Option<Located<String>>,
     pub(crate) audience: Option<Located<String>>,
+    pub(crate) scope_prefix: Option<Located<Scope>>,
     pub(crate) list: ListMode,
     pub(crate) on_denied: OnDenied,
     pub(crate) check: Check,
@@ -56,6 +57,9 @@ pub(super) fn read(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) 
         provider: word(&reader, "provider", Provider::WORDS, errors).unwrap_or_default(),
         issuer: reader.text("issuer", "write the provider's issuer, or leave it out", errors),
         audience: reader.text("audience", "write what the tokens name, or leave it out", errors),
+        scope_prefix: reader.string("scope_prefix", errors).and_then(|prefix| {
+            scopes::scopes(&[prefix], &["resource", "scope_prefix"], errors).pop()
+        }),
         list: word(&reader, "list", ListMode::WORDS, errors).unwrap_or_default(),
         on_denied: word(&reader, "on_denied", OnDenied::WORDS, errors).unwrap_or_default(),
         check: word(&reader, "startup_check", Check::WORDS, errors).or(former).unwrap_or_default(),
