@@ -89,6 +89,11 @@ enum Command {
         #[command(subcommand)]
         command: resource::ResourceCommand,
     },
+    /// The providers that can issue the tokens
+    Provider {
+        #[command(subcommand)]
+        command: provider::ProviderCommand,
+    },
     /// Print an access token of the embedded issuer, for curl
     Token(token::TokenArguments),
 }
@@ -111,7 +116,7 @@ impl Failure {
 }
 
 /// The `main` of a server: gives its binary the commands `serve`, `policy lint` (and `diff`,
-/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull` and `token`.
+/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull`, `provider list` and `token`.
 ///
 /// `open` is called only when the server serves: it opens what the tools need, such as their
 /// database.
@@ -179,6 +184,7 @@ where
             policy::run(command, &cli.deployment, &S::REGISTRY, S::SERVER)
         }
         Some(Command::Resource { command }) => resource::run(command, &cli.deployment),
+        Some(Command::Provider { command }) => provider::run(command),
         Some(Command::Token(arguments)) => token::token(&cli.deployment, S::SERVER.0, arguments),
     }
 }

@@ -21,7 +21,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{POLICY, Server},
+    harness::{POLICY, Server, run, stderr, stdout},
     tokens::keys,
 };
 
@@ -345,6 +345,47 @@ fn scalekit_s_api_says_what_is_registered() {
         "{text}"
     );
     assert!(!text.contains("wrong+secret") && !text.contains("wrong%2Bsecret"), "{text}");
+}
+
+/// Which scopes are registered, by whom, and whether the committed snapshot is still true.
+#[test]
+fn resource_status_compares_the_snapshot_with_the_provider() {
+    let provider = Provider::start();
+    let server = Server::prepare(&policy("provider = \"scalekit\""), &provider.settings());
+    let run = |arguments: &[&str]| {
+        let output = server.command().args(arguments).output().unwrap();
+        (output.status.code(), stdout(&output))
+    };
+    let (code, text) = run(&["resource", "status"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("has registered: todo:read, todo:write, admin:access"), "{text}");
+    assert!(text.contains("There is no registered-scopes.toml."), "{text}");
+    assert_eq!(run(&["resource", "pull"]).0, Some(0));
+    assert!(run(&["resource", "status"]).1.ends_with("They agree.\n"));
+    *provider.scopes.lock().unwrap() = vec!["todo:read"];
+    let (code, text) = run(&["resource", "status"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("They differ: run `resource pull`"), "{text}");
+    provider.set(Mode::Status(500));
+    let (code, text) = run(&["resource", "status"]);
+    assert_eq!(code, Some(0), "the snapshot is there: {text}");
+    assert!(text.contains("The provider does not say"), "{text}");
+    std::fs::remove_file(server.folder.path().join("registered-scopes.toml")).unwrap();
+    assert_eq!(run(&["resource", "status"]).0, Some(1), "nobody says anything");
+}
+
+#[test]
+fn providers_are_listed_and_shown() {
+    let output = run(POLICY, &["provider", "list"]);
+    let text = stdout(&output);
+    for word in ["scalekit", "auth0", "keycloak", "entra", "okta", "workos", "descope", "cognito"] {
+        assert!(text.lines().any(|line| line.starts_with(word)), "{text}");
+    }
+    let output = run(POLICY, &["provider", "show", "cognito"]);
+    assert!(stdout(&output).contains("  audience      client_id: the app client's id\n"));
+    let output = run(POLICY, &["provider", "show", "cognitor"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean `cognito`?"));
 }
 
 #[test]

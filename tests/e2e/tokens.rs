@@ -201,39 +201,39 @@ fn the_places_of_scopes() {
     ] {
         assert_eq!(who(&token(&changes)), format!("ada Some(\"c\") {scopes}"), "{changes}");
     }
-    let malformed = "the token's scope claim is missing or malformed";
-    for changes in [
-        json!({ "scope": ["a:read"] }),
-        json!({ "scope": { "a:read": true } }),
-        json!({ "scope": 7 }),
-        json!({ "scope": "a:read\ta:write" }),
-        json!({ "scope": "a:r\u{435}ad" }),
-        json!({ "scope": null, "scp": ["a:read a:write"] }),
-        json!({ "scope": null, "scp": [["a:read"]] }),
-        json!({ "scope": null, "scopes": ["a:read", 7] }),
+    for (claim, changes) in [
+        ("scope", json!({ "scope": ["a:read"] })),
+        ("scope", json!({ "scope": { "a:read": true } })),
+        ("scope", json!({ "scope": 7 })),
+        ("scope", json!({ "scope": "a:read\ta:write" })),
+        ("scope", json!({ "scope": "a:r\u{435}ad" })),
+        ("scp", json!({ "scope": null, "scp": ["a:read a:write"] })),
+        ("scp", json!({ "scope": null, "scp": [["a:read"]] })),
+        ("scopes", json!({ "scope": null, "scopes": ["a:read", 7] })),
     ] {
-        refused(&token(&changes), malformed);
+        let description = format!("the token's {claim} claim is missing or malformed");
+        refused(&token(&changes), &description);
     }
 }
 
 #[test]
 fn claims_that_are_wrong() {
     let unreadable = "the token's iss, sub, aud, exp or another claim is missing or malformed";
+    let another_issuer = &*format!("the token comes from another issuer; its iss must be {ISSUER}");
+    let another_resource =
+        &*format!("the token was issued for another resource; its aud must be {AUDIENCE}");
     for (changes, description) in [
-        (json!({ "iss": "https://other.example" }), "the token comes from another issuer"),
-        (json!({ "iss": "https://issuer.example/" }), "the token comes from another issuer"),
-        (json!({ "iss": "HTTPS://issuer.example" }), "the token comes from another issuer"),
+        (json!({ "iss": "https://other.example" }), another_issuer),
+        (json!({ "iss": "https://issuer.example/" }), another_issuer),
+        (json!({ "iss": "HTTPS://issuer.example" }), another_issuer),
         (json!({ "iss": [ISSUER] }), unreadable),
         (json!({ "iss": null }), unreadable),
-        (json!({ "aud": "http://localhost:3002" }), "the token was issued for another resource"),
-        (
-            json!({ "aud": "http://localhost:3002/mcp/x" }),
-            "the token was issued for another resource",
-        ),
-        (json!({ "aud": ["https://other.example"] }), "the token was issued for another resource"),
-        (json!({ "aud": [] }), "the token was issued for another resource"),
+        (json!({ "aud": "http://localhost:3002" }), another_resource),
+        (json!({ "aud": "http://localhost:3002/mcp/x" }), another_resource),
+        (json!({ "aud": ["https://other.example"] }), another_resource),
+        (json!({ "aud": [] }), another_resource),
         (json!({ "aud": { "x": AUDIENCE } }), unreadable),
-        (json!({ "aud": null }), unreadable),
+        (json!({ "aud": null }), "the token's aud claim is missing or malformed"),
         (json!({ "exp": NOW - 60 }), "the token has expired"),
         (json!({ "exp": 0 }), "the token has expired"),
         (json!({ "exp": -1 }), unreadable),

@@ -1,12 +1,13 @@
 //! Reaches the provider that the policy names: who it is, and which scopes it has registered.
 
-use super::{Deployment, Environment, Failure};
+use super::{Deployment, Environment, Failure, Verdict};
 use crate::{
     authority::Authority,
+    diagnostic::nearest,
     issuer::Issuer,
     live::LivePolicy,
     policy::CompiledPolicy,
-    provider::{Connection, Registered},
+    provider::{Connection, PRESETS, Preset, Registered},
     remote::Remote,
 };
 
@@ -64,4 +65,40 @@ pub(super) fn registered(
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     Ok(runtime.map_err(Failure::failed)?.block_on(future))
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum ProviderCommand {
+    /// The providers that the policy can name
+    List,
+    /// What is known of one: issuer, audience, scopes, and where that is from
+    Show {
+        /// The word in the policy
+        name: String,
+    },
+}
+
+pub(super) fn run(command: &ProviderCommand) -> Result<Verdict, Failure> {
+    match command {
+        ProviderCommand::List => {
+            let word = |preset: &Preset| preset.provider.as_str();
+            let width = PRESETS.iter().map(|preset| word(preset).len()).max().unwrap_or_default();
+            for preset in PRESETS {
+                anstream::println!("{:width$}  {}", word(preset), preset.title);
+            }
+        }
+        ProviderCommand::Show { name } => anstream::print!("{}", named(name)?),
+    }
+    Ok(Verdict::Good)
+}
+
+fn named(name: &str) -> Result<&'static Preset, Failure> {
+    let words = || PRESETS.iter().map(|preset| preset.provider.as_str());
+    PRESETS.iter().find(|preset| preset.provider.as_str() == name).ok_or_else(|| {
+        let help = match nearest(name, words()) {
+            Some(right) => format!("did you mean `{right}`?"),
+            None => format!("one of {}", words().collect::<Vec<_>>().join(", ")),
+        };
+        Failure::refused(format!("there is no provider `{name}`\n  = help: {help}"))
+    })
 }

@@ -35,7 +35,7 @@ pub enum Provider {
 }
 
 impl Provider {
-    pub(super) const WORDS: &[(&str, Self)] = &[
+    pub(crate) const WORDS: &[(&str, Self)] = &[
         ("embedded", Self::Embedded),
         ("scalekit", Self::Scalekit),
         ("auth0", Self::Auth0),

@@ -1,6 +1,8 @@
 //! One table for each provider: what its access tokens look like, and where its registered scopes
 //! can be read. There is no code for a provider where a table is enough.
 
+use std::fmt;
+
 use crate::{
     policy::Provider,
     token::{AudienceIn, Marker, TokenTypes},
@@ -198,5 +200,58 @@ impl Preset {
     /// What is known of a provider; `None` for the embedded issuer.
     pub fn of(provider: Provider) -> Option<&'static Self> {
         PRESETS.iter().find(|preset| preset.provider == provider)
+    }
+}
+
+/// As `provider show` prints it.
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let audience = match self.audience {
+            AudienceIn::Aud => "aud",
+            AudienceIn::ClientId => "client_id",
+        };
+        let prefix = match self.prefix {
+            PrefixIn::Requests => "where scopes are asked for; its tokens leave it out",
+            PrefixIn::RequestsAndTokens => "where scopes are asked for, and in its tokens",
+        };
+        let types = match self.types {
+            TokenTypes::AccessToken => "at+jwt",
+            TokenTypes::AccessTokenOrPlain => "at+jwt, JWT or none",
+        };
+        let registered = match self.registered {
+            RegisteredIn::Metadata => "scopes_supported of its metadata",
+            RegisteredIn::Snapshot => "it does not say: write them as `registered` in [resource]",
+        };
+        writeln!(f, "{}: provider = \"{}\"\n", self.title, self.provider.as_str())?;
+        writeln!(f, "  issuer        {}", self.issuer)?;
+        writeln!(f, "  keys          {}", self.keys)?;
+        writeln!(f, "  audience      {audience}: {}", self.audience_hint)?;
+        writeln!(f, "  scopes        {}", self.scope_claims.join(", else "))?;
+        writeln!(f, "  scope_prefix  {prefix}")?;
+        writeln!(f, "  typ           {types}")?;
+        if self.marker != Marker::None {
+            writeln!(f, "  access token  {}", self.marker)?;
+        }
+        writeln!(f, "  registered    {registered}")?;
+        writeln!(f, "  sources       {}", self.sources.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_known_of_each() {
+        let all: Vec<String> = PRESETS.iter().map(Preset::to_string).collect();
+        insta::assert_snapshot!(all.join("\n"));
+    }
+
+    #[test]
+    fn every_word_of_the_policy_has_one_table() {
+        for (word, provider) in Provider::WORDS {
+            let tables = PRESETS.iter().filter(|preset| preset.provider == *provider).count();
+            assert_eq!(tables, usize::from(*provider != Provider::Embedded), "{word}");
+        }
     }
 }
