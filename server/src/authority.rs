@@ -1,76 +1,104 @@
-//! Who issues the tokens of a server: the embedded issuer, or a provider elsewhere.
+//! Who issues the tokens of a server: the embedded issuer, or providers elsewhere.
 
 use axum::Router;
 
 use crate::{
     issuer::Issuer,
-    provider::{Connection, Forwarder},
+    provider::{Check, Connection, Connections, Forwarder},
     remote::Remote,
-    token::{RemoteKeys, Validator},
+    token::{Introspector, RemoteKeys, Validator},
 };
 
-/// Who issues the tokens of a server.
+/// Who issues the tokens of a server: one where callers sign in, and others whose tokens are
+/// accepted besides.
 #[derive(Debug, Clone)]
-pub struct Authority(Kind);
+pub struct Authority {
+    embedded: Option<Issuer>,
+    /// The first one is where callers sign in, unless there is an embedded issuer.
+    providers: Vec<Trusted>,
+    remote: Option<Remote>,
+}
+
+/// A provider elsewhere, and how its tokens are checked.
+#[derive(Debug, Clone)]
+struct Trusted {
+    connection: Connection,
+    by: By,
+}
 
 #[derive(Debug, Clone)]
-enum Kind {
-    Embedded(Issuer),
-    Remote { connection: Box<Connection>, keys: RemoteKeys, remote: Remote },
+enum By {
+    Keys(RemoteKeys),
+    Asking(Introspector),
 }
 
 impl Authority {
-    /// A provider elsewhere; its keys are looked for from now on, in the background.
-    pub(crate) fn connect(connection: Connection, remote: Remote) -> Self {
-        let keys = RemoteKeys::watch(connection.keys.clone(), remote.clone());
-        Self(Kind::Remote { connection: Box::new(connection), keys, remote })
+    /// Providers elsewhere; their keys are looked for from now on, in the background.
+    pub(crate) fn connect(
+        embedded: Option<Issuer>,
+        connections: &Connections,
+        remote: Remote,
+    ) -> Self {
+        let connect = |connection: &Connection| {
+            let by = match &connection.check {
+                Check::Keys(at) => By::Keys(RemoteKeys::watch(at.clone(), remote.clone())),
+                Check::Asking(how) => By::Asking(Introspector::new(how.clone(), remote.clone())),
+            };
+            Trusted { connection: connection.clone(), by }
+        };
+        let providers = connections.all().map(connect).collect();
+        Self { embedded, providers, remote: Some(remote) }
     }
 
-    /// Waits until a provider's keys were looked for once, well or badly.
+    /// Waits until each provider's keys were looked for once, well or badly.
     pub(crate) async fn tried(&self) {
-        if let Kind::Remote { keys, .. } = &self.0 {
-            keys.tried().await;
+        for trusted in &self.providers {
+            if let By::Keys(keys) = &trusted.by {
+                keys.tried().await;
+            }
         }
     }
 
     /// Checks the tokens.
     pub(crate) fn validator(&self) -> Validator {
-        match &self.0 {
-            Kind::Embedded(issuer) => issuer.validator(),
-            Kind::Remote { connection, keys, .. } => Validator::of(connection, keys.clone()),
-        }
+        let own = self.embedded.as_ref().map_or_else(Validator::none, Issuer::validator);
+        self.providers.iter().fold(own, |validator, trusted| {
+            let issuer = trusted.connection.issuer();
+            match &trusted.by {
+                By::Keys(keys) => validator.or_signed(issuer, keys.clone()),
+                By::Asking(introspector) => validator.or_asked(issuer, introspector.clone()),
+            }
+        })
     }
 
-    /// The authorization server that protected resource metadata names.
-    pub(crate) fn url(&self) -> &str {
-        match &self.0 {
-            Kind::Embedded(issuer) => issuer.url(),
-            Kind::Remote { connection, .. } => &connection.authorization_server,
-        }
+    /// The authorization servers that protected resource metadata names: first the one where
+    /// callers sign in.
+    pub(crate) fn urls(&self) -> Vec<&str> {
+        let providers = self.providers.iter();
+        let providers = providers.map(|trusted| &*trusted.connection.authorization_server);
+        self.embedded.iter().map(Issuer::url).chain(providers).collect()
     }
 
     /// What clients call beside the resource.
     pub(crate) fn endpoints(&self) -> Router {
-        match &self.0 {
-            Kind::Embedded(issuer) => issuer.endpoints(),
-            Kind::Remote { connection, remote, .. } => {
-                Forwarder::new((**connection).clone(), remote.clone()).router()
+        match (&self.embedded, &*self.providers, &self.remote) {
+            (Some(issuer), ..) => issuer.endpoints(),
+            (None, [main, ..], Some(remote)) => {
+                Forwarder::new(main.connection.clone(), remote.clone()).router()
             }
+            _ => Router::new(),
         }
     }
 
     /// The pages that people see.
     pub(crate) fn pages(&self) -> Router {
-        match &self.0 {
-            Kind::Embedded(issuer) => issuer.pages(),
-            Kind::Remote { .. } => Router::new(),
-        }
+        self.embedded.as_ref().map_or_else(Router::new, Issuer::pages)
     }
 }
 
 impl From<&Issuer> for Authority {
     fn from(issuer: &Issuer) -> Self {
-        Self(Kind::Embedded(issuer.clone()))
+        Self { embedded: Some(issuer.clone()), providers: vec![], remote: None }
     }
 }
 

@@ -28,7 +28,9 @@ use crate::{
     live::LivePolicy,
     policy::{CompiledPolicy, Scope, ScopeInfo},
     resource::ResourceUrl,
-    token::{Clock, SystemClock, TokenTypes, Validator, VerificationKeys},
+    token::{
+        ClaimRules, Clock, SystemClock, TokenTypes, TrustedIssuer, Validator, VerificationKeys,
+    },
 };
 use keys::SigningKey;
 use state::State;
@@ -129,7 +131,16 @@ impl Issuer {
     pub fn validator(&self) -> Validator {
         let Inner { url, resource, key, .. } = &*self.0;
         let keys = VerificationKeys::new(&key.public());
-        Validator::new(url, resource.as_str(), keys, TokenTypes::AccessToken)
+        let resource = resource.as_str().to_owned();
+        let issuer = TrustedIssuer::new(
+            vec![url.clone()],
+            vec![resource.clone()],
+            resource,
+            TokenTypes::AccessToken,
+            ClaimRules::default(),
+        );
+        // Its URL moves with the port, and its people do not.
+        Validator::given(issuer.named("embedded"), keys)
     }
 
     /// The scopes that it can grant.

@@ -15,7 +15,7 @@ use tokio::sync::watch::{Receiver, Sender};
 pub use health::router as health;
 pub(crate) use watch::{Refused, Watcher};
 
-use crate::policy::CompiledPolicy;
+use crate::policy::{CompiledPolicy, Trust};
 
 /// A handle on the policy that a running server serves. Clones are handles on the same policy.
 ///
@@ -78,16 +78,12 @@ impl LivePolicy {
     /// Puts another policy in its place, in one step.
     pub fn replace(&self, policy: CompiledPolicy) -> Result<(), FixedSetting> {
         let old = self.current();
-        let text = |setting: Option<&str>| setting.unwrap_or("not written").to_owned();
         let fixed = |policy: &CompiledPolicy| {
-            [
-                ("url", policy.resource().to_string()),
-                ("provider", policy.provider().as_str().to_owned()),
-                ("issuer", text(policy.issuer())),
-                ("audience", text(policy.audience())),
-            ]
+            let also: Vec<_> = policy.also().iter().map(Trust::describe).collect();
+            let own = [("url", policy.resource().to_string()), ("also", also.join("; "))];
+            own.into_iter().chain(policy.trust().settings())
         };
-        for ((setting, old), (_, new)) in fixed(&old).into_iter().zip(fixed(&policy)) {
+        for ((setting, old), (_, new)) in fixed(&old).zip(fixed(&policy)) {
             if old != new {
                 return Err(FixedSetting { setting, old });
             }

@@ -21,6 +21,7 @@ mod settings;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod vocabulary;
 
 use std::{
@@ -42,6 +43,7 @@ pub(crate) use scope::AccessLevel;
 pub use scope::{Scope, ScopeError};
 pub use settings::{Check, ListMode, OnDenied, Provider};
 pub(crate) use shape::{Behaviour, Level, SNAPSHOT};
+pub use trust::Trust;
 
 use crate::{diagnostic::Source, resource::ResourceUrl};
 
@@ -66,10 +68,8 @@ pub struct CompiledPolicy {
 #[derive(Debug)]
 struct Settings {
     url: ResourceUrl,
-    provider: Provider,
-    issuer: Option<String>,
-    audience: Option<String>,
-    scope_prefix: Option<Scope>,
+    trust: Trust,
+    also: Vec<Trust>,
     list: ListMode,
     on_denied: OnDenied,
     check: Check,
@@ -171,30 +171,24 @@ impl CompiledPolicy {
         self
     }
 
-    /// Who issues the tokens.
+    /// Who issues the tokens: where callers sign in.
     pub fn provider(&self) -> Provider {
-        self.settings.provider
+        self.settings.trust.provider
     }
 
-    /// The provider's issuer, if the policy says it.
-    pub fn issuer(&self) -> Option<&str> {
-        self.settings.issuer.as_deref()
+    /// The provider where callers sign in.
+    pub fn trust(&self) -> &Trust {
+        &self.settings.trust
     }
 
-    /// What tokens for this resource name as their audience, if it is not the URL.
-    pub fn audience(&self) -> Option<&str> {
-        self.settings.audience.as_deref()
-    }
-
-    /// What the provider writes before the scopes of this resource.
-    pub fn scope_prefix(&self) -> Option<&str> {
-        let prefix = self.settings.scope_prefix.as_ref().map(Scope::as_str);
-        prefix.filter(|_| self.provider() != Provider::Embedded)
+    /// Further providers whose tokens are accepted, as during a migration.
+    pub fn also(&self) -> &[Trust] {
+        &self.settings.also
     }
 
     /// A scope as clients ask the provider for it.
     pub fn asked_as<'a>(&self, scope: &'a Scope) -> Cow<'a, str> {
-        match self.scope_prefix() {
+        match self.settings.trust.scope_prefix() {
             Some(prefix) => Cow::Owned(format!("{prefix}{scope}")),
             None => Cow::Borrowed(scope.as_str()),
         }

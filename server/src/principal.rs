@@ -72,6 +72,15 @@ impl Principal {
         self.0.token.issuer()
     }
 
+    /// Who the caller is, among the callers of every issuer: what belongs to a caller is kept
+    /// under this.
+    ///
+    /// The subject alone is somebody only at its issuer (OpenID Connect Core, section 5.7).
+    pub fn id(&self) -> String {
+        // No issuer has a space in it.
+        format!("{} {}", self.0.token.authority(), self.subject())
+    }
+
     /// The OAuth client that acts for the caller (`client_id`, or `azp`).
     pub fn client(&self) -> Option<&str> {
         self.0.token.client()

@@ -8,8 +8,8 @@ mod preset;
 mod registered;
 mod scalekit;
 
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Check, Connection, Connections};
 pub(crate) use forward::Forwarder;
 pub(crate) use metadata::Metadata;
-pub use preset::{PRESETS, PrefixIn, Preset, RegisteredIn};
+pub use preset::{PRESETS, PrefixIn, Preset, RegisteredIn, Tokens};
 pub(crate) use registered::{Registered, RegisteredError};

@@ -28,6 +28,16 @@ pub enum RemoteError {
         /// Why there is no answer.
         reason: String,
     },
+    /// The answer is that there is none.
+    #[error("{url} does not answer as {expected} should: its status is {status}")]
+    Status {
+        /// What was asked.
+        url: String,
+        /// What it should be.
+        expected: &'static str,
+        /// The HTTP status.
+        status: u16,
+    },
     /// The answer is not what was expected.
     #[error("{url} does not answer as {expected} should: {reason}")]
     Answer {
@@ -38,6 +48,15 @@ pub enum RemoteError {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// How a client says who it is (RFC 6749, section 2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientAuthentication {
+    /// `client_secret_basic`
+    Basic,
+    /// `client_secret_post`
+    Form,
 }
 
 /// A JSON answer, and how long it may be kept.
@@ -92,6 +111,42 @@ impl Remote {
         Self::send(request, url, expected).await
     }
 
+    /// As [`get_with`](Self::get_with), by POST.
+    pub(crate) async fn post_with(
+        &self,
+        url: &str,
+        token: &str,
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let request = self.request(http::Method::POST, url)?.bearer_auth(token);
+        Self::send(request.header(http::header::CONTENT_LENGTH, 0), url, expected).await
+    }
+
+    /// The JSON answer to a form that a client sends (RFC 6749, section 2.3.1).
+    pub(crate) async fn post_as(
+        &self,
+        url: &str,
+        (id, secret): (&str, &str),
+        authentication: ClientAuthentication,
+        form: &[(&str, &str)],
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let encode = |text: &str| {
+            url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
+        };
+        let request = self.request(http::Method::POST, url)?;
+        let request = match authentication {
+            ClientAuthentication::Basic => {
+                with_form(request.basic_auth(encode(id), Some(encode(secret))), form)
+            }
+            ClientAuthentication::Form => {
+                let credentials = [("client_id", id), ("client_secret", secret)];
+                with_form(request, &[form, &credentials].concat())
+            }
+        };
+        Self::send(request, url, expected).await
+    }
+
     /// The JSON answer to a form.
     pub(crate) async fn post_form(
         &self,
@@ -99,11 +154,7 @@ impl Remote {
         form: &[(&str, &str)],
         expected: &'static str,
     ) -> Result<Answer, RemoteError> {
-        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
-        let kind = "application/x-www-form-urlencoded";
-        let request = self.request(http::Method::POST, url)?;
-        let request = request.header(http::header::CONTENT_TYPE, kind).body(body);
-        Self::send(request, url, expected).await
+        Self::send(with_form(self.request(http::Method::POST, url)?, form), url, expected).await
     }
 
     fn request(
@@ -124,7 +175,8 @@ impl Remote {
         let wrong = |reason: String| RemoteError::Answer { url: url.to_owned(), expected, reason };
         let mut answer = request.send().await.map_err(|error| unreachable(url, &error))?;
         if !answer.status().is_success() {
-            return Err(wrong(format!("its status is {}", answer.status())));
+            let (url, status) = (url.to_owned(), answer.status().as_u16());
+            return Err(RemoteError::Status { url, expected, status });
         }
         let kind = answer.headers().get(http::header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -142,6 +194,12 @@ impl Remote {
         let json = serde_json::from_slice(&body).map_err(|_| wrong("it is not JSON".to_owned()))?;
         Ok(Answer { json, fresh_for })
     }
+}
+
+fn with_form(request: reqwest::RequestBuilder, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let kind = "application/x-www-form-urlencoded";
+    request.header(http::header::CONTENT_TYPE, kind).body(body)
 }
 
 /// An address that may be asked.

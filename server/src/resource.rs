@@ -109,6 +109,14 @@ impl ResourceUrl {
         Self { text: url.as_str().trim_end_matches('/').to_owned(), url }
     }
 
+    /// The resource at another path of the same origin.
+    #[must_use]
+    pub fn with_path(&self, path: &str) -> Self {
+        let mut url = self.url.clone();
+        url.set_path(path);
+        Self { text: url.as_str().trim_end_matches('/').to_owned(), url }
+    }
+
     /// Whether only this machine can reach it.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.url)

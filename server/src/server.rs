@@ -48,7 +48,7 @@ pub fn router<S: ScopedTools>(
     let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
     Router::new()
         .route_service(path, gate.layer(mcp))
-        .merge(metadata::router(&live, S::SERVER.0, authority.url()))
+        .merge(metadata::router(&live, S::SERVER.0, &authority.urls()))
         .merge(live::health(live.clone()))
         .merge(authority.endpoints())
         .layer(allowed.cors())

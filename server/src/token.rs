@@ -1,29 +1,35 @@
 //! From a bearer token to an authenticated caller.
 //!
-//! [`bearer`] takes the token out of the request; [`Validator`] checks it against the issuer's
-//! [`VerificationKeys`] and gives an [`AccessToken`], which cannot be had in any other way.
-//! Nothing in here knows tools.
+//! [`bearer`] takes the token out of the request; [`Validator`] checks it against its issuer's
+//! [`VerificationKeys`], or asks the issuer if it is opaque, and gives an [`AccessToken`], which
+//! cannot be had in any other way. Nothing in here knows tools.
 
 mod claims;
 mod header;
+mod introspection;
 mod keys;
 mod remote_keys;
+mod trusted;
 mod validator;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::policy::Scope;
 
 pub(crate) use claims::ClaimRules;
 pub use claims::{AudienceIn, Marker};
 pub use header::{BearerError, bearer};
+pub(crate) use introspection::{Client, EndpointAt, Introspection, Introspector};
 pub use keys::VerificationKeys;
 pub(crate) use remote_keys::{KeysAt, RemoteKeys};
-pub use validator::{Clock, Expected, SystemClock, TokenError, TokenTypes, Validator};
+pub use trusted::Expected;
+pub(crate) use trusted::TrustedIssuer;
+pub use validator::{Clock, SystemClock, TokenError, TokenTypes, Validator};
 
 /// A validated access token: its signature, issuer, audience and times were right.
 #[derive(Clone)]
 pub struct AccessToken {
+    authority: Arc<str>,
     issuer: String,
     subject: String,
     client: Option<String>,
@@ -36,6 +42,12 @@ impl AccessToken {
     /// Who issued it (`iss`).
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// What stands for whoever issued it: the same for each `iss` that one issuer writes. A
+    /// subject is somebody only together with it.
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// Whom it speaks for (`sub`).

@@ -12,7 +12,7 @@ use crate::{
     diagnostic::{Diagnostics, Severity, Source},
     issuer::Issuer,
     policy::{Check, CompiledPolicy, Provider, written_url},
-    provider::{Connection, Registered},
+    provider::{Connections, Registered},
     registry::Registry,
     resource::{ResourceUrl, Snapshot},
     server,
@@ -53,8 +53,7 @@ pub(super) struct Deployment {
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) policy: CompiledPolicy,
-    /// `None` for the embedded issuer.
-    pub(super) connection: Option<Connection>,
+    pub(super) connections: Connections,
     pub(super) registered: Registered,
 }
 
@@ -116,8 +115,13 @@ impl Deployment {
     /// The policy's address, unless the environment says otherwise.
     fn override_url(&self, policy: Option<&ResourceUrl>) -> Result<ResourceUrl, Failure> {
         match (&self.url, self.port, policy) {
-            (Some(url), ..) => ResourceUrl::parse(url)
-                .map_err(|error| Failure::refused(format!("MCP_URL is \"{url}\": {error}"))),
+            (Some(url), _, policy) => {
+                let parsed = ResourceUrl::parse(url)
+                    .map_err(|error| Failure::refused(format!("MCP_URL is \"{url}\": {error}")))?;
+                // Where the server is, without its endpoint: that stays where the policy has it.
+                let path = policy.map_or("", ResourceUrl::path);
+                Ok(if parsed.path().is_empty() { parsed.with_path(path) } else { parsed })
+            }
             // On loopback there is nothing in between: moving the port moves the URL.
             (None, Some(port), Some(url)) if url.is_loopback() => Ok(url.with_port(port)),
             (None, _, Some(url)) => Ok(url.clone()),
@@ -133,14 +137,14 @@ impl Deployment {
         let source = self.source()?;
         // What the file says of its provider comes first; its mistakes are reported with all
         // others below.
-        let (connection, registered) = match CompiledPolicy::compile(source.clone()) {
+        let (connections, registered) = match CompiledPolicy::compile(source.clone()) {
             Ok(policy) => {
                 let policy = self.deploy(policy)?;
-                let connection = provider::connection(&policy)?;
-                let registered = provider::registered(self, &policy, connection.as_ref())?;
-                (connection, registered)
+                let connections = provider::connections(&policy)?;
+                let registered = provider::registered(self, &policy, connections.main.as_ref())?;
+                (connections, registered)
             }
-            Err(_) => (None, Registered::Policy),
+            Err(_) => (Connections::default(), Registered::Policy),
         };
         let (policy, found) = check::compile(&source, registry, registered.snapshot())
             .map_err(|found| refuse(&found, NO_START))?;
@@ -161,7 +165,7 @@ impl Deployment {
                 )));
             }
         }
-        Ok(Checked { policy, connection, registered })
+        Ok(Checked { policy, connections, registered })
     }
 
     /// The address to listen on, if one is written.

@@ -7,31 +7,27 @@ use crate::{
     issuer::Issuer,
     live::LivePolicy,
     policy::CompiledPolicy,
-    provider::{Connection, PRESETS, Preset, Registered},
+    provider::{Connection, Connections, PRESETS, Preset, Registered},
     remote::Remote,
 };
 
-/// The connection of a policy to its provider; `None` for the embedded issuer.
-pub(super) fn connection(policy: &CompiledPolicy) -> Result<Option<Connection>, Failure> {
-    Connection::of(policy, Environment::setting).map_err(Failure::refused)
+/// The connections of a policy to its providers.
+pub(super) fn connections(policy: &CompiledPolicy) -> Result<Connections, Failure> {
+    Connections::of(policy, Environment::setting).map_err(Failure::refused)
 }
 
 /// Who issues the tokens. Called inside a runtime, where a provider's keys are looked for.
 pub(super) fn authority(
     deployment: &Deployment,
-    connection: Option<Connection>,
+    connections: &Connections,
     policy: impl Into<LivePolicy>,
     name: &str,
 ) -> Result<Authority, Failure> {
-    match connection {
-        None => {
-            let issuer = Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?;
-            Ok(Authority::from(&issuer))
-        }
-        Some(connection) => {
-            Ok(Authority::connect(connection, Remote::new().map_err(Failure::failed)?))
-        }
-    }
+    let embedded = match connections.main {
+        None => Some(Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?),
+        Some(_) => None,
+    };
+    Ok(Authority::connect(embedded, connections, Remote::new().map_err(Failure::failed)?))
 }
 
 /// The registered scopes: as the policy says; or as the provider says; or, if it does not say or

@@ -46,8 +46,7 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
         let scopes = policy.registered_scopes().map(|scope| scope.name().as_str()).collect();
         anstream::println!("{} says `registered`: {}", policy.source().path(), list(scopes));
     }
-    let connection = provider::connection(&policy)?;
-    let Some(connection) = connection else {
+    let Some(connection) = provider::connections(&policy)?.main else {
         anstream::println!("The embedded issuer registers what the policy says.");
         return Ok(Verdict::Good);
     };
@@ -80,7 +79,7 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
 
 fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdict, Failure> {
     let policy = deployment.compile()?;
-    let connection = provider::connection(&policy)?;
+    let connection = provider::connections(&policy)?.main;
     let pulled = provider::block_on(async {
         match (&arguments.issuer, connection) {
             (None, Some(connection)) => {

@@ -33,7 +33,7 @@ where
     Fut: Future<Output = Result<S, E>>,
     E: Display,
 {
-    let Checked { policy, connection, registered } = deployment.checked(&S::REGISTRY)?;
+    let Checked { policy, connections, registered } = deployment.checked(&S::REGISTRY)?;
     let policy = Arc::new(policy);
     let live = LivePolicy::from(&policy);
     std::fs::create_dir_all(&deployment.data).map_err(|error| {
@@ -45,7 +45,7 @@ where
         .build()
         .map_err(Failure::failed)?;
     runtime.block_on(async {
-        let authority = provider::authority(deployment, connection, &live, S::SERVER.0)?;
+        let authority = provider::authority(deployment, &connections, &live, S::SERVER.0)?;
         let environment = Environment { data: deployment.data.clone() };
         let tools = open(environment).await.map_err(Failure::failed)?;
         // With the provider down it starts all the same, and recovers by itself.
@@ -167,7 +167,7 @@ fn greeting<S: ScopedTools>(
     let (name, version) = S::SERVER;
     let provider = match Preset::of(policy.provider()) {
         None => "embedded issuer: development sign-in, this machine only".to_owned(),
-        Some(preset) => format!("{}: {}", preset.title, authority.url()),
+        Some(preset) => format!("{}: {}", preset.title, authority.urls().join(", ")),
     };
     let scopes = registered
         .snapshot()

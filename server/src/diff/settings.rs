@@ -1,7 +1,7 @@
 //! What else a reviewer should see: settings that are not access to a tool themselves.
 
 use super::SettingChange;
-use crate::policy::{CompiledPolicy, Scope, ScopeInfo};
+use crate::policy::{CompiledPolicy, Scope, ScopeInfo, Trust};
 
 pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<SettingChange> {
     let mut changes = vec![];
@@ -12,10 +12,14 @@ pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<Setting
     };
     let of = |name: &str| format!("[resource] {name}");
     compare(of("url"), old.resource().to_string(), new.resource().to_string());
-    compare(of("provider"), old.provider().as_str().into(), new.provider().as_str().into());
-    let text = |setting: Option<&str>| setting.unwrap_or("not written").to_owned();
-    compare(of("issuer"), text(old.issuer()), text(new.issuer()));
-    compare(of("audience"), text(old.audience()), text(new.audience()));
+    for ((name, old), (_, new)) in old.trust().settings().into_iter().zip(new.trust().settings()) {
+        compare(of(name), old, new);
+    }
+    let also = |policy: &CompiledPolicy| {
+        let all: Vec<_> = policy.also().iter().map(Trust::describe).collect();
+        if all.is_empty() { "none".to_owned() } else { all.join("; ") }
+    };
+    compare("[[resource.also]]".to_owned(), also(old), also(new));
     compare(of("list"), old.list_mode().as_str().into(), new.list_mode().as_str().into());
     compare(of("on_denied"), old.on_denied().as_str().into(), new.on_denied().as_str().into());
     compare(

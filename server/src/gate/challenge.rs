@@ -49,7 +49,7 @@ impl Challenge {
         let status = match self {
             Self::UnreadableRequest(_) => StatusCode::BAD_REQUEST,
             // Not the caller's fault: the same token may be good in a moment.
-            Self::InvalidToken(TokenError::NoKeys) => {
+            Self::InvalidToken(TokenError::Unavailable) => {
                 let error = ErrorData::new(UNAVAILABLE, self.message(), None);
                 let answer = json_rpc_error(StatusCode::SERVICE_UNAVAILABLE, None, error);
                 return ([(header::RETRY_AFTER, "5")], answer).into_response();

@@ -14,19 +14,20 @@ use crate::live::LivePolicy;
 /// `scopes_supported` holds the scopes for first sign-in. Those marked `step_up` are named by the
 /// challenge that needs them: "the minimal set of scopes necessary for basic functionality" (MCP
 /// 2026-07-28, "Scope Selection Strategy").
-pub fn router(policy: &LivePolicy, resource_name: &str, issuer: &str) -> Router {
-    let names: Arc<(String, String)> = Arc::new((resource_name.to_owned(), issuer.to_owned()));
+pub fn router(policy: &LivePolicy, resource_name: &str, issuers: &[&str]) -> Router {
+    let issuers: Vec<String> = issuers.iter().map(|issuer| (*issuer).to_owned()).collect();
+    let names = Arc::new((resource_name.to_owned(), issuers));
     let live = policy.clone();
     let serve = get(move || {
         let (names, policy) = (Arc::clone(&names), live.current());
         async move {
-            let (resource_name, issuer) = &*names;
+            let (resource_name, issuers) = &*names;
             let scopes: Vec<_> =
                 policy.sign_in_scopes().map(|scope| policy.asked_as(scope)).collect();
             Json(json!({
                 "resource": policy.resource().as_str(),
                 "resource_name": resource_name,
-                "authorization_servers": [issuer],
+                "authorization_servers": issuers,
                 "scopes_supported": scopes,
                 "bearer_methods_supported": ["header"],
             }))

@@ -92,7 +92,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let implied: Vec<Vec<ScopeId>> =
             self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
         self.report_cycles(&implied);
-        self.check_issuer(manifest);
+        self.check_issuers(manifest);
         let scopes = self.scopes(&implied);
         let registered = match &manifest.resource.registered {
             Some(list) => self.ids(&list.value),
@@ -108,10 +108,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let mut policy = CompiledPolicy {
             settings: Settings {
                 url: url?,
-                provider: resource.provider,
-                issuer: resource.issuer.as_ref().map(|issuer| issuer.value.clone()),
-                audience: resource.audience.as_ref().map(|audience| audience.value.clone()),
-                scope_prefix: resource.scope_prefix.as_ref().map(|prefix| prefix.value.clone()),
+                trust: resource.trust.clone(),
+                also: resource.also.clone(),
                 list: resource.list,
                 on_denied: resource.on_denied,
                 check: resource.check,
@@ -132,12 +130,13 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     /// An issuer that could not be asked is a mistake.
-    fn check_issuer(&mut self, manifest: &Manifest) {
-        let Some(issuer) = &manifest.resource.issuer else { return };
-        // RFC 8414, section 2, asks of an issuer what RFC 8707 asks of a resource.
-        if let Err(error) = ResourceUrl::parse(&issuer.value) {
-            let message = error.to_string();
-            self.errors.push(Diagnostic::new(mistake::INVALID_URL, issuer.span.clone(), message));
+    fn check_issuers(&mut self, manifest: &Manifest) {
+        for issuer in &manifest.resource.issuers {
+            // RFC 8414, section 2, asks of an issuer what RFC 8707 asks of a resource.
+            if let Err(error) = ResourceUrl::parse(&issuer.value) {
+                let (at, message) = (issuer.span.clone(), error.to_string());
+                self.errors.push(Diagnostic::new(mistake::INVALID_URL, at, message));
+            }
         }
     }
 

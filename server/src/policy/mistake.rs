@@ -29,5 +29,5 @@ mistakes! {
     TWO_RULES "SW115" "two-rules" "A tool has two rules; access never depends on a guess."
     EMPTY_RULE "SW116" "empty-rule" "An empty list of scopes allows nobody, and is never \"open to all\"."
     EMPTY_TEXT "SW117" "empty-text" "A reason or a name that says nothing."
-    MISSING_KEY "SW118" "missing-key" "A test or an invariant lacks a part without which it says nothing."
+    MISSING_KEY "SW118" "missing-key" "A table lacks a part without which it says nothing."
 }

@@ -28,6 +28,8 @@ pub enum Provider {
     Descope,
     /// Amazon Cognito.
     Cognito,
+    /// Google.
+    Google,
     /// Any OpenID Connect provider with JWT access tokens, by its issuer.
     Oidc,
     /// Any OAuth 2.0 authorization server with access tokens after RFC 9068, by its issuer.
@@ -45,6 +47,7 @@ impl Provider {
         ("workos", Self::Workos),
         ("descope", Self::Descope),
         ("cognito", Self::Cognito),
+        ("google", Self::Google),
         ("oidc", Self::Oidc),
         ("oauth", Self::Oauth),
     ];

@@ -132,20 +132,14 @@ pub(crate) static RESOURCE: Shape = table(&[
         "What clients connect to and tokens are issued for. MCP_URL and PORT override it.",
     ),
     key("provider", Takes::Word(|| words(Provider::WORDS)), "Who issues the tokens."),
+    ISSUER,
+    AUDIENCE,
+    SCOPE_PREFIX,
+    OPAQUE,
     key(
-        "issuer",
-        Takes::Url,
-        "The provider's issuer, byte by byte as its tokens name it. ISSUER_URL overrides it.",
-    ),
-    key(
-        "audience",
-        Takes::Text,
-        "What tokens for this resource name as their audience; the URL unless written.",
-    ),
-    key(
-        "scope_prefix",
-        Takes::Scope,
-        "What the provider writes before this resource's scopes, such as \"api://todo/\". The policy leaves it out; the embedded issuer has none.",
+        "also",
+        Takes::Tables(&ALSO),
+        "Further providers whose tokens are accepted, as during a migration from one to another.",
     ),
     key(
         "list",
@@ -179,6 +173,36 @@ pub(crate) static RESOURCE: Shape = table(&[
         replaced_by: Some("startup_check"),
         about: "The former name of startup_check.",
     },
+]);
+
+const ISSUER: Key = key(
+    "issuer",
+    Takes::Url,
+    "The provider's issuer, byte by byte as its tokens name it. ISSUER_URL overrides that of [resource].",
+);
+const AUDIENCE: Key = key(
+    "audience",
+    Takes::Text,
+    "What tokens for this resource name as their audience; the URL unless written.",
+);
+const SCOPE_PREFIX: Key = key(
+    "scope_prefix",
+    Takes::Scope,
+    "What the provider writes before this resource's scopes, such as \"api://todo/\". The policy leaves it out; the embedded issuer has none.",
+);
+const OPAQUE: Key = key(
+    "opaque",
+    Takes::Flag,
+    "Its tokens are checked by asking it (RFC 7662), as INTROSPECTION_CLIENT_ID with INTROSPECTION_CLIENT_SECRET.",
+);
+
+/// A further provider.
+pub(crate) static ALSO: Shape = table(&[
+    required("provider", Takes::Word(|| words(Provider::WORDS)), "Who issues these tokens."),
+    ISSUER,
+    AUDIENCE,
+    SCOPE_PREFIX,
+    OPAQUE,
 ]);
 
 pub(crate) static SCOPE: Shape = table(&[

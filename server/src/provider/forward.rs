@@ -80,7 +80,7 @@ async fn forward(State(Forwarder(forwarder)): State<Forwarder>) -> Response {
 /// 503 if the provider does not answer, 502 if it answers otherwise than it should.
 fn unavailable(error: &RemoteError) -> Response {
     let status = match error {
-        RemoteError::Answer { .. } => StatusCode::BAD_GATEWAY,
+        RemoteError::Answer { .. } | RemoteError::Status { .. } => StatusCode::BAD_GATEWAY,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
     let body = json!({

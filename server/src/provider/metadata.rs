@@ -61,6 +61,12 @@ impl Metadata {
         self.json["jwks_uri"].as_str().ok_or_else(|| self.wrong("it has no `jwks_uri`"))
     }
 
+    /// Where opaque tokens are asked about (RFC 7662).
+    pub(crate) fn introspection_endpoint(&self) -> Result<&str, RemoteError> {
+        let endpoint = self.json["introspection_endpoint"].as_str();
+        endpoint.ok_or_else(|| self.wrong("it has no `introspection_endpoint`"))
+    }
+
     /// The scopes that it says it supports; `None` if it does not say.
     pub(crate) fn scopes(&self) -> Result<Option<Vec<Scope>>, RemoteError> {
         let Some(list) = self.json.get("scopes_supported") else { return Ok(None) };

@@ -18,8 +18,12 @@ pub struct Preset {
     pub title: &'static str,
     /// What an issuer looks like; it is compared byte by byte.
     pub issuer: &'static str,
+    /// The issuer, if it is always the same.
+    pub fixed_issuer: Option<&'static str>,
     /// Where its keys are.
     pub keys: &'static str,
+    /// How its access tokens are checked.
+    pub tokens: Tokens,
     /// Which claim says whom a token is for.
     pub audience: AudienceIn,
     /// What may stand before an audience: each form is accepted, whichever is written.
@@ -38,6 +42,17 @@ pub struct Preset {
     pub registered: RegisteredIn,
     /// Where these facts are from.
     pub sources: &'static [&'static str],
+}
+
+/// How access tokens are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Tokens {
+    /// They are JWTs, checked with the issuer's keys; with `opaque` in the policy the issuer is
+    /// asked (RFC 7662).
+    Jwt,
+    /// They are opaque, and this address says what they are to whoever has them.
+    TokenInfo(&'static str),
 }
 
 /// Where the registered scopes can be read.
@@ -70,7 +85,9 @@ const COMMON: Preset = Preset {
     provider: Provider::Oidc,
     title: "Any OpenID Connect provider with JWT access tokens",
     issuer: "as its metadata says",
+    fixed_issuer: None,
     keys: BY_METADATA,
+    tokens: Tokens::Jwt,
     audience: AudienceIn::Aud,
     audience_forms: &[],
     audience_hint: THE_URL,
@@ -186,10 +203,29 @@ pub static PRESETS: &[Preset] = &[
         ],
         ..COMMON
     },
+    Preset {
+        provider: Provider::Google,
+        title: "Google",
+        issuer: "https://accounts.google.com",
+        fixed_issuer: Some("https://accounts.google.com"),
+        keys: "none: its access tokens are opaque",
+        tokens: Tokens::TokenInfo("https://oauth2.googleapis.com/tokeninfo"),
+        audience_hint: "the OAuth client's id",
+        scope_claims: &["scope"],
+        // What it says of ID tokens has no `scope`.
+        marker: Marker::HasOne(&["scope"]),
+        // Its metadata lists the scopes of OpenID Connect only.
+        registered: RegisteredIn::Snapshot,
+        sources: &[
+            "google-auth-library for Node, OAuth2Client.getTokenInfo",
+            "Google Identity docs, \"OpenID Connect\"",
+        ],
+        ..COMMON
+    },
     COMMON,
     Preset {
         provider: Provider::Oauth,
-        title: "Any OAuth 2.0 authorization server with access tokens after RFC 9068",
+        title: "Any OAuth 2.0 authorization server: tokens after RFC 9068, or opaque ones",
         scope_claims: &["scope"],
         types: TokenTypes::AccessToken,
         ..COMMON
@@ -225,6 +261,9 @@ impl fmt::Display for Preset {
         writeln!(f, "{}: provider = \"{}\"\n", self.title, self.provider.as_str())?;
         writeln!(f, "  issuer        {}", self.issuer)?;
         writeln!(f, "  keys          {}", self.keys)?;
+        if let Tokens::TokenInfo(url) = self.tokens {
+            writeln!(f, "  tokens        opaque: {url} is asked")?;
+        }
         writeln!(f, "  audience      {audience}: {}", self.audience_hint)?;
         writeln!(f, "  scopes        {}", self.scope_claims.join(", else "))?;
         writeln!(f, "  scope_prefix  {prefix}")?;

@@ -6,16 +6,13 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use jsonwebtoken::{decode, decode_header, errors::ErrorKind};
+use jsonwebtoken::{dangerous, decode, decode_header, errors::ErrorKind};
+use serde::Deserialize;
 
 use super::{
-    AccessToken, RemoteKeys, VerificationKeys,
-    claims::{AudienceIn, ClaimRules, Claims, Marker},
+    AccessToken, Expected, Introspector, RemoteKeys, TrustedIssuer, VerificationKeys,
+    claims::{ClaimRules, Claims, Marker},
 };
-use crate::provider::Connection;
-
-/// Clocks may differ by this many seconds.
-const LEEWAY: u64 = 60;
 
 /// Tells the time. A parameter, so that tests of expiry need not wait.
 pub trait Clock: Send + Sync + 'static {
@@ -63,9 +60,12 @@ pub enum TokenError {
     /// No key of the issuer has the token's `kid`.
     #[error("the token is signed with a key that its issuer does not publish")]
     UnknownKey,
-    /// The issuer's keys were never seen: its provider does not answer.
+    /// The issuer's keys were never seen, or it cannot be asked: it does not answer.
     #[error("tokens cannot be checked now: their issuer does not answer")]
-    NoKeys,
+    Unavailable,
+    /// The issuer was asked, and does not know it (any more).
+    #[error("the token is not active: it has expired, was revoked, or was never issued")]
+    Inactive,
     /// `alg` is not the algorithm of the key.
     #[error("the token's algorithm does not fit the key of its issuer")]
     Algorithm,
@@ -109,40 +109,33 @@ impl fmt::Display for Marker {
     }
 }
 
-/// What was expected, in words that fit a header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected(Arc<str>);
-
-impl Expected {
-    fn one_of(before: &str, all: &[String]) -> Self {
-        // Written by the operator: whatever could not stand in a quoted header is left out.
-        let fits = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
-        let text: String = all.join(" or ").chars().filter(fits).collect();
-        Self(format!("{before}{text}").into())
-    }
-}
-
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Checks access tokens of one issuer for one resource.
+/// Checks access tokens for one resource: those of one issuer, or of several.
+///
+/// A token of several issuers is checked by the one that it names, and by no other: nothing that
+/// it says is believed before that issuer's key, or that issuer itself, has confirmed it.
 pub struct Validator {
-    issuers: Vec<String>,
-    audiences: Vec<String>,
-    /// The resource itself, whatever its tokens call it.
-    resource: String,
-    issuer_expected: Expected,
-    audience_expected: Expected,
-    keys: Keys,
-    types: TokenTypes,
-    rules: ClaimRules,
+    signed: Vec<Signed>,
+    /// The issuer of opaque tokens. There is only one: a token is shown to nobody but its issuer.
+    opaque: Option<Opaque>,
     clock: Box<dyn Clock>,
 }
 
+/// An issuer whose signature is checked.
+#[derive(Debug)]
+struct Signed {
+    issuer: TrustedIssuer,
+    keys: Keys,
+}
+
+/// An issuer that is asked.
+#[derive(Debug)]
+struct Opaque {
+    issuer: TrustedIssuer,
+    introspector: Introspector,
+}
+
 /// The issuer's keys: given, or fetched.
+#[derive(Debug)]
 enum Keys {
     Given(Arc<VerificationKeys>),
     Remote(RemoteKeys),
@@ -152,7 +145,7 @@ impl Keys {
     fn current(&self) -> Result<Arc<VerificationKeys>, TokenError> {
         match self {
             Self::Given(keys) => Ok(Arc::clone(keys)),
-            Self::Remote(keys) => keys.current().ok_or(TokenError::NoKeys),
+            Self::Remote(keys) => keys.current().ok_or(TokenError::Unavailable),
         }
     }
 }
@@ -160,9 +153,8 @@ impl Keys {
 impl fmt::Debug for Validator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Validator")
-            .field("issuers", &self.issuers)
-            .field("audiences", &self.audiences)
-            .field("types", &self.types)
+            .field("signed", &self.signed)
+            .field("opaque", &self.opaque)
             .finish_non_exhaustive()
     }
 }
@@ -177,48 +169,40 @@ impl Validator {
         types: TokenTypes,
     ) -> Self {
         let audience = audience.into();
-        Self::with(
+        let issuer = TrustedIssuer::new(
             vec![issuer.into()],
-            (vec![audience.clone()], audience),
-            Keys::Given(Arc::new(keys)),
+            vec![audience.clone()],
+            audience,
             types,
             ClaimRules::default(),
-        )
+        );
+        Self::given(issuer, keys)
     }
 
-    /// Accepts what a provider signed for this deployment.
-    pub(crate) fn of(connection: &Connection, keys: RemoteKeys) -> Self {
-        Self::with(
-            connection.issuers.clone(),
-            (connection.audiences.clone(), connection.resource.clone()),
-            Keys::Remote(keys),
-            connection.preset.types,
-            connection.rules(),
-        )
+    /// Accepts what `issuer` signed with one of `keys`.
+    pub(crate) fn given(issuer: TrustedIssuer, keys: VerificationKeys) -> Self {
+        let mut validator = Self::none();
+        validator.signed.push(Signed { issuer, keys: Keys::Given(Arc::new(keys)) });
+        validator
     }
 
-    fn with(
-        issuers: Vec<String>,
-        (audiences, resource): (Vec<String>, String),
-        keys: Keys,
-        types: TokenTypes,
-        rules: ClaimRules,
-    ) -> Self {
-        let names_it = match rules.audience {
-            AudienceIn::Aud => "aud must be ",
-            AudienceIn::ClientId => "client_id must be ",
-        };
-        Self {
-            issuer_expected: Expected::one_of("", &issuers),
-            audience_expected: Expected::one_of(names_it, &audiences),
-            issuers,
-            audiences,
-            resource,
-            keys,
-            types,
-            rules,
-            clock: Box::new(SystemClock),
-        }
+    /// Accepts nothing.
+    pub(crate) fn none() -> Self {
+        Self { signed: vec![], opaque: None, clock: Box::new(SystemClock) }
+    }
+
+    /// Accepts as well what this issuer signed with keys that are fetched.
+    #[must_use]
+    pub(crate) fn or_signed(mut self, issuer: TrustedIssuer, keys: RemoteKeys) -> Self {
+        self.signed.push(Signed { issuer, keys: Keys::Remote(keys) });
+        self
+    }
+
+    /// Accepts as well what this issuer calls active when it is asked.
+    #[must_use]
+    pub(crate) fn or_asked(mut self, issuer: TrustedIssuer, introspector: Introspector) -> Self {
+        self.opaque = Some(Opaque { issuer, introspector });
+        self
     }
 
     /// Asks another clock for the time.
@@ -228,26 +212,55 @@ impl Validator {
         self
     }
 
-    /// As [`validate`](Self::validate), and looks for new keys if the token names one that is not
-    /// there: at most once in ten seconds, whatever the flood.
+    /// Validates a token, and asks for what is missing: its issuer if it is opaque (RFC 7662), or
+    /// new keys if it names one that is not there, at most once in ten seconds, whatever the flood.
     pub async fn authenticate(&self, token: &str) -> Result<AccessToken, TokenError> {
-        match (self.validate(token), &self.keys) {
-            (Err(TokenError::UnknownKey), Keys::Remote(keys)) if keys.refresh().await => {
-                self.validate(token)
+        match (self.signer(token), &self.opaque) {
+            (Ok(signed), _) => match (self.verify(token, signed), &signed.keys) {
+                (Err(TokenError::UnknownKey), Keys::Remote(keys)) if keys.refresh().await => {
+                    self.verify(token, signed)
+                }
+                (result, _) => result,
+            },
+            (Err(_), Some(Opaque { issuer, introspector })) => {
+                introspector.authenticate(token, issuer, &*self.clock).await
             }
-            (result, _) => result,
+            (Err(error), None) => Err(error),
         }
     }
 
-    /// Validates a token. The claims are read only after the signature was found right.
+    /// Validates a token that is signed, with the keys that are there.
     pub fn validate(&self, token: &str) -> Result<AccessToken, TokenError> {
+        self.verify(token, self.signer(token)?)
+    }
+
+    /// The issuer that a signed token names. Nothing else is read of it here, and nothing follows
+    /// from it but whose key must have signed the token.
+    fn signer(&self, token: &str) -> Result<&Signed, TokenError> {
+        #[derive(Deserialize)]
+        struct Named {
+            iss: String,
+        }
+        if let ([only], None) = (&*self.signed, &self.opaque) {
+            return Ok(only);
+        }
+        let named: Named =
+            dangerous::insecure_decode_claims(token).map_err(|_| TokenError::Malformed)?;
+        self.signed.iter().find(|signed| signed.issuer.is_named(&named.iss)).ok_or_else(|| {
+            let all = self.signed.iter().flat_map(|signed| signed.issuer.issuers());
+            TokenError::Issuer(Expected::one_of("", all))
+        })
+    }
+
+    /// The claims are read only after the signature was found right.
+    fn verify(&self, token: &str, signed: &Signed) -> Result<AccessToken, TokenError> {
         let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
         // RFC 7515, section 4.1.11: what must be understood and is not, must be refused.
         if header.crit.is_some() || header.enc.is_some() || header.zip.is_some() {
             return Err(TokenError::Malformed);
         }
-        self.check_type(header.typ.as_deref())?;
-        let keys = self.keys.current()?;
+        signed.issuer.check_type(header.typ.as_deref())?;
+        let keys = signed.keys.current()?;
         let key = keys.find(header.kid.as_deref(), header.alg)?;
         let claims: Claims = decode(token, &key.key, &key.signature_only)
             .map_err(|error| match error.kind() {
@@ -257,48 +270,6 @@ impl Validator {
                 _ => TokenError::Malformed,
             })?
             .claims;
-        self.accept(claims)
-    }
-
-    fn check_type(&self, typ: Option<&str>) -> Result<(), TokenError> {
-        let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
-        let plain = typ.is_none() || is("JWT");
-        if is("at+jwt")
-            || is("application/at+jwt")
-            || (plain && self.types == TokenTypes::AccessTokenOrPlain)
-        {
-            Ok(())
-        } else {
-            Err(TokenError::Type)
-        }
-    }
-
-    fn accept(&self, claims: Claims) -> Result<AccessToken, TokenError> {
-        if !self.issuers.contains(&claims.iss) {
-            return Err(TokenError::Issuer(self.issuer_expected.clone()));
-        }
-        claims.is_access_token(&self.rules)?;
-        if !claims.is_for(&self.audiences, &self.resource, &self.rules)? {
-            return Err(TokenError::Audience(self.audience_expected.clone()));
-        }
-        let now = self.clock.now();
-        let expires_at = claims.exp.seconds();
-        if expires_at.saturating_add(LEEWAY) <= now {
-            return Err(TokenError::Expired);
-        }
-        if claims.nbf.is_some_and(|nbf| nbf.seconds() > now.saturating_add(LEEWAY)) {
-            return Err(TokenError::NotYetValid);
-        }
-        if claims.sub.is_empty() {
-            return Err(TokenError::Claims("sub"));
-        }
-        Ok(AccessToken {
-            scopes: claims.granted(&self.rules)?,
-            client: claims.client(),
-            issuer: claims.iss.clone(),
-            subject: claims.sub.clone(),
-            expires_at,
-            other: claims.other,
-        })
+        signed.issuer.accept(claims, self.clock.now())
     }
 }

@@ -69,7 +69,10 @@ impl FromRow<'_, SqliteRow> for Counts {
 
 /// Every version of the schema, oldest first. A new one is added, never an old one changed.
 fn migrations() -> Migrator {
-    let all = [(1, "todos", include_str!("../../../migrations/0001_todos.sql"))];
+    let all = [
+        (1, "todos", include_str!("../../../migrations/0001_todos.sql")),
+        (2, "owners", include_str!("../../../migrations/0002_owners.sql")),
+    ];
     let all = all.into_iter().map(|(version, description, sql)| {
         let sql = SqlStr::from_static(sql);
         Migration::new(version, description.into(), MigrationType::Simple, sql, false)

@@ -100,7 +100,7 @@ impl Todos {
     ) -> Result<Json<Todo>, TodoError> {
         let title = checked_title(&new.title)?;
         let description = checked_description(new.description.as_deref())?;
-        Ok(Json(self.store.create(caller.subject(), title, description).await?))
+        Ok(Json(self.store.create(&caller.id(), title, description).await?))
     }
 
     /// List your todos, oldest first.
@@ -114,7 +114,7 @@ impl Todos {
         caller: Principal,
         Parameters(filter): Parameters<TodoFilter>,
     ) -> Result<Json<TodoList>, TodoError> {
-        let todos = self.store.list(caller.subject(), filter.completed).await?;
+        let todos = self.store.list(&caller.id(), filter.completed).await?;
         Ok(Json(TodoList { todos }))
     }
 
@@ -130,8 +130,8 @@ impl Todos {
         caller: Principal,
         Parameters(TodoId { id }): Parameters<TodoId>,
     ) -> Result<Json<Todo>, TodoError> {
-        let owner = if caller.has(ADMIN) { None } else { Some(caller.subject()) };
-        self.store.get(&id, owner).await?.map(Json).ok_or(TodoError::NotFound(id))
+        let owner = if caller.has(ADMIN) { None } else { Some(caller.id()) };
+        self.store.get(&id, owner.as_deref()).await?.map(Json).ok_or(TodoError::NotFound(id))
     }
 
     /// Change a todo of yours; what is left out stays as it is.
@@ -149,7 +149,7 @@ impl Todos {
         let description = checked_description(change.description.as_deref())?;
         let changed = self
             .store
-            .update(caller.subject(), &change.id, title, description, change.completed)
+            .update(&caller.id(), &change.id, title, description, change.completed)
             .await?;
         changed.map(Json).ok_or(TodoError::NotFound(change.id))
     }
@@ -165,7 +165,7 @@ impl Todos {
         caller: Principal,
         Parameters(TodoId { id }): Parameters<TodoId>,
     ) -> Result<Json<Deleted>, TodoError> {
-        if self.store.delete(caller.subject(), &id).await? {
+        if self.store.delete(&caller.id(), &id).await? {
             Ok(Json(Deleted { deleted: id }))
         } else {
             Err(TodoError::NotFound(id))
@@ -193,7 +193,7 @@ impl Todos {
         annotations(read_only_hint = true, destructive_hint = false, open_world_hint = false)
     )]
     async fn todo_stats(&self, caller: Principal) -> Result<Json<TodoStats>, TodoError> {
-        let yours = self.store.count(Some(caller.subject())).await?;
+        let yours = self.store.count(Some(&caller.id())).await?;
         let everyone = if caller.has(ADMIN) { Some(self.store.count(None).await?) } else { None };
         Ok(Json(TodoStats { yours, everyone }))
     }

@@ -83,11 +83,11 @@ fn scopes_of_token(
     } else {
         text = std::fs::read_to_string(file).map_err(cannot)?;
     }
-    let connection = provider::connection(policy)?;
+    let connections = provider::connections(policy)?;
     let token = provider::block_on(async {
-        let authority = provider::authority(deployment, connection, policy, name)?;
+        let authority = provider::authority(deployment, &connections, policy, name)?;
         authority.tried().await;
-        Ok(authority.validator().validate(text.trim()))
+        Ok(authority.validator().authenticate(text.trim()).await)
     })??;
     let token = token.map_err(|error| {
         Failure::refused(format!("the server would not accept this token: {error}"))

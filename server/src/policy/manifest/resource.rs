@@ -8,10 +8,12 @@ use super::scopes;
 use crate::{
     diagnostic::{Diagnostic, Step},
     policy::{
+        mistake,
         reader::{Located, Reader},
         scope::Scope,
         settings::{Check, ListMode, OnDenied, Provider},
         shape,
+        trust::Trust,
     },
 };
 
@@ -30,10 +32,10 @@ pub(crate) struct Replaced {
 pub(crate) struct Resource {
     pub(crate) at: Option<Range<usize>>,
     pub(crate) url: Option<Located<String>>,
-    pub(crate) provider: Provider,
-    pub(crate) issuer: Option<Located<String>>,
-    pub(crate) audience: Option<Located<String>>,
-    pub(crate) scope_prefix: Option<Located<Scope>>,
+    pub(crate) trust: Trust,
+    pub(crate) also: Vec<Trust>,
+    /// Every issuer that is written.
+    pub(crate) issuers: Vec<Located<String>>,
     pub(crate) list: ListMode,
     pub(crate) on_denied: OnDenied,
     pub(crate) check: Check,
@@ -50,16 +52,14 @@ pub(super) fn read(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) 
         let path = vec!["resource".into(), key.name.into()];
         Some(Replaced { path, name: key.name, by, is_both: reader.key_span(by).is_some(), span })
     });
+    let mut issuers = vec![];
     let resource = Resource {
         at: Some(table.span.clone()),
         replaced: replaced.collect(),
         url: reader.string("url", errors),
-        provider: word(&reader, "provider", Provider::WORDS, errors).unwrap_or_default(),
-        issuer: reader.text("issuer", "write the provider's issuer, or leave it out", errors),
-        audience: reader.text("audience", "write what the tokens name, or leave it out", errors),
-        scope_prefix: reader.string("scope_prefix", errors).and_then(|prefix| {
-            scopes::scopes(&[prefix], &["resource", "scope_prefix"], errors).pop()
-        }),
+        trust: trust(&reader, word(&reader, "provider", Provider::WORDS, errors), &mut issuers, errors),
+        also: also(&reader, &mut issuers, errors),
+        issuers,
         list: word(&reader, "list", ListMode::WORDS, errors).unwrap_or_default(),
         on_denied: word(&reader, "on_denied", OnDenied::WORDS, errors).unwrap_or_default(),
         check: word(&reader, "startup_check", Check::WORDS, errors).or(former).unwrap_or_default(),
@@ -73,6 +73,54 @@ pub(super) fn read(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) 
     };
     reader.finish(errors);
     resource
+}
+
+fn trust(
+    reader: &Reader<'_, '_>,
+    provider: Option<Provider>,
+    issuers: &mut Vec<Located<String>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Trust {
+    let issuer = reader.text("issuer", "write the provider's issuer, or leave it out", errors);
+    let audience = reader.text("audience", "write what the tokens name, or leave it out", errors);
+    issuers.extend(issuer.clone());
+    let prefix = reader.string("scope_prefix", errors).and_then(|prefix| {
+        scopes::scopes(&[prefix], &["resource", "scope_prefix"], errors).pop()
+    });
+    Trust {
+        provider: provider.unwrap_or_default(),
+        issuer: issuer.map(|issuer| issuer.value),
+        audience: audience.map(|audience| audience.value),
+        scope_prefix: prefix.map(|prefix| prefix.value),
+        opaque: reader.boolean("opaque", errors).is_some_and(|opaque| opaque.value),
+    }
+}
+
+fn also(
+    reader: &Reader<'_, '_>,
+    issuers: &mut Vec<Located<String>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Trust> {
+    let mut all = vec![];
+    for table in reader.tables("also", errors) {
+        let also = Reader::new(table.value, &shape::ALSO, "`[[resource.also]]`");
+        let provider = word(&also, "provider", Provider::WORDS, errors);
+        let at = also.key_span("provider");
+        let wrong = match (&at, provider) {
+            (None, _) => Some("`[[resource.also]]` does not say which provider it accepts"),
+            // It is for development, and has nobody who could migrate.
+            (_, Some(Provider::Embedded)) => Some("the embedded issuer cannot be a further one"),
+            _ => None,
+        };
+        if let Some(message) = wrong {
+            let at = at.unwrap_or(table.span);
+            let error = Diagnostic::new(mistake::MISSING_KEY, at, message);
+            errors.push(error.help("write one of those that `provider list` prints"));
+        }
+        all.push(trust(&also, provider, issuers, errors));
+        also.finish(errors);
+    }
+    all
 }
 
 fn word<T: Copy>(

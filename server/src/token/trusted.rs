@@ -1,0 +1,138 @@
+//! An issuer whose tokens are accepted, and everything that they must say.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    AccessToken, TokenError, TokenTypes,
+    claims::{AudienceIn, ClaimRules, Claims},
+};
+
+/// Clocks may differ by this many seconds.
+const LEEWAY: u64 = 60;
+
+/// What was expected, in words that fit a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected(Arc<str>);
+
+impl Expected {
+    pub(super) fn one_of<'a>(before: &str, all: impl Iterator<Item = &'a str>) -> Self {
+        // Written by the operator: whatever could not stand in a quoted header is left out.
+        let fits = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        let all: Vec<&str> = all.collect();
+        let text: String = all.join(" or ").chars().filter(fits).collect();
+        Self(format!("{before}{text}").into())
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An issuer whose tokens are accepted for one resource.
+#[derive(Debug)]
+pub(crate) struct TrustedIssuer {
+    /// What stands for it where callers are told apart, whichever of `issuers` a token names.
+    pub(super) name: Arc<str>,
+    /// Each spelling of `iss` that its tokens have.
+    issuers: Vec<String>,
+    audiences: Vec<String>,
+    /// The resource itself, whatever its tokens call it.
+    resource: String,
+    issuer_expected: Expected,
+    audience_expected: Expected,
+    types: TokenTypes,
+    rules: ClaimRules,
+}
+
+impl TrustedIssuer {
+    /// The first of `issuers` stands for all of them.
+    pub(crate) fn new(
+        issuers: Vec<String>,
+        audiences: Vec<String>,
+        resource: String,
+        types: TokenTypes,
+        rules: ClaimRules,
+    ) -> Self {
+        let names_it = match rules.audience {
+            AudienceIn::Aud => "aud must be ",
+            AudienceIn::ClientId => "client_id must be ",
+        };
+        Self {
+            name: issuers.first().map_or("", String::as_str).into(),
+            issuer_expected: Expected::one_of("", issuers.iter().map(String::as_str)),
+            audience_expected: Expected::one_of(names_it, audiences.iter().map(String::as_str)),
+            issuers,
+            audiences,
+            resource,
+            types,
+            rules,
+        }
+    }
+
+    /// Under another name than that of its first spelling.
+    #[must_use]
+    pub(crate) fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    pub(super) fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.issuers.iter().map(String::as_str)
+    }
+
+    /// Whether a token that names this issuer is one of its.
+    pub(super) fn is_named(&self, issuer: &str) -> bool {
+        self.issuers.iter().any(|known| known == issuer)
+    }
+
+    /// RFC 9068, section 4: the `typ` header.
+    pub(super) fn check_type(&self, typ: Option<&str>) -> Result<(), TokenError> {
+        let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
+        let plain = typ.is_none() || is("JWT");
+        if is("at+jwt")
+            || is("application/at+jwt")
+            || (plain && self.types == TokenTypes::AccessTokenOrPlain)
+        {
+            Ok(())
+        } else {
+            Err(TokenError::Type)
+        }
+    }
+
+    /// The token that these claims make, if they are this issuer's, for this resource, and of now.
+    pub(super) fn accept(&self, claims: Claims, now: u64) -> Result<AccessToken, TokenError> {
+        if !self.is_named(&claims.iss) {
+            return Err(TokenError::Issuer(self.issuer_expected.clone()));
+        }
+        claims.is_access_token(&self.rules)?;
+        if !claims.is_for(&self.audiences, &self.resource, &self.rules)? {
+            return Err(TokenError::Audience(self.audience_expected.clone()));
+        }
+        let expires_at = claims.exp.seconds();
+        if has_expired(expires_at, now) {
+            return Err(TokenError::Expired);
+        }
+        if claims.nbf.is_some_and(|nbf| nbf.seconds() > now.saturating_add(LEEWAY)) {
+            return Err(TokenError::NotYetValid);
+        }
+        if claims.sub.is_empty() {
+            return Err(TokenError::Claims("sub"));
+        }
+        Ok(AccessToken {
+            scopes: claims.granted(&self.rules)?,
+            client: claims.client(),
+            authority: Arc::clone(&self.name),
+            issuer: claims.iss.clone(),
+            subject: claims.sub.clone(),
+            expires_at,
+            other: claims.other,
+        })
+    }
+}
+
+/// Whether a token that expires then has expired now.
+pub(super) fn has_expired(expires_at: u64, now: u64) -> bool {
+    expires_at.saturating_add(LEEWAY) <= now
+}
