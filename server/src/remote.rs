@@ -131,9 +131,8 @@ impl Remote {
         form: &[(&str, &str)],
         expected: &'static str,
     ) -> Result<Answer, RemoteError> {
-        let encode = |text: &str| {
-            url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>()
-        };
+        let encode =
+            |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let request = self.request(http::Method::POST, url)?;
         let request = match authentication {
             ClientAuthentication::Basic => {

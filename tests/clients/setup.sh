@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Installs the foreign clients that the end-to-end tests drive, into tests/.tools, which git
-# ignores: the official Python SDK (today's and that of 2025), MCP Inspector, Playwright, and
-# Debian's Chromium. Safe to run again; it does nothing that is already done.
+# Installs the foreign programs that the end-to-end tests drive, into tests/.tools, which git
+# ignores: the official Python SDK (today's and that of 2025), django-oauth-toolkit and
+# oidc-provider, MCP Inspector, Playwright, and Debian's Chromium. Safe to run again; it does
+# nothing that is already done.
 set -euo pipefail
 cd "$(dirname "$0")"
 tools=$PWD/../.tools
@@ -18,7 +19,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   DEBIAN_FRONTEND=noninteractive $root apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
-for client in current y2025; do
+for client in current y2025 django; do
   if ! cmp -s "python/$client.txt" "$tools/$client/installed.txt"; then
     echo "installing the Python client $client"
     python3 -m venv "$tools/$client"

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     harness::{POLICY, Server, get},
     issuer::{consent, open},
+    standin::Provider,
 };
 
 fn folder() -> &'static Path {
@@ -71,33 +72,45 @@ fn the_python_sdk_of_2025() {
 }
 
 /// A provider that others wrote, serving until it is dropped.
-struct OidcProvider {
+struct Foreign {
     child: std::process::Child,
+    issuer: String,
     /// Kept open: the provider goes on to write to it.
     _output: BufReader<std::process::ChildStdout>,
 }
 
-impl OidcProvider {
-    /// With the tools' scopes registered for `resource`; and its issuer.
-    fn start(resource: &str, algorithm: &str) -> Option<(Self, String)> {
+impl Foreign {
+    /// A program that prints its issuer and serves.
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut issuer = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut issuer).unwrap();
+        Self { child, issuer: issuer.trim().to_owned(), _output: output }
+    }
+
+    /// `oidc-provider`, with the tools' scopes registered for `resource`.
+    fn oidc_provider(resource: &str, algorithm: &str) -> Option<Self> {
         let node = installed("node/node_modules/.bin/node")?;
         // Where its packages are found.
         let script = folder().join(".tools/node/provider.mjs");
         fs::copy(folder().join("clients/node/provider.mjs"), &script).unwrap();
-        let mut child = Command::new(node)
-            .args([script.to_str().unwrap(), resource, algorithm])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut issuer = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        output.read_line(&mut issuer).unwrap();
-        Some((Self { child, _output: output }, issuer.trim().to_owned()))
+        let mut command = Command::new(node);
+        command.args([script.to_str().unwrap(), resource, algorithm]);
+        Some(Self::start(command))
+    }
+
+    /// `django-oauth-toolkit`, with its database in `data`.
+    fn django(data: &Path, client: &str, secret: &str) -> Option<Self> {
+        let python = installed("django/bin/python")?;
+        let mut command = Command::new(python);
+        command.arg(folder().join("clients/python/django_provider.py"));
+        command.args([data.to_str().unwrap(), client, secret]);
+        Some(Self::start(command))
     }
 }
 
-impl Drop for OidcProvider {
+impl Drop for Foreign {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -111,14 +124,42 @@ fn the_python_sdk_through_an_openid_provider() {
     for algorithm in ["RS256", "ES256"] {
         let policy = POLICY.replace("provider = \"embedded\"", "provider = \"oidc\"");
         let mut server = Server::prepare(&policy, &[]);
-        let Some((_provider, issuer)) = OidcProvider::start(&server.url(), algorithm) else {
+        let Some(provider) = Foreign::oidc_provider(&server.url(), algorithm) else {
             return;
         };
-        server.set("ISSUER_URL", &issuer);
+        server.set("ISSUER_URL", &provider.issuer);
         server.launch();
         let Some(output) = python("current", "provider.py", &[&server.url()]) else { return };
         assert!(succeeded(&output).contains("ok provider"), "{}", server.log());
     }
+}
+
+/// The same through one whose tokens are opaque: the server asks what they are.
+#[test]
+fn the_python_sdk_through_django() {
+    let opaque = "provider = \"oauth\"\nopaque = true";
+    let policy = POLICY.replace("provider = \"embedded\"", opaque);
+    let mut server = Server::prepare(&policy, &[]);
+    let (client, secret) = ("tools", "s+/cret: kept");
+    let Some(provider) = Foreign::django(server.folder.path(), client, secret) else {
+        return;
+    };
+    server.set("ISSUER_URL", &provider.issuer);
+    server.set("INTROSPECTION_CLIENT_ID", client);
+    server.set("INTROSPECTION_CLIENT_SECRET", secret);
+    server.launch();
+    let Some(output) = python("current", "provider.py", &[&server.url()]) else { return };
+    assert!(succeeded(&output).contains("ok provider"), "{}", server.log());
+}
+
+/// The same through the stand-in for Scalekit.
+#[test]
+fn the_python_sdk_through_scalekit() {
+    let provider = Provider::start();
+    let policy = POLICY.replace("provider = \"embedded\"", "provider = \"scalekit\"");
+    let server = Server::with_settings(&policy, &provider.settings());
+    let Some(output) = python("current", "provider.py", &[&server.url()]) else { return };
+    assert!(succeeded(&output).contains("ok provider"), "{}", server.log());
 }
 
 /// MCP Inspector's command line, with a home of its own.

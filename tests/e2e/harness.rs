@@ -5,7 +5,7 @@ use std::{
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::OnceLock,
+    sync::{LazyLock, OnceLock},
     thread,
     time::{Duration, Instant},
 };
@@ -17,8 +17,20 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::http;
 
-/// The policy that the repository ships.
-pub(crate) const POLICY: &str = include_str!("../../policy.toml");
+use crate::standin::{self, Provider};
+
+/// The policy that the repository ships; where the whole suite runs in front of Scalekit, with that
+/// one word changed.
+pub(crate) static POLICY: LazyLock<&str> = LazyLock::new(|| {
+    let shipped = include_str!("../../policy.toml");
+    match crate::IN_FRONT_OF_SCALEKIT {
+        false => shipped,
+        true => shipped.replace("\"embedded\"", "\"scalekit\"").leak(),
+    }
+});
+
+/// Where its tokens come from then.
+static SCALEKIT: LazyLock<Provider> = LazyLock::new(Provider::start);
 
 /// The todo binary, built once, in the profile of the tests.
 pub(crate) fn todo() -> &'static Path {
@@ -52,7 +64,7 @@ pub(crate) struct Server {
 impl Server {
     /// With the policy that the repository ships.
     pub(crate) fn start() -> Self {
-        Self::with_policy(POLICY)
+        Self::with_policy(&POLICY)
     }
 
     pub(crate) fn with_policy(policy: &str) -> Self {
@@ -121,6 +133,13 @@ impl Server {
     pub(crate) fn command(&self) -> Command {
         let mut command = command(self.folder.path());
         command.env("PORT", self.port.to_string());
+        if crate::IN_FRONT_OF_SCALEKIT {
+            // The `.env` of Scalekit's guide for its todo server (docs.scalekit.com, "FastMCP
+            // quickstart"): the URL of the server has a slash at its end and no path.
+            command.envs(SCALEKIT.settings()).env("SCALEKIT_CLIENT_ID", "skc_1");
+            command.env("SCALEKIT_CLIENT_SECRET", standin::SECRET);
+            command.env("MCP_URL", format!("http://localhost:{}/", self.port));
+        }
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
@@ -164,6 +183,9 @@ impl Server {
     }
 
     pub(crate) fn token_for(&self, subject: &str, scope: &str) -> String {
+        if crate::IN_FRONT_OF_SCALEKIT {
+            return SCALEKIT.token(&json!({ "sub": subject, "scope": scope }));
+        }
         let output = self
             .command()
             .args(["token", "--subject", subject, "--scope", scope])

@@ -13,11 +13,16 @@ mod durability;
 mod gate;
 mod harness;
 mod issuer;
+mod keys;
 mod metadata;
 mod policy;
 mod provider;
 mod readme;
 mod reload;
+mod standin;
 mod startup;
 mod tokens;
 mod unguarded;
+
+/// Whether the servers are Scalekit's to sign in at; see `scalekit.rs`.
+const IN_FRONT_OF_SCALEKIT: bool = false;

@@ -28,7 +28,7 @@ fn with_error() -> String {
 
 #[test]
 fn lint_ends_as_bad_as_its_findings() {
-    assert_eq!(code(POLICY, &["policy", "lint", "--deny", "warning"]), Some(0));
+    assert_eq!(code(&POLICY, &["policy", "lint", "--deny", "warning"]), Some(0));
     assert_eq!(code(&with_warning(), &["policy", "lint"]), Some(0));
     assert_eq!(code(&with_warning(), &["policy", "lint", "--deny", "warning"]), Some(1));
     assert_eq!(code(&with_error(), &["policy", "lint"]), Some(1));
@@ -36,9 +36,9 @@ fn lint_ends_as_bad_as_its_findings() {
     let empty = tempfile::tempdir().unwrap();
     let output = command(empty.path()).args(["policy", "lint"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "it could not run");
-    assert_eq!(code(POLICY, &["policy", "lint", "--format", "xml"]), Some(2));
-    assert_eq!(code(POLICY, &["policy", "lint", "--explain", "SW003"]), Some(0));
-    let output = run(POLICY, &["policy", "lint", "--explain", "weakend"]);
+    assert_eq!(code(&POLICY, &["policy", "lint", "--format", "xml"]), Some(2));
+    assert_eq!(code(&POLICY, &["policy", "lint", "--explain", "SW003"]), Some(0));
+    let output = run(&POLICY, &["policy", "lint", "--explain", "weakend"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("did you mean `weakened`?"));
 }
@@ -124,7 +124,7 @@ fn git(folder: &Path, arguments: &[&str]) {
 
 #[test]
 fn diff_compares_with_a_revision_and_denies_widening() {
-    let folder = folder(POLICY);
+    let folder = folder(&POLICY);
     let diff = |arguments: &[&str]| {
         command(folder.path()).args(["policy", "diff"]).args(arguments).output().unwrap()
     };
@@ -151,7 +151,7 @@ fn diff_compares_with_a_revision_and_denies_widening() {
     assert!(stderr(&output).contains("no revision `no-such-branch`"));
     let output = diff(&["--git", "--output=/tmp/x"]);
     assert_eq!(output.status.code(), Some(2), "an option is no revision");
-    fs::write(folder.path().join("old.toml"), POLICY).unwrap();
+    fs::write(folder.path().join("old.toml"), *POLICY).unwrap();
     let json = stdout(&diff(&["old.toml", "policy.toml", "--format", "json"]));
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["tools"][0]["newly_enough"]["grants"], serde_json::json!([["todo:write"]]));
@@ -195,7 +195,7 @@ fn explain_decides_as_the_server_does() {
 
 #[test]
 fn matrix_shows_every_tool_and_scope() {
-    let matrix = |format: &str| stdout(&run(POLICY, &["policy", "matrix", "--format", format]));
+    let matrix = |format: &str| stdout(&run(&POLICY, &["policy", "matrix", "--format", format]));
     assert!(matrix("text").contains("purge_todos  ·          ◐           ◐"), "{}", matrix("text"));
     let json: Value = serde_json::from_str(&matrix("json")).unwrap();
     assert_eq!(json["tools"][0]["scopes"]["todo:write"], "enough");
@@ -208,7 +208,7 @@ fn matrix_shows_every_tool_and_scope() {
 
 #[test]
 fn test_runs_the_tests_and_proves_the_invariants() {
-    let folder = folder(POLICY);
+    let folder = folder(&POLICY);
     let tests = include_str!("../../policy.test.toml");
     fs::write(folder.path().join("policy.test.toml"), tests).unwrap();
     let test = || command(folder.path()).args(["policy", "test"]).output().unwrap();
@@ -240,7 +240,7 @@ fn test_runs_the_tests_and_proves_the_invariants() {
 
 #[test]
 fn fmt_writes_the_canonical_layout() {
-    assert_eq!(code(POLICY, &["policy", "fmt", "--check"]), Some(0), "ours is in it");
+    assert_eq!(code(&POLICY, &["policy", "fmt", "--check"]), Some(0), "ours is in it");
     let untidy = POLICY.replace("list_todos  = {", "list_todos = {");
     let folder = folder(&untidy);
     let fmt = |arguments: &[&str]| {
@@ -252,7 +252,7 @@ fn fmt_writes_the_canonical_layout() {
     let file = folder.path().join("policy.toml");
     assert_eq!(fs::read_to_string(&file).unwrap(), untidy, "--check writes nothing");
     assert_eq!(fmt(&[]).status.code(), Some(0));
-    assert_eq!(fs::read_to_string(&file).unwrap(), POLICY);
+    assert_eq!(fs::read_to_string(&file).unwrap(), *POLICY);
     fs::write(&file, "[scopes").unwrap();
     assert_eq!(fmt(&[]).status.code(), Some(2));
 }
@@ -260,7 +260,7 @@ fn fmt_writes_the_canonical_layout() {
 #[test]
 fn schema_is_the_committed_one() {
     let committed = include_str!("../../policy.schema.json");
-    assert_eq!(stdout(&run(POLICY, &["policy", "schema"])), committed);
+    assert_eq!(stdout(&run(&POLICY, &["policy", "schema"])), committed);
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn pull_asks_the_running_server_and_lint_holds_the_policy_against_it() {
 #[test]
 fn the_action_annotates_and_summarizes() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../action/policy.sh");
-    let folder = folder(POLICY);
+    let folder = folder(&POLICY);
     git(folder.path(), &["init", "--quiet"]);
     git(folder.path(), &["add", "policy.toml"]);
     git(folder.path(), &["commit", "--quiet", "-m", "policy"]);

@@ -46,7 +46,7 @@ fn the_misspelt_tool() {
 fn the_difference() {
     let folder = tempfile::tempdir().unwrap();
     let wider = POLICY.replace("create_todo = { write =", "create_todo = { read =");
-    std::fs::write(folder.path().join("old.toml"), POLICY).unwrap();
+    std::fs::write(folder.path().join("old.toml"), *POLICY).unwrap();
     std::fs::write(folder.path().join("policy.toml"), wider).unwrap();
     let output = command(folder.path()).args(["policy", "diff", "old.toml"]).output().unwrap();
     assert_eq!(block("create_todo widens"), String::from_utf8(output.stdout).unwrap());
@@ -55,7 +55,7 @@ fn the_difference() {
 #[test]
 fn the_explanation() {
     let arguments = ["policy", "explain", "--tool", "purge_todos", "--scopes", "todo:write"];
-    let output = run(POLICY, &arguments);
+    let output = run(&POLICY, &arguments);
     assert_eq!(block("purge_todos: not allowed"), String::from_utf8(output.stdout).unwrap());
 }
 
@@ -70,7 +70,7 @@ fn the_policies() {
         assert!(shipped.contains(&spaceless(line)), "{line}");
     }
     // The parts that the README shows alone are good ones in their place.
-    let tested = format!("{POLICY}\n{}", block("name = \"a reader looks"));
+    let tested = format!("{}\n{}", *POLICY, block("name = \"a reader looks"));
     let output = run(&tested, &["policy", "test"]);
     assert!(output.status.success(), "{output:?}");
     let source = scopeward::diagnostic::Source::new("README.md", block("greet:read\" = "));

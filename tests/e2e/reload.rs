@@ -85,8 +85,8 @@ fn an_edit_in_place_is_loaded_and_says_who_gains_and_loses() {
     server.wait_for_policy(&stricter());
     assert_eq!(server.lists(&token), 403, "the next request is decided by it");
     assert!(!server.tools(&token).contains(&"list_todos".to_owned()));
-    fs::write(server.policy_file(), POLICY).unwrap();
-    server.wait_for_policy(POLICY);
+    fs::write(server.policy_file(), *POLICY).unwrap();
+    server.wait_for_policy(&POLICY);
     assert_eq!(server.lists(&token), 200);
     let log = server.log();
     assert!(
@@ -118,7 +118,7 @@ fn a_symbolic_link_that_is_swapped_is_loaded() {
     symlink(Path::new("..data").join("policy.toml"), folder.join("link")).unwrap();
     fs::rename(folder.join("link"), server.policy_file()).unwrap();
     thread::sleep(Duration::from_secs(1));
-    assert_eq!(server.served(), revision(POLICY));
+    assert_eq!(server.served(), revision(&POLICY));
     symlink("v2", folder.join("..new")).unwrap();
     fs::rename(folder.join("..new"), folder.join("..data")).unwrap();
     server.wait_for_policy(&stricter());
@@ -135,7 +135,7 @@ fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
     assert_eq!(server.lists(&token), 200, "the last good one serves");
 
     let log = server.log();
-    let said = format!("policy.toml is REFUSED, and revision {} keeps serving", revision(POLICY));
+    let said = format!("policy.toml is REFUSED, and revision {} keeps serving", revision(&POLICY));
     assert!(log.contains(&said) && log.contains("did you mean `read`?"), "{log}");
     let health = server.health();
     assert_eq!(health["status"], "degraded");
@@ -144,7 +144,7 @@ fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
     assert!(metrics.contains("scopeward_policy_file_refused 1\n"), "{metrics}");
     assert!(metrics.contains("scopeward_policy_refusals_total 1\n"), "{metrics}");
     assert!(
-        metrics.contains(&format!("scopeward_policy_info{{revision=\"{}\"}} 1", revision(POLICY)))
+        metrics.contains(&format!("scopeward_policy_info{{revision=\"{}\"}} 1", revision(&POLICY)))
     );
     let output = status();
     assert_eq!(output.status.code(), Some(1));
@@ -153,7 +153,7 @@ fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("error[SW105 unknown-key]"));
 
     // Even of a file that is no TOML the address can be read.
-    fs::write(server.policy_file(), format!("{POLICY}\n[tools")).unwrap();
+    fs::write(server.policy_file(), format!("{}\n[tools", *POLICY)).unwrap();
     server.wait_for_refusals(2);
     let output = status();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -169,7 +169,7 @@ fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
     assert_eq!(server.lists(&token), 200);
     assert!(server.log().contains("cannot read policy.toml"));
 
-    fs::write(server.policy_file(), POLICY).unwrap();
+    fs::write(server.policy_file(), *POLICY).unwrap();
     server.wait_until("the recovery", |server| server.health()["status"] == "ok");
     assert!(server.get("/metrics").text.contains("scopeward_policy_file_refused 0\n"));
     assert_eq!(status().status.code(), Some(0));
@@ -178,7 +178,7 @@ fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
 #[test]
 fn what_would_lock_somebody_out_against_a_test_is_refused() {
     let test = "\n[[test]]\nscopes = [\"todo:read\"]\ncan = [\"list_todos\"]\n";
-    let server = Server::with_policy(&format!("{POLICY}{test}"));
+    let server = Server::with_policy(&format!("{}{test}", *POLICY));
     let token = server.token("todo:read");
     fs::write(server.policy_file(), stricter() + test).unwrap();
     server.wait_for_refusals(1);
@@ -211,7 +211,7 @@ fn of_a_storm_of_edits_the_last_one_wins() {
     let server = Server::start();
     for number in 0..200 {
         let text = match number % 3 {
-            0 => format!("{POLICY}# {number}\n"),
+            0 => format!("{}# {number}\n", *POLICY),
             1 => broken(),
             // Half-written, and for a moment only.
             _ => POLICY[..POLICY.len() / 2].to_owned(),

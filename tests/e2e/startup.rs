@@ -173,7 +173,7 @@ fn check_warn_is_the_way_out_of_a_disagreement_but_not_of_a_broken_file() {
 #[test]
 fn the_embedded_issuer_refuses_a_public_url() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("policy.toml"), POLICY).unwrap();
+    std::fs::write(folder.path().join("policy.toml"), *POLICY).unwrap();
     let output =
         command(folder.path()).env("MCP_URL", "https://mcp.example.com/mcp").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
@@ -206,7 +206,7 @@ fn a_missing_policy_says_where_it_was_looked_for() {
 fn settings_are_read_from_a_file_named_env() {
     let folder = tempfile::tempdir().unwrap();
     let show = || command(folder.path()).args(["policy", "show"]).output().unwrap();
-    std::fs::write(folder.path().join("other.toml"), POLICY).unwrap();
+    std::fs::write(folder.path().join("other.toml"), *POLICY).unwrap();
     std::fs::write(folder.path().join(".env"), "SCOPEWARD_POLICY=other.toml\n").unwrap();
     assert!(String::from_utf8(show().stdout).unwrap().contains("other.toml:"));
     std::fs::write(folder.path().join(".env"), "SECRET = 'never closed\n").unwrap();
@@ -220,7 +220,7 @@ fn settings_are_read_from_a_file_named_env() {
 fn a_signing_key_that_others_can_read_is_refused() {
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("policy.toml"), POLICY).unwrap();
+    std::fs::write(folder.path().join("policy.toml"), *POLICY).unwrap();
     let token = |code| {
         let output =
             command(folder.path()).args(["token", "--scope", "todo:read"]).output().unwrap();
@@ -239,7 +239,7 @@ fn a_signing_key_that_others_can_read_is_refused() {
 
 #[test]
 fn a_token_for_a_scope_that_does_not_exist_is_refused() {
-    let output = run(POLICY, &["token", "--scope", "todo:raed"]);
+    let output = run(&POLICY, &["token", "--scope", "todo:raed"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty() && stderr(&output).contains("did you mean `todo:read`?"));
 }
@@ -262,17 +262,17 @@ fn help_is_there_for_every_command() {
         &["resource", "pull", "--help"],
         &["token", "--help"],
     ] {
-        let output = run(POLICY, arguments);
+        let output = run(&POLICY, arguments);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}");
         assert!(String::from_utf8_lossy(&output.stdout).contains("Usage:"), "{arguments:?}");
     }
-    let output = run(POLICY, &["polcy"]);
+    let output = run(&POLICY, &["polcy"]);
     assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]
 fn policy_show_is_the_table_of_the_policy() {
-    let output = run(POLICY, &["policy", "show"]);
+    let output = run(&POLICY, &["policy", "show"]);
     let text = String::from_utf8(output.stdout).unwrap();
     let line = format!("purge_todos  todo:write and admin:access  {}", place("purge_todos ="));
     assert!(text.contains(&line), "{text}");

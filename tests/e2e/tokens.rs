@@ -2,17 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use aws_lc_rs::{
-    encoding::AsDer,
-    rand::SystemRandom,
-    rsa::{KeyPair, KeySize},
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair},
-};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jsonwebtoken::{
-    Algorithm, EncodingKey, Header, encode,
-    jwk::{Jwk, JwkSet},
-};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scopeward::{
     Principal,
     diagnostic::Source,
@@ -25,7 +16,10 @@ use scopeward::{
 use serde_json::{Value, json};
 use tower::Layer;
 
-use crate::harness::{Reply, http_service, mcp_request, mount, send};
+use crate::{
+    harness::{Reply, http_service, mcp_request, mount, send},
+    keys::keys,
+};
 
 const POLICY: &str = r#"
 version = 1
@@ -67,49 +61,6 @@ impl Tools {
     fn write(&self) -> String {
         "written".to_owned()
     }
-}
-
-pub(crate) struct Keys {
-    pub(crate) rsa: EncodingKey,
-    other_rsa: EncodingKey,
-    pub(crate) ec: EncodingKey,
-    ed: EncodingKey,
-    pub(crate) published: JwkSet,
-}
-
-/// The issuer's keys. The same for all tests: making an RSA key takes a while.
-pub(crate) fn keys() -> &'static Keys {
-    static KEYS: OnceLock<Keys> = OnceLock::new();
-    KEYS.get_or_init(|| {
-        let random = SystemRandom::new();
-        let rsa = |size| {
-            let pair = KeyPair::generate(size).unwrap();
-            let document: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().unwrap();
-            // jsonwebtoken takes PKCS #1, which PKCS #8 wraps in a header of 26 bytes.
-            EncodingKey::from_rsa_der(&document.as_ref()[26..])
-        };
-        let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();
-        let ed = Ed25519KeyPair::generate_pkcs8v1(&random).unwrap();
-        let (rsa, other_rsa) = (rsa(KeySize::Rsa2048), rsa(KeySize::Rsa2048));
-        let (ec, ed) =
-            (EncodingKey::from_ec_der(ec.as_ref()), EncodingKey::from_ed_der(ed.as_ref()));
-        let publish = |key: &EncodingKey, algorithm, id: &str| {
-            let mut key = Jwk::from_encoding_key(key, algorithm).unwrap();
-            key.common.key_id = Some(id.to_owned());
-            key
-        };
-        let mut encryption = publish(&ec, Algorithm::ES256, "encryption");
-        encryption.common.public_key_use = Some(jsonwebtoken::jwk::PublicKeyUse::Encryption);
-        let published = JwkSet {
-            keys: vec![
-                publish(&rsa, Algorithm::RS256, "rsa"),
-                publish(&ec, Algorithm::ES256, "ec"),
-                publish(&ed, Algorithm::EdDSA, "ed"),
-                encryption,
-            ],
-        };
-        Keys { rsa, other_rsa, ec, ed, published }
-    })
 }
 
 /// The endpoint, with a clock that stands still.

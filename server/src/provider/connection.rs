@@ -133,7 +133,8 @@ impl Connection {
             help: "write `issuer = \"https://…\"` beside it, or set ISSUER_URL",
         })?;
         // A client's id cannot be guessed from a URL.
-        let needs_audience = preset.audience == AudienceIn::ClientId || preset.tokens != Tokens::Jwt;
+        let needs_audience =
+            preset.audience == AudienceIn::ClientId || preset.tokens != Tokens::Jwt;
         let audience = match trust.audience() {
             Some(audience) => audience,
             None if needs_audience => {

@@ -5,8 +5,8 @@ usage: provider.py URL
 """
 
 import asyncio
+import html.parser
 import http.cookiejar
-import re
 import sys
 import urllib.parse
 import urllib.request
@@ -21,8 +21,29 @@ from sdk import CALLBACK, sign_in_as
 URL = sys.argv[1]
 
 
+class Form(html.parser.HTMLParser):
+    """What the last form of a page would send, filled in by Ada."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.action, self.fields = "", {}
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        name = attributes.get("name")
+        if tag == "form":
+            self.action, self.fields = attributes.get("action", ""), {}
+        elif tag == "input" and name:
+            self.fields[name] = attributes.get("value", "")
+            if name in ("login", "username"):
+                self.fields[name] = "ada"
+            elif name == "password":
+                self.fields[name] = "any"
+
+
 class Person:
-    """Signs in at oidc-provider's own pages, and consents to what they ask for."""
+    """Signs in at the provider's own pages, and consents to what they ask for."""
 
     def __init__(self):
         jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
@@ -48,12 +69,9 @@ class Person:
         self.asked.append(set(query["scope"][0].split()))
         url, page = self.open(url)
         while page is not None:
-            action = re.search(r'action="([^"]+)"', page)[1]
-            prompt = re.search(r'name="prompt" value="([^"]+)"', page)[1]
-            form = {"prompt": prompt}
-            if prompt == "login":
-                form |= {"login": "ada", "password": "any"}
-            url, page = self.open(urllib.parse.urljoin(url, action), form)
+            form = Form(page)
+            assert form.fields, page
+            url, page = self.open(urllib.parse.urljoin(url, form.action), form.fields)
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
         self.answer = {name: values[0] for name, values in query.items()}
         assert "code" in self.answer, self.answer

@@ -12,7 +12,10 @@ def sign_in_as(person, url, storage, **metadata):
 
     async def callback_handler():
         answer = person.answer
-        return AuthorizationCodeResult(code=answer["code"], state=answer["state"], iss=answer["iss"])
+        # Not every provider names itself in its answer (RFC 9207).
+        return AuthorizationCodeResult(
+            code=answer["code"], state=answer["state"], iss=answer.get("iss")
+        )
 
     return OAuthClientProvider(
         server_url=url,

@@ -57,7 +57,12 @@ pub(super) fn read(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) 
         at: Some(table.span.clone()),
         replaced: replaced.collect(),
         url: reader.string("url", errors),
-        trust: trust(&reader, word(&reader, "provider", Provider::WORDS, errors), &mut issuers, errors),
+        trust: trust(
+            &reader,
+            word(&reader, "provider", Provider::WORDS, errors),
+            &mut issuers,
+            errors,
+        ),
         also: also(&reader, &mut issuers, errors),
         issuers,
         list: word(&reader, "list", ListMode::WORDS, errors).unwrap_or_default(),
@@ -84,9 +89,9 @@ fn trust(
     let issuer = reader.text("issuer", "write the provider's issuer, or leave it out", errors);
     let audience = reader.text("audience", "write what the tokens name, or leave it out", errors);
     issuers.extend(issuer.clone());
-    let prefix = reader.string("scope_prefix", errors).and_then(|prefix| {
-        scopes::scopes(&[prefix], &["resource", "scope_prefix"], errors).pop()
-    });
+    let prefix = reader
+        .string("scope_prefix", errors)
+        .and_then(|prefix| scopes::scopes(&[prefix], &["resource", "scope_prefix"], errors).pop());
     Trust {
         provider: provider.unwrap_or_default(),
         issuer: issuer.map(|issuer| issuer.value),

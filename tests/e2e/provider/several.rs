@@ -1,0 +1,108 @@
+//! Several issuers at once, as during a migration.
+
+use jsonwebtoken::Algorithm;
+use serde_json::json;
+
+use super::{lists, policy};
+use crate::{
+    harness::{Server, run, stderr},
+    keys::keys,
+    standin::{Mode, Provider},
+};
+
+const BOTH: &str = "provider = \"oidc\"\nissuer = \"NEW\"\naudience = \"new\"\n";
+
+/// Callers sign in at `new`; what `old` issued goes on counting.
+fn migration(new: &Provider, old: &Provider) -> String {
+    let also = format!(
+        "\n[[resource.also]]\nprovider = \"keycloak\"\nissuer = \"{}\"\naudience = \"old\"\n\n[scopes]",
+        old.url
+    );
+    policy(&BOTH.replace("NEW", &new.url)).replace("[scopes]", &also)
+}
+
+#[test]
+fn a_token_is_checked_by_the_issuer_that_it_names() {
+    let (new, old) = (Provider::start(), Provider::start());
+    let server = Server::with_policy(&migration(&new, &old));
+    let of_new = json!({ "iss": new.url, "aud": "new" });
+    let of_old = json!({ "iss": old.url, "aud": "old", "typ": "Bearer" });
+    assert_eq!(lists(&server, &new.token(&of_new)), 200);
+    assert_eq!(lists(&server, &old.token(&of_old)), 200);
+    for (near, why) in [
+        (json!({ "iss": new.url, "aud": "old" }), "the audience of the other"),
+        (json!({ "iss": old.url, "aud": "old" }), "the shape of the other"),
+        (json!({ "iss": old.url, "aud": "new", "typ": "Bearer" }), "the audience of the other"),
+        (json!({ "iss": format!("{}/", new.url), "aud": "new" }), "nobody's issuer"),
+    ] {
+        assert_eq!(lists(&server, &new.token(&near)), 401, "{why}");
+    }
+    let nobody = server.call(&new.token(&json!({ "iss": "https://x" })), "list_todos", &json!({}));
+    let expected = format!("{} or {}", new.url, old.url);
+    assert!(nobody.challenge("error_description").unwrap().contains(&expected), "{nobody:?}");
+    let metadata = server.get("/.well-known/oauth-protected-resource/mcp").json;
+    assert_eq!(metadata["authorization_servers"], json!([new.url, old.url]));
+
+    // Each one's keys are its own: what the one revokes, the other does not lend.
+    std::thread::sleep(std::time::Duration::from_secs(11));
+    old.set(Mode::Rotated);
+    let unknown = old.sign(&of_old, Algorithm::RS256, "unknown", &keys().rsa);
+    assert_eq!(lists(&server, &unknown), 401);
+    assert_eq!(lists(&server, &old.token(&of_old)), 401, "its key is gone");
+    assert_eq!(lists(&server, &new.token(&of_new)), 200);
+}
+
+/// `ada` at one issuer is not `ada` at another, and a todo is the one's or the other's.
+#[test]
+fn the_same_subject_of_two_issuers_is_two_people() {
+    let (new, old) = (Provider::start(), Provider::start());
+    let server = Server::with_policy(&migration(&new, &old));
+    let scope = "todo:read todo:write";
+    let here = new.token(&json!({ "iss": new.url, "aud": "new", "scope": scope }));
+    let there =
+        old.token(&json!({ "iss": old.url, "aud": "old", "typ": "Bearer", "scope": scope }));
+    let todo = server.call(&here, "create_todo", &json!({ "title": "Here" })).result().clone();
+    let id = json!({ "id": todo["id"] });
+    assert_eq!(server.call(&there, "list_todos", &json!({})).result()["todos"], json!([]));
+    assert_eq!(server.call(&there, "get_todo", &id).json["result"]["isError"], true);
+    assert_eq!(server.call(&there, "delete_todo", &id).json["result"]["isError"], true);
+    assert_eq!(server.call(&here, "get_todo", &id).result()["title"], "Here");
+}
+
+/// Whichever of its issuers Scalekit writes, the person is the same.
+#[test]
+fn two_spellings_of_one_issuer_are_one_person() {
+    let provider = Provider::start();
+    let server = super::scalekit(&provider);
+    let scope = "todo:read todo:write";
+    let one = provider.token(&json!({ "scope": scope }));
+    let other = provider.token(&json!({ "scope": scope, "iss": provider.url }));
+    server.call(&one, "create_todo", &json!({ "title": "Mine" })).result();
+    let todos = server.call(&other, "list_todos", &json!({})).result()["todos"].clone();
+    assert_eq!(todos[0]["title"], "Mine");
+}
+
+#[test]
+fn what_would_be_a_guess_is_refused() {
+    let also = |text: &str| {
+        let also = format!("\n[[resource.also]]\n{text}\n\n[scopes]");
+        policy("provider = \"oidc\"\nissuer = \"https://a.example\"").replace("[scopes]", &also)
+    };
+    for (text, says) in [
+        ("provider = \"okta\"\nissuer = \"https://a.example\"", "two providers have the issuer"),
+        ("provider = \"okta\"", "provider = \"okta\" needs its issuer"),
+        ("issuer = \"https://b.example\"", "does not say which provider it accepts"),
+        ("provider = \"embedded\"", "the embedded issuer cannot be a further one"),
+        ("provider = \"okto\"", "did you mean \"okta\"?"),
+        ("provider = \"oauth\"\nissuer = \"http://b.example\"", "must begin with https://"),
+        ("provider = \"okta\"\nisuer = \"https://b.example\"", "did you mean `issuer`?"),
+        ("provider = \"google\"", "the id of the OAuth client"),
+    ] {
+        let output = run(&also(text), &["policy", "check"]);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(stderr(&output).contains(says), "{text}: {}", stderr(&output));
+    }
+    let two = "provider = \"google\"\naudience = \"c\"\n\n[[resource.also]]\nprovider = \"google\"\naudience = \"d\"\nissuer = \"https://g.example\"";
+    let output = run(&also(two), &["policy", "check"]);
+    assert!(stderr(&output).contains("two providers have opaque tokens"), "{}", stderr(&output));
+}

@@ -1,0 +1,229 @@
+//! A stand-in for the authorization servers of providers: it serves what they document, and fails
+//! in every way that a provider can.
+
+mod introspection;
+mod scalekit;
+mod sign_in;
+pub(crate) mod tls;
+
+use std::{
+    collections::HashMap,
+    net::TcpListener,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, SystemTime},
+};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{Next, from_fn_with_state, map_response},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+
+use crate::keys::keys;
+
+pub(crate) const RESOURCE_ID: &str = "res_123";
+pub(crate) const SECRET: &str = "s+/cret";
+pub(crate) const ALL: [&str; 3] = ["todo:read", "todo:write", "admin:access"];
+
+/// How the stand-in answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Good,
+    /// Only the keys that sign ES256.
+    Rotated,
+    NoKeys,
+    Status(u16),
+    Slow,
+    Html,
+    Redirect,
+    Large,
+    Broken,
+    /// Its clock is so many seconds behind.
+    Behind(u64),
+}
+
+/// A provider on this machine.
+#[derive(Clone)]
+pub(crate) struct Provider(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) url: String,
+    mode: Mutex<Mode>,
+    asked: AtomicUsize,
+    scopes: Mutex<Vec<&'static str>>,
+    /// What it says of opaque tokens.
+    pub(crate) opaque: Mutex<HashMap<String, Value>>,
+    introspected: AtomicUsize,
+    /// Codes that wait to be redeemed.
+    codes: Mutex<HashMap<String, sign_in::Granted>>,
+}
+
+impl std::ops::Deref for Provider {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Provider {
+    pub(crate) fn start() -> Self {
+        Self::serve(None)
+    }
+
+    /// Over TLS, with a certificate that can be exchanged.
+    pub(crate) fn over_tls(certificate: tls::Shown) -> Self {
+        Self::serve(Some(certificate))
+    }
+
+    fn serve(certificate: Option<tls::Shown>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let url = match certificate {
+            None => format!("http://{address}"),
+            Some(_) => format!("https://localhost:{}", address.port()),
+        };
+        let provider = Self(Arc::new(Inner {
+            url,
+            mode: Mutex::new(Mode::Good),
+            asked: AtomicUsize::new(0),
+            scopes: Mutex::new(ALL.to_vec()),
+            opaque: Mutex::default(),
+            introspected: AtomicUsize::new(0),
+            codes: Mutex::default(),
+        }));
+        let router = Router::new()
+            .route("/keys", get(published))
+            .merge(scalekit::router())
+            .merge(sign_in::router())
+            .merge(introspection::router())
+            .layer(from_fn_with_state(provider.clone(), faults))
+            // Each connection shows the certificate of its time.
+            .layer(map_response(async |mut response: Response| {
+                response
+                    .headers_mut()
+                    .insert(header::CONNECTION, HeaderValue::from_static("close"));
+                response
+            }))
+            .with_state(provider.clone());
+        thread::spawn(move || {
+            tokio::runtime::Runtime::new().unwrap().block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                match certificate {
+                    None => axum::serve(listener, router).await.unwrap(),
+                    Some(shown) => {
+                        axum::serve(tls::Listener::new(listener, shown), router).await.unwrap();
+                    }
+                }
+            });
+        });
+        provider
+    }
+
+    pub(crate) fn set(&self, mode: Mode) {
+        *self.mode.lock().unwrap() = mode;
+    }
+
+    pub(crate) fn register(&self, scopes: &[&'static str]) {
+        *self.scopes.lock().unwrap() = scopes.to_vec();
+    }
+
+    /// How often its keys were asked for.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// How often it was asked about opaque tokens.
+    pub(crate) fn introspected(&self) -> usize {
+        self.introspected.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn settings(&self) -> [(&str, &str); 2] {
+        [("SCALEKIT_ENVIRONMENT_URL", &self.url), ("SCALEKIT_RESOURCE_ID", RESOURCE_ID)]
+    }
+
+    fn of_resource(&self) -> String {
+        format!("{}/resources/{RESOURCE_ID}", self.url)
+    }
+
+    /// An RS256 token with these claims changed; `null` takes one out.
+    pub(crate) fn token(&self, changes: &Value) -> String {
+        self.sign(changes, Algorithm::RS256, "rsa", &keys().rsa)
+    }
+
+    pub(crate) fn sign(
+        &self,
+        changes: &Value,
+        algorithm: Algorithm,
+        id: &str,
+        key: &EncodingKey,
+    ) -> String {
+        let mut claims = json!({
+            "iss": self.of_resource(), "aud": [RESOURCE_ID], "sub": "ada", "client_id": "c",
+            "exp": now() + 600, "scope": "todo:read",
+        });
+        for (name, value) in changes.as_object().unwrap() {
+            if value.is_null() {
+                claims.as_object_mut().unwrap().remove(name);
+            } else {
+                claims[name] = value.clone();
+            }
+        }
+        let mut header = Header::new(algorithm);
+        header.kid = Some(id.to_owned());
+        encode(&header, &claims, key).unwrap()
+    }
+}
+
+pub(crate) fn now() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
+}
+
+async fn faults(State(provider): State<Provider>, request: Request, next: Next) -> Response {
+    let mode = *provider.mode.lock().unwrap();
+    if request.uri().path() == "/keys" {
+        provider.asked.fetch_add(1, Ordering::SeqCst);
+    }
+    let json = |body: String| ([(header::CONTENT_TYPE, "application/json")], body).into_response();
+    match mode {
+        Mode::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Mode::Html => axum::response::Html("<h1>Sign in</h1>").into_response(),
+        Mode::Redirect => Redirect::temporary("http://127.0.0.1:9/keys").into_response(),
+        Mode::Large => json(format!("{{\"keys\":[\"{}\"]}}", "x".repeat(10 << 20))),
+        Mode::Broken => json("{\"keys\":".to_owned()),
+        Mode::Slow => {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            next.run(request).await
+        }
+        Mode::Behind(seconds) => {
+            let mut response = next.run(request).await;
+            let then = SystemTime::now() - Duration::from_secs(seconds);
+            let date = httpdate::fmt_http_date(then);
+            response.headers_mut().insert(header::DATE, date.parse().unwrap());
+            response
+        }
+        Mode::Good | Mode::Rotated | Mode::NoKeys => next.run(request).await,
+    }
+}
+
+async fn published(State(provider): State<Provider>) -> Json<Value> {
+    let mode = *provider.mode.lock().unwrap();
+    let all = serde_json::to_value(&keys().published).unwrap();
+    let wanted = |key: &&Value| match mode {
+        Mode::Rotated => key["kid"] == "ec",
+        Mode::NoKeys => false,
+        _ => true,
+    };
+    let list: Vec<&Value> = all["keys"].as_array().unwrap().iter().filter(wanted).collect();
+    Json(json!({ "keys": list }))
+}

@@ -1,0 +1,99 @@
+//! TLS with a certificate authority of its own, and certificates that can be exchanged.
+
+use std::{
+    net::SocketAddr,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::{
+    TlsAcceptor,
+    rustls::{
+        ServerConfig,
+        crypto::aws_lc_rs,
+        pki_types::{CertificateDer, PrivatePkcs8KeyDer},
+    },
+    server::TlsStream,
+};
+
+/// A certificate authority that nobody knows yet.
+pub(crate) struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    pem: String,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut parameters = CertificateParams::new(vec![]).unwrap();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = parameters.self_signed(&key).unwrap().pem();
+        Self { issuer: Issuer::new(parameters, key), pem }
+    }
+
+    /// Where it can be found by whoever shall trust it.
+    pub(crate) fn write(&self, path: &Path) {
+        std::fs::write(path, &self.pem).unwrap();
+    }
+
+    /// A certificate for `localhost`, good until the end of that year.
+    pub(crate) fn certificate(&self, until: i32) -> Arc<ServerConfig> {
+        let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        parameters.not_before = date_time_ymd(2020, 1, 1);
+        parameters.not_after = date_time_ymd(until, 12, 31);
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
+        let chain = vec![CertificateDer::from(certificate.der().to_vec())];
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        Arc::new(config.with_single_cert(chain, key).unwrap())
+    }
+}
+
+/// The certificate that is shown from now on.
+#[derive(Clone)]
+pub(crate) struct Shown(Arc<Mutex<Arc<ServerConfig>>>);
+
+impl Shown {
+    pub(crate) fn new(certificate: Arc<ServerConfig>) -> Self {
+        Self(Arc::new(Mutex::new(certificate)))
+    }
+
+    pub(crate) fn replace(&self, certificate: Arc<ServerConfig>) {
+        *self.0.lock().unwrap() = certificate;
+    }
+}
+
+pub(super) struct Listener {
+    tcp: TcpListener,
+    shown: Shown,
+}
+
+impl Listener {
+    pub(super) fn new(tcp: TcpListener, shown: Shown) -> Self {
+        Self { tcp, shown }
+    }
+}
+
+impl axum::serve::Listener for Listener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, address) = self.tcp.accept().await.unwrap();
+            let acceptor = TlsAcceptor::from(Arc::clone(&self.shown.0.lock().unwrap()));
+            // A client that does not like the certificate goes away.
+            if let Ok(stream) = acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<Self::Addr> {
+        self.tcp.local_addr()
+    }
+}
