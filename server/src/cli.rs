@@ -1,6 +1,7 @@
 //! The command line that every server built on this library has.
 
 mod deployment;
+mod doctor;
 mod files;
 mod policy;
 mod provider;
@@ -94,6 +95,8 @@ enum Command {
         #[command(subcommand)]
         command: provider::ProviderCommand,
     },
+    /// Look at the whole deployment, from inside and outside, and say what to do
+    Doctor(doctor::DoctorArguments),
     /// Print an access token of the embedded issuer, for curl
     Token(token::TokenArguments),
 }
@@ -116,7 +119,7 @@ impl Failure {
 }
 
 /// The `main` of a server: gives its binary the commands `serve`, `policy lint` (and `diff`,
-/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull`, `provider list` and `token`.
+/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull`, `provider list`, `doctor` and `token`.
 ///
 /// `open` is called only when the server serves: it opens what the tools need, such as their
 /// database.
@@ -185,6 +188,9 @@ where
         }
         Some(Command::Resource { command }) => resource::run(command, &cli.deployment),
         Some(Command::Provider { command }) => provider::run(command),
+        Some(Command::Doctor(arguments)) => {
+            doctor::doctor(&cli.deployment, &S::REGISTRY, S::SERVER.0, arguments)
+        }
         Some(Command::Token(arguments)) => token::token(&cli.deployment, S::SERVER.0, arguments),
     }
 }

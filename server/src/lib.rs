@@ -22,6 +22,7 @@ pub mod check;
 mod cli;
 pub mod diagnostic;
 pub mod diff;
+mod doctor;
 pub mod explain;
 pub mod gate;
 pub mod handler;

@@ -8,7 +8,7 @@ mod preset;
 mod registered;
 mod scalekit;
 
-pub(crate) use connection::{Check, Connection, Connections};
+pub(crate) use connection::{Check, Connection, ConnectionError, Connections};
 pub(crate) use forward::Forwarder;
 pub(crate) use metadata::Metadata;
 pub use preset::{PRESETS, PrefixIn, Preset, RegisteredIn, Tokens};

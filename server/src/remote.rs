@@ -65,6 +65,24 @@ pub(crate) struct Answer {
     pub(crate) json: Value,
     /// What the answer's own headers allow (RFC 9111); zero if they say nothing.
     pub(crate) fresh_for: Duration,
+    /// When it was given, by the clock of whoever gave it (RFC 9110, section 6.6.1).
+    pub(crate) date: Option<SystemTime>,
+}
+
+/// Any answer at all.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) status: http::StatusCode,
+    headers: http::HeaderMap,
+    /// `Null` when the body is not JSON.
+    pub(crate) json: Value,
+}
+
+impl Probe {
+    /// A header as text; empty if it is not there.
+    pub(crate) fn header(&self, name: http::HeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
 }
 
 /// An HTTP client with these bounds.
@@ -98,6 +116,23 @@ impl Remote {
         expected: &'static str,
     ) -> Result<Answer, RemoteError> {
         Self::send(self.request(http::Method::GET, url)?, url, expected).await
+    }
+
+    /// What somebody answers, whatever it is.
+    pub(crate) async fn probe(
+        &self,
+        method: http::Method,
+        url: &str,
+        headers: &[(http::HeaderName, &str)],
+    ) -> Result<Probe, RemoteError> {
+        let request = headers.iter().fold(self.request(method, url)?, |request, (name, value)| {
+            request.header(name, *value)
+        });
+        let mut answer = request.send().await.map_err(|error| unreachable(url, &error))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = read(&mut answer, url).await?.unwrap_or_default();
+        let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Ok(Probe { status, headers, json })
     }
 
     /// A JSON document, for whoever has this bearer token.
@@ -183,15 +218,13 @@ impl Remote {
             return Err(wrong(format!("its content type is {kind:?}, not JSON")));
         }
         let fresh_for = freshness(url, &answer);
-        let mut body = vec![];
-        while let Some(part) = answer.chunk().await.map_err(|error| unreachable(url, &error))? {
-            body.extend_from_slice(&part);
-            if body.len() > LARGEST_ANSWER {
-                return Err(wrong(format!("it is larger than {LARGEST_ANSWER} bytes")));
-            }
-        }
+        let date = answer.headers().get(http::header::DATE);
+        let date = date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let body = read(&mut answer, url).await?;
+        let body =
+            body.ok_or_else(|| wrong(format!("it is larger than {LARGEST_ANSWER} bytes")))?;
         let json = serde_json::from_slice(&body).map_err(|_| wrong("it is not JSON".to_owned()))?;
-        Ok(Answer { json, fresh_for })
+        Ok(Answer { json, fresh_for, date })
     }
 }
 
@@ -199,6 +232,18 @@ fn with_form(request: reqwest::RequestBuilder, form: &[(&str, &str)]) -> reqwest
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
     let kind = "application/x-www-form-urlencoded";
     request.header(http::header::CONTENT_TYPE, kind).body(body)
+}
+
+/// The body; `None` if it is too large.
+async fn read(answer: &mut reqwest::Response, url: &str) -> Result<Option<Vec<u8>>, RemoteError> {
+    let mut body = vec![];
+    while let Some(part) = answer.chunk().await.map_err(|error| unreachable(url, &error))? {
+        body.extend_from_slice(&part);
+        if body.len() > LARGEST_ANSWER {
+            return Ok(None);
+        }
+    }
+    Ok(Some(body))
 }
 
 /// An address that may be asked.

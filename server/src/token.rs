@@ -21,9 +21,9 @@ pub use claims::{AudienceIn, Marker};
 pub use header::{BearerError, bearer};
 pub(crate) use introspection::{Client, EndpointAt, Introspection, Introspector};
 pub use keys::VerificationKeys;
-pub(crate) use remote_keys::{KeysAt, RemoteKeys};
+pub(crate) use remote_keys::{Fetched, KeysAt, RemoteKeys, fetch as fetch_keys};
 pub use trusted::Expected;
-pub(crate) use trusted::TrustedIssuer;
+pub(crate) use trusted::{LEEWAY, TrustedIssuer};
 pub use validator::{Clock, SystemClock, TokenError, TokenTypes, Validator};
 
 /// A validated access token: its signature, issuer, audience and times were right.

@@ -23,10 +23,10 @@ use crate::standin::{self, Provider};
 /// one word changed.
 pub(crate) static POLICY: LazyLock<&str> = LazyLock::new(|| {
     let shipped = include_str!("../../policy.toml");
-    match crate::IN_FRONT_OF_SCALEKIT {
-        false => shipped,
-        true => shipped.replace("\"embedded\"", "\"scalekit\"").leak(),
+    if crate::IN_FRONT_OF_SCALEKIT {
+        return shipped.replace("\"embedded\"", "\"scalekit\"").leak();
     }
+    shipped
 });
 
 /// Where its tokens come from then.

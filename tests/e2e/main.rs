@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod doctor;
 mod durability;
 mod gate;
 mod harness;

@@ -47,6 +47,8 @@ pub(crate) enum Mode {
     Redirect,
     Large,
     Broken,
+    /// Nobody can register a client.
+    NoRegistration,
     /// Its clock is so many seconds behind.
     Behind(u64),
 }
@@ -212,7 +214,7 @@ async fn faults(State(provider): State<Provider>, request: Request, next: Next) 
             response.headers_mut().insert(header::DATE, date.parse().unwrap());
             response
         }
-        Mode::Good | Mode::Rotated | Mode::NoKeys => next.run(request).await,
+        Mode::Good | Mode::Rotated | Mode::NoKeys | Mode::NoRegistration => next.run(request).await,
     }
 }
 

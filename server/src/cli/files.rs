@@ -1,6 +1,10 @@
 //! Reads and replaces the files that commands work on.
 
-use std::{fs, io::Write, path::Path};
+use std::{
+    fs,
+    io::{Read, Write},
+    path::Path,
+};
 
 use super::Failure;
 
@@ -29,4 +33,17 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     }
     file.persist(&target).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// A token from a file, or from standard input.
+pub(super) fn read_token(file: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if file == Path::new("-") {
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(file)
+    };
+    let cannot =
+        |error| Failure::refused(format!("cannot read the token from {}: {error}", file.display()));
+    Ok(read.map_err(cannot)?.trim().to_owned())
 }

@@ -9,6 +9,7 @@ use crate::{
     policy::CompiledPolicy,
     provider::{Connection, Connections, PRESETS, Preset, Registered},
     remote::Remote,
+    resource::Snapshot,
 };
 
 /// The connections of a policy to its providers.
@@ -55,6 +56,16 @@ pub(super) fn registered(
         "{error}\n  = help: run `resource pull` while it answers, and commit the file; or write \
          `registered = […]` in `[resource]`"
     )))
+}
+
+/// What the provider says, if it does.
+pub(super) async fn ask_registered(
+    policy: &CompiledPolicy,
+    connection: Option<&Connection>,
+    remote: &Remote,
+) -> Option<Snapshot> {
+    let connection = connection.filter(|_| policy.registered_at().is_none())?;
+    connection.registered(remote, policy.resource()).await.ok()
 }
 
 /// Runs something that asks others, from a command that does nothing else.

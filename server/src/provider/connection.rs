@@ -32,6 +32,8 @@ pub(crate) struct Connection {
     resource: String,
     /// What stands before its scopes in tokens.
     scope_prefix: Option<String>,
+    /// What stands before them where they are asked for, and registered.
+    pub(crate) asked_prefix: Option<String>,
     pub(crate) check: Check,
     /// What protected resource metadata names (RFC 9728, section 2), and whose metadata is asked
     /// for the registered scopes.
@@ -79,7 +81,7 @@ impl Connections {
         let main = Connection::of(policy.trust(), policy, &variable)?;
         // What overrides the policy's issuer is about the first one.
         let others = |name: &str| variable(name).filter(|_| name != "ISSUER_URL");
-        let also = policy.also().iter().map(|trust| Connection::of(trust, policy, &others));
+        let also = policy.also().iter().map(|trust| Connection::of(trust, policy, others));
         let also = also.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let connections = Self { main, also };
         let mut seen = HashSet::new();
@@ -164,6 +166,7 @@ impl Connection {
             audiences,
             resource: policy.resource().as_str().to_owned(),
             scope_prefix: granted_prefix(preset, trust),
+            asked_prefix: trust.scope_prefix().map(str::to_owned),
             check,
             authorization_server: issuer,
             management: None,
@@ -195,10 +198,10 @@ impl Connection {
         let registered = variable("MCP_URL");
         let registered = registered.as_deref().map_or(url, |url| url.trim_end_matches('/'));
         let mut audiences = vec![id.clone()];
-        for url in [url, registered] {
-            audiences.extend([url.to_owned(), format!("{url}/")]);
+        audiences.extend([url.to_owned(), format!("{url}/")]);
+        if registered != url {
+            audiences.extend([registered.to_owned(), format!("{registered}/")]);
         }
-        audiences.dedup();
         let credentials = variable("SCALEKIT_CLIENT_ID").zip(variable("SCALEKIT_CLIENT_SECRET"));
         let management = credentials.map(|(client_id, client_secret)| ManagementApi {
             environment: environment.clone(),
@@ -217,6 +220,7 @@ impl Connection {
             audiences,
             resource: url.to_owned(),
             scope_prefix: granted_prefix(preset, trust),
+            asked_prefix: trust.scope_prefix().map(str::to_owned),
             check,
             authorization_server: of_resource,
             management,

@@ -61,7 +61,7 @@ async fn forward(State(Forwarder(forwarder)): State<Forwarder>) -> Response {
         let good = last.take().and_then(|last| last.good);
         let asked = forwarder.connection.metadata(&forwarder.remote).await;
         let (good, error) = match asked {
-            Ok(metadata) => (Some(metadata.json), None),
+            Ok(metadata) => (Some(metadata.answer.json), None),
             // What was good a while ago is better than nothing.
             Err(error) => (good, Some(error)),
         };

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{Connection, Metadata};
 use crate::{
+    policy::Scope,
     remote::{Remote, RemoteError},
     resource::{ResourceUrl, Snapshot},
 };
@@ -54,15 +55,24 @@ impl Connection {
         resource: &ResourceUrl,
     ) -> Result<Snapshot, RegisteredError> {
         let server = &self.authorization_server;
+        let snapshot = |scopes: Vec<Scope>| {
+            let own = scopes.iter().filter_map(|scope| self.without_prefix(scope)).collect();
+            Snapshot::new(resource.as_str(), server, Timestamp::now(), own)
+        };
         if let Some(api) = &self.management {
-            let scopes = api.registered(remote).await?;
-            return Ok(Snapshot::new(resource.as_str(), server, Timestamp::now(), scopes));
+            return Ok(snapshot(api.registered(remote).await?));
         }
         if !self.says_registered_scopes() {
             return Err(RegisteredError::Unsaid(self.preset.title.to_owned()));
         }
         let metadata = self.metadata(remote).await?;
         let scopes = metadata.scopes()?.ok_or(RegisteredError::Unsaid(metadata.url))?;
-        Ok(Snapshot::new(resource.as_str(), server, Timestamp::now(), scopes))
+        Ok(snapshot(scopes))
+    }
+
+    /// The scope as the policy names it; what lacks the prefix is another resource's.
+    fn without_prefix(&self, scope: &Scope) -> Option<Scope> {
+        let prefix = self.asked_prefix.as_deref().unwrap_or_default();
+        Scope::parse(scope.as_str().strip_prefix(prefix)?).ok()
     }
 }

@@ -139,6 +139,11 @@ impl Introspector {
         Ok(token)
     }
 
+    /// Asks about a token that was never issued: whether there is an answer at all.
+    pub(crate) async fn probe(&self) -> Result<(), RemoteError> {
+        self.ask("a-token-that-was-never-issued").await.map(drop)
+    }
+
     async fn look_up(
         &self,
         token: &str,
@@ -211,7 +216,8 @@ async fn find(remote: &Remote, at: &EndpointAt) -> Result<Endpoint, RemoteError>
             let metadata = Metadata::discover(remote, issuer).await?;
             let url = metadata.introspection_endpoint()?.to_owned();
             // Unless written, the default of RFC 8414 for the token endpoint: client_secret_basic.
-            let methods = metadata.json["introspection_endpoint_auth_methods_supported"].as_array();
+            let methods =
+                metadata.answer.json["introspection_endpoint_auth_methods_supported"].as_array();
             let knows = |name: &str| methods.is_none_or(|all| all.iter().any(|one| one == name));
             let authentication =
                 if knows("client_secret_basic") { basic } else { ClientAuthentication::Form };

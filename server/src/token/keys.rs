@@ -40,6 +40,11 @@ impl VerificationKeys {
         self.0.len()
     }
 
+    /// What each of them verifies.
+    pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
+        self.0.iter().map(|key| key.algorithm)
+    }
+
     /// Whether there is none, so that every token will be refused.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

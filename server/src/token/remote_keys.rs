@@ -99,7 +99,7 @@ impl RemoteKeys {
         loop {
             let fetched = fetch(&remote, &self.0.at).await;
             let wait = match fetched {
-                Ok((keys, fresh_for)) => {
+                Ok(Fetched { keys, fresh_for, .. }) => {
                     self.0.current.store(Some(Arc::new(keys)));
                     retry = FIRST_RETRY;
                     fresh_for.clamp(SHORTEST_KEPT, LONGEST_KEPT)
@@ -132,7 +132,16 @@ impl RemoteKeys {
     }
 }
 
-async fn fetch(remote: &Remote, at: &KeysAt) -> Result<(VerificationKeys, Duration), RemoteError> {
+/// Keys that were just fetched.
+pub(crate) struct Fetched {
+    pub(crate) keys: VerificationKeys,
+    pub(crate) url: String,
+    /// How long they may be kept.
+    pub(crate) fresh_for: Duration,
+}
+
+/// Fetches the keys.
+pub(crate) async fn fetch(remote: &Remote, at: &KeysAt) -> Result<Fetched, RemoteError> {
     let url = match at {
         KeysAt::Url(url) => url.clone(),
         // Looked up each time: a provider may move its keys.
@@ -153,5 +162,5 @@ async fn fetch(remote: &Remote, at: &KeysAt) -> Result<(VerificationKeys, Durati
     if keys.is_empty() {
         return Err(wrong("none of its keys can verify an access token"));
     }
-    Ok((keys, answer.fresh_for))
+    Ok(Fetched { keys, url, fresh_for: answer.fresh_for })
 }

@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Clocks may differ by this many seconds.
-const LEEWAY: u64 = 60;
+pub(crate) const LEEWAY: u64 = 60;
 
 /// What was expected, in words that fit a header.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,11 +47,9 @@ async fn tokeninfo(State(provider): State<Provider>, headers: HeaderMap) -> Resp
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     let known: Option<Value> = provider.opaque.lock().unwrap().get(token).cloned();
-    match known {
-        Some(answer) => Json(answer).into_response(),
-        None => {
-            let error = json!({ "error": "invalid_token", "error_description": "Invalid Value" });
-            (StatusCode::BAD_REQUEST, Json(error)).into_response()
-        }
-    }
+    let Some(answer) = known else {
+        let error = json!({ "error": "invalid_token", "error_description": "Invalid Value" });
+        return (StatusCode::BAD_REQUEST, Json(error)).into_response();
+    };
+    Json(answer).into_response()
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{ALL, Provider, RESOURCE_ID, SECRET, sign_in};
+use super::{ALL, Mode, Provider, RESOURCE_ID, SECRET, sign_in};
 
 pub(super) fn router() -> Router<Provider> {
     Router::new()
@@ -42,6 +42,9 @@ fn metadata(provider: &Provider, issuer: &str) -> Json<Value> {
         "introspection_endpoint": format!("{}/introspect", provider.url),
     });
     metadata.as_object_mut().unwrap().extend(sign_in::metadata(provider));
+    if *provider.mode.lock().unwrap() == Mode::NoRegistration {
+        metadata.as_object_mut().unwrap().remove("registration_endpoint");
+    }
     Json(metadata)
 }
 

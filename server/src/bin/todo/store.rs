@@ -181,3 +181,28 @@ impl Store {
 fn now() -> String {
     jiff::Timestamp::now().to_string()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+mod tests {
+    use super::*;
+
+    /// A database from before callers were told apart by issuer keeps its todos.
+    #[tokio::test]
+    async fn todos_of_the_first_version_are_still_their_owner_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("todos.db").display());
+        let options = SqliteConnectOptions::from_str(&url).unwrap().create_if_missing(true);
+        let pool = SqlitePoolOptions::new().connect_with(options).await.unwrap();
+        let first = migrations().iter().next().unwrap().clone();
+        Migrator::with_migrations(vec![first]).run(&pool).await.unwrap();
+        let todo = "INSERT INTO todos (id, owner, title, created_at, updated_at)
+            VALUES ('1', 'ada', 'Old', '', '')";
+        sqlx::query(todo).execute(&pool).await.unwrap();
+        pool.close().await;
+
+        let store = Store::open(&url).await.unwrap();
+        assert_eq!(store.list("embedded ada", None).await.unwrap()[0].title, "Old");
+        assert!(store.list("https://as.example ada", None).await.unwrap().is_empty());
+    }
+}

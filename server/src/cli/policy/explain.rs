@@ -1,13 +1,12 @@
 //! `policy explain`: whether a caller may call a tool, why, and what is missing.
 
 use std::{
-    io::Read,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, provider},
+    cli::{Deployment, Failure, Verdict, files::read_token, provider},
     diagnostic::nearest,
     explain::Explanation,
     policy::{CompiledPolicy, Scope},
@@ -74,20 +73,12 @@ fn scopes_of_token(
     policy: &Arc<CompiledPolicy>,
     name: &str,
 ) -> Result<Vec<Scope>, Failure> {
-    let cannot = |error: std::io::Error| {
-        Failure::refused(format!("cannot read the token from {}: {error}", file.display()))
-    };
-    let mut text = String::new();
-    if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).map_err(cannot)?;
-    } else {
-        text = std::fs::read_to_string(file).map_err(cannot)?;
-    }
+    let text = read_token(file)?;
     let connections = provider::connections(policy)?;
     let token = provider::block_on(async {
         let authority = provider::authority(deployment, &connections, policy, name)?;
         authority.tried().await;
-        Ok(authority.validator().authenticate(text.trim()).await)
+        Ok(authority.validator().authenticate(&text).await)
     })??;
     let token = token.map_err(|error| {
         Failure::refused(format!("the server would not accept this token: {error}"))

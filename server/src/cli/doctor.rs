@@ -1,0 +1,93 @@
+//! `doctor`: looks at the whole deployment, and says what to do.
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{Deployment, Environment, Failure, Verdict, files::read_token, provider};
+use crate::{
+    check,
+    diagnostic::Severity,
+    doctor::{self, Report},
+    policy::{CompiledPolicy, Provider},
+    provider::Connections,
+    registry::Registry,
+    remote::Remote,
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArguments {
+    /// A file with an access token to look at; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
+}
+
+pub(super) fn doctor(
+    deployment: &Deployment,
+    registry: &Registry,
+    name: &str,
+    arguments: &DoctorArguments,
+) -> Result<Verdict, Failure> {
+    let token = arguments.token.as_deref().map(read_token).transpose()?;
+    let mut report = Report::default();
+    let examined = examine(&mut report, deployment, registry, name, token.as_deref());
+    anstream::print!("{report}");
+    examined?;
+    Ok(Verdict::of(report.is_good()))
+}
+
+fn examine(
+    report: &mut Report,
+    deployment: &Deployment,
+    registry: &Registry,
+    name: &str,
+    token: Option<&str>,
+) -> Result<(), Failure> {
+    let source = deployment.source()?;
+    let Ok(policy) = CompiledPolicy::compile(source.clone()) else {
+        report.wrong("policy", "it has mistakes", "run `policy lint`, which shows each");
+        return Ok(());
+    };
+    let policy = Arc::new(deployment.deploy(policy)?);
+    let connections = match Connections::of(&policy, Environment::setting) {
+        Ok(connections) => connections,
+        Err(error) => {
+            let env_file = dotenvy::dotenv().ok().map(|path| path.display().to_string());
+            doctor::of_connection_error(report, &error, env_file.as_deref());
+            return Ok(());
+        }
+    };
+    doctor::of_settings(report, &policy, &connections, Environment::setting);
+    provider::block_on(async {
+        let remote = Remote::new().map_err(Failure::failed)?;
+        for connection in connections.all() {
+            doctor::examine(report, &remote, connection, &policy).await;
+        }
+        if policy.provider() == Provider::Embedded {
+            report.ok("provider", "the embedded issuer, for development on this machine only");
+        }
+        let registered =
+            provider::ask_registered(&policy, connections.main.as_ref(), &remote).await;
+        let snapshot = match registered {
+            Some(snapshot) => Some(snapshot),
+            None => deployment.snapshot_of(&source)?,
+        };
+        match check::compile(&source, registry, snapshot.as_ref()) {
+            Ok((policy, found)) if !found.has_errors() => {
+                let (tools, revision) = (policy.tools().count(), policy.revision());
+                let path = source.path();
+                report.ok("policy", format!("{path}: {tools} tools, revision {revision}"));
+            }
+            Ok((_, found)) | Err(found) => {
+                let count = found.count(Severity::Error);
+                let text = format!("errors that stop the start: {count}");
+                report.wrong("policy", text, "run `policy check`, which shows each");
+            }
+        }
+        let authority = provider::authority(deployment, &connections, &policy, name)?;
+        doctor::seen_from_outside(report, &remote, &policy, &authority.urls()).await;
+        if let Some(token) = token {
+            authority.tried().await;
+            doctor::examine_token(report, &authority.validator(), &policy, token).await;
+        }
+        Ok(())
+    })?
+}
