@@ -32,6 +32,10 @@ pub(crate) static POLICY: LazyLock<&str> = LazyLock::new(|| {
 /// Where its tokens come from then.
 static SCALEKIT: LazyLock<Provider> = LazyLock::new(Provider::start);
 
+pub(crate) fn scalekit() -> &'static Provider {
+    &SCALEKIT
+}
+
 /// The todo binary, built once, in the profile of the tests.
 pub(crate) fn todo() -> &'static Path {
     static TODO: OnceLock<PathBuf> = OnceLock::new();

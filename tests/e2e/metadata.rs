@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Server, get, mcp_request, send};
+use crate::harness::{Server, get, mcp_request, scalekit, send};
 
 #[test]
 fn discovery_leads_from_the_401_to_the_keys() {
@@ -21,26 +21,44 @@ fn discovery_leads_from_the_401_to_the_keys() {
         json!({
             "resource": server.url(),
             "resource_name": "todo",
-            "authorization_servers": [origin],
+            "authorization_servers": [issuer(&server)],
             "scopes_supported": ["todo:read", "todo:write"],
             "bearer_methods_supported": ["header"],
         })
     );
     assert_eq!(server.get("/.well-known/oauth-protected-resource").json, resource.json);
 
-    let issuer = server.get("/.well-known/oauth-authorization-server").json;
-    assert_eq!(issuer, server.get("/.well-known/openid-configuration").json);
-    assert_eq!(issuer["issuer"], json!(origin));
-    assert_eq!(issuer["scopes_supported"], json!(["todo:read", "todo:write", "admin:access"]));
-    assert_eq!(issuer["code_challenge_methods_supported"], json!(["S256"]));
-    assert_eq!(issuer["authorization_response_iss_parameter_supported"], json!(true));
-    let keys = get(issuer["jwks_uri"].as_str().unwrap(), &[]).json;
-    let key = &keys["keys"][0];
+    let metadata = server.get("/.well-known/oauth-authorization-server").json;
+    assert_eq!(metadata["issuer"], json!(issuer(&server)));
+    assert_eq!(metadata["scopes_supported"], json!(["todo:read", "todo:write", "admin:access"]));
+    assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
+    let keys = get(metadata["jwks_uri"].as_str().unwrap(), &[]).json;
+    let keys = keys["keys"].as_array().unwrap();
+    assert!(
+        !keys.is_empty() && keys.iter().all(|key| key["d"].is_null()),
+        "private halves stay so"
+    );
+}
+
+/// Who signs people in.
+fn issuer(server: &Server) -> String {
+    if crate::IN_FRONT_OF_SCALEKIT { scalekit().of_resource() } else { server.origin() }
+}
+
+#[test]
+fn the_embedded_issuer_says_what_it_does() {
+    if crate::IN_FRONT_OF_SCALEKIT {
+        return;
+    }
+    let server = Server::start();
+    let metadata = server.get("/.well-known/oauth-authorization-server").json;
+    assert_eq!(metadata, server.get("/.well-known/openid-configuration").json);
+    assert_eq!(metadata["authorization_response_iss_parameter_supported"], json!(true));
+    let key = &get(metadata["jwks_uri"].as_str().unwrap(), &[]).json["keys"][0];
     assert_eq!(
         (&key["kty"], &key["alg"], &key["use"]),
         (&json!("EC"), &json!("ES256"), &json!("sig"))
     );
-    assert_eq!(key["d"], json!(null), "the private half stays private");
 }
 
 #[test]
@@ -76,6 +94,9 @@ fn other_hosts_and_origins_are_refused_everywhere() {
 
 #[test]
 fn a_page_can_use_the_endpoints_but_not_read_the_consent_page() {
+    if crate::IN_FRONT_OF_SCALEKIT {
+        return;
+    }
     let server = Server::start();
     let origin = [("origin", "http://localhost:6274")];
     for path in ["/.well-known/oauth-protected-resource", "/oauth/jwks"] {

@@ -14,6 +14,7 @@ mod durability;
 mod gate;
 mod harness;
 mod keys;
+mod metadata;
 mod reload;
 mod standin;
 

@@ -38,6 +38,8 @@ pub(crate) const ALL: [&str; 3] = ["todo:read", "todo:write", "admin:access"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Good,
+    /// Nobody is there.
+    Down,
     /// Only the keys that sign ES256.
     Rotated,
     NoKeys,
@@ -65,6 +67,8 @@ pub(crate) struct Inner {
     /// What it says of opaque tokens.
     pub(crate) opaque: Mutex<HashMap<String, Value>>,
     introspected: AtomicUsize,
+    /// Wakes the thread that serves.
+    changed: tokio::sync::Notify,
     /// Codes that wait to be redeemed.
     codes: Mutex<HashMap<String, sign_in::Granted>>,
 }
@@ -89,7 +93,6 @@ impl Provider {
 
     fn serve(certificate: Option<tls::Shown>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let url = match certificate {
             None => format!("http://{address}"),
@@ -102,6 +105,7 @@ impl Provider {
             scopes: Mutex::new(ALL.to_vec()),
             opaque: Mutex::default(),
             introspected: AtomicUsize::new(0),
+            changed: tokio::sync::Notify::new(),
             codes: Mutex::default(),
         }));
         let router = Router::new()
@@ -118,22 +122,44 @@ impl Provider {
                 response
             }))
             .with_state(provider.clone());
+        let served = provider.clone();
         thread::spawn(move || {
-            tokio::runtime::Runtime::new().unwrap().block_on(async {
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                match certificate {
-                    None => axum::serve(listener, router).await.unwrap(),
-                    Some(shown) => {
-                        axum::serve(tls::Listener::new(listener, shown), router).await.unwrap();
-                    }
-                }
-            });
+            let mut listener = Some(listener);
+            loop {
+                // A runtime of its own each time: where it ends, its connections do.
+                let runtime = tokio::runtime::Runtime::new().unwrap();
+                let tcp = listener.take().unwrap_or_else(|| TcpListener::bind(address).unwrap());
+                tcp.set_nonblocking(true).unwrap();
+                let router = router.clone();
+                runtime.block_on(async {
+                    let tcp = tokio::net::TcpListener::from_std(tcp).unwrap();
+                    let serve = async {
+                        match certificate.clone() {
+                            None => axum::serve(tcp, router).await.unwrap(),
+                            Some(shown) => {
+                                axum::serve(tls::Listener::new(tcp, shown), router).await.unwrap();
+                            }
+                        }
+                    };
+                    tokio::select! { () = serve => {} () = served.until(true) => {} }
+                });
+                runtime.shutdown_background();
+                let waiting = tokio::runtime::Runtime::new().unwrap();
+                waiting.block_on(served.until(false));
+            }
         });
         provider
     }
 
     pub(crate) fn set(&self, mode: Mode) {
         *self.mode.lock().unwrap() = mode;
+        self.changed.notify_waiters();
+    }
+
+    async fn until(&self, is_down: bool) {
+        while (*self.mode.lock().unwrap() == Mode::Down) != is_down {
+            let _ = tokio::time::timeout(Duration::from_millis(20), self.changed.notified()).await;
+        }
     }
 
     pub(crate) fn register(&self, scopes: &[&'static str]) {
@@ -154,7 +180,7 @@ impl Provider {
         [("SCALEKIT_ENVIRONMENT_URL", &self.url), ("SCALEKIT_RESOURCE_ID", RESOURCE_ID)]
     }
 
-    fn of_resource(&self) -> String {
+    pub(crate) fn of_resource(&self) -> String {
         format!("{}/resources/{RESOURCE_ID}", self.url)
     }
 
@@ -214,7 +240,9 @@ async fn faults(State(provider): State<Provider>, request: Request, next: Next) 
             response.headers_mut().insert(header::DATE, date.parse().unwrap());
             response
         }
-        Mode::Good | Mode::Rotated | Mode::NoKeys | Mode::NoRegistration => next.run(request).await,
+        Mode::Good | Mode::Down | Mode::Rotated | Mode::NoKeys | Mode::NoRegistration => {
+            next.run(request).await
+        }
     }
 }
 

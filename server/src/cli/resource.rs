@@ -85,7 +85,7 @@ fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdic
             (None, Some(connection)) => {
                 connection.registered(&Remote::new()?, policy.resource()).await
             }
-            (issuer, _) => Ok(pull(policy.resource(), issuer.as_deref()).await?),
+            (issuer, _) => Ok(pull(policy.resource(), policy.provider(), issuer.as_deref()).await?),
         }
     })?;
     let snapshot = pulled.map_err(|error: RegisteredError| {

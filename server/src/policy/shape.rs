@@ -121,6 +121,8 @@ pub(crate) static SNAPSHOT: Shape = table(&[
     required("version", Takes::One, "The version of this format: 1."),
     required("resource", Takes::Url, "The resource that the scopes are registered for."),
     required("issuer", Takes::Url, "Who said so."),
+    key("provider", Takes::Text, "The provider's word in the policy."),
+    key("source", Takes::Text, "Where exactly it was asked."),
     required("pulled_at", Takes::Text, "When, in UTC."),
     required("scopes", Takes::Scopes, "The registered scopes."),
 ]);

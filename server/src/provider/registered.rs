@@ -55,19 +55,22 @@ impl Connection {
         resource: &ResourceUrl,
     ) -> Result<Snapshot, RegisteredError> {
         let server = &self.authorization_server;
-        let snapshot = |scopes: Vec<Scope>| {
+        let snapshot = |scopes: Vec<Scope>, source: &str| {
             let own = scopes.iter().filter_map(|scope| self.without_prefix(scope)).collect();
             Snapshot::new(resource.as_str(), server, Timestamp::now(), own)
+                .said_by(self.preset.provider.as_str(), source)
         };
         if let Some(api) = &self.management {
-            return Ok(snapshot(api.registered(remote).await?));
+            return Ok(snapshot(api.registered(remote).await?, &api.resource_url()));
         }
         if !self.says_registered_scopes() {
             return Err(RegisteredError::Unsaid(self.preset.title.to_owned()));
         }
         let metadata = self.metadata(remote).await?;
-        let scopes = metadata.scopes()?.ok_or(RegisteredError::Unsaid(metadata.url))?;
-        Ok(snapshot(scopes))
+        match metadata.scopes()? {
+            Some(scopes) => Ok(snapshot(scopes, &metadata.url)),
+            None => Err(RegisteredError::Unsaid(metadata.url)),
+        }
     }
 
     /// The scope as the policy names it; what lacks the prefix is another resource's.

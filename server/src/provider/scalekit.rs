@@ -33,6 +33,11 @@ impl fmt::Debug for ManagementApi {
 }
 
 impl ManagementApi {
+    /// Where the API says what is registered.
+    pub(crate) fn resource_url(&self) -> String {
+        format!("{}/api/v1/resources/{}", self.environment, self.resource_id)
+    }
+
     /// The scopes that are registered for the resource.
     pub(crate) async fn registered(&self, remote: &Remote) -> Result<Vec<Scope>, RemoteError> {
         const TOKENS: &str = "Scalekit's token endpoint";
@@ -52,7 +57,7 @@ impl ManagementApi {
         let token = answer["access_token"].as_str();
         let token = token.ok_or_else(|| wrong(&url, TOKENS, "it gives no access token"))?;
 
-        let url = format!("{}/api/v1/resources/{}", self.environment, self.resource_id);
+        let url = self.resource_url();
         let answer = remote.get_with(&url, token, RESOURCES).await?.json;
         let scopes = answer["resource"]["scopes"].as_array();
         let scopes = scopes.ok_or_else(|| wrong(&url, RESOURCES, "it lists no scopes"))?;

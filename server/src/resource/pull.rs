@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::{ResourceUrl, Snapshot};
 use crate::{
+    policy::Provider,
     provider::Metadata,
     remote::{Remote, RemoteError},
 };
@@ -12,7 +13,11 @@ use crate::{
 const EXPECTED: &str = "protected resource metadata (RFC 9728)";
 
 /// Takes a snapshot. Without an `issuer` the resource is asked who its authorization server is.
-pub async fn pull(resource: &ResourceUrl, issuer: Option<&str>) -> Result<Snapshot, RemoteError> {
+pub async fn pull(
+    resource: &ResourceUrl,
+    provider: Provider,
+    issuer: Option<&str>,
+) -> Result<Snapshot, RemoteError> {
     let remote = Remote::new()?;
     let issuer = match issuer {
         Some(issuer) => issuer.to_owned(),
@@ -24,7 +29,8 @@ pub async fn pull(resource: &ResourceUrl, issuer: Option<&str>) -> Result<Snapsh
         expected: "authorization server metadata (RFC 8414)",
         reason: "it has no `scopes_supported`".to_owned(),
     })?;
-    Ok(Snapshot::new(resource.as_str(), &issuer, Timestamp::now(), scopes))
+    let snapshot = Snapshot::new(resource.as_str(), &issuer, Timestamp::now(), scopes);
+    Ok(snapshot.said_by(provider.as_str(), &metadata.url))
 }
 
 /// The first authorization server that the resource names (RFC 9728, section 3).

@@ -13,9 +13,12 @@ use crate::{
 /// The scopes registered for a resource, who said so, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    path: String,
+    /// `None` while it is in no file yet.
+    path: Option<String>,
     resource: String,
     issuer: String,
+    provider: Option<String>,
+    source: Option<String>,
     pulled_at: Timestamp,
     scopes: Vec<Scope>,
 }
@@ -27,7 +30,14 @@ impl Snapshot {
     /// What an issuer said about a resource.
     pub fn new(resource: &str, issuer: &str, pulled_at: Timestamp, scopes: Vec<Scope>) -> Self {
         let (resource, issuer) = (resource.to_owned(), issuer.to_owned());
-        Self { path: Self::FILE.to_owned(), resource, issuer, pulled_at, scopes }
+        Self { path: None, resource, issuer, provider: None, source: None, pulled_at, scopes }
+    }
+
+    /// The provider's word in the policy, and where exactly it was asked.
+    #[must_use]
+    pub fn said_by(mut self, provider: &str, source: &str) -> Self {
+        (self.provider, self.source) = (Some(provider.to_owned()), Some(source.to_owned()));
+        self
     }
 
     /// Reads the file's text.
@@ -72,6 +82,8 @@ impl Snapshot {
             reader.text(key, "run `resource pull` again", errors)
         };
         let (resource, issuer) = (text("resource", errors), text("issuer", errors));
+        let mut said = |key| reader.text(key, "run `resource pull` again", errors);
+        let (provider, source_of_it) = (said("provider"), said("source"));
         let pulled_at = text("pulled_at", errors).and_then(|at| {
             let time = at.value.parse::<Timestamp>();
             time.map_err(|_| {
@@ -94,9 +106,11 @@ impl Snapshot {
         }
         reader.finish(errors);
         Some(Self {
-            path: source.path().to_owned(),
+            path: Some(source.path().to_owned()),
             resource: resource?.value,
             issuer: issuer?.value,
+            provider: provider.map(|provider| provider.value),
+            source: source_of_it.map(|source| source.value),
             pulled_at: pulled_at?,
             scopes,
         })
@@ -114,6 +128,11 @@ impl Snapshot {
         document["version"] = value(1);
         document["resource"] = value(&self.resource);
         document["issuer"] = value(&self.issuer);
+        for (key, said) in [("provider", &self.provider), ("source", &self.source)] {
+            if let Some(said) = said {
+                document[key] = value(said);
+            }
+        }
         document["pulled_at"] = value(self.pulled_at.to_string());
         document["scopes"] = value(scopes);
         format!(
@@ -129,7 +148,12 @@ impl Snapshot {
 
     /// Where the snapshot is, who said so, and when.
     pub fn describe(&self) -> String {
-        format!("{} says what {} had registered at {}", self.path, self.issuer, self.pulled_at)
+        let Self { path, issuer, source, pulled_at, .. } = self;
+        if let Some(path) = path {
+            return format!("{path} says what {issuer} had registered at {pulled_at}");
+        }
+        let source = source.as_ref().unwrap_or(issuer);
+        format!("{source} says what is registered now, at {pulled_at}")
     }
 
     /// For how many whole days it has been there.

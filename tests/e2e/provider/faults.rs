@@ -33,6 +33,7 @@ fn becomes(server: &Server, token: &str, status: u16) {
 #[test]
 fn a_provider_that_fails_at_the_start_lets_nobody_in_until_it_answers() {
     let faults = [
+        Mode::Down,
         Mode::Status(500),
         Mode::Slow,
         Mode::Html,
@@ -63,18 +64,45 @@ fn a_provider_that_fails_at_the_start_lets_nobody_in_until_it_answers() {
     });
 }
 
-/// Down later, in every way: the keys that are there stay, and nobody else is let in.
+/// Down later, in every way: the keys that are there stay, nobody else is let in, and what changed
+/// meanwhile is seen without a restart.
 #[test]
 fn a_provider_that_fails_later_takes_nothing_away() {
-    let provider = Provider::start();
-    let server = scalekit(&provider);
-    let good = provider.token(&json!({}));
-    let unknown = provider.sign(&json!({}), Algorithm::RS256, "other", &keys().rsa);
-    for mode in [Mode::Status(500), Mode::Html, Mode::Redirect, Mode::Broken, Mode::NoKeys] {
-        provider.set(mode);
-        assert_eq!(lists(&server, &good), 200, "{mode:?}");
-        assert_eq!(lists(&server, &unknown), 401, "{mode:?}");
-    }
+    let faults = [
+        Mode::Down,
+        Mode::Status(500),
+        Mode::Slow,
+        Mode::Html,
+        Mode::Redirect,
+        Mode::Large,
+        Mode::Broken,
+        Mode::NoKeys,
+    ];
+    thread::scope(|scope| {
+        for mode in faults {
+            scope.spawn(move || {
+                let provider = Provider::start();
+                let server = scalekit(&provider);
+                let good = provider.token(&json!({}));
+                assert_eq!(lists(&server, &good), 200);
+                provider.set(mode);
+                // Until then an unknown key causes no fetch.
+                thread::sleep(Duration::from_secs(11));
+                let unknown = provider.sign(&json!({}), Algorithm::RS256, "other", &keys().rsa);
+                assert_eq!(lists(&server, &unknown), 401, "{mode:?}");
+                let deadline = Instant::now() + Duration::from_secs(10);
+                while !server.log().contains("the keys that are there stay") {
+                    assert!(Instant::now() < deadline, "{mode:?}:\n{}", server.log());
+                    thread::sleep(Duration::from_millis(50));
+                }
+                assert_eq!(lists(&server, &good), 200, "{mode:?}");
+                provider.set(Mode::Rotated);
+                becomes(&server, &good, 401);
+                let new = provider.sign(&json!({}), Algorithm::ES256, "ec", &keys().ec);
+                assert_eq!(lists(&server, &new), 200, "{mode:?}");
+            });
+        }
+    });
 }
 
 /// A flood of unknown keys causes one fetch; a rotation is seen by the first that needs it, and

@@ -97,6 +97,13 @@ fn the_policy_is_held_against_what_is_really_registered() {
     let output = check();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("registered-scopes.toml says"));
+    let written =
+        std::fs::read_to_string(server.folder.path().join("registered-scopes.toml")).unwrap();
+    let source = "/.well-known/oauth-authorization-server/resources/res_123\"";
+    assert!(written.contains("provider = \"scalekit\"") && written.contains(source), "{written}");
+    provider.set(Mode::Good);
+    let live = String::from_utf8(check().stdout).unwrap();
+    assert!(live.contains("/resources/res_123 says what is registered now"), "{live}");
 }
 
 /// Scalekit's API says which scopes are enabled for the resource; its secret is never shown.

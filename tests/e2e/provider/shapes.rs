@@ -10,52 +10,45 @@ use crate::{
     standin::{Provider, now},
 };
 
-/// The shapes that the providers document, and those that are near.
+/// Auth0, "Access Token Profiles": the issuer ends in a slash, `aud` lists the API and the user-info
+/// endpoint, `scope` is a string, the client is `azp`; `permissions` are the person's, not the
+/// client's.
 #[test]
-fn each_provider_has_its_own_shape_of_token() {
+fn auth0_tokens() {
     let provider = Provider::start();
-    let (issuer, slash) = (provider.url.clone(), format!("{}/", provider.url));
-    // Auth0's issuer ends in a slash; its own metadata is not asked for scopes.
-    let auth0 = |issuer: &str| {
-        format!(
-            "provider = \"auth0\"\nissuer = \"{issuer}\"\naudience = \"https://api.example\"\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]"
-        )
-    };
-    let server = Server::with_settings(&policy(&auth0(&issuer)), &[]);
-    let shape = json!({ "iss": issuer, "aud": ["https://api.example", format!("{issuer}/userinfo")], "client_id": null,
-        "azp": "c", "scope": "openid profile todo:read", "permissions": ["todo:read", "todo:write"] });
-    let near = |changes: Value| {
-        let mut near = shape.clone();
-        near.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
-        provider.token(&near)
-    };
-    let call = |token: &str, tool: &str| server.call(token, tool, &json!({ "title": "x" })).status;
-    assert_eq!(call(&near(json!({})), "list_todos"), 200);
-    assert_eq!(
-        call(&near(json!({})), "create_todo"),
-        403,
-        "what the person may is not what was granted"
-    );
-    assert_eq!(
-        call(&near(json!({ "scope": null })), "list_todos"),
-        403,
-        "permissions are no scopes"
-    );
-    assert_eq!(call(&near(json!({ "iss": slash })), "list_todos"), 401);
-    assert_eq!(call(&near(json!({ "aud": "https://api.example/" })), "list_todos"), 401);
-    assert_eq!(call(&near(json!({ "aud": "c", "nonce": "n" })), "list_todos"), 401, "an ID token");
+    let settings = format!("audience = \"https://api.example\"\n{REGISTERED}");
+    let shape = json!({ "azp": "c", "scope": "openid profile todo:read", "aud":
+        ["https://api.example", format!("{}/userinfo", provider.url)],
+        "permissions": ["todo:read", "todo:write"] });
+    let auth0 = Shaped::new(&provider, "auth0", &settings, &shape);
+    auth0.is_accepted(&json!({}));
+    auth0.is_accepted(&json!({ "aud": "https://api.example" }));
+    auth0.is_refused(&json!({ "aud": "https://api.example/" }), "aud must be https://api.example");
+    auth0.is_refused(&json!({ "aud": auth0.server.url() }), "aud must be https://api.example");
+    let expected = format!("its iss must be {}", provider.url);
+    auth0.is_refused(&json!({ "iss": format!("{}/", provider.url) }), &expected);
+    auth0.is_refused(&json!({ "scope": null, "scp": ["todo:read"] }), "writes them in scope");
+    auth0.is_refused(&json!({ "nonce": "n" }), "an ID token, by its nonce claim");
+    let permissions = auth0.call(&json!({ "scope": null }), "list_todos");
+    assert_eq!(permissions.status, 403, "what the person may is not what was granted");
+}
 
-    let keycloak = format!("provider = \"keycloak\"\nissuer = \"{issuer}\"");
-    let server = Server::with_settings(&policy(&keycloak), &[]);
-    let shape = |typ: &str| {
-        let claims = json!({ "iss": issuer, "aud": server.url(), "client_id": null, "azp": "c",
-            "typ": typ, "scope": "profile email todo:read" });
-        lists(&server, &provider.token(&claims))
-    };
-    assert_eq!(shape("Bearer"), 200);
-    for other in ["ID", "Refresh", "Offline", "bearer"] {
-        assert_eq!(shape(other), 401, "{other}");
+/// Keycloak, "Integrating with Model Context Protocol": `typ` is a claim as well, and tells its
+/// tokens apart.
+#[test]
+fn keycloak_tokens() {
+    let provider = Provider::start();
+    let shape = json!({ "azp": "c", "typ": "Bearer", "scope": "profile email todo:read",
+        "realm_access": { "roles": ["todo:write"] } });
+    let keycloak = Shaped::new(&provider, "keycloak", "", &shape);
+    keycloak.is_accepted(&json!({}));
+    keycloak.is_accepted(&json!({ "aud": ["account", keycloak.server.url()] }));
+    for other in [json!("ID"), json!("Refresh"), json!("Offline"), json!("bearer"), json!(null)] {
+        keycloak.is_refused(&json!({ "typ": other }), "its typ must be Bearer");
     }
+    keycloak.is_refused(&json!({ "aud": "account" }), "aud must be http://localhost");
+    keycloak.is_refused(&json!({ "aud": null }), "aud claim is missing");
+    keycloak.is_refused(&json!({ "scope": null, "scp": "todo:read" }), "writes them in scope");
 }
 
 pub(super) const REGISTERED: &str =
