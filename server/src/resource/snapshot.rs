@@ -170,9 +170,11 @@ mod tests {
     fn what_is_written_is_read_again() {
         let scopes = ["todo:read", "a'b#c"].map(|scope| Scope::parse(scope).unwrap()).to_vec();
         let at: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
-        let written = Snapshot::new("http://localhost/mcp", "http://localhost", at, scopes);
+        let written = Snapshot::new("http://localhost/mcp", "http://localhost", at, scopes)
+            .said_by("oauth", "http://localhost/.well-known/oauth-authorization-server");
         let source = Source::new(Snapshot::FILE, written.to_toml());
-        assert_eq!(Snapshot::parse(&source).unwrap(), written);
+        let read = Snapshot::parse(&source).unwrap();
+        assert_eq!(read, Snapshot { path: Some(Snapshot::FILE.to_owned()), ..written.clone() });
         assert_eq!(written.age_in_days("2026-02-02T11:00:00Z".parse().unwrap()), 1);
         insta::assert_snapshot!(source.text());
     }
