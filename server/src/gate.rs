@@ -13,6 +13,8 @@ mod challenge;
 mod enforce;
 pub mod metadata;
 pub mod origin;
+mod repeated;
+mod unread;
 
 use std::{
     convert::Infallible,
@@ -34,6 +36,7 @@ use crate::{
     token::{Validator, bearer},
 };
 use challenge::Challenge;
+use repeated::Challenged;
 
 /// The largest body that is read: rmcp's own default, 4 MiB.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -53,19 +56,26 @@ pub struct Gate {
 struct Inner {
     policy: LivePolicy,
     validator: Validator,
+    challenged: Challenged,
 }
 
 impl Gate {
     /// Guards the policy's resource with the tokens that `validator` accepts. The policy is an
     /// `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the gate stands.
     pub fn new(policy: impl Into<LivePolicy>, validator: Validator) -> Self {
-        Self { inner: Arc::new(Inner { policy: policy.into(), validator }) }
+        Self {
+            inner: Arc::new(Inner {
+                policy: policy.into(),
+                validator,
+                challenged: Challenged::default(),
+            }),
+        }
     }
 
     /// RFC 6750, section 3.1: no token is 401 without an error, an unreadable request is 400, a
     /// token that fails is 401 `invalid_token`.
     async fn authenticate(&self, headers: &http::HeaderMap) -> Result<Principal, Response> {
-        let Inner { policy, validator } = &*self.inner;
+        let Inner { policy, validator, .. } = &*self.inner;
         // Taken once: the whole request sees this policy.
         let policy = policy.current();
         let refuse = |challenge: Challenge| {
@@ -120,9 +130,12 @@ where
         Box::pin(async move {
             let caller = match gate.authenticate(request.headers()).await {
                 Ok(caller) => caller,
-                Err(challenge) => return Ok(challenge),
+                Err(challenge) => {
+                    unread::read_away(request.into_body()).await;
+                    return Ok(challenge);
+                }
             };
-            match enforce::admit(request, &caller, LARGEST_BODY).await {
+            match enforce::admit(request, &caller, &gate.inner.challenged, LARGEST_BODY).await {
                 Ok(mut request) => {
                     request.extensions_mut().insert(caller);
                     inner.call(request).await.map(IntoResponse::into_response)

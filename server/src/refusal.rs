@@ -7,7 +7,7 @@ use rmcp::{
 use serde::Serialize;
 
 use crate::{
-    policy::{Denial, Scope},
+    policy::{CompiledPolicy, Denial, Scope},
     principal::Principal,
 };
 
@@ -59,6 +59,30 @@ impl Refusal {
             granted: caller.granted().to_vec(),
             resource_metadata: Some(caller.policy().resource().metadata_url()),
         }
+    }
+
+    /// The same, for a person whose client does not know how to ask for more.
+    pub(crate) fn in_plain_words(mut self, policy: &CompiledPolicy) -> Self {
+        let titles: Vec<String> = self
+            .missing
+            .iter()
+            .map(|scope| match policy.scope_id(scope.as_str()) {
+                Some(id) => format!("\"{}\" ({scope})", policy.scope(id).title()),
+                None => format!("({scope})"),
+            })
+            .collect();
+        let (permissions, them) = match &*titles {
+            [_] => ("the permission", "it"),
+            _ => ("the permissions", "them"),
+        };
+        self.message = format!(
+            "You cannot use `{}` yet: it needs {permissions} {}, and this sign-in does not have \
+             {them}. To grant {them}, disconnect this server in your client, connect it again, and \
+             allow {them} on the page that opens.",
+            self.tool,
+            titles.join(" and "),
+        );
+        self
     }
 
     /// The policy does not name the tool, so nobody may call it.

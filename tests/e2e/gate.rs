@@ -1,5 +1,11 @@
 //! Every call is decided as `policy.toml` says, and nothing else gets through.
 
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
 use serde_json::{Value, json};
 
 use crate::harness::{POLICY, Server, get};
@@ -49,6 +55,67 @@ fn every_tool_with_every_set_of_scopes() {
             assert_eq!(listed.contains(&tool.to_owned()), step_up, "{granted:?} {tool}");
         }
     }
+}
+
+/// A client that sends its body after its headers sees why it is refused, and can go on with the
+/// same connection.
+#[test]
+fn a_refusal_waits_for_the_body() {
+    let server = Server::start();
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" }).to_string();
+    for (header, status) in [("X-Nothing: 1", "401"), ("Origin: http://evil.example", "403")] {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        for _ in 0..2 {
+            let head = format!(
+                "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\n{header}\r\nContent-Type: \
+                 application/json\r\nContent-Length: {}\r\n\r\n",
+                server.port,
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            stream.write_all(body.as_bytes()).unwrap();
+            std::thread::sleep(Duration::from_millis(100));
+            let mut answer = vec![0; 4096];
+            let length = stream.read(&mut answer).unwrap();
+            let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{answer}");
+        }
+    }
+}
+
+/// `on_denied = "adaptive"`: the challenge; and to the same caller with the same grant for the same
+/// tool, once, what a person can do about it.
+#[test]
+fn a_client_that_comes_back_unchanged_is_told_in_plain_words() {
+    let server = Server::with_policy(&POLICY.replace("\"challenge\"", "\"adaptive\""));
+    let purge = |token: &str| server.call(token, "purge_todos", &json!({}));
+    let token = server.token("todo:write");
+    assert_eq!(purge(&token).status, 403);
+    // What differs is not the same.
+    assert_eq!(purge(&server.token_for("grace", "todo:write")).status, 403, "another caller");
+    assert_eq!(purge(&server.token("admin:access")).status, 403, "another grant");
+    let reader = server.token("todo:read");
+    assert_eq!(server.call(&reader, "create_todo", &json!({ "title": "x" })).status, 403);
+    assert_eq!(purge(&reader).status, 403, "another tool");
+    // A refreshed token with the same scopes is the same grant.
+    let told = purge(&server.token("todo:write"));
+    assert_eq!((told.status, told.challenge("scope")), (200, None), "{told:?}");
+    let result = &told.json["result"];
+    assert_eq!(result["isError"], true);
+    assert_eq!(
+        result["content"][0]["text"],
+        "You cannot use `purge_todos` yet: it needs the permission \"See and clear everyone's \
+         todos\" (admin:access), and this sign-in does not have it. To grant it, disconnect this \
+         server in your client, connect it again, and allow it on the page that opens."
+    );
+    assert_eq!(result["structuredContent"]["missing"], json!(["admin:access"]));
+    let todos = server.call(&token, "list_todos", &json!({}));
+    assert_eq!(todos.result()["todos"], json!([]), "and nothing else changed");
+    assert_eq!(purge(&token).status, 403, "only once");
+    assert_eq!(purge(&token).status, 200);
+    assert_eq!(purge(&server.token("todo:write admin:access")).status, 200);
 }
 
 #[test]

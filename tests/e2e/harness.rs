@@ -19,14 +19,17 @@ use ureq::http;
 
 use crate::standin::{self, Provider};
 
-/// The policy that the repository ships; where the whole suite runs in front of Scalekit, with that
-/// one word changed.
+/// The policy that the repository ships.
+pub(crate) const SHIPPED: &str = include_str!("../../policy.toml");
+
+/// The same, with refusals that do not change when they are repeated; and where the whole suite
+/// runs in front of Scalekit, with that word changed.
 pub(crate) static POLICY: LazyLock<&str> = LazyLock::new(|| {
-    let shipped = include_str!("../../policy.toml");
+    let mut policy = SHIPPED.replace("\"adaptive\"", "\"challenge\"");
     if crate::IN_FRONT_OF_SCALEKIT {
-        return shipped.replace("\"embedded\"", "\"scalekit\"").leak();
+        policy = policy.replace("\"embedded\"", "\"scalekit\"");
     }
-    shipped
+    policy.leak()
 });
 
 /// Where its tokens come from then.

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::harness::{POLICY, Server, command, run, stderr, stdout};
+use crate::harness::{POLICY, SHIPPED, Server, command, run, stderr, stdout};
 
 /// Each finding of a policy, by exit code: none, a warning, an error, no file.
 fn code(policy: &str, arguments: &[&str]) -> Option<i32> {
@@ -240,8 +240,8 @@ fn test_runs_the_tests_and_proves_the_invariants() {
 
 #[test]
 fn fmt_writes_the_canonical_layout() {
-    assert_eq!(code(&POLICY, &["policy", "fmt", "--check"]), Some(0), "ours is in it");
-    let untidy = POLICY.replace("list_todos  = {", "list_todos = {");
+    assert_eq!(code(SHIPPED, &["policy", "fmt", "--check"]), Some(0), "ours is in it");
+    let untidy = SHIPPED.replace("list_todos  = {", "list_todos = {");
     let folder = folder(&untidy);
     let fmt = |arguments: &[&str]| {
         command(folder.path()).args(["policy", "fmt"]).args(arguments).output().unwrap()
@@ -252,7 +252,7 @@ fn fmt_writes_the_canonical_layout() {
     let file = folder.path().join("policy.toml");
     assert_eq!(fs::read_to_string(&file).unwrap(), untidy, "--check writes nothing");
     assert_eq!(fmt(&[]).status.code(), Some(0));
-    assert_eq!(fs::read_to_string(&file).unwrap(), *POLICY);
+    assert_eq!(fs::read_to_string(&file).unwrap(), SHIPPED);
     fs::write(&file, "[scopes").unwrap();
     assert_eq!(fmt(&[]).status.code(), Some(2));
 }
@@ -298,7 +298,7 @@ fn pull_asks_the_running_server_and_lint_holds_the_policy_against_it() {
 #[test]
 fn the_action_annotates_and_summarizes() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../action/policy.sh");
-    let folder = folder(&POLICY);
+    let folder = folder(SHIPPED);
     git(folder.path(), &["init", "--quiet"]);
     git(folder.path(), &["add", "policy.toml"]);
     git(folder.path(), &["commit", "--quiet", "-m", "policy"]);
@@ -321,7 +321,7 @@ fn the_action_annotates_and_summarizes() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(summary.contains("Nobody gains or loses access"), "{summary}");
 
-    let wider = POLICY.replace("all_of = [\"todo:write\", \"admin:access\"]", "write = \"todo\"");
+    let wider = SHIPPED.replace("all_of = [\"todo:write\", \"admin:access\"]", "write = \"todo\"");
     fs::write(folder.path().join("policy.toml"), &wider).unwrap();
     let (output, summary) = run("deny");
     assert_eq!(output.status.code(), Some(1), "{output:?}");

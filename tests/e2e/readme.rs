@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{POLICY, Server, command, run};
+use crate::harness::{SHIPPED, Server, command, run};
 
 const README: &str = include_str!("../../README.md");
 
@@ -17,7 +17,7 @@ fn block(words: &str) -> &'static str {
 
 #[test]
 fn the_greeting() {
-    let server = Server::start();
+    let server = Server::with_policy(SHIPPED);
     let shown = block("guarded by Scopeward").replace(":3002", &format!(":{}", server.port));
     // How the program is called depends on how it was started.
     let (shown, _) = shown.split_once("  cargo run -q --").unwrap();
@@ -26,7 +26,7 @@ fn the_greeting() {
 
 #[test]
 fn the_refusal() {
-    let server = Server::start();
+    let server = Server::with_policy(SHIPPED);
     let reply = server.call(&server.token("todo:read"), "create_todo", &json!({ "title": "x" }));
     let shown = block("HTTP/1.1 403").replace(":3002", &format!(":{}", server.port));
     let (head, body) = shown.split_once("\n\n").unwrap();
@@ -37,7 +37,7 @@ fn the_refusal() {
 
 #[test]
 fn the_misspelt_tool() {
-    let policy = POLICY.replace("delete_todo =", "delete_tood =");
+    let policy = SHIPPED.replace("delete_todo =", "delete_tood =");
     let output = run(&policy, &["policy", "check"]);
     assert_eq!(block("tool-without-policy"), String::from_utf8(output.stderr).unwrap());
 }
@@ -45,8 +45,8 @@ fn the_misspelt_tool() {
 #[test]
 fn the_difference() {
     let folder = tempfile::tempdir().unwrap();
-    let wider = POLICY.replace("create_todo = { write =", "create_todo = { read =");
-    std::fs::write(folder.path().join("old.toml"), *POLICY).unwrap();
+    let wider = SHIPPED.replace("create_todo = { write =", "create_todo = { read =");
+    std::fs::write(folder.path().join("old.toml"), SHIPPED).unwrap();
     std::fs::write(folder.path().join("policy.toml"), wider).unwrap();
     let output = command(folder.path()).args(["policy", "diff", "old.toml"]).output().unwrap();
     assert_eq!(block("create_todo widens"), String::from_utf8(output.stdout).unwrap());
@@ -55,7 +55,7 @@ fn the_difference() {
 #[test]
 fn the_explanation() {
     let arguments = ["policy", "explain", "--tool", "purge_todos", "--scopes", "todo:write"];
-    let output = run(&POLICY, &arguments);
+    let output = run(SHIPPED, &arguments);
     assert_eq!(block("purge_todos: not allowed"), String::from_utf8(output.stdout).unwrap());
 }
 
@@ -65,12 +65,12 @@ fn the_explanation() {
 fn the_policies() {
     let spaceless =
         |line: &str| line.split('#').next().unwrap().split_whitespace().collect::<String>();
-    let shipped: Vec<String> = POLICY.lines().map(spaceless).collect();
+    let shipped: Vec<String> = SHIPPED.lines().map(spaceless).collect();
     for line in block("# needs both").lines() {
         assert!(shipped.contains(&spaceless(line)), "{line}");
     }
     // The parts that the README shows alone are good ones in their place.
-    let tested = format!("{}\n{}", *POLICY, block("name = \"a reader looks"));
+    let tested = format!("{SHIPPED}\n{}", block("name = \"a reader looks"));
     let output = run(&tested, &["policy", "test"]);
     assert!(output.status.success(), "{output:?}");
     let source = scopeward::diagnostic::Source::new("README.md", block("greet:read\" = "));

@@ -25,6 +25,7 @@ const POLICY: &str = r#"
 version = 1
 [resource]
 url = "http://localhost:3002/mcp"
+on_denied = "challenge"
 [scopes]
 "a:read" = "Read"
 "a:write" = "Write"

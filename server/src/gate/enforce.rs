@@ -17,7 +17,11 @@ use rmcp::{
     model::{ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, RequestId},
 };
 
-use super::challenge::{insufficient_scope, json_rpc_error, tool_error};
+use super::{
+    challenge::{insufficient_scope, json_rpc_error, tool_error},
+    repeated::Challenged,
+    unread,
+};
 use crate::{
     audit,
     policy::{Decision, OnDenied},
@@ -32,6 +36,7 @@ const LONGEST_SHOWN_NAME: usize = 128;
 pub(super) async fn admit(
     request: Request<Body>,
     caller: &Principal,
+    challenged: &Challenged,
     largest: usize,
 ) -> Result<Request<Body>, Response> {
     let started = Instant::now();
@@ -45,7 +50,7 @@ pub(super) async fn admit(
     let body = read(body, largest).await?;
     let message: ClientJsonRpcMessage =
         serde_json::from_slice(&body).map_err(|_| unreadable(&body))?;
-    decide(&message, caller, started)?;
+    decide(&message, caller, challenged, started)?;
     Ok(Request::from_parts(parts, Body::from(body)))
 }
 
@@ -53,24 +58,13 @@ async fn read(mut body: Body, largest: usize) -> Result<Bytes, Response> {
     match Limited::new(&mut body, largest).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            drain(body, largest).await;
+            unread::read_away(body).await;
             let message = format!("the request's body is larger than {largest} bytes");
             let error = ErrorData::new(ErrorCode::INVALID_REQUEST, message, None);
             Err(json_rpc_error(StatusCode::PAYLOAD_TOO_LARGE, None, error))
         }
         // The client went away or broke off: nobody reads this answer.
         Err(_) => Err(StatusCode::BAD_REQUEST.into_response()),
-    }
-}
-
-/// Reads on and throws away, up to `most` bytes: a client that is still sending when the answer
-/// comes sees a broken connection instead of it.
-async fn drain(mut body: Body, most: usize) {
-    let mut drained = 0;
-    while drained < most
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        drained += frame.data_ref().map_or(0, Bytes::len);
     }
 }
 
@@ -90,6 +84,7 @@ fn unreadable(body: &[u8]) -> Response {
 fn decide(
     message: &ClientJsonRpcMessage,
     caller: &Principal,
+    challenged: &Challenged,
     started: Instant,
 ) -> Result<(), Response> {
     match message {
@@ -102,7 +97,7 @@ fn decide(
             | ClientRequest::ListToolsRequest(_)
             | ClientRequest::SubscriptionsListenRequest(_) => Ok(()),
             ClientRequest::CallToolRequest(call) => {
-                decide_call(&call.params.name, &request.id, caller, started)
+                decide_call(&call.params.name, &request.id, caller, challenged, started)
             }
             other => Err(unknown_method(other.method(), &request.id)),
         },
@@ -123,6 +118,7 @@ fn decide_call(
     tool: &str,
     id: &RequestId,
     caller: &Principal,
+    challenged: &Challenged,
     started: Instant,
 ) -> Result<(), Response> {
     match caller.may_call(tool) {
@@ -134,7 +130,12 @@ fn decide_call(
             let refusal = Refusal::insufficient_scope(tool, &denial, caller);
             audit::denied(caller, &refusal, Some(started));
             Err(match caller.policy().on_denied() {
-                OnDenied::Challenge => insufficient_scope(id, refusal, caller.policy()),
+                OnDenied::Adaptive if challenged.is_repeated(caller, tool) => {
+                    tool_error(id, refusal.in_plain_words(caller.policy()))
+                }
+                OnDenied::Adaptive | OnDenied::Challenge => {
+                    insufficient_scope(id, refusal, caller.policy())
+                }
                 OnDenied::ToolError => tool_error(id, refusal),
             })
         }

@@ -12,6 +12,7 @@ use http::{HeaderMap, StatusCode, header, uri::Authority};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use url::Url;
 
+use super::unread;
 use crate::resource::{ResourceUrl, is_loopback};
 
 /// The hosts and origins that requests may name.
@@ -95,7 +96,7 @@ pub async fn validate(
     next: Next,
 ) -> Response {
     if !allowed.allows_host(request.headers(), request.uri()) {
-        return forbidden("the Host header is not this server's");
+        return forbidden(request, "the Host header is not this server's").await;
     }
     let origins_allowed = request
         .headers()
@@ -103,12 +104,13 @@ pub async fn validate(
         .iter()
         .all(|origin| origin.to_str().is_ok_and(|origin| allowed.allows_origin(origin)));
     if !origins_allowed {
-        return forbidden("the Origin header is not an allowed one");
+        return forbidden(request, "the Origin header is not an allowed one").await;
     }
     next.run(request).await
 }
 
-fn forbidden(message: &'static str) -> Response {
+async fn forbidden(request: Request, message: &'static str) -> Response {
+    unread::read_away(request.into_body()).await;
     let body = serde_json::json!({
         "jsonrpc": "2.0",
         "error": { "code": -32600, "message": message },

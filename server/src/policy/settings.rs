@@ -86,16 +86,22 @@ impl ListMode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OnDenied {
-    /// HTTP 403 with the RFC 6750 challenge, for clients that can step up.
+    /// The challenge; and when the same caller comes back for the same with the same grant, the
+    /// tool result, once, in words for the person.
     #[default]
+    Adaptive,
+    /// HTTP 403 with the RFC 6750 challenge, for clients that can step up.
     Challenge,
     /// A tool result with `isError`, for clients that cannot.
     ToolError,
 }
 
 impl OnDenied {
-    pub(super) const WORDS: &[(&str, Self)] =
-        &[("challenge", Self::Challenge), ("tool_error", Self::ToolError)];
+    pub(super) const WORDS: &[(&str, Self)] = &[
+        ("adaptive", Self::Adaptive),
+        ("challenge", Self::Challenge),
+        ("tool_error", Self::ToolError),
+    ];
 
     /// The word in `policy.toml`.
     pub fn as_str(self) -> &'static str {

@@ -151,7 +151,7 @@ pub(crate) static RESOURCE: Shape = table(&[
     key(
         "on_denied",
         Takes::Word(|| words(OnDenied::WORDS)),
-        "How a refusal is said: \"challenge\" (HTTP 403), or \"tool_error\" for clients that cannot ask for more scopes.",
+        "How a refusal is said: \"adaptive\", HTTP 403, and a tool error to a client that comes back unchanged; always \"challenge\"; or always \"tool_error\".",
     ),
     key(
         "registered",
