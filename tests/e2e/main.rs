@@ -9,6 +9,7 @@
 )]
 
 mod clients;
+mod differential;
 mod doctor;
 mod durability;
 mod gate;

@@ -254,7 +254,7 @@ impl Connection {
 
     /// Whether the registered scopes can be asked for.
     pub(crate) fn says_registered_scopes(&self) -> bool {
-        self.preset.registered == RegisteredIn::Metadata
+        self.preset.registered != RegisteredIn::Snapshot
     }
 }
 

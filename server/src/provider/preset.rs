@@ -59,6 +59,8 @@ pub enum Tokens {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegisteredIn {
+    /// The provider's own API, for whoever has its credentials; else its metadata.
+    Api(&'static str),
     /// `scopes_supported` of the authorization server's metadata.
     Metadata,
     /// Nowhere from outside: the policy says them (`registered`), or a snapshot does.
@@ -108,6 +110,9 @@ pub static PRESETS: &[Preset] = &[
         keys: "SCALEKIT_ENVIRONMENT_URL/keys",
         audience_hint: "SCALEKIT_RESOURCE_ID, or the resource's URL; nothing to write",
         scope_claims: &["scope", "scopes"],
+        registered: RegisteredIn::Api(
+            "its API, with SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET; else scopes_supported",
+        ),
         sources: &["FastMCP 4.1, server/auth/providers/scalekit.py", "scalekit-sdk-python 2.21.0"],
         ..COMMON
     },
@@ -255,6 +260,7 @@ impl fmt::Display for Preset {
             TokenTypes::AccessTokenOrPlain => "at+jwt, JWT or none",
         };
         let registered = match self.registered {
+            RegisteredIn::Api(how) => how,
             RegisteredIn::Metadata => "scopes_supported of its metadata",
             RegisteredIn::Snapshot => "it does not say: write them as `registered` in [resource]",
         };

@@ -1,0 +1,367 @@
+//! Tens of thousands of messages, well formed and not, through the gate in front of a recorder: what
+//! reaches a tool is what the gate decided, whatever a body looks like. The same bodies go to rmcp
+//! without the gate, so that it is seen which ones would have reached something.
+
+use std::{
+    future::ready,
+    sync::{Arc, Mutex},
+};
+
+use axum::{body::Body, http, response::IntoResponse};
+use jsonwebtoken::{Algorithm, Header, encode};
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams,
+        CompleteResult, ContentBlock, CustomRequest, CustomResult, GetPromptRequestParams,
+        GetPromptResponse, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+        ServerCapabilities, ServerConfig, SubscribeRequestParams, UnsubscribeRequestParams,
+    },
+    service::RequestContext,
+};
+use scopeward::{
+    diagnostic::Source,
+    gate::Gate,
+    policy::CompiledPolicy,
+    token::{TokenTypes, Validator, VerificationKeys},
+};
+use serde_json::json;
+use tower::{Layer, ServiceExt};
+
+use crate::{harness::http_service, keys::keys};
+
+const POLICY: &str = r#"
+version = 1
+[resource]
+url = "http://localhost:3002/mcp"
+on_denied = "challenge"
+[scopes]
+"a:read" = "Read"
+"a:write" = "Write"
+[tools]
+allowed = { read = "a" }
+denied = { write = "a" }
+"#;
+
+const BODIES: usize = 20_000;
+
+/// Notes what it was asked.
+#[derive(Clone, Default)]
+struct Recorder(Arc<Mutex<Vec<String>>>);
+
+impl Recorder {
+    fn note(&self, what: &str) {
+        self.0.lock().unwrap().push(what.to_owned());
+    }
+
+    fn noted(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+macro_rules! notes {
+    ($($method:ident($request:ty) -> $answer:ty;)*) => {
+        $(fn $method(
+            &self,
+            _: $request,
+            _: RequestContext<RoleServer>,
+        ) -> impl Future<Output = Result<$answer, ErrorData>> + Send + '_ {
+            self.note(concat!("method ", stringify!($method)));
+            ready(Err(ErrorData::internal_error("noted", None)))
+        })*
+    };
+}
+
+impl ServerHandler for Recorder {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.note(&format!("tool {}", request.name));
+        Ok(CallToolResult::success(vec![ContentBlock::text("done")]).into())
+    }
+
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(vec![]))
+    }
+
+    notes! {
+        complete(CompleteRequestParams) -> CompleteResult;
+        get_prompt(GetPromptRequestParams) -> GetPromptResponse;
+        list_prompts(Option<PaginatedRequestParams>) -> ListPromptsResult;
+        list_resources(Option<PaginatedRequestParams>) -> ListResourcesResult;
+        list_resource_templates(Option<PaginatedRequestParams>) -> ListResourceTemplatesResult;
+        read_resource(ReadResourceRequestParams) -> ReadResourceResponse;
+        subscribe(SubscribeRequestParams) -> ();
+        unsubscribe(UnsubscribeRequestParams) -> ();
+        on_custom_request(CustomRequest) -> CustomResult;
+    }
+}
+
+/// `SplitMix64`: the same bodies every time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, n: usize) -> usize {
+        usize::try_from(self.next() % u64::try_from(n).unwrap()).unwrap()
+    }
+
+    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+        from[self.below(from.len())]
+    }
+
+    fn once_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+}
+
+/// A string in one of its spellings.
+fn string(random: &mut Random, text: &str) -> String {
+    let mut spelt = String::from("\"");
+    for character in text.chars() {
+        if random.once_in(12) {
+            spelt.push_str(&format!("\\u{:04x}", character as u32));
+        } else {
+            spelt.push(character);
+        }
+    }
+    spelt + "\""
+}
+
+fn tool(random: &mut Random) -> String {
+    let name = random.pick(&[
+        "allowed",
+        "allowed",
+        "allowed",
+        "allowed",
+        "allowed",
+        "allowed",
+        "denied",
+        "denied",
+        "denied",
+        "denied",
+        "nobody",
+        "Allowed",
+        "allowed ",
+        " denied",
+        "denied\\u0000",
+        "allow\u{435}d",
+        "",
+        "allowed,denied",
+        "../denied",
+    ]);
+    if name.contains('\\') { format!("\"{name}\"") } else { string(random, name) }
+}
+
+fn method(random: &mut Random) -> String {
+    let name = random.pick(&[
+        "tools/call",
+        "tools/call",
+        "tools/call",
+        "tools/call",
+        "tools/list",
+        "ping",
+        "initialize",
+        "server/discover",
+        "resources/read",
+        "resources/list",
+        "resources/templates/list",
+        "resources/subscribe",
+        "prompts/get",
+        "prompts/list",
+        "completion/complete",
+        "logging/setLevel",
+        "tasks/get",
+        "tasks/cancel",
+        "notifications/initialized",
+        "notifications/cancelled",
+        "tools/call/",
+        "TOOLS/CALL",
+        "rpc.discover",
+        "x/custom",
+        "",
+    ]);
+    string(random, name)
+}
+
+fn value(random: &mut Random, depth: usize) -> String {
+    match random.below(12) {
+        0 => "null".to_owned(),
+        1 => "true".to_owned(),
+        2 => random
+            .pick(&["0", "-1", "1e400", "1E-400", "18446744073709551616", "0.1", "-0"])
+            .to_owned(),
+        3 => tool(random),
+        4 => method(random),
+        5 if depth < 4 => format!("[{}]", value(random, depth + 1)),
+        6 if depth < 4 => params(random, depth + 1),
+        7 => "[".repeat(200) + &"]".repeat(200),
+        8 => string(random, "2026-07-28"),
+        9 => "\"\\ud800\"".to_owned(),
+        _ => "{}".to_owned(),
+    }
+}
+
+fn params(random: &mut Random, depth: usize) -> String {
+    let mut members = vec![];
+    for _ in 0..=random.below(3) {
+        let member = match random.below(10) {
+            0..=4 => format!("\"name\":{}", tool(random)),
+            5 => format!("\"n\\u0061me\":{}", tool(random)),
+            6 => "\"arguments\":{}".to_owned(),
+            7 => format!("\"_meta\":{}", value(random, depth)),
+            8 => format!("\"uri\":{}", tool(random)),
+            _ => format!("{}:{}", string(random, "name"), value(random, depth)),
+        };
+        members.push(member);
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+/// A message whose members may stand twice, in any order, in any spelling.
+fn message(random: &mut Random) -> String {
+    let mut members = vec![
+        "\"jsonrpc\":\"2.0\"".to_owned(),
+        format!("\"id\":{}", random.pick(&["1", "\"a\"", "0", "-5"])),
+    ];
+    if random.once_in(2) {
+        members.push(format!("\"method\":{}", string(random, "tools/call")));
+        members.push(format!("\"params\":{{\"name\":{},\"arguments\":{{}}}}", tool(random)));
+    } else {
+        members.push(format!("\"method\":{}", method(random)));
+        members.push(format!("\"params\":{}", params(random, 0)));
+    }
+    while random.once_in(4) {
+        let extra = match random.below(6) {
+            0 => format!("\"method\":{}", method(random)),
+            1 => format!("\"params\":{}", params(random, 0)),
+            2 => format!("\"result\":{}", value(random, 0)),
+            3 => "\"error\":{\"code\":-1,\"message\":\"x\"}".to_owned(),
+            4 => format!("\"id\":{}", value(random, 0)),
+            _ => format!("{}:{}", string(random, "method"), value(random, 0)),
+        };
+        members.insert(random.below(members.len() + 1), extra);
+    }
+    if random.once_in(12) {
+        members.remove(random.below(members.len()));
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+/// Bytes changed, cut out, doubled or put in.
+fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
+    for _ in 0..=random.below(3) {
+        if bytes.is_empty() {
+            return;
+        }
+        let at = random.below(bytes.len());
+        match random.below(6) {
+            0 => bytes[at] ^= 1 << random.below(8),
+            1 => drop(bytes.remove(at)),
+            2 => bytes.insert(at, *random.pick(&[&b'"', &b'{', &b'}', &b',', &0, &0xff, &b'\\'])),
+            3 => bytes.truncate(at),
+            4 => {
+                let end = (at + random.below(30)).min(bytes.len());
+                let part = bytes[at..end].to_vec();
+                bytes.splice(at..at, part);
+            }
+            _ => {
+                let end = (at + random.below(8)).min(bytes.len());
+                bytes.drain(at..end);
+            }
+        }
+    }
+}
+
+fn body(random: &mut Random) -> Vec<u8> {
+    let one = message(random);
+    let text = match random.below(20) {
+        0 => format!("[{one},{}]", message(random)),
+        1 => format!("{one}{}", message(random)),
+        2 => format!("{one}\n{}", message(random)),
+        3 => format!("\u{feff}{one}"),
+        4 => return one.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        5 => format!(" \t\r\n{one} "),
+        _ => one,
+    };
+    let mut bytes = text.into_bytes();
+    if random.once_in(3) {
+        mutate(random, &mut bytes);
+    }
+    bytes
+}
+
+fn request(token: &str, body: &[u8]) -> http::Request<Body> {
+    http::Request::post("/mcp")
+        .header("host", "localhost:3002")
+        .header("content-type", "application/json")
+        .header("accept", "application/json, text/event-stream")
+        .header("authorization", format!("Bearer {token}"))
+        .body(Body::from(body.to_vec()))
+        .unwrap()
+}
+
+#[tokio::test]
+async fn no_body_reaches_what_was_not_decided() {
+    let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
+    let (issuer, audience) = ("https://issuer.example", "http://localhost:3002/mcp");
+    let validator = Validator::new(
+        issuer,
+        audience,
+        VerificationKeys::new(&keys().published),
+        TokenTypes::AccessTokenOrPlain,
+    );
+    let claims = json!({ "iss": issuer, "aud": audience, "sub": "ada", "client_id": "c",
+        "exp": crate::standin::now() + 600, "scope": "a:read" });
+    let mut header = Header::new(Algorithm::ES256);
+    header.kid = Some("ec".to_owned());
+    let token = encode(&header, &claims, &keys().ec).unwrap();
+
+    let (behind, bare) = (Recorder::default(), Recorder::default());
+    let gated = Gate::new(Arc::new(policy), validator).layer(http_service(behind.clone()));
+    let open = http_service(bare.clone());
+    let mut random = Random(0x5c09e);
+    let (mut passed, mut stopped, mut stricter) = (0, 0, 0);
+    for number in 0..BODIES {
+        let body = body(&mut random);
+        let shown = || String::from_utf8_lossy(&body).into_owned();
+        let answer = gated.clone().oneshot(request(&token, &body)).await.unwrap();
+        let reached = behind.noted();
+        // rmcp alone, to see what there was to stop.
+        let _ = open.clone().oneshot(request(&token, &body)).await.unwrap().into_response();
+        let open_to = bare.noted();
+        match &*reached {
+            [] if open_to.is_empty() => {}
+            [] if open_to == ["tool allowed"] => stricter += 1,
+            [] => stopped += 1,
+            [one] if one == "tool allowed" => {
+                assert_eq!(answer.status(), 200, "{number}: {}", shown());
+                assert_eq!(open_to, reached, "{number}: {}", shown());
+                passed += 1;
+            }
+            other => panic!("{number}: {other:?} was reached by {}", shown()),
+        }
+    }
+    // It was not for want of trying.
+    assert!(passed > 1_000 && stopped > 1_000, "{passed} passed, {stopped} stopped");
+    assert_eq!(stricter, 0, "what is allowed is let through");
+    println!("{passed} passed, {stopped} stopped");
+}
