@@ -1,5 +1,8 @@
 //! The MCP side: serves a type's tools, and lists to each caller what it may use.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::Arc,
     time::{Duration, SystemTime},

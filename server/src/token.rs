@@ -76,6 +76,22 @@ impl AccessToken {
     }
 }
 
+#[cfg(test)]
+impl AccessToken {
+    /// One that grants these scopes, for tests of what comes after validation.
+    pub(crate) fn granting(scopes: Vec<Scope>) -> Self {
+        Self {
+            authority: "test".into(),
+            issuer: "test".to_owned(),
+            subject: "ada".to_owned(),
+            client: None,
+            scopes,
+            expires_at: u64::MAX,
+            other: serde_json::Map::new(),
+        }
+    }
+}
+
 /// Not the claims: they can hold a person's data.
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
