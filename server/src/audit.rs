@@ -1,44 +1,85 @@
-//! One record for each decision, as a structured log event of the target `scopeward::audit`.
+//! One record for each decision, as a structured log event of the target `scopeward::audit`, which
+//! the server also writes to a file of its own.
 //!
-//! Who, which client, which tool, allow or deny, what was missing, and which policy said so. Never
-//! a token, never arguments.
+//! Who, which client, which tool, allow or deny, by which rule, what was missing, and which policy
+//! said so. Never a token, never arguments.
+
+pub(crate) mod file;
+pub(crate) mod record;
 
 use std::time::Instant;
 
 use crate::{
-    policy::{CompiledPolicy, Scope},
+    policy::{CompiledPolicy, Rule, Scope},
     principal::Principal,
     refusal::Refusal,
 };
 
-const TARGET: &str = "scopeward::audit";
+/// What the events are found by.
+pub(crate) const TARGET: &str = "scopeward::audit";
+
+/// When a decision was begun, and for which trace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Occasion<'a> {
+    pub(crate) started: Instant,
+    /// As W3C Trace Context writes it: `00-…-…-01`.
+    traceparent: Option<&'a str>,
+}
+
+impl<'a> Occasion<'a> {
+    /// With the `traceparent` of a request's `_meta` (MCP, "Trace Context Propagation"), if it is
+    /// one: it is the caller's own text.
+    pub(crate) fn new(started: Instant, traceparent: Option<&'a str>) -> Self {
+        Self { started, traceparent: traceparent.filter(|text| is_traceparent(text)) }
+    }
+}
+
+/// W3C Trace Context, section 3.2.2: version, trace id, parent id and flags, in lower-case hex.
+fn is_traceparent(text: &str) -> bool {
+    let lengths = [2, 32, 16, 2];
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    parts.len() == lengths.len()
+        && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
+}
 
 /// The gate let a call through.
-pub(crate) fn allowed(caller: &Principal, tool: &str, started: Instant) {
+pub(crate) fn allowed(caller: &Principal, tool: &str, rule: &Rule, occasion: Occasion<'_>) {
     tracing::info!(
         target: TARGET,
         decision = "allow",
         tool,
         subject = caller.subject(),
+        issuer = caller.issuer(),
         client = caller.client(),
+        rule = place(caller, Some(rule)),
         policy = %caller.policy().revision(),
-        micros = micros(started),
+        trace = occasion.traceparent,
+        micros = micros(occasion.started),
     );
 }
 
-/// A call was refused for lack of scopes: by the gate, which took the time since `started`, or,
+/// A call was refused for lack of scopes: by the gate, which took the time since `occasion`, or,
 /// without it, by the check inside the tool, which no gate had stopped.
-pub(crate) fn denied(caller: &Principal, refusal: &Refusal, started: Option<Instant>) {
+pub(crate) fn denied(
+    caller: &Principal,
+    refusal: &Refusal,
+    rule: Option<&Rule>,
+    occasion: Option<Occasion<'_>>,
+) {
     tracing::warn!(
         target: TARGET,
         decision = "deny",
         tool = refusal.tool,
         subject = caller.subject(),
+        issuer = caller.issuer(),
         client = caller.client(),
+        rule = place(caller, rule),
         missing = join(&refusal.missing),
         policy = %caller.policy().revision(),
-        by = if started.is_some() { "gate" } else { "tool" },
-        micros = started.map(micros),
+        by = if occasion.is_some() { "gate" } else { "tool" },
+        trace = occasion.and_then(|occasion| occasion.traceparent),
+        micros = occasion.map(|occasion| micros(occasion.started)),
     );
 }
 
@@ -58,10 +99,34 @@ pub(crate) fn unauthenticated(reason: &str, policy: &CompiledPolicy) {
     tracing::info!(target: TARGET, decision = "unauthenticated", reason, %policy);
 }
 
+/// Where the rule stands: `policy.toml:25:1`.
+fn place(caller: &Principal, rule: Option<&Rule>) -> Option<String> {
+    rule.map(|rule| caller.policy().source().place(rule.span().start))
+}
+
 fn micros(started: Instant) -> u64 {
     u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
 }
 
 fn join(scopes: &[Scope]) -> String {
     scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_traceparent() {
+        assert!(is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        for bad in [
+            "",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333\n-01",
+        ] {
+            assert!(!is_traceparent(bad), "{bad}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The command line that every server built on this library has.
 
+mod audit;
 mod deployment;
 mod doctor;
 mod files;
@@ -95,6 +96,11 @@ enum Command {
         #[command(subcommand)]
         command: provider::ProviderCommand,
     },
+    /// What was decided, from the audit file
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// Look at the whole deployment, from inside and outside, and say what to do
     Doctor(doctor::DoctorArguments),
     /// Print an access token of the embedded issuer, for curl
@@ -119,7 +125,7 @@ impl Failure {
 }
 
 /// The `main` of a server: gives its binary the commands `serve`, `policy lint` (and `diff`,
-/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull`, `provider list`, `doctor` and `token`.
+/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull`, `provider list`, `audit tail`, `doctor` and `token`.
 ///
 /// `open` is called only when the server serves: it opens what the tools need, such as their
 /// database.
@@ -188,6 +194,7 @@ where
         }
         Some(Command::Resource { command }) => resource::run(command, &cli.deployment),
         Some(Command::Provider { command }) => provider::run(command),
+        Some(Command::Audit { command }) => audit::run(command, &cli.deployment),
         Some(Command::Doctor(arguments)) => {
             doctor::doctor(&cli.deployment, &S::REGISTRY, S::SERVER.0, arguments)
         }

@@ -35,12 +35,14 @@ fn check(tool: &DeclaredTool, caller: Option<&Principal>) -> Result<(), ErrorDat
         audit::unauthenticated_tool(tool.name());
         return Err(Refusal::unauthenticated(tool.name(), tool.scopes()).into_error_data());
     };
-    let refusal = match caller.may_call(tool.name()) {
+    let (refusal, rule) = match caller.may_call(tool.name()) {
         Decision::Allow(_) => return Ok(()),
-        Decision::Deny(denial) => Refusal::insufficient_scope(tool.name(), &denial, caller),
-        Decision::UnknownTool => Refusal::without_policy(tool.name(), caller),
+        Decision::Deny(denial) => {
+            (Refusal::insufficient_scope(tool.name(), &denial, caller), Some(denial.rule()))
+        }
+        Decision::UnknownTool => (Refusal::without_policy(tool.name(), caller), None),
     };
-    audit::denied(caller, &refusal, None);
+    audit::denied(caller, &refusal, rule, None);
     Err(refusal.into_error_data())
 }
 

@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod audit;
 mod clients;
 mod differential;
 mod doctor;

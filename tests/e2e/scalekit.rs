@@ -10,6 +10,7 @@
 )]
 #![allow(dead_code, reason = "not every test is run again")]
 
+mod audit;
 mod durability;
 mod gate;
 mod harness;

@@ -3,16 +3,20 @@
 use std::{
     fmt::Display,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 
 use tokio::net::TcpListener;
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::{
     Deployment, Environment, Failure, Verdict, deployment::Checked, policy::table, provider,
 };
 use crate::{
+    audit,
     authority::Authority,
     check,
     diagnostic::Source,
@@ -39,7 +43,7 @@ where
     std::fs::create_dir_all(&deployment.data).map_err(|error| {
         Failure::refused(format!("cannot use {}: {error}", deployment.data.display()))
     })?;
-    start_logging();
+    let _audit = start_logging(&deployment.data)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -59,15 +63,18 @@ where
     })
 }
 
-fn start_logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,rmcp=warn"));
+/// Logs to standard error, and decisions to their own file as well, until the guard is dropped.
+fn start_logging(data: &Path) -> Result<WorkerGuard, Failure> {
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
+    let log = tracing_subscriber::fmt::layer().with_writer(anstream::stderr).compact();
+    let (records, guard) = audit::file::layer(data).map_err(|error| {
+        let path = audit::file::path(data);
+        Failure::refused(format!("cannot write {}: {error}", path.display()))
+    })?;
     // A server that already logs keeps its own subscriber.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(anstream::stderr)
-        .compact()
-        .try_init();
+    let _ = tracing_subscriber::registry().with(log.with_filter(filter)).with(records).try_init();
+    Ok(guard)
 }
 
 /// Where it was told to; else on loopback, by both of its addresses: `localhost` may mean either.

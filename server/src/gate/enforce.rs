@@ -14,7 +14,9 @@ use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rmcp::{
     ErrorData,
-    model::{ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, RequestId},
+    model::{
+        ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, GetMeta, RequestId,
+    },
 };
 
 use super::{
@@ -23,7 +25,7 @@ use super::{
     unread,
 };
 use crate::{
-    audit,
+    audit::{self, Occasion},
     policy::{Decision, OnDenied},
     principal::Principal,
     refusal::Refusal,
@@ -97,7 +99,8 @@ fn decide(
             | ClientRequest::ListToolsRequest(_)
             | ClientRequest::SubscriptionsListenRequest(_) => Ok(()),
             ClientRequest::CallToolRequest(call) => {
-                decide_call(&call.params.name, &request.id, caller, challenged, started)
+                let occasion = Occasion::new(started, request.request.get_meta().get_traceparent());
+                decide_call(&call.params.name, &request.id, caller, challenged, occasion)
             }
             other => Err(unknown_method(other.method(), &request.id)),
         },
@@ -119,16 +122,16 @@ fn decide_call(
     id: &RequestId,
     caller: &Principal,
     challenged: &Challenged,
-    started: Instant,
+    occasion: Occasion<'_>,
 ) -> Result<(), Response> {
     match caller.may_call(tool) {
-        Decision::Allow(_) => {
-            audit::allowed(caller, tool, started);
+        Decision::Allow(rule) => {
+            audit::allowed(caller, tool, rule, occasion);
             Ok(())
         }
         Decision::Deny(denial) => {
             let refusal = Refusal::insufficient_scope(tool, &denial, caller);
-            audit::denied(caller, &refusal, Some(started));
+            audit::denied(caller, &refusal, Some(denial.rule()), Some(occasion));
             Err(match caller.policy().on_denied() {
                 OnDenied::Adaptive if challenged.is_repeated(caller, tool) => {
                     tool_error(id, refusal.in_plain_words(caller.policy()))
@@ -142,7 +145,8 @@ fn decide_call(
         Decision::UnknownTool => {
             // The name is the caller's own text: enough of it to recognise, not to flood a log.
             let tool = &tool[..tool.floor_char_boundary(LONGEST_SHOWN_NAME)];
-            audit::denied(caller, &Refusal::without_policy(tool, caller), Some(started));
+            let refusal = Refusal::without_policy(tool, caller);
+            audit::denied(caller, &refusal, None, Some(occasion));
             // MCP, "Tools", error handling: an unknown tool is a protocol error.
             let error = ErrorData::invalid_params(format!("Unknown tool: {tool}"), None);
             Err(json_rpc_error(StatusCode::OK, Some(id), error))
