@@ -11,6 +11,7 @@ mod consent;
 mod keys;
 mod pages;
 mod parameters;
+mod revocation;
 mod secret;
 mod state;
 mod tokens;
@@ -179,6 +180,7 @@ impl Issuer {
             .route("/oauth/jwks", get(jwks))
             .merge(clients::router())
             .merge(tokens::router())
+            .merge(revocation::router())
             .with_state(self.clone())
     }
 
@@ -215,6 +217,7 @@ async fn metadata(axum::extract::State(issuer): axum::extract::State<Issuer>) ->
         "authorization_endpoint": format!("{url}/oauth/authorize"),
         "token_endpoint": format!("{url}/oauth/token"),
         "registration_endpoint": format!("{url}/oauth/register"),
+        "revocation_endpoint": format!("{url}/oauth/revoke"),
         "jwks_uri": format!("{url}/oauth/jwks"),
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
@@ -222,6 +225,7 @@ async fn metadata(axum::extract::State(issuer): axum::extract::State<Issuer>) ->
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["none"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
         "authorization_response_iss_parameter_supported": true,
         // OpenID Connect discovery requires these two; no ID token is ever issued.
         "subject_types_supported": ["public"],

@@ -380,6 +380,47 @@ fn refresh_tokens_rotate_and_reuse_ends_the_line() {
     assert_eq!(refresh(&server, &other, &stolen, "").json["error"], "invalid_grant");
 }
 
+/// RFC 7009: any refresh token of a sign-in ends it, for its own client only, and for good.
+#[test]
+fn a_client_gives_back_what_it_was_granted() {
+    let mut server = Server::start();
+    let (client, other) = (client(&server), client(&server));
+    let metadata = server.get("/.well-known/oauth-authorization-server").json;
+    let url = metadata["revocation_endpoint"].as_str().unwrap().to_owned();
+    let revoke = |form: &[(&str, &str)]| post_form(&url, &[], form);
+    let sign_in = |server: &Server| {
+        let code = code(server, &client, &["todo:read"]);
+        let reply = exchange(server, &client, &code, &[]);
+        (text(&reply, "refresh_token").to_owned(), text(&reply, "access_token").to_owned())
+    };
+    let ((kept, _), (first, access)) = (sign_in(&server), sign_in(&server));
+    let second = text(&refresh(&server, &client, &first, ""), "refresh_token").to_owned();
+
+    let stolen = revoke(&[("client_id", &other), ("token", &second)]);
+    assert_eq!((stolen.status, &stolen.json["error"]), (400, &json!("invalid_grant")));
+    for (form, status, error) in [
+        (&[("client_id", "nobody"), ("token", &*second)][..], 401, "invalid_client"),
+        (&[("token", &second)], 401, "invalid_client"),
+        (&[("client_id", &client)], 400, "invalid_request"),
+        (&[("client_id", &client), ("token", &access)], 400, "unsupported_token_type"),
+        (&[("client_id", &client), ("token", &second), ("token", &kept)], 400, "invalid_request"),
+    ] {
+        let reply = revoke(form);
+        assert_eq!((reply.status, &reply.json["error"]), (status, &json!(error)), "{form:?}");
+    }
+    let third = text(&refresh(&server, &client, &second, ""), "refresh_token").to_owned();
+
+    // One that was replaced ends the line as well: whoever gives it back has done with it.
+    let hint = ("token_type_hint", "refresh_token");
+    let revoked = revoke(&[("client_id", &client), ("token", &second), hint]);
+    assert_eq!((revoked.status, &*revoked.text), (200, ""));
+    assert_eq!(revoke(&[("client_id", &client), ("token", "never.issued")]).status, 200);
+    server.kill();
+    server.launch();
+    assert_eq!(refresh(&server, &client, &third, "").json["error"], "invalid_grant");
+    assert_eq!(refresh(&server, &client, &kept, "").status, 200, "the other sign-in stays");
+}
+
 #[test]
 fn registrations_that_are_refused() {
     let server = Server::start();

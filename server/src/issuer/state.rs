@@ -86,6 +86,15 @@ impl Code {
     }
 }
 
+/// What became of a token that was to be revoked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Revoked {
+    /// There is none (any more).
+    Gone,
+    /// It belongs to another client, and stays.
+    OfAnother,
+}
+
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
     clients: BTreeMap<String, Client>,
@@ -248,6 +257,20 @@ impl State {
         self.kept.families.remove(id);
         self.save()?;
         Ok(None)
+    }
+
+    /// Ends the line of a refresh token, if it is its client's. Any token of the line will do.
+    pub(super) fn revoke(&mut self, token: &str, client_id: &str) -> io::Result<Revoked> {
+        let id = token.split_once('.').map_or(token, |(id, _)| id);
+        match self.kept.families.get(id) {
+            None => Ok(Revoked::Gone),
+            Some(family) if family.grant.client_id != client_id => Ok(Revoked::OfAnother),
+            Some(_) => {
+                self.kept.families.remove(id);
+                self.save()?;
+                Ok(Revoked::Gone)
+            }
+        }
     }
 
     /// The token that replaces a [refreshable](Self::refreshable) one.

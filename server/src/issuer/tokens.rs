@@ -19,21 +19,21 @@ use super::{
 };
 use crate::policy::Scope;
 
-const LARGEST_REQUEST: usize = 16 * 1024;
+pub(super) const LARGEST_REQUEST: usize = 16 * 1024;
 
 pub(super) fn router() -> Router<Issuer> {
     Router::new().route("/oauth/token", post(token)).layer(DefaultBodyLimit::max(LARGEST_REQUEST))
 }
 
 /// An error answer (RFC 6749, section 5.2).
-struct Refused(StatusCode, &'static str, String);
+pub(super) struct Refused(StatusCode, &'static str, String);
 
 impl Refused {
-    fn new(error: &'static str, description: impl Into<String>) -> Self {
+    pub(super) fn new(error: &'static str, description: impl Into<String>) -> Self {
         Self(StatusCode::BAD_REQUEST, error, description.into())
     }
 
-    fn grant(description: &'static str) -> Self {
+    pub(super) fn grant(description: &'static str) -> Self {
         Self::new("invalid_grant", description)
     }
 }
@@ -66,13 +66,7 @@ async fn token(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response {
 }
 
 fn answer(issuer: &Issuer, parameters: &Parameters) -> Result<Response, Refused> {
-    let client_id = parameters
-        .one("client_id")?
-        .filter(|id| issuer.state().client(id).is_some())
-        .ok_or_else(|| {
-        let description = "client_id is not registered; register at registration_endpoint";
-        Refused(StatusCode::UNAUTHORIZED, "invalid_client", description.to_owned())
-    })?;
+    let client_id = registered_client(issuer, parameters)?;
     let resource = &issuer.0.resource;
     if !parameters.all("resource").iter().all(|wanted| resource.matches(wanted)) {
         return Err(Refused::new("invalid_target", format!("the only resource is {resource}")));
@@ -85,6 +79,18 @@ fn answer(issuer: &Issuer, parameters: &Parameters) -> Result<Response, Refused>
             "grant_type must be authorization_code or refresh_token",
         )),
     }
+}
+
+/// Who asks. Every client is public: it names itself.
+pub(super) fn registered_client<'a>(
+    issuer: &Issuer,
+    parameters: &'a Parameters,
+) -> Result<&'a str, Refused> {
+    let named = parameters.one("client_id")?;
+    named.filter(|id| issuer.state().client(id).is_some()).ok_or_else(|| {
+        let description = "client_id is not registered; register at registration_endpoint";
+        Refused(StatusCode::UNAUTHORIZED, "invalid_client", description.to_owned())
+    })
 }
 
 fn exchange_code(

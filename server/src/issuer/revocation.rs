@@ -1,0 +1,48 @@
+//! Token revocation (RFC 7009): a client gives back what it was granted.
+//!
+//! A refresh token ends with the whole line that began with its sign-in. Access tokens live for
+//! minutes and are checked without asking anyone: they end by themselves.
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, State},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use http::{StatusCode, header};
+
+use super::{
+    Issuer,
+    parameters::Parameters,
+    state::Revoked,
+    tokens::{LARGEST_REQUEST, Refused, registered_client},
+};
+
+pub(super) fn router() -> Router<Issuer> {
+    Router::new().route("/oauth/revoke", post(revoke)).layer(DefaultBodyLimit::max(LARGEST_REQUEST))
+}
+
+async fn revoke(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response {
+    let parameters = Parameters::parse(&body);
+    answer(&issuer, &parameters).unwrap_or_else(IntoResponse::into_response)
+}
+
+fn answer(issuer: &Issuer, parameters: &Parameters) -> Result<Response, Refused> {
+    let client_id = registered_client(issuer, parameters)?;
+    let token =
+        parameters.one("token")?.ok_or(Refused::new("invalid_request", "token is missing"))?;
+    // A JWT is one of ours or nobody's: section 2.2.1 has a word for what is not done.
+    if token.split('.').count() == 3 {
+        return Err(Refused::new(
+            "unsupported_token_type",
+            "access tokens cannot be revoked here; revoke the refresh token",
+        ));
+    }
+    match issuer.state().revoke(token, client_id)? {
+        Revoked::OfAnother => Err(Refused::grant("the token was issued to another client")),
+        // Section 2.2: what is not there is revoked already.
+        Revoked::Gone => {
+            Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response())
+        }
+    }
+}
