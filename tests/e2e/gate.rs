@@ -321,10 +321,10 @@ fn a_name_given_twice_reaches_no_tool_that_was_not_decided() {
 }
 
 #[test]
-fn the_three_revisions() {
+fn the_four_revisions() {
     let server = Server::start();
     let bearer = format!("Bearer {}", server.token("todo:read"));
-    for revision in ["2025-06-18", "2025-11-25"] {
+    for revision in ["2025-03-26", "2025-06-18", "2025-11-25"] {
         let initialize = json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {
             "protocolVersion": revision, "capabilities": {},
             "clientInfo": { "name": "test", "version": "1" } } });
