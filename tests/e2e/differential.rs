@@ -7,7 +7,11 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use axum::{body::Body, http, response::IntoResponse};
+use axum::{
+    body::Body,
+    http,
+    response::{IntoResponse, Response},
+};
 use jsonwebtoken::{Algorithm, Header, encode};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -26,7 +30,7 @@ use scopeward::{
     policy::CompiledPolicy,
     token::{TokenTypes, Validator, VerificationKeys},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tower::{Layer, ServiceExt};
 
 use crate::{harness::http_service, keys::keys};
@@ -319,24 +323,29 @@ fn request(token: &str, body: &[u8]) -> http::Request<Body> {
         .unwrap()
 }
 
-#[tokio::test]
-async fn no_body_reaches_what_was_not_decided() {
+const ISSUER: &str = "https://issuer.example";
+const AUDIENCE: &str = "http://localhost:3002/mcp";
+
+fn gate() -> Gate {
     let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
-    let (issuer, audience) = ("https://issuer.example", "http://localhost:3002/mcp");
-    let validator = Validator::new(
-        issuer,
-        audience,
-        VerificationKeys::new(&keys().published),
-        TokenTypes::AccessTokenOrPlain,
-    );
-    let claims = json!({ "iss": issuer, "aud": audience, "sub": "ada", "client_id": "c",
-        "exp": crate::standin::now() + 600, "scope": "a:read" });
+    let keys = VerificationKeys::new(&keys().published);
+    let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain);
+    Gate::new(Arc::new(policy), validator)
+}
+
+fn token(scope: &str) -> String {
+    let claims = json!({ "iss": ISSUER, "aud": AUDIENCE, "sub": "ada", "client_id": "c",
+        "exp": crate::standin::now() + 600, "scope": scope });
     let mut header = Header::new(Algorithm::ES256);
     header.kid = Some("ec".to_owned());
-    let token = encode(&header, &claims, &keys().ec).unwrap();
+    encode(&header, &claims, &keys().ec).unwrap()
+}
 
+#[tokio::test]
+async fn no_body_reaches_what_was_not_decided() {
+    let token = token("a:read");
     let (behind, bare) = (Recorder::default(), Recorder::default());
-    let gated = Gate::new(Arc::new(policy), validator).layer(http_service(behind.clone()));
+    let gated = gate().layer(http_service(behind.clone()));
     let open = http_service(bare.clone());
     let mut random = Random(0x5c09e);
     let (mut passed, mut stopped, mut stricter) = (0, 0, 0);
@@ -364,4 +373,84 @@ async fn no_body_reaches_what_was_not_decided() {
     assert!(passed > 1_000 && stopped > 1_000, "{passed} passed, {stopped} stopped");
     assert_eq!(stricter, 0, "what is allowed is let through");
     println!("{passed} passed, {stopped} stopped");
+}
+
+/// What a permitted request is answered: status, headers and body.
+async fn read(response: Response) -> (u16, Vec<(String, String)>, String) {
+    let (parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let headers = parts.headers.iter();
+    let headers =
+        headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+    (parts.status.as_u16(), headers.collect(), String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// What the gate lets through is answered as rmcp alone answers it, byte for byte.
+#[tokio::test]
+async fn permitted_traffic_is_rmcp_s_own() {
+    let token = token("a:read a:write");
+    let gated = gate().layer(http_service(Recorder::default()));
+    let open = http_service(Recorder::default());
+    let of_2026 = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let call = |name: &str, arguments: Value| {
+        ("tools/call", json!({ "name": name, "arguments": arguments }), name.to_owned())
+    };
+    let initialize = |revision: &str| {
+        let params = json!({ "protocolVersion": revision, "capabilities": {},
+            "clientInfo": { "name": "test", "version": "1" } });
+        ("initialize", params, String::new())
+    };
+    let corpus = [
+        call("allowed", json!({})),
+        call("denied", json!({ "deep": [[[{ "a": null }]]], "n": 1.5e10, "s": "\u{1f600} \" \\" })),
+        call("allowed", json!(null)),
+        ("tools/list", json!({}), String::new()),
+        ("tools/list", json!({ "cursor": "x" }), String::new()),
+        ("ping", json!({}), String::new()),
+        ("server/discover", json!({}), String::new()),
+        initialize("2025-03-26"),
+        initialize("2025-06-18"),
+        initialize("2025-11-25"),
+        initialize("2026-07-28"),
+        initialize("1999-01-01"),
+    ];
+    let mut compared = 0;
+    for (method, params, name) in &corpus {
+        for revision in ["", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28", "1999-01-01"] {
+            for (id, sent_method, sent_name) in [
+                (json!(1), *method, name.as_str()),
+                (json!("an id"), "tools/list", name.as_str()),
+                (json!(7), *method, "another"),
+            ] {
+                let mut params = params.clone();
+                if revision == "2026-07-28" {
+                    params["_meta"] = of_2026.clone();
+                }
+                let body =
+                    json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+                let request = || {
+                    let mut request = request(&token, body.to_string().as_bytes());
+                    for (header, value) in [
+                        ("mcp-protocol-version", revision),
+                        ("mcp-method", sent_method),
+                        ("mcp-name", sent_name),
+                    ] {
+                        if !value.is_empty() {
+                            request.headers_mut().insert(header, value.parse().unwrap());
+                        }
+                    }
+                    request
+                };
+                let ours = read(gated.clone().oneshot(request()).await.unwrap()).await;
+                let answer = open.clone().oneshot(request()).await.unwrap();
+                assert_eq!(ours, read(answer.into_response()).await, "{revision} {body}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, corpus.len() * 18);
 }
