@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the foreign programs that the end-to-end tests drive, into tests/.tools, which git
-# ignores: the official Python SDK (today's and that of 2025), django-oauth-toolkit and
+# ignores: the official Python SDK (today's and that of 2025) and TypeScript SDK, django-oauth-toolkit,
 # oidc-provider, MCP Inspector, Playwright, and Debian's Chromium. Safe to run again; it does
 # nothing that is already done.
 set -euo pipefail

@@ -71,6 +71,21 @@ fn the_python_sdk_of_2025() {
     assert!(succeeded(&output).contains("ok 2025-06-18"));
 }
 
+#[test]
+fn the_typescript_sdk() {
+    let Some(node) = installed("node/node_modules/.bin/node") else {
+        return;
+    };
+    // Where its packages are found.
+    let script = folder().join(".tools/node/sdk.mjs");
+    fs::copy(folder().join("clients/node/sdk.mjs"), &script).unwrap();
+    for mode in ["challenge", "adaptive"] {
+        let server = Server::with_policy(&POLICY.replace("\"challenge\"", &format!("\"{mode}\"")));
+        let output = Command::new(&node).arg(&script).args([&server.url(), mode]).output().unwrap();
+        assert!(succeeded(&output).contains("ok typescript"), "{}", server.log());
+    }
+}
+
 /// A provider that others wrote, serving until it is dropped.
 struct Foreign {
     child: std::process::Child,

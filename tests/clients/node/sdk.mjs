@@ -1,0 +1,104 @@
+// The official TypeScript SDK's client: discovery, registration, PKCE, sign-in at the consent page,
+// a list, a call, a refusal that the person does not lift, and a step-up.
+//
+// usage: sdk.mjs URL MODE     (MODE: the server's `on_denied`, "challenge" or "adaptive")
+import assert from 'node:assert/strict';
+import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
+
+const [address, mode] = process.argv.slice(2);
+const url = new URL(address);
+const CALLBACK = 'http://localhost:9/callback';
+
+/** What a client remembers, and the person at the page that it opens, who ticks `ticks`. */
+class Person {
+  redirectUrl = CALLBACK;
+  clientMetadata = {
+    client_name: 'TypeScript SDK',
+    redirect_uris: [CALLBACK],
+    grant_types: ['authorization_code', 'refresh_token'],
+    token_endpoint_auth_method: 'none',
+    application_type: 'native',
+  };
+  offered = [];
+
+  constructor(ticks) { this.ticks = ticks; }
+  clientInformation() { return this.client; }
+  saveClientInformation(client) { this.client = client; }
+  tokens() { return this.saved; }
+  saveTokens(tokens) { this.saved = tokens; }
+  saveCodeVerifier(verifier) { this.verifier = verifier; }
+  codeVerifier() { return this.verifier; }
+  saveDiscoveryState(state) { this.discovery = state; }
+  discoveryState() { return this.discovery; }
+
+  async redirectToAuthorization(authorization) {
+    const page = await fetch(authorization);
+    const text = await page.text();
+    assert.equal(page.status, 200, text);
+    const request = /name="request" value="([^"]+)"/.exec(text)[1];
+    const offered = [...text.matchAll(/name="scope" value="([^"]+)"/g)].map((match) => match[1]);
+    this.offered.push(offered);
+    const form = new URLSearchParams({ request, name: 'ada', action: 'allow' });
+    for (const scope of offered.filter((scope) => this.ticks.includes(scope))) form.append('scope', scope);
+    const answer = await fetch(new URL('/oauth/authorize', authorization), {
+      method: 'POST', body: form, redirect: 'manual',
+      headers: { cookie: page.headers.get('set-cookie').split(';')[0], origin: authorization.origin },
+    });
+    assert.equal(answer.status, 303, await answer.text());
+    this.answer = new URL(answer.headers.get('location')).searchParams;
+  }
+}
+
+const transport = (person) => new StreamableHTTPClientTransport(url, { authProvider: person });
+
+/** Connects; the first time that means to sign in. */
+async function connect(person) {
+  const client = new Client({ name: 'test', version: '1' });
+  const first = transport(person);
+  try {
+    await client.connect(first);
+    return client;
+  } catch (error) {
+    assert.ok(error instanceof UnauthorizedError, error);
+    await first.finishAuth(person.answer);
+  }
+  const again = new Client({ name: 'test', version: '1' });
+  await again.connect(transport(person));
+  return again;
+}
+
+const person = new Person(['todo:read', 'todo:write']);
+let client = await connect(person);
+assert.deepEqual(person.offered, [['todo:read', 'todo:write']]);
+const { tools } = await client.listTools();
+assert.equal(tools.length, 7);
+const created = await client.callTool({ name: 'create_todo', arguments: { title: 'Buy milk' } });
+assert.equal(created.structuredContent.title, 'Buy milk');
+
+// The step-up asks for what is missing. Not ticked, it stays missing.
+const purge = (client) => client.callTool({ name: 'purge_todos', arguments: {} });
+await assert.rejects(purge(client), UnauthorizedError);
+assert.ok(person.offered[1].includes('admin:access'), JSON.stringify(person.offered));
+const refused = transport(person);
+await refused.finishAuth(person.answer);
+client = new Client({ name: 'test', version: '1' });
+await client.connect(transport(person));
+assert.equal((await client.listTools()).tools.length, 7);
+
+if (mode === 'adaptive') {
+  // The same again with the same grant: now the person is told, in the tool's result.
+  const told = await purge(client);
+  assert.ok(told.isError && told.content[0].text.startsWith('You cannot use `purge_todos` yet'), JSON.stringify(told));
+}
+
+// Ticked, it is there.
+person.ticks = ['todo:read', 'todo:write', 'admin:access'];
+await assert.rejects(purge(client), UnauthorizedError);
+const granted = transport(person);
+await granted.finishAuth(person.answer);
+client = new Client({ name: 'test', version: '1' });
+await client.connect(transport(person));
+const purged = await purge(client);
+assert.deepEqual(purged.structuredContent, { purged: 1 });
+console.log('ok typescript');
+process.exit(0);
