@@ -179,9 +179,13 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
 
     async fn list_tools(
         &self,
-        _request: Option<PaginatedRequestParams>,
+        request: Option<PaginatedRequestParams>,
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
+        // MCP, "Pagination", error handling: the list is given whole, so no cursor was ever given.
+        if request.is_some_and(|request| request.cursor.is_some()) {
+            return Err(ErrorData::invalid_params("Invalid cursor: the list has one page", None));
+        }
         let mut result =
             ListToolsResult::with_all_items(self.list(Principal::of(&context.extensions)));
         // The list depends on the caller: MCP 2026-07-28 wants that said. Older revisions do not

@@ -220,6 +220,18 @@ fn the_three_settings_of_list() {
     assert_eq!(server.tools(&server.token("todo:write admin:access")).len(), 7);
 }
 
+/// The list is whole and in the order of names; a cursor that nobody gave is no page.
+#[test]
+fn lists_have_one_page_in_one_order() {
+    let server = Server::start();
+    let token = server.token("todo:write admin:access");
+    let listed = server.tools(&token);
+    assert!(listed.is_sorted() && listed.len() == 7, "{listed:?}");
+    assert_eq!(server.tools(&token), listed);
+    let page = server.rpc(&token, "tools/list", &json!({ "cursor": "made-up" }));
+    assert_eq!(page.json["error"]["code"], -32602, "{page:?}");
+}
+
 #[test]
 fn a_listed_tool_says_what_it_still_needs() {
     let server = Server::start();
