@@ -248,6 +248,14 @@ fn introspection_is_tried() {
 }
 
 #[test]
+fn a_look_changes_nothing() {
+    let server = Server::prepare(&POLICY, &[]);
+    assert_eq!(doctor(&server, None).status.code(), Some(0));
+    let left: Vec<_> = fs::read_dir(server.folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "only the policy: {left:?}");
+}
+
+#[test]
 fn mistakes_in_the_policy_are_shown_elsewhere() {
     let server = Server::prepare(&POLICY.replace("delete_todo =", "delete_tood ="), &[]);
     finds(&server, None, "policy", &["WRONG", "errors that stop the start: 2", "policy check"]);

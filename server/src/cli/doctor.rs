@@ -82,9 +82,14 @@ fn examine(
                 report.wrong("policy", text, "run `policy check`, which shows each");
             }
         }
-        let authority = provider::authority(deployment, &connections, &policy, name)?;
-        doctor::seen_from_outside(report, &remote, &policy, &authority.urls()).await;
+        // A look changes nothing: the embedded issuer is not opened for it.
+        let own = policy.resource().origin();
+        let embedded = connections.main.is_none().then_some(&*own);
+        let elsewhere = connections.all().map(|connection| &*connection.authorization_server);
+        let servers: Vec<&str> = embedded.into_iter().chain(elsewhere).collect();
+        doctor::seen_from_outside(report, &remote, &policy, &servers).await;
         if let Some(token) = token {
+            let authority = provider::authority(deployment, &connections, &policy, name)?;
             authority.tried().await;
             doctor::examine_token(report, &authority.validator(), &policy, token).await;
         }
