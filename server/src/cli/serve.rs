@@ -55,9 +55,12 @@ where
         // With the provider down it starts all the same, and recovers by itself.
         authority.tried().await;
         let listeners = listen(deployment.host(), deployment.port(&policy)).await?;
-        print!("{}", greeting::<S>(&policy, &authority, &registered));
+        let greeting = greeting::<S>(&policy, &authority, &registered);
         let watcher = tokio::spawn(watcher::<S>(deployment, &live, registered).run());
-        run(listeners, &server::router(tools, &live, &authority), &live).await?;
+        let told_to_stop = told_to_stop();
+        // Whoever reads this may send signals.
+        print!("{greeting}");
+        run(listeners, &server::router(tools, &live, &authority), &live, told_to_stop).await?;
         watcher.abort();
         Ok(Verdict::Good)
     })
@@ -122,6 +125,7 @@ async fn run(
     listeners: Vec<TcpListener>,
     router: &axum::Router,
     live: &LivePolicy,
+    told_to_stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut servers = tokio::task::JoinSet::new();
@@ -132,7 +136,7 @@ async fn run(
         });
         servers.spawn(async move { server.await });
     }
-    told_to_stop().await;
+    told_to_stop.await;
     tracing::info!("stopping: calls in flight have {} seconds", GRACE.as_secs());
     let _ = stop.send(true);
     live.stop();
@@ -143,26 +147,30 @@ async fn run(
     Ok(())
 }
 
-async fn told_to_stop() {
-    let interrupt = async {
-        let _ = tokio::signal::ctrl_c().await;
-    };
-    #[cfg(unix)]
-    let terminate = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
+/// From this call on the signals to stop are heard, and do not end the process by themselves.
+#[cfg(unix)]
+fn told_to_stop() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    async fn one(signal: std::io::Result<tokio::signal::unix::Signal>) {
+        match signal {
             Ok(mut signal) => {
                 signal.recv().await;
             }
             Err(_) => std::future::pending().await,
         }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
     }
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        tokio::select! {
+            () = one(interrupt) => {}
+            () = one(terminate) => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() {
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// What a person sees first: where it is, who may do what, and what to try.

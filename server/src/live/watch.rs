@@ -56,8 +56,13 @@ where
     L: Fn(Source) -> Result<CompiledPolicy, Refused> + Clone + Send + Sync + 'static,
 {
     /// Runs as long as the server does.
-    pub(crate) async fn run(self) {
-        let mut hangups = hangups();
+    /// From this call on SIGHUP no longer ends the process.
+    pub(crate) fn run(self) -> impl Future<Output = ()> {
+        let hangups = hangups();
+        self.watch(hangups)
+    }
+
+    async fn watch(self, mut hangups: Hangups) {
         let mut looks = tokio::time::interval(INTERVAL);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut settled: Look = Ok(self.live.current().source().text().to_owned());
