@@ -1,4 +1,5 @@
-//! Reads the arguments of `#[scoped_tool(…)]`, without judging them against each other.
+//! Reads the arguments of `#[scoped_tool(…)]` and its siblings, without judging them against each
+//! other.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -9,31 +10,30 @@ use syn::{
     punctuated::Punctuated,
 };
 
-use crate::scope::forbidden_character;
+use crate::{feature::Feature, scope::forbidden_character, uri};
 
-/// What rmcp's `#[tool]` takes (rmcp 3.11, `rmcp-macros/src/tool.rs`), passed on untouched.
-const RMCP_ARGUMENTS: [&str; 9] = [
-    "name",
-    "title",
-    "description",
-    "input_schema",
-    "output_schema",
-    "annotations",
-    "icons",
-    "meta",
-    "local",
-];
-
-/// The arguments of one `#[scoped_tool(…)]`.
+/// The arguments of one attribute.
 pub(crate) struct Arguments {
     /// `scopes = […]`; `None` when it was not written.
     pub(crate) scopes: Option<Vec<LitStr>>,
     pub(crate) optional: Vec<LitStr>,
-    /// `name = "…"`, also kept in `for_rmcp`.
+    /// `name = "…"`, also kept in `passed_on`.
     pub(crate) name: Option<LitStr>,
-    /// What `annotations(…)`, also kept in `for_rmcp`, says of the tool.
+    /// What `annotations(…)`, also kept in `passed_on`, says of the tool.
     pub(crate) hints: Hints,
-    pub(crate) for_rmcp: Vec<TokenStream>,
+    /// `uri = "…"` of a resource.
+    pub(crate) uri: Option<LitStr>,
+    /// `complete = method`.
+    pub(crate) complete: Option<Ident>,
+    pub(crate) passed_on: Vec<Passed>,
+}
+
+/// An argument for what is underneath.
+pub(crate) struct Passed {
+    pub(crate) key: Ident,
+    /// The whole argument: `key = value`.
+    pub(crate) tokens: TokenStream,
+    pub(crate) value: Option<syn::Expr>,
 }
 
 /// MCP's hints on what a tool changes, as far as they are written.
@@ -77,25 +77,29 @@ struct Argument {
 enum Value {
     Strings(Vec<LitStr>),
     String(LitStr),
+    Expression(syn::Expr),
     List(TokenStream),
-    Other,
+    None,
 }
 
 impl Parse for Argument {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let key = input.call(Ident::parse_any)?;
         let mut tokens = key.to_token_stream();
-        let mut value = Value::Other;
+        let mut value = Value::None;
         if input.peek(Token![=]) {
             input.parse::<Token![=]>()?.to_tokens(&mut tokens);
             if key == "scopes" || key == "optional" {
                 value = Value::Strings(parse_strings(&key, input)?);
             } else {
                 let expression: syn::Expr = input.parse()?;
-                if let syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) = &expression {
-                    value = Value::String(text.clone());
-                }
                 expression.to_tokens(&mut tokens);
+                value = match expression {
+                    syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => {
+                        Value::String(text)
+                    }
+                    other => Value::Expression(other),
+                };
             }
         } else if input.peek(syn::token::Paren) {
             let group = input.parse::<proc_macro2::Group>()?;
@@ -128,13 +132,19 @@ fn parse_strings(key: &Ident, input: ParseStream) -> syn::Result<Vec<LitStr>> {
 
 impl Arguments {
     /// Reads the arguments; mistakes go to `errors`, and what could be read is kept.
-    pub(crate) fn read(attribute: &syn::Attribute, errors: &mut Vec<syn::Error>) -> Self {
+    pub(crate) fn read(
+        feature: Feature,
+        attribute: &syn::Attribute,
+        errors: &mut Vec<syn::Error>,
+    ) -> Self {
         let mut arguments = Self {
             scopes: None,
             optional: vec![],
             name: None,
             hints: Hints::default(),
-            for_rmcp: vec![],
+            uri: None,
+            complete: None,
+            passed_on: vec![],
         };
         let list = match &attribute.meta {
             syn::Meta::Path(_) => return arguments,
@@ -143,7 +153,7 @@ impl Arguments {
             }
             syn::Meta::NameValue(value) => Err(syn::Error::new_spanned(
                 value,
-                "expected a list of arguments\nhelp: write `#[scoped_tool(scopes = [\"…\"])]`",
+                format!("expected a list of arguments\nhelp: write `{}`", feature.example()),
             )),
         };
         let list = match list {
@@ -165,13 +175,54 @@ impl Arguments {
                 continue;
             }
             seen.push(argument.key.clone());
-            arguments.take(argument, errors);
+            arguments.take(feature, argument, errors);
         }
         arguments
     }
 
-    fn take(&mut self, argument: Argument, errors: &mut Vec<syn::Error>) {
+    fn take(&mut self, feature: Feature, argument: Argument, errors: &mut Vec<syn::Error>) {
         let Argument { key, tokens, value } = argument;
+        let word = key.to_string();
+        if feature.own_arguments().contains(&&*word) {
+            return self.take_own(&key, value, errors);
+        }
+        match (word.as_str(), &value) {
+            ("name", Value::String(name)) => self.name = Some(name.clone()),
+            ("name", _) => {
+                errors.push(syn::Error::new(
+                    key.span(),
+                    "`name` takes a string literal\nhelp: write `name = \"create_todo\"`: the \
+                     registry must be readable without running anything",
+                ));
+                return;
+            }
+            ("annotations", Value::List(annotations)) if feature == Feature::Tool => {
+                self.hints = Hints::read(annotations.clone());
+            }
+            (known, _) if feature.arguments().contains(&known) => {}
+            (unknown, _) => {
+                let nearest = nearest_argument(feature, unknown);
+                if nearest == Some("scopes") {
+                    // One mistake, one error: the scopes are there, under another name.
+                    self.scopes.get_or_insert_default();
+                }
+                errors.push(unknown_argument(feature, unknown, nearest, key.span()));
+                return;
+            }
+        }
+        let value = match value {
+            Value::String(text) => Some(syn::parse_quote!(#text)),
+            Value::Expression(expression) => Some(expression),
+            _ => None,
+        };
+        if feature == Feature::Resource && value.is_none() {
+            let message = format!("`{word}` needs a value\nhelp: write `{word} = …`");
+            errors.push(syn::Error::new(key.span(), message));
+        }
+        self.passed_on.push(Passed { key, tokens, value });
+    }
+
+    fn take_own(&mut self, key: &Ident, value: Value, errors: &mut Vec<syn::Error>) {
         match (key.to_string().as_str(), value) {
             ("scopes", Value::Strings(scopes)) => {
                 check_scopes(&scopes, errors);
@@ -181,7 +232,30 @@ impl Arguments {
                 check_scopes(&scopes, errors);
                 self.optional = scopes;
             }
-            (known @ ("scopes" | "optional"), _) => {
+            ("uri", Value::String(uri)) => {
+                if let Some(mistake) = uri::mistake(&uri.value()) {
+                    errors.push(syn::Error::new(uri.span(), mistake));
+                }
+                self.uri = Some(uri);
+            }
+            ("uri", _) => {
+                self.uri = Some(LitStr::new("unknown:", key.span()));
+                errors.push(syn::Error::new(
+                    key.span(),
+                    "`uri` takes a string literal\nhelp: write `uri = \"todo://items/{id}\"`: the \
+                     registry must be readable without running anything",
+                ));
+            }
+            ("complete", Value::Expression(syn::Expr::Path(path))) if path.path.get_ident().is_some() => {
+                self.complete = path.path.get_ident().cloned();
+            }
+            ("complete", _) => errors.push(syn::Error::new(
+                key.span(),
+                "`complete` takes the name of a method\nhelp: write `complete = complete_city`, and \
+                 `async fn complete_city(&self, caller: Principal, request: CompleteRequestParams) \
+                 -> Vec<String>`",
+            )),
+            (known, _) => {
                 // Reported already; do not report it as missing too.
                 self.scopes.get_or_insert_default();
                 errors.push(syn::Error::new(
@@ -189,48 +263,32 @@ impl Arguments {
                     format!("`{known}` needs a list\nhelp: write `{known} = [\"todo:read\"]`"),
                 ));
             }
-            ("name", Value::String(name)) => {
-                self.name = Some(name);
-                self.for_rmcp.push(tokens);
-            }
-            ("name", _) => errors.push(syn::Error::new(
-                key.span(),
-                "`name` takes a string literal\nhelp: write `name = \"create_todo\"`: the \
-                 registry must be readable without running anything",
-            )),
-            ("annotations", Value::List(annotations)) => {
-                self.hints = Hints::read(annotations);
-                self.for_rmcp.push(tokens);
-            }
-            (known, _) if RMCP_ARGUMENTS.contains(&known) => self.for_rmcp.push(tokens),
-            (unknown, _) => {
-                let nearest = nearest_argument(unknown);
-                if nearest == Some("scopes") {
-                    // One mistake, one error: the scopes are there, under another name.
-                    self.scopes.get_or_insert_default();
-                }
-                errors.push(unknown_argument(unknown, nearest, key.span()));
-            }
         }
     }
 }
 
-fn known_arguments() -> impl Iterator<Item = &'static str> {
-    ["scopes", "optional"].into_iter().chain(RMCP_ARGUMENTS)
+fn known_arguments(feature: Feature) -> impl Iterator<Item = &'static str> {
+    feature.own_arguments().iter().chain(feature.arguments()).copied()
 }
 
-fn nearest_argument(unknown: &str) -> Option<&'static str> {
-    known_arguments()
+fn nearest_argument(feature: Feature, unknown: &str) -> Option<&'static str> {
+    known_arguments(feature)
         .map(|name| (strsim::damerau_levenshtein(name, unknown), name))
         .min()
         .filter(|(distance, _)| *distance <= 3)
         .map(|(_, name)| name)
 }
 
-fn unknown_argument(unknown: &str, nearest: Option<&str>, span: Span) -> syn::Error {
+fn unknown_argument(
+    feature: Feature,
+    unknown: &str,
+    nearest: Option<&str>,
+    span: Span,
+) -> syn::Error {
+    let known = || known_arguments(feature).collect::<Vec<_>>().join(", ");
     let help = match nearest {
         Some(name) => format!("did you mean `{name}`?"),
-        None => format!("known arguments: {}", known_arguments().collect::<Vec<_>>().join(", ")),
+        None => format!("known arguments: {}", known()),
     };
     syn::Error::new(span, format!("unknown argument `{unknown}`\nhelp: {help}"))
 }
@@ -241,8 +299,8 @@ fn check_scopes(scopes: &[LitStr], errors: &mut Vec<syn::Error>) {
         if text.is_empty() {
             errors.push(syn::Error::new(
                 scope.span(),
-                "a scope cannot be empty\nhelp: for a tool that any authenticated caller may \
-                 use, write `scopes = []`",
+                "a scope cannot be empty\nhelp: for what any authenticated caller may use, write \
+                 `scopes = []`",
             ));
         } else if let Some(character) = forbidden_character(&text) {
             errors.push(syn::Error::new(

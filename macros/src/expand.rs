@@ -1,24 +1,28 @@
-//! Writes the expansion: rmcp's own attributes, the check as each tool's first parameter, and the
+//! Writes the expansion: rmcp's own attributes, the check as each method's first parameter, and the
 //! registry. It adds nothing at run time but that parameter.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
-use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, parse_quote};
+use quote::{format_ident, quote};
+use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
 
-use crate::tool::ScopedTool;
+use crate::{declaration::Declaration, feature::Feature};
 
-/// Puts the check in front of the tool's own parameters. rmcp extracts parameters in order and
-/// stops at the first that fails, so the check runs before the arguments are read.
+/// Puts the check in front of the method's own parameters. They are extracted in order, and the
+/// first that fails stops it, so the check runs before the arguments are read.
 fn insert_check(method: &mut ImplItemFn, index: usize) {
     let check: FnArg = parse_quote!(_: ::scopeward::__private::Checked<#index>);
     let position = usize::from(method.sig.receiver().is_some());
     method.sig.inputs.insert(position, check);
 }
 
-fn set_attributes(method: &mut ImplItemFn, tool: &ScopedTool) {
-    let for_rmcp = &tool.for_rmcp;
-    method.attrs.push(parse_quote!(#[rmcp::tool(#(#for_rmcp),*)]));
-    // The shape of a tool is not its author's choice.
+fn set_attributes(method: &mut ImplItemFn, declared: &Declaration) {
+    let for_rmcp = declared.for_rmcp();
+    match declared.feature {
+        Feature::Tool => method.attrs.push(parse_quote!(#[rmcp::tool(#(#for_rmcp),*)])),
+        Feature::Prompt => method.attrs.push(parse_quote!(#[rmcp::prompt(#(#for_rmcp),*)])),
+        Feature::Resource => {}
+    }
+    // The shape of such a method is not its author's choice.
     method.attrs.push(parse_quote!(
         #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
     ));
@@ -28,29 +32,65 @@ fn set_attributes(method: &mut ImplItemFn, tool: &ScopedTool) {
 }
 
 /// The expansion of a block without mistakes.
-pub(crate) fn block(mut block: ItemImpl, tools: &[ScopedTool]) -> TokenStream {
+pub(crate) fn block(mut block: ItemImpl, declared: &[Declaration]) -> TokenStream {
+    let mut routes = vec![];
+    let mut has_tasks = false;
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
-        let number = tools.iter().position(|tool| tool.method == method.sig.ident);
-        if let Some(number) = number {
-            insert_check(method, number);
-            set_attributes(method, &tools[number]);
+        let number = declared.iter().position(|one| one.method == method.sig.ident);
+        let Some(number) = number else { continue };
+        let one = &declared[number];
+        insert_check(method, number);
+        if one.feature == Feature::Resource {
+            routes.push(route(method, one));
         }
+        has_tasks = has_tasks || (one.feature == Feature::Tool && takes_tasks(method));
+        set_attributes(method, one);
     }
-    let declared = tools.iter().map(declaration);
+    let has = |feature: Feature| declared.iter().any(|one| one.feature == feature);
+    let entries = declared.iter().map(declaration);
+    let tools = if has(Feature::Tool) {
+        quote!(::scopeward::__private::refusals_as_results(Self::__scopeward_router()))
+    } else {
+        quote!(::core::default::Default::default())
+    };
+    let prompts = has(Feature::Prompt).then(|| quote! {
+        fn prompt_router() -> ::scopeward::rmcp::handler::server::router::prompt::PromptRouter<Self> {
+            Self::__scopeward_prompt_router()
+        }
+    });
+    let completions: Vec<TokenStream> = declared.iter().filter_map(completion).collect();
     let registration = scoped_tools_impl(
         &block,
-        &quote!(::scopeward::Registry::new(&[#(#declared),*])),
-        &quote!(::scopeward::__private::refusals_as_results(Self::__scopeward_router())),
+        &quote!(::scopeward::Registry::new(&[#(#entries),*])),
+        &tools,
+        &quote! {
+            const HAS_TASKS: bool = #has_tasks;
+
+            fn resource_router() -> ::scopeward::features::ResourceRouter<Self> {
+                ::scopeward::features::ResourceRouter::default() #(#routes)*
+            }
+
+            #prompts
+
+            fn completions() -> ::scopeward::features::Completions<Self> {
+                ::scopeward::features::Completions::default() #(#completions)*
+            }
+        },
     );
+    let tool_router =
+        has(Feature::Tool).then(|| quote!(#[rmcp::tool_router(router = __scopeward_router)]));
+    let prompt_router = has(Feature::Prompt)
+        .then(|| quote!(#[rmcp::prompt_router(router = "__scopeward_prompt_router")]));
     // rmcp's macros write paths that begin with `rmcp::`. The constant gives them that name
-    // without asking the tool's author for the dependency.
+    // without asking the author for the dependency.
     quote! {
         const _: () = {
             #[allow(unused_imports)]
             use ::scopeward::rmcp;
 
-            #[rmcp::tool_router(router = __scopeward_router)]
+            #tool_router
+            #prompt_router
             #block
 
             #registration
@@ -68,6 +108,7 @@ pub(crate) fn after_errors(block: &ItemImpl) -> TokenStream {
         block,
         &quote!(::scopeward::Registry::new(&[])),
         &quote!(::core::default::Default::default()),
+        &TokenStream::new(),
     );
     quote! {
         #[allow(dead_code, clippy::all)]
@@ -80,6 +121,7 @@ fn scoped_tools_impl(
     block: &ItemImpl,
     registry: &TokenStream,
     router: &TokenStream,
+    more: &TokenStream,
 ) -> TokenStream {
     let self_ty = &block.self_ty;
     let (impl_generics, _, where_clause) = block.generics.split_for_impl();
@@ -95,30 +137,152 @@ fn scoped_tools_impl(
             fn tool_router() -> ::scopeward::rmcp::handler::server::router::tool::ToolRouter<Self> {
                 #router
             }
+
+            #more
         }
     }
 }
 
-/// The tool's entry in the registry: a constant expression.
-fn declaration(tool: &ScopedTool) -> TokenStream {
-    let name = &tool.name.0;
-    let (scopes, optional) = (&tool.scopes, &tool.optional);
-    let (line, column) = position(tool.declared_at);
+/// Whether a tool takes `Tasks`.
+fn takes_tasks(method: &ImplItemFn) -> bool {
+    method.sig.inputs.iter().any(|input| match input {
+        FnArg::Typed(typed) => match &*typed.ty {
+            Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Tasks"),
+            _ => false,
+        },
+        FnArg::Receiver(_) => false,
+    })
+}
+
+/// A resource and how its method is called: each parameter is extracted, the check first.
+fn route(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
+    let types: Vec<&Type> = method
+        .sig
+        .inputs
+        .iter()
+        .filter_map(|input| match input {
+            FnArg::Typed(typed) => Some(&*typed.ty),
+            FnArg::Receiver(_) => None,
+        })
+        .collect();
+    let names: Vec<_> = (0..types.len()).map(|number| format_ident!("part_{number}")).collect();
+    let (uri, ident) = (&declared.name.0, &declared.method);
+    let receiver = method.sig.receiver().map(|_| quote!(server,));
+    let wait = method.sig.asyncness.map(|_| quote!(.await));
+    let passed = |key: &str| {
+        let passed = declared.passed_on.iter().find(|passed| passed.key == key)?;
+        passed.value.as_ref()
+    };
+    let some = |value: Option<TokenStream>| {
+        value.map_or_else(
+            || quote!(::core::option::Option::None),
+            |value| quote!(::core::option::Option::Some(#value)),
+        )
+    };
+    let text =
+        |key: &str| some(passed(key).map(|value| quote!(::std::string::String::from(#value))));
+    let thing = |key: &str| some(passed(key).map(|value| quote!(#value)));
+    let own_name = syn::ext::IdentExt::unraw(ident).to_string();
+    let name = passed("name").map_or_else(|| quote!(#own_name), |name| quote!(#name));
+    let description = match passed("description") {
+        Some(_) => text("description"),
+        None => some(documentation(method).map(|text| quote!(::std::string::String::from(#text)))),
+    };
+    let (title, mime_type) = (text("title"), text("mime_type"));
+    let (icons, meta) = (thing("icons"), thing("meta"));
+    let media = thing("mime_type");
+    quote! {
+        .with(
+            #uri,
+            ::scopeward::features::ResourceDetails {
+                name: ::std::string::String::from(#name),
+                title: #title,
+                description: #description,
+                mime_type: #mime_type,
+                icons: #icons,
+                meta: #meta,
+            },
+            |mut context| ::std::boxed::Box::pin(async move {
+                #[allow(unused_variables)]
+                let server: &Self = context.server();
+                let uri = context.uri().to_owned();
+                #(
+                    let #names: #types = rmcp::handler::server::common::FromContextPart::<
+                        ::scopeward::features::ResourceContext<'_, Self>,
+                    >::from_context_part(&mut context)?;
+                )*
+                ::scopeward::features::IntoResource::into_resource(
+                    Self::#ident(#receiver #(#names),*) #wait,
+                    &uri,
+                    #media,
+                )
+            }),
+        )
+    }
+}
+
+/// The doc comment, as one text.
+fn documentation(method: &ImplItemFn) -> Option<String> {
+    let lines: Vec<String> = method
+        .attrs
+        .iter()
+        .filter(|attribute| attribute.path().is_ident("doc"))
+        .filter_map(|attribute| match &attribute.meta {
+            syn::Meta::NameValue(syn::MetaNameValue {
+                value: syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }),
+                ..
+            }) => Some(text.value().trim().to_owned()),
+            _ => None,
+        })
+        .collect();
+    let text = lines.join("\n").trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+fn completion(declared: &Declaration) -> Option<TokenStream> {
+    let method = declared.complete.as_ref()?;
+    let (feature, name) = (declared.feature.path(), &declared.name.0);
+    Some(quote! {
+        .with(#feature, #name, |server, caller, request| {
+            ::std::boxed::Box::pin(Self::#method(server, caller, request))
+        })
+    })
+}
+
+/// The entry in the registry: a constant expression.
+fn declaration(declared: &Declaration) -> TokenStream {
+    let (feature, name) = (declared.feature.path(), &declared.name.0);
+    let (scopes, optional) = (&declared.scopes, &declared.optional);
+    let (line, column) = position(declared.declared_at);
     let hint = |hint: Option<bool>| {
         hint.map_or_else(
             || quote!(::core::option::Option::None),
             |hint| quote!(::core::option::Option::Some(#hint)),
         )
     };
-    let (read_only, destructive) = (hint(tool.hints.read_only), hint(tool.hints.destructive));
+    let (read_only, destructive) =
+        (hint(declared.hints.read_only), hint(declared.hints.destructive));
+    let arguments = match declared.feature {
+        Feature::Tool => {
+            let attribute = format_ident!("{}_tool_attr", declared.method);
+            quote!(|| Self::#attribute().input_schema)
+        }
+        Feature::Prompt => {
+            let attribute = format_ident!("{}_prompt_attr", declared.method);
+            quote!(|| ::scopeward::__private::prompt_arguments(&Self::#attribute()))
+        }
+        Feature::Resource => quote!(|| ::scopeward::__private::uri_arguments(#name)),
+    };
     quote! {
-        ::scopeward::DeclaredTool::new(
+        ::scopeward::Declaration::new(
+            #feature,
             #name,
             &[#(#scopes),*],
             &[#(#optional),*],
             ::scopeward::Location::new(::core::file!(), #line, #column),
         )
         .with_hints(#read_only, #destructive)
+        .with_arguments(#arguments)
     }
 }
 

@@ -1,22 +1,26 @@
 //! The attribute macros of [Scopeward](https://docs.rs/scopeward): `#[scoped_tools]` on an impl
-//! block and `#[scoped_tool(scopes = […])]` on its methods. Use them through the `scopeward`
+//! block and `#[scoped_tool(scopes = […])]`, `#[scoped_resource]` and `#[scoped_prompt]` on its
+//! methods. Use them through the `scopeward`
 //! crate, which re-exports them and holds what they expand to.
 //!
-//! The work goes one way: `attributes` reads what was written, `tools` and `tool` check it and
-//! collect *every* mistake of the block, `expand` turns the result into rmcp's own
-//! `#[tool_router]` and `#[tool]` with the scope check in front of each body.
+//! The work goes one way: `attributes` reads what was written, `tools` and `declaration` check it
+//! and collect *every* mistake of the block, `expand` turns the result into rmcp's own routers, and
+//! one of resources, with the scope check in front of each body.
 
 use proc_macro::TokenStream;
 
 mod attributes;
+mod declaration;
 mod expand;
+mod feature;
 mod scope;
-mod tool;
 mod tools;
+mod uri;
 
-/// Makes the `#[scoped_tool]` methods of an inherent impl block into MCP tools, each behind its
-/// scope check, and implements `scopeward::ScopedTools` for the type: the registry of declared
-/// tools as an associated constant, and the router that serves them.
+/// Makes the `#[scoped_tool]` methods of an inherent impl block into MCP tools, its
+/// `#[scoped_resource]` methods into resources and its `#[scoped_prompt]` methods into prompts, each
+/// behind its scope check, and implements `scopeward::ScopedTools` for the type: the registry of
+/// what is declared as an associated constant, and the routers that serve it.
 ///
 /// ```
 /// use scopeward::{Principal, scoped_tools};
@@ -35,9 +39,9 @@ mod tools;
 ///
 /// # Compile errors
 ///
-/// A bare `#[tool]` in the block, a `#[scoped_tool]` without `scopes`, a scope that is not an
-/// RFC 6749 scope-token, a scope or a tool name given twice, and an argument that is not known:
-/// each at its own span, all of them in one compile.
+/// A bare `#[tool]` or `#[prompt]` in the block, an attribute without `scopes`, a scope that is not an
+/// RFC 6749 scope-token, a scope or a name given twice, a URI that could be of two resources, and an
+/// argument that is not known: each at its own span, all of them in one compile.
 #[proc_macro_attribute]
 pub fn scoped_tools(arguments: TokenStream, block: TokenStream) -> TokenStream {
     tools::scoped_tools(arguments.into(), &block.into()).into()
@@ -56,5 +60,33 @@ pub fn scoped_tools(arguments: TokenStream, block: TokenStream) -> TokenStream {
 /// about them.
 #[proc_macro_attribute]
 pub fn scoped_tool(_arguments: TokenStream, method: TokenStream) -> TokenStream {
-    tools::scoped_tool_outside_block(&method.into()).into()
+    tools::outside_block(feature::Feature::Tool, &method.into()).into()
+}
+
+/// Marks a method of a `#[scoped_tools]` impl block as an MCP resource and declares the scopes that
+/// reading it needs.
+///
+/// | argument | meaning |
+/// |---|---|
+/// | `uri = "todo://items/{id}"` | required: its URI, or a URI template: `{id}` stands for one segment, `{+path}` at the end for the rest |
+/// | `scopes`, `optional` | as of [`macro@scoped_tool`] |
+/// | `complete = method` | completes the variables of the template: `async fn method(&self, caller: Principal, request: CompleteRequestParams) -> Vec<String>` |
+/// | `name`, `title`, `description`, `mime_type`, `icons`, `meta` | what lists say of it; the method's name and its doc comment unless written |
+///
+/// The method takes the variables as `Parameters<T>`, and returns a `String`, a `Vec<u8>`, `Json<T>`,
+/// rmcp's `ResourceContents`, or a `Result` of one of them with an error that becomes rmcp's
+/// `ErrorData`.
+#[proc_macro_attribute]
+pub fn scoped_resource(_arguments: TokenStream, method: TokenStream) -> TokenStream {
+    tools::outside_block(feature::Feature::Resource, &method.into()).into()
+}
+
+/// Marks a method of a `#[scoped_tools]` impl block as an MCP prompt and declares the scopes that
+/// getting it needs.
+///
+/// It takes `scopes` and `optional` as [`macro@scoped_tool`] does, `complete = method` as
+/// [`macro@scoped_resource`] does, and everything that rmcp's `#[prompt]` takes.
+#[proc_macro_attribute]
+pub fn scoped_prompt(_arguments: TokenStream, method: TokenStream) -> TokenStream {
+    tools::outside_block(feature::Feature::Prompt, &method.into()).into()
 }

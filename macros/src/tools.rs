@@ -1,10 +1,10 @@
-//! The impl block: finds its tools and checks them against each other.
+//! The impl block: finds what it declares and checks it against each other.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{ImplItem, ItemImpl};
 
-use crate::{expand, tool::ScopedTool};
+use crate::{declaration::Declaration, expand, feature::Feature, uri};
 
 /// `#[scoped_tools]` on an impl block.
 pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> TokenStream {
@@ -32,8 +32,8 @@ pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> Toke
              move the tools into `impl Server { … }`",
         ));
     }
-    let tools = collect(&mut block, &mut errors);
-    if tools.is_empty() && errors.is_empty() {
+    let declared = collect(&mut block, &mut errors);
+    if declared.is_empty() && errors.is_empty() {
         errors.push(syn::Error::new_spanned(
             &block.self_ty,
             "no tool in this impl block\nhelp: annotate a method with \
@@ -42,7 +42,7 @@ pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> Toke
     }
 
     if errors.is_empty() {
-        expand::block(block, &tools)
+        expand::block(block, &declared)
     } else {
         let errors = errors.iter().map(syn::Error::to_compile_error);
         let rest = expand::after_errors(&block);
@@ -50,35 +50,51 @@ pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> Toke
     }
 }
 
-fn collect(block: &mut ItemImpl, errors: &mut Vec<syn::Error>) -> Vec<ScopedTool> {
-    let mut tools: Vec<ScopedTool> = vec![];
+fn collect(block: &mut ItemImpl, errors: &mut Vec<syn::Error>) -> Vec<Declaration> {
+    let mut declared: Vec<Declaration> = vec![];
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
-        let Some(tool) = ScopedTool::take(method, errors) else {
+        let Some(one) = Declaration::take(method, errors) else {
             continue;
         };
-        let (name, at) = &tool.name;
-        if let Some(earlier) = tools.iter().find(|earlier| earlier.name.0 == *name) {
+        let (name, at) = &one.name;
+        let clash = declared.iter().find(|earlier| {
+            earlier.feature == one.feature
+                && (earlier.name.0 == *name
+                    || (one.feature == Feature::Resource && uri::overlap(&earlier.name.0, name)))
+        });
+        if let Some(earlier) = clash {
+            let (word, other) = (one.feature.word(), &earlier.name.0);
+            let both = format!("`{}` and `{}`", earlier.method, one.method);
             errors.push(syn::Error::new(
                 *at,
-                format!(
-                    "two tools are named \"{name}\": `{}` and `{}`\nhelp: rename one of them, or \
-                     give it another name with `name = \"…\"`",
-                    earlier.method, tool.method
-                ),
+                if one.feature == Feature::Resource {
+                    format!(
+                        "a URI of \"{name}\" could be one of \"{other}\" as well: {both}\nhelp: \
+                         change one of the two"
+                    )
+                } else {
+                    format!(
+                        "two {word}s are named \"{name}\": {both}\nhelp: rename one of them, or \
+                         give it another name with `name = \"…\"`"
+                    )
+                },
             ));
         }
-        tools.push(tool);
+        declared.push(one);
     }
-    tools
+    declared
 }
 
-/// `#[scoped_tool]` that no `#[scoped_tools]` block took off: nothing would check it.
-pub(crate) fn scoped_tool_outside_block(method: &TokenStream) -> TokenStream {
+/// An attribute that no `#[scoped_tools]` block took off: nothing would check its method.
+pub(crate) fn outside_block(feature: Feature, method: &TokenStream) -> TokenStream {
     let error = syn::Error::new(
         proc_macro2::Span::call_site(),
-        "`#[scoped_tool]` works only inside a `#[scoped_tools]` impl block\nhelp: write \
-         `#[scoped_tools]` above the `impl` that this method belongs to",
+        format!(
+            "`#[{}]` works only inside a `#[scoped_tools]` impl block\nhelp: write \
+             `#[scoped_tools]` above the `impl` that this method belongs to",
+            feature.attribute()
+        ),
     )
     .into_compile_error();
     // The method stays, so that its uses elsewhere do not fail as well.

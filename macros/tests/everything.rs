@@ -1,7 +1,8 @@
-//! Everything that `#[scoped_tool]` takes, and the registry that comes of it.
+//! Everything that `#[scoped_tool]` and its siblings take, and the registry that comes of it.
 
 use rmcp::handler::server::wrapper::{Json, Parameters};
-use scopeward::{Principal, ScopedTools, scoped_tools};
+use rmcp::model::{CompleteRequestParams, ErrorData, PromptMessage, Role};
+use scopeward::{Principal, ScopedTools, policy::Feature, scoped_tools};
 
 #[derive(serde::Serialize, serde::Deserialize, rmcp::schemars::JsonSchema)]
 #[schemars(crate = "rmcp::schemars")]
@@ -50,24 +51,62 @@ impl<T: std::fmt::Display + Send + Sync + 'static> Server<T> {
     fn helper(&self) -> String {
         self.prefix.to_string()
     }
+
+    /// A word of the dictionary.
+    ///
+    /// With a second paragraph.
+    #[scoped_resource(
+        uri = "words://{language}/{word}",
+        scopes = ["echo:read"],
+        optional = ["echo:admin"],
+        title = "A word",
+        mime_type = "text/plain",
+        complete = complete_word
+    )]
+    async fn word(
+        &self,
+        caller: Principal,
+        Parameters(word): Parameters<Word>,
+    ) -> Result<String, ErrorData> {
+        Ok(format!("{} {}", caller.subject(), word.word))
+    }
+
+    #[scoped_resource(uri = "words://all", scopes = [], name = "every word")]
+    fn all(&self) -> Vec<u8> {
+        vec![]
+    }
+
+    /// Asks for a poem.
+    #[scoped_prompt(scopes = ["echo:read"], complete = complete_word)]
+    async fn poem(
+        &self,
+        Parameters(word): Parameters<Word>,
+    ) -> Result<Vec<PromptMessage>, ErrorData> {
+        Ok(vec![PromptMessage::new_text(Role::User, word.word)])
+    }
+
+    #[expect(clippy::unused_async, reason = "suggestions may be looked up somewhere")]
+    async fn complete_word(&self, _: Principal, request: CompleteRequestParams) -> Vec<String> {
+        vec![request.argument.value]
+    }
 }
 
 #[test]
 fn the_registry_and_the_router() {
-    let tools = <Server<String>>::REGISTRY.tools();
-    assert_eq!(tools.len(), 3);
+    let tools = <Server<String>>::REGISTRY.all();
+    assert_eq!(tools.len(), 6);
     assert_eq!(tools[0].name(), "say");
     assert_eq!(tools[0].scopes(), ["echo:read", "https://x.example/~a!"]);
     assert_eq!(tools[0].optional(), ["echo:admin"]);
     assert!(
-        tools[0].location().to_string().ends_with("everything.rs:19:7"),
+        tools[0].location().to_string().ends_with("everything.rs:20:7"),
         "{}",
         tools[0].location()
     );
     assert_eq!((tools[2].name(), tools[2].scopes().len()), ("loop", 0));
     // What the annotations say; MCP's defaults where they say nothing.
     let hints =
-        tools.iter().map(|t| (t.is_read_only(), t.is_destructive(), t.says_what_it_changes()));
+        tools[..3].iter().map(|t| (t.is_read_only(), t.is_destructive(), t.says_what_it_changes()));
     assert!(hints.eq([(true, false, true), (false, false, true), (false, true, false)]));
 
     let router = Server::<String>::tool_router();
@@ -81,4 +120,32 @@ fn the_registry_and_the_router() {
     assert!(plain.description.as_ref().is_some_and(|text| text.starts_with("Without arguments")));
     assert!(say.input_schema["properties"]["word"].is_object());
     assert!(say.output_schema.is_some(), "the method's own return type drives the output schema");
+}
+
+#[test]
+fn resources_and_prompts() {
+    let registry = <Server<String>>::REGISTRY;
+    let of = |feature| registry.of(feature).map(scopeward::Declaration::name).collect::<Vec<_>>();
+    assert_eq!(of(Feature::Resource), ["words://{language}/{word}", "words://all"]);
+    assert_eq!(of(Feature::Prompt), ["poem"]);
+    let word = registry.get(Feature::Resource, "words://{language}/{word}").unwrap();
+    assert_eq!((word.scopes(), word.optional()), (&["echo:read"][..], &["echo:admin"][..]));
+    assert!(word.is_read_only() && !word.is_destructive());
+    // The arguments that conditions are checked against.
+    let variables = word.arguments().unwrap();
+    assert_eq!(variables["required"], serde_json::json!(["language", "word"]));
+    let poem = registry.get(Feature::Prompt, "poem").unwrap();
+    assert_eq!(poem.arguments().unwrap()["properties"]["word"]["type"], "string");
+    let say = registry.get(Feature::Tool, "say").unwrap();
+    assert!(say.arguments().unwrap()["properties"]["word"].is_object());
+
+    let prompts = Server::<String>::prompt_router().list_all();
+    assert_eq!(prompts[0].description.as_deref(), Some("Asks for a poem."));
+    assert_eq!(prompts[0].arguments.as_ref().unwrap()[0].name, "word");
+    let shown = format!("{:?}", Server::<String>::resource_router());
+    for text in
+        ["A word of the dictionary.", "With a second paragraph.", "every word", "text/plain"]
+    {
+        assert!(shown.contains(text), "{text}: {shown}");
+    }
 }

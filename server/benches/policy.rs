@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 
 use divan::{Bencher, black_box};
 use scopeward::{
-    DeclaredTool, Location, Registry,
+    Declaration, Location, Registry,
     diagnostic::Source,
     diff,
     lint::{self, Stage, Surroundings},
-    policy::CompiledPolicy,
+    policy::{CompiledPolicy, Feature, Operation},
 };
 
 fn main() {
@@ -54,14 +54,14 @@ fn text(tools: usize, changed: bool) -> String {
 /// The tools of [`text`], as a registry: a constant in a real server.
 fn registry(tools: usize) -> Registry {
     let scopes = SCOPES.min(tools);
-    let declared: Vec<DeclaredTool> = (0..tools)
+    let declared: Vec<Declaration> = (0..tools)
         .map(|n| {
             let scope = n % scopes;
             let scope: &'static str = format!("s{scope}:{}", ["read", "write"][scope % 2]).leak();
             let scopes: &'static [&'static str] = vec![scope].leak();
             let reads = scope.ends_with(":read");
             let name: &'static str = format!("tool_{n}").leak();
-            DeclaredTool::new(name, scopes, &[], Location::new("src/tools.rs", 1, 1))
+            Declaration::new(Feature::Tool, name, scopes, &[], Location::new("src/tools.rs", 1, 1))
                 .with_hints(Some(reads), Some(false))
         })
         .collect();
@@ -111,5 +111,6 @@ fn diff_policies(bencher: Bencher<'_, '_>, tools: usize) {
 fn decide(bencher: Bencher<'_, '_>, tools: usize) {
     let policy = compile(&text(tools, false));
     let held = policy.hold(["s0:read"]);
-    bencher.bench(|| policy.decide(black_box("tool_0"), black_box(&held)).is_allow());
+    bencher
+        .bench(|| policy.decide(black_box(Operation::tool("tool_0")), black_box(&held)).is_allow());
 }

@@ -1,8 +1,9 @@
 //! One record for each decision, as a structured log event of the target `scopeward::audit`, which
 //! the server also writes to a file of its own.
 //!
-//! Who, which client, which tool, allow or deny, by which rule, what was missing, and which policy
-//! said so. Never a token, never arguments.
+//! Who, which client, which tool, resource or prompt, allow or deny, by which rule, what was missing,
+//! and which policy said so. Never a token, never arguments: of a resource the URI template, not the
+//! URI.
 
 pub(crate) mod file;
 pub(crate) mod record;
@@ -10,7 +11,7 @@ pub(crate) mod record;
 use std::time::Instant;
 
 use crate::{
-    policy::{CompiledPolicy, Rule, Scope},
+    policy::{CompiledPolicy, Feature, Rule, Scope},
     principal::Principal,
     refusal::Refusal,
 };
@@ -43,12 +44,25 @@ fn is_traceparent(text: &str) -> bool {
         && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
 }
 
-/// The gate let a call through.
-pub(crate) fn allowed(caller: &Principal, tool: &str, rule: &Rule, occasion: Occasion<'_>) {
+/// The name under one of three fields, by the feature.
+fn fields(feature: Feature, name: &str) -> [Option<&str>; 3] {
+    Feature::ALL.map(|each| (each == feature).then_some(name))
+}
+
+/// The gate let an operation through.
+pub(crate) fn allowed(
+    caller: &Principal,
+    (feature, name): (Feature, &str),
+    rule: &Rule,
+    occasion: Occasion<'_>,
+) {
+    let [tool, resource, prompt] = fields(feature, name);
     tracing::info!(
         target: TARGET,
         decision = "allow",
         tool,
+        resource,
+        prompt,
         subject = caller.subject(),
         issuer = caller.issuer(),
         client = caller.client(),
@@ -59,7 +73,7 @@ pub(crate) fn allowed(caller: &Principal, tool: &str, rule: &Rule, occasion: Occ
     );
 }
 
-/// A call was refused for lack of scopes: by the gate, which took the time since `occasion`, or,
+/// An operation was refused for lack of scopes: by the gate, which took the time since `occasion`, or,
 /// without it, by the check inside the tool, which no gate had stopped.
 pub(crate) fn denied(
     caller: &Principal,
@@ -67,29 +81,35 @@ pub(crate) fn denied(
     rule: Option<&Rule>,
     occasion: Option<Occasion<'_>>,
 ) {
+    let [tool, resource, prompt] = fields(refusal.feature, &refusal.name);
     tracing::warn!(
         target: TARGET,
         decision = "deny",
-        tool = refusal.tool,
+        tool,
+        resource,
+        prompt,
         subject = caller.subject(),
         issuer = caller.issuer(),
         client = caller.client(),
         rule = place(caller, rule),
         missing = join(&refusal.missing),
         policy = %caller.policy().revision(),
-        by = if occasion.is_some() { "gate" } else { "tool" },
+        by = if occasion.is_some() { "gate" } else { refusal.feature.word() },
         trace = occasion.and_then(|occasion| occasion.traceparent),
         micros = occasion.map(|occasion| micros(occasion.started)),
     );
 }
 
-/// A tool was reached without an authenticated caller.
-pub(crate) fn unauthenticated_tool(tool: &str) {
+/// Something was reached without an authenticated caller.
+pub(crate) fn unauthenticated_use(feature: Feature, name: &str) {
+    let [tool, resource, prompt] = fields(feature, name);
     tracing::warn!(
         target: TARGET,
         decision = "deny",
         tool,
-        "refused by the tool's own check, nobody was authenticated: is it mounted without the gate?",
+        resource,
+        prompt,
+        "refused by its own check, nobody was authenticated: is it mounted without the gate?",
     );
 }
 

@@ -1,15 +1,16 @@
-//! Why a caller may or may not call a tool: the decision, the line of the policy that made it, and
+//! Why a caller may or may not use something: the decision, the line of the policy that made it, and
 //! the least that would have to be added.
 
 use serde_json::json;
 
-use crate::policy::{CompiledPolicy, Decision, Rule, Scope, ScopeSet};
+use crate::policy::{CompiledPolicy, Decision, Feature, Operation, Rule, Scope, ScopeSet};
 
-/// The decision about one caller and one tool, with its reasons.
+/// The decision about one caller and one operation, with its reasons.
 #[derive(Debug)]
 pub struct Explanation<'p> {
     policy: &'p CompiledPolicy,
-    tool: String,
+    feature: Feature,
+    name: String,
     granted: Vec<Scope>,
     held: ScopeSet,
     decision: Decision<'p>,
@@ -22,25 +23,30 @@ impl<'p> Explanation<'p> {
     /// use scopeward::{
     ///     diagnostic::Source,
     ///     explain::Explanation,
-    ///     policy::{CompiledPolicy, Scope},
+    ///     policy::{CompiledPolicy, Operation, Scope},
     /// };
     ///
     /// let text = "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n\
     ///             [scopes]\n\"a:read\" = \"Look\"\n[tools]\nlook = { read = \"a\" }\n";
     /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
-    /// let explanation = Explanation::new(&policy, "look", vec![]);
+    /// let explanation = Explanation::new(&policy, Operation::tool("look"), vec![]);
     /// assert!(!explanation.is_allowed());
     /// assert_eq!(explanation.additions()[0][0].as_str(), "a:read");
     /// # Ok::<(), scopeward::diagnostic::Diagnostics>(())
     /// ```
-    pub fn new(policy: &'p CompiledPolicy, tool: &str, mut granted: Vec<Scope>) -> Self {
+    pub fn new(
+        policy: &'p CompiledPolicy,
+        operation: Operation<'_>,
+        mut granted: Vec<Scope>,
+    ) -> Self {
         granted.sort_unstable();
         let held = policy.hold(granted.iter().map(Scope::as_str));
-        let decision = policy.decide(tool, &held);
-        Self { policy, tool: tool.to_owned(), granted, held, decision }
+        let decision = policy.decide(operation, &held);
+        let (feature, name) = (operation.feature(), operation.name().to_owned());
+        Self { policy, feature, name, granted, held, decision }
     }
 
-    /// Whether the caller may call the tool.
+    /// Whether the caller may do it.
     pub fn is_allowed(&self) -> bool {
         self.decision.is_allow()
     }
@@ -60,19 +66,19 @@ impl<'p> Explanation<'p> {
     }
 
     fn rule(&self) -> Option<&'p Rule> {
-        match self.decision {
+        match &self.decision {
             Decision::Allow(rule) => Some(rule),
             Decision::Deny(denial) => Some(denial.rule()),
-            Decision::UnknownTool => None,
+            Decision::Unknown => None,
         }
     }
 
     /// The smallest sets of scopes that, added to the granted ones, would do: none of them gives
     /// all that another one gives. The one with the fewest scopes comes first.
     pub fn additions(&self) -> Vec<Vec<&'p Scope>> {
-        let Decision::Deny(denial) = self.decision else { return vec![] };
+        let Decision::Deny(denial) = &self.decision else { return vec![] };
         let mut additions: Vec<(ScopeSet, Vec<&Scope>)> = vec![];
-        for all in denial.rule().requirement.alternatives() {
+        for all in denial.requirement().alternatives() {
             let missing: Vec<&Scope> = all
                 .iter()
                 .filter(|id| !self.held.contains(**id))
@@ -102,9 +108,9 @@ impl<'p> Explanation<'p> {
 
     /// For a person.
     pub fn text(&self) -> String {
-        let tool = &self.tool;
+        let name = &self.name;
         let verdict = if self.is_allowed() { "allowed" } else { "not allowed" };
-        let mut text = format!("{tool}: {verdict}\n\n");
+        let mut text = format!("{name}: {verdict}\n\n");
         text.push_str(&format!("  granted  {}\n", join(&self.granted, "nothing")));
         let implied = self.implied();
         if !implied.is_empty() {
@@ -119,9 +125,9 @@ impl<'p> Explanation<'p> {
         }
         let source = self.policy.source();
         let Some(rule) = self.rule() else {
-            let path = source.path();
+            let (path, verb) = (source.path(), self.feature.verb());
             text.push_str(&format!(
-                "  rule     {path} does not name `{tool}`: nobody can call it\n"
+                "  rule     {path} does not name `{name}`: nobody can {verb} it\n"
             ));
             return text;
         };
@@ -155,7 +161,7 @@ impl<'p> Explanation<'p> {
             json!({ "path": self.policy.source().path(), "line": line, "column": column })
         });
         let document = json!({
-            "tool": self.tool,
+            (self.feature.word()): self.name,
             "allowed": self.is_allowed(),
             "granted": self.granted,
             "implied": self.implied(),

@@ -9,11 +9,14 @@
 //! speaks MCP's Streamable HTTP; [`metadata`] and [`origin`] are what else the resource server
 //! needs in front of it.
 
+mod batch;
 mod challenge;
 mod enforce;
+pub(crate) mod expiry;
 pub mod metadata;
 pub mod origin;
 mod repeated;
+mod sessions;
 mod unread;
 
 use std::{
@@ -27,16 +30,19 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::Request;
+use http::{Method, Request, header};
 
 use crate::{
     audit,
+    features::TaskOwners,
     live::LivePolicy,
     principal::Principal,
     token::{Validator, bearer},
 };
 use challenge::Challenge;
+use enforce::Admitted;
 use repeated::Challenged;
+use sessions::{Membership, Sessions};
 
 /// The largest body that is read: rmcp's own default, 4 MiB.
 const LARGEST_BODY: usize = 4 * 1024 * 1024;
@@ -44,9 +50,10 @@ const LARGEST_BODY: usize = 4 * 1024 * 1024;
 /// A layer that lets through what the policy allows, and nothing else.
 ///
 /// Every request needs a valid token. Of the MCP methods only those that the gate knows pass;
-/// `tools/call` passes when
-/// [`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide) allows it. What passes carries its
-/// [`Principal`] in the request's extensions.
+/// `tools/call`, `resources/read`, `prompts/get` and what else is about one tool, resource or prompt
+/// pass when [`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide) allows it. What
+/// passes carries its [`Principal`] in the request's extensions. A session (of the revisions that
+/// have them) is its caller's alone.
 #[derive(Debug, Clone)]
 pub struct Gate {
     inner: Arc<Inner>,
@@ -57,6 +64,8 @@ struct Inner {
     policy: LivePolicy,
     validator: Validator,
     challenged: Challenged,
+    sessions: Sessions,
+    tasks: Option<TaskOwners>,
 }
 
 impl Gate {
@@ -68,8 +77,19 @@ impl Gate {
                 policy: policy.into(),
                 validator,
                 challenged: Challenged::default(),
+                sessions: Sessions::default(),
+                tasks: None,
             }),
         }
+    }
+
+    /// Also lets callers ask for their own tasks, which the handler behind the gate makes.
+    #[must_use]
+    pub(crate) fn with_tasks(mut self, tasks: Option<TaskOwners>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.tasks = tasks;
+        }
+        self
     }
 
     /// RFC 6750, section 3.1: no token is 401 without an error, an unreadable request is 400, a
@@ -135,13 +155,35 @@ where
                     return Ok(challenge);
                 }
             };
-            match enforce::admit(request, &caller, &gate.inner.challenged, LARGEST_BODY).await {
-                Ok(mut request) => {
-                    request.extensions_mut().insert(caller);
-                    inner.call(request).await.map(IntoResponse::into_response)
-                }
-                Err(refusal) => Ok(refusal),
+            let Inner { challenged, sessions, tasks, .. } = &*gate.inner;
+            let membership = sessions.membership(request.headers(), &caller);
+            if membership == Membership::Foreign {
+                unread::read_away(request.into_body()).await;
+                return Ok(enforce::no_such_session());
             }
+            let door = enforce::Door { challenged, tasks: tasks.as_ref(), membership };
+            let mut request = match enforce::admit(request, &caller, &door, LARGEST_BODY).await {
+                Ok(Admitted::One(request)) => request,
+                Ok(Admitted::Batch(parts, messages)) => {
+                    let each = batch::requests(&parts, messages, &caller);
+                    return Ok(batch::answer(inner, each).await);
+                }
+                Err(refusal) => return Ok(refusal),
+            };
+            let (method, asked) = (request.method().clone(), request.headers().clone());
+            request.extensions_mut().insert(caller.clone());
+            let answer = inner.call(request).await.map(IntoResponse::into_response)?;
+            sessions.follow(&method, &asked, (answer.status(), answer.headers()), &caller);
+            if method == Method::GET && is_event_stream(&answer) {
+                let (parts, body) = answer.into_parts();
+                return Ok(Response::from_parts(parts, expiry::limit(body, &caller)));
+            }
+            Ok(answer)
         })
     }
+}
+
+fn is_event_stream(answer: &Response) -> bool {
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }

@@ -1,9 +1,9 @@
-//! MCP servers whose access is one file: *who may call which tool* is declared, checked before it
-//! ships, and enforced on every call.
+//! MCP servers whose access is one file: *who may call which tool*, read which resource and get
+//! which prompt is declared, checked before it ships, and enforced on every call.
 //!
 //! | you | write | and get |
 //! |---|---|---|
-//! | tool author | [`#[scoped_tools]`](scoped_tools) and `#[scoped_tool(scopes = […])]` | the check in front of each tool, its error shape, its entry in the [registry](Registry) |
+//! | tool author | [`#[scoped_tools]`](scoped_tools) and `#[scoped_tool(scopes = […])]`, `#[scoped_resource]`, `#[scoped_prompt]` | the check in front of each, its error shape, its entry in the [registry](Registry) |
 //! | operator | `policy.toml` | the rule that is enforced, checked against tools and registered scopes |
 //! | both | [`main`] | a server that refuses to start when the three disagree |
 //!
@@ -24,6 +24,7 @@ pub mod diagnostic;
 pub mod diff;
 mod doctor;
 pub mod explain;
+pub mod features;
 pub mod gate;
 pub mod handler;
 pub mod issuer;
@@ -33,20 +34,20 @@ pub mod matrix;
 pub mod policy;
 mod principal;
 pub mod provider;
+mod redirect;
 pub mod refusal;
 mod registry;
 pub mod remote;
 pub mod resource;
 mod server;
 pub mod token;
-mod tool_check;
 
 pub use authority::Authority;
 pub use cli::{Environment, main};
 pub use principal::Principal;
-pub use registry::{DeclaredTool, Location, Registry, ScopedTools};
-pub use scopeward_macros::{scoped_tool, scoped_tools};
-pub use server::router;
+pub use registry::{Declaration, Location, Registry, ScopedTools};
+pub use scopeward_macros::{scoped_prompt, scoped_resource, scoped_tool, scoped_tools};
+pub use server::{router, router_with_sessions};
 
 /// The MCP library underneath, for its `Parameters`, `Json` and models.
 pub use rmcp;
@@ -54,7 +55,7 @@ pub use rmcp;
 /// What the macros' expansion names. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::tool_check::{Checked, refusals_as_results};
+    pub use crate::features::{Checked, prompt_arguments, refusals_as_results, uri_arguments};
 }
 
 #[cfg(doctest)]

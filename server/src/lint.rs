@@ -26,7 +26,7 @@ use subject::Subject;
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, Kind, Severity, Source},
     policy::{Assertions, CompiledPolicy, Draft},
-    registry::{DeclaredTool, Registry},
+    registry::{Declaration, Registry},
     resource::Snapshot,
 };
 
@@ -63,18 +63,18 @@ pub enum Stage {
     Advice,
 }
 
-/// A policy and the tools that it is about. `version` and, unless it is the point, `[resource]`
+/// A policy and the declarations that it is about. `version` and, unless it is the point, `[resource]`
 /// are left out.
 #[derive(Debug)]
 pub(crate) struct Example {
-    pub(crate) tools: &'static [DeclaredTool],
+    pub(crate) declared: &'static [Declaration],
     pub(crate) policy: &'static str,
     pub(crate) snapshot: Option<&'static str>,
 }
 
 impl Example {
-    pub(crate) const fn new(tools: &'static [DeclaredTool], policy: &'static str) -> Self {
-        Self { tools, policy, snapshot: None }
+    pub(crate) const fn new(declared: &'static [Declaration], policy: &'static str) -> Self {
+        Self { declared, policy, snapshot: None }
     }
 
     pub(crate) const fn with_snapshot(self, snapshot: &'static str) -> Self {
@@ -85,7 +85,7 @@ impl Example {
 /// What is known beside the file itself.
 #[derive(Debug, Clone)]
 pub struct Surroundings<'a> {
-    /// The annotated tools.
+    /// What is annotated.
     pub registry: &'a Registry,
     /// The registered scopes, if they are known from elsewhere than the policy.
     pub snapshot: Option<&'a Snapshot>,

@@ -1,18 +1,18 @@
-//! Who may call what at a glance: tools by scopes.
+//! Who may use what at a glance: tools, resources and prompts by scopes.
 
 use askama::Template;
 use serde_json::json;
 
-use crate::policy::{CompiledPolicy, Rule};
+use crate::policy::{CompiledPolicy, Feature, Rule};
 
-/// What one scope does for one tool.
+/// What one scope does for one tool, resource or prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
-    /// A caller with just this scope may call the tool.
+    /// A caller with just this scope may use it.
     Enough,
-    /// It is part of what the tool needs.
+    /// It is part of what is needed.
     Part,
-    /// It does nothing for the tool.
+    /// It does nothing for it.
     Nothing,
 }
 
@@ -36,7 +36,7 @@ impl Cell {
     }
 }
 
-/// Tools by scopes, in the order of the file.
+/// Tools, resources and prompts by scopes, in the order of the file.
 #[derive(Debug)]
 pub struct Matrix<'p> {
     policy: &'p CompiledPolicy,
@@ -45,14 +45,15 @@ pub struct Matrix<'p> {
 
 #[derive(Debug)]
 struct Row<'p> {
-    tool: &'p str,
+    feature: Feature,
+    name: &'p str,
     needs: String,
     line: usize,
     cells: Vec<Cell>,
 }
 
 impl<'p> Matrix<'p> {
-    /// Asks the policy about each tool and each scope.
+    /// Asks the policy about each rule and each scope.
     ///
     /// ```
     /// use scopeward::{diagnostic::Source, matrix::Matrix, policy::CompiledPolicy};
@@ -64,16 +65,17 @@ impl<'p> Matrix<'p> {
     /// # Ok::<(), scopeward::diagnostic::Diagnostics>(())
     /// ```
     pub fn new(policy: &'p CompiledPolicy) -> Self {
-        let mut tools: Vec<(&str, &Rule)> = policy.tools().collect();
-        tools.sort_by_key(|(_, rule)| rule.span().start);
-        let rows = tools.into_iter().map(|(tool, rule)| Row {
-            tool,
+        let mut rules: Vec<(Feature, &str, &Rule)> = policy.rules().collect();
+        rules.sort_by_key(|(feature, _, rule)| (*feature, rule.span().start));
+        let rows = rules.into_iter().map(|(feature, name, rule)| Row {
+            feature,
+            name,
             needs: policy.describe(rule),
             line: policy.source().position(rule.span().start).0,
             cells: policy
                 .scopes()
                 .iter()
-                .map(|scope| cell(policy, tool, rule, scope.name().as_str()))
+                .map(|scope| cell(policy, rule, scope.name().as_str()))
                 .collect(),
         });
         Self { policy, rows: rows.collect() }
@@ -85,14 +87,14 @@ impl<'p> Matrix<'p> {
 
     /// For a terminal.
     pub fn text(&self) -> String {
-        let tool_width = self.rows.iter().map(|row| row.tool.chars().count()).max().unwrap_or(0);
+        let tool_width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
         let mut text = format!("  {:tool_width$}", "");
         for scope in self.scopes() {
             text.push_str(&format!("  {scope}"));
         }
         text.push('\n');
         for row in &self.rows {
-            text.push_str(&format!("  {:tool_width$}", row.tool));
+            text.push_str(&format!("  {:tool_width$}", row.name));
             for (scope, cell) in self.scopes().zip(&row.cells) {
                 text.push_str(&format!("  {:width$}", cell.mark(), width = scope.chars().count()));
             }
@@ -100,7 +102,7 @@ impl<'p> Matrix<'p> {
             text.push('\n');
         }
         text.push_str(
-            "\n  ● enough by itself   ◐ part of what is needed   · does nothing for the tool\n",
+            "\n  ● enough by itself   ◐ part of what is needed   · does nothing for it\n",
         );
         text
     }
@@ -113,13 +115,13 @@ impl<'p> Matrix<'p> {
                 .zip(&row.cells)
                 .map(|(scope, cell)| (scope.to_owned(), cell.word().into()))
                 .collect();
-            json!({ "tool": row.tool, "needs": row.needs, "line": row.line, "scopes": cells })
+            json!({ (row.feature.word()): row.name, "needs": row.needs, "line": row.line, "scopes": cells })
         };
         let document = json!({
             "resource": self.policy.resource().as_str(),
             "revision": self.policy.revision().to_string(),
             "scopes": self.scopes().collect::<Vec<_>>(),
-            "tools": self.rows.iter().map(row).collect::<Vec<_>>(),
+            "rules": self.rows.iter().map(row).collect::<Vec<_>>(),
         });
         format!("{document:#}\n")
     }
@@ -136,9 +138,9 @@ struct Page<'m> {
     matrix: &'m Matrix<'m>,
 }
 
-fn cell(policy: &CompiledPolicy, tool: &str, rule: &Rule, scope: &str) -> Cell {
+fn cell(policy: &CompiledPolicy, rule: &Rule, scope: &str) -> Cell {
     let held = policy.hold([scope]);
-    if policy.decide(tool, &held).is_allow() {
+    if rule.requirement.is_met_by(&held) {
         return Cell::Enough;
     }
     let mut needed = rule.requirement.alternatives().iter().flatten();

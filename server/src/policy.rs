@@ -2,17 +2,21 @@
 //!
 //! [`CompiledPolicy::compile`] checks the text and reports everything that is wrong with it;
 //! [`CompiledPolicy::hold`] turns granted scopes into the scopes that a caller holds;
-//! [`CompiledPolicy::decide`] answers whether they suffice for a tool. Nothing in here knows HTTP,
-//! tokens or tools as code.
+//! [`CompiledPolicy::decide`] answers whether they suffice for an [`Operation`]. Nothing in here
+//! knows HTTP, tokens or tools as code.
 
 mod assertions;
+mod client;
 mod compile;
+pub(crate) mod condition;
 mod decision;
+mod feature;
 pub mod format;
 mod manifest;
 pub(crate) mod mistake;
 #[cfg(test)]
 pub(crate) mod model;
+mod operation;
 mod reach;
 mod reader;
 pub mod schema;
@@ -22,6 +26,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod uri;
 mod vocabulary;
 
 use std::{
@@ -31,19 +36,25 @@ use std::{
     ops::Range,
 };
 
+use condition::Condition;
+
 pub(crate) use assertions::{Assertions, Case, Invariant};
+pub use client::KnownClient;
 pub(crate) use compile::Draft;
 pub use decision::{Decision, Denial, ScopeSet};
 pub(crate) use decision::{Requirement, ScopeId};
-pub(crate) use manifest::{
-    Allow, Manifest, RuleEntry, ScopeEntry, Selection, ToolEntry, written_url,
-};
+pub use feature::Feature;
+pub(crate) use manifest::{Allow, Entry, Manifest, RuleEntry, ScopeEntry, Selection, written_url};
+pub(crate) use operation::Object;
+pub use operation::Operation;
 pub(crate) use reader::{Located, Reader};
 pub(crate) use scope::AccessLevel;
 pub use scope::{Scope, ScopeError};
 pub use settings::{Check, ListMode, OnDenied, Provider};
 pub(crate) use shape::{Behaviour, Level, SNAPSHOT};
 pub use trust::Trust;
+pub(crate) use uri::{Overlap, UriIndex};
+pub use uri::{UriTemplate, UriTemplateError};
 
 use crate::{diagnostic::Source, resource::ResourceUrl};
 
@@ -60,8 +71,14 @@ pub struct CompiledPolicy {
     reachable: ScopeSet,
     registered_at: Option<Range<usize>>,
     snapshot_days: u32,
-    tools: BTreeMap<Box<str>, Rule>,
-    tools_at: Range<usize>,
+    /// By feature and name.
+    rules: [BTreeMap<Box<str>, Rule>; 3],
+    uris: UriIndex,
+    /// Whether some rule depends on arguments or claims.
+    has_conditions: bool,
+    clients: Vec<KnownClient>,
+    /// Where a missing rule would be added, by feature.
+    tables_at: [Range<usize>; 3],
     source: Source,
 }
 
@@ -112,22 +129,33 @@ impl ScopeInfo {
     }
 }
 
-/// The rule of one tool.
+/// The rule of one tool, resource or prompt.
 #[derive(Debug)]
 pub struct Rule {
     pub(crate) requirement: Requirement,
+    /// What is needed besides under some conditions.
+    pub(crate) when: Vec<When>,
     relax: Option<String>,
     hidden: bool,
     span: Range<usize>,
 }
 
+/// What else a call needs under a condition on its arguments and its caller's claims.
+#[derive(Debug)]
+pub(crate) struct When {
+    pub(crate) condition: Condition,
+    pub(crate) requirement: Requirement,
+    /// Where the condition stands.
+    pub(crate) span: Range<usize>,
+}
+
 impl Rule {
-    /// Why the rule may ask for less than the tool declares, if the operator said so.
+    /// Why the rule may ask for less than its author declared, if the operator said so.
     pub fn relax(&self) -> Option<&str> {
         self.relax.as_deref()
     }
 
-    /// Whether the tool is left out of the lists of those who may not call it.
+    /// Whether it is left out of the lists of those who may not use it.
     pub fn is_hidden(&self) -> bool {
         self.hidden
     }
@@ -282,19 +310,62 @@ impl CompiledPolicy {
         self.registered_at.clone()
     }
 
+    /// Everything that the policy names and its rule, by feature and name.
+    pub fn rules(&self) -> impl Iterator<Item = (Feature, &str, &Rule)> {
+        let of = |feature: Feature| self.rules[feature.index()].iter();
+        Feature::ALL
+            .into_iter()
+            .flat_map(move |feature| of(feature).map(move |(name, rule)| (feature, &**name, rule)))
+    }
+
     /// Every tool that the policy names and its rule, by name.
     pub fn tools(&self) -> impl Iterator<Item = (&str, &Rule)> {
-        self.tools.iter().map(|(name, rule)| (&**name, rule))
+        self.rules[Feature::Tool.index()].iter().map(|(name, rule)| (&**name, rule))
     }
 
-    /// The rule of one tool.
-    pub fn rule(&self, tool: &str) -> Option<&Rule> {
-        self.tools.get(tool)
+    /// The rule of one tool, resource or prompt; of a resource by a URI, or by the URI template as
+    /// the policy writes it.
+    pub fn rule(&self, feature: Feature, name: &str) -> Option<&Rule> {
+        self.find(feature, name).map(|(rule, _)| rule)
     }
 
-    /// Where a missing tool would be added.
-    pub(crate) fn tools_at(&self) -> Range<usize> {
-        self.tools_at.clone()
+    /// The name under which the policy knows a resource: itself, or the URI template that it is of.
+    pub fn resource_name(&self, uri: &str) -> Option<&str> {
+        let (number, _) = self.uris.find(uri)?;
+        self.uris.template(number).map(UriTemplate::as_str)
+    }
+
+    /// The rule, and of a resource the values of its URI's variables.
+    fn find(&self, feature: Feature, name: &str) -> Option<(&Rule, Option<Object>)> {
+        let rules = &self.rules[feature.index()];
+        if feature != Feature::Resource {
+            return rules.get(name).map(|rule| (rule, None));
+        }
+        let (number, values) = self.uris.find(name)?;
+        let template = self.uris.template(number)?.as_str();
+        // The template itself is not a call: its variables have no values.
+        let values = (template != name || !template.contains('{')).then_some(values);
+        rules.get(template).map(|rule| (rule, values))
+    }
+
+    /// The clients that the embedded issuer knows beforehand.
+    pub fn clients(&self) -> &[KnownClient] {
+        &self.clients
+    }
+
+    /// Whether the policy names anything of this feature.
+    pub(crate) fn names_some(&self, feature: Feature) -> bool {
+        !self.rules[feature.index()].is_empty()
+    }
+
+    /// Whether some rule depends on arguments or claims.
+    pub(crate) fn has_conditions(&self) -> bool {
+        self.has_conditions
+    }
+
+    /// Where a missing rule would be added.
+    pub(crate) fn table_at(&self, feature: Feature) -> Range<usize> {
+        self.tables_at[feature.index()].clone()
     }
 
     pub(crate) fn scope_id(&self, scope: &str) -> Option<ScopeId> {
@@ -307,7 +378,12 @@ impl CompiledPolicy {
 
     /// What a rule needs, for a person: `todo:write and admin:access, or todo:admin`.
     pub fn describe(&self, rule: &Rule) -> String {
-        self.describe_requirement(&rule.requirement)
+        let mut text = self.describe_requirement(&rule.requirement);
+        for when in &rule.when {
+            let more = self.describe_requirement(&when.requirement);
+            text.push_str(&format!("; when {}: {more}", when.condition.as_str()));
+        }
+        text
     }
 
     pub(crate) fn describe_requirement(&self, requirement: &Requirement) -> String {

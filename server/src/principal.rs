@@ -4,12 +4,13 @@ use std::{fmt, sync::Arc};
 
 use rmcp::{
     ErrorData,
-    handler::server::{common::FromContextPart, tool::ToolCallContext},
+    handler::server::{common::FromContextPart, prompt::PromptContext, tool::ToolCallContext},
     model::Extensions,
 };
 
 use crate::{
-    policy::{CompiledPolicy, Decision, Scope, ScopeSet},
+    features::ResourceContext,
+    policy::{CompiledPolicy, Decision, Feature, Operation, Scope, ScopeSet},
     refusal::Refusal,
     token::AccessToken,
 };
@@ -96,9 +97,22 @@ impl Principal {
         self.0.policy.scope_id(scope).is_some_and(|scope| self.0.held.contains(scope))
     }
 
-    /// May this caller call `tool`? The one question, asked by everyone through here.
-    pub fn may_call(&self, tool: &str) -> Decision<'_> {
-        self.0.policy.decide(tool, &self.0.held)
+    /// May this caller do this? The one question, asked by everyone through here.
+    ///
+    /// ```
+    /// use scopeward::{Principal, policy::Operation};
+    ///
+    /// fn may_write(caller: &Principal) -> bool {
+    ///     caller.may(Operation::tool("create_todo")).is_allow()
+    /// }
+    /// ```
+    pub fn may(&self, operation: Operation<'_>) -> Decision<'_> {
+        let policy = &self.0.policy;
+        if !policy.has_conditions() {
+            return policy.decide(operation, &self.0.held);
+        }
+        let claims = self.0.token.claims();
+        policy.decide(operation.with_claims(&claims), &self.0.held)
     }
 
     /// A claim of the token that has no method of its own.
@@ -139,6 +153,26 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Principal {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         Self::of(&context.request_context.extensions)
             .cloned()
-            .ok_or_else(|| Refusal::unauthenticated(&context.name, &[]).into_error_data())
+            .ok_or_else(|| unauthenticated(Feature::Tool, &context.name))
     }
+}
+
+impl<S> FromContextPart<PromptContext<'_, S>> for Principal {
+    fn from_context_part(context: &mut PromptContext<'_, S>) -> Result<Self, ErrorData> {
+        Self::of(&context.context.extensions)
+            .cloned()
+            .ok_or_else(|| unauthenticated(Feature::Prompt, &context.name))
+    }
+}
+
+impl<S> FromContextPart<ResourceContext<'_, S>> for Principal {
+    fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
+        Self::of(&context.request_context().extensions)
+            .cloned()
+            .ok_or_else(|| unauthenticated(Feature::Resource, context.uri()))
+    }
+}
+
+fn unauthenticated(feature: Feature, name: &str) -> ErrorData {
+    Refusal::unauthenticated(feature, name, &[]).into_error_data()
 }

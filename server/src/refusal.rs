@@ -4,10 +4,10 @@ use rmcp::{
     ErrorData,
     model::{CallToolResult, ContentBlock, ErrorCode},
 };
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{
-    policy::{CompiledPolicy, Denial, Scope},
+    policy::{CompiledPolicy, Denial, Feature, Scope},
     principal::Principal,
 };
 
@@ -25,7 +25,7 @@ pub const UNAVAILABLE: ErrorCode = ErrorCode(-32004);
 ///
 /// At the HTTP door it is the `data` of the JSON-RPC error under a 403; inside a tool it is the
 /// `structuredContent` of a result with `isError`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// `insufficient_scope` (RFC 6750, section 3.1), or `invalid_token` when nobody was
@@ -33,8 +33,10 @@ pub struct Refusal {
     pub error: &'static str,
     /// One sentence for a person.
     pub message: String,
-    /// The tool that was called.
-    pub tool: String,
+    /// What was to be used.
+    pub feature: Feature,
+    /// Its name; of a resource the URI template that the policy knows it by.
+    pub name: String,
     /// Every scope that the call needs.
     pub required: Vec<Scope>,
     /// Those of them that the caller does not hold.
@@ -42,18 +44,40 @@ pub struct Refusal {
     /// The scopes that the caller's token carries.
     pub granted: Vec<Scope>,
     /// Where a client learns how to get more (RFC 9728).
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource_metadata: Option<String>,
+}
+
+/// With its name under the feature's word: `"tool": "create_todo"`.
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("error", self.error)?;
+        map.serialize_entry("message", &self.message)?;
+        map.serialize_entry(self.feature.word(), &self.name)?;
+        map.serialize_entry("required", &self.required)?;
+        map.serialize_entry("missing", &self.missing)?;
+        map.serialize_entry("granted", &self.granted)?;
+        if let Some(metadata) = &self.resource_metadata {
+            map.serialize_entry("resource_metadata", metadata)?;
+        }
+        map.end()
+    }
 }
 
 impl Refusal {
     /// The caller is known and lacks scopes.
-    pub fn insufficient_scope(tool: &str, denial: &Denial<'_>, caller: &Principal) -> Self {
+    pub fn insufficient_scope(
+        feature: Feature,
+        name: &str,
+        denial: &Denial<'_>,
+        caller: &Principal,
+    ) -> Self {
         let missing: Vec<Scope> = denial.missing(caller.held()).cloned().collect();
         Self {
             error: "insufficient_scope",
             message: sentence(&missing),
-            tool: tool.to_owned(),
+            feature,
+            name: name.to_owned(),
             required: denial.required().cloned().collect(),
             missing,
             granted: caller.granted().to_vec(),
@@ -79,18 +103,20 @@ impl Refusal {
             "You cannot use `{}` yet: it needs {permissions} {}, and this sign-in does not have \
              {them}. To grant {them}, disconnect this server in your client, connect it again, and \
              allow {them} on the page that opens.",
-            self.tool,
+            self.name,
             titles.join(" and "),
         );
         self
     }
 
-    /// The policy does not name the tool, so nobody may call it.
-    pub(crate) fn without_policy(tool: &str, caller: &Principal) -> Self {
+    /// The policy does not name it, so nobody may use it.
+    pub(crate) fn without_policy(feature: Feature, name: &str, caller: &Principal) -> Self {
+        let used = feature.participle();
         Self {
             error: "insufficient_scope",
-            message: format!("The policy does not name `{tool}`, so it cannot be called."),
-            tool: tool.to_owned(),
+            message: format!("The policy does not name `{name}`, so it cannot be {used}."),
+            feature,
+            name: name.to_owned(),
             required: vec![],
             missing: vec![],
             granted: caller.granted().to_vec(),
@@ -99,18 +125,25 @@ impl Refusal {
     }
 
     /// No validated token came with the call.
-    pub(crate) fn unauthenticated(tool: &str, declared: &[&str]) -> Self {
+    pub(crate) fn unauthenticated(feature: Feature, name: &str, declared: &[&str]) -> Self {
         let declared: Vec<Scope> =
             declared.iter().filter_map(|scope| Scope::parse(scope).ok()).collect();
         Self {
             error: "invalid_token",
             message: "Not authenticated: no validated access token came with this call.".to_owned(),
-            tool: tool.to_owned(),
+            feature,
+            name: name.to_owned(),
             required: declared.clone(),
             missing: declared,
             granted: vec![],
             resource_metadata: None,
         }
+    }
+
+    /// What stands for this operation and what it needs, where it is remembered.
+    pub(crate) fn operation(&self) -> String {
+        let needed: Vec<&str> = self.required.iter().map(Scope::as_str).collect();
+        format!("{} {} {}", self.feature, self.name, needed.join(" "))
     }
 
     /// As a JSON-RPC error.

@@ -1,12 +1,18 @@
-//! What the tools' authors declared: readable without running anything.
+//! What the authors of tools, resources and prompts declared: readable without running anything.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use rmcp::handler::server::router::tool::ToolRouter;
+use rmcp::{
+    handler::server::router::{prompt::PromptRouter, tool::ToolRouter},
+    model::JsonObject,
+};
 
-use crate::policy::Scope;
+use crate::{
+    features::{Completions, ResourceRouter},
+    policy::{Feature, Scope},
+};
 
-/// Where a tool was declared.
+/// Where something was declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {
     file: &'static str,
@@ -27,19 +33,21 @@ impl fmt::Display for Location {
     }
 }
 
-/// One annotated tool and the scopes that it declares: the floor that the policy may raise, and
-/// may lower only with a reason.
+/// One annotated tool, resource or prompt and the scopes that it declares: the floor that the policy
+/// may raise, and may lower only with a reason.
 #[derive(Debug, Clone, Copy)]
-pub struct DeclaredTool {
+pub struct Declaration {
+    feature: Feature,
     name: &'static str,
     scopes: &'static [&'static str],
     optional: &'static [&'static str],
     read_only: Option<bool>,
     destructive: Option<bool>,
     location: Location,
+    arguments: Option<fn() -> Arc<JsonObject>>,
 }
 
-impl DeclaredTool {
+impl Declaration {
     /// Made by `#[scoped_tools]`, in a constant: a scope that is not an RFC 6749 scope-token does
     /// not compile.
     ///
@@ -47,6 +55,7 @@ impl DeclaredTool {
     ///
     /// On such a scope, at compile time.
     pub const fn new(
+        feature: Feature,
         name: &'static str,
         scopes: &'static [&'static str],
         optional: &'static [&'static str],
@@ -54,7 +63,16 @@ impl DeclaredTool {
     ) -> Self {
         assert_scopes(scopes);
         assert_scopes(optional);
-        Self { name, scopes, optional, read_only: None, destructive: None, location }
+        Self {
+            feature,
+            name,
+            scopes,
+            optional,
+            read_only: None,
+            destructive: None,
+            location,
+            arguments: None,
+        }
     }
 
     /// The same tool with what its annotations say: MCP's `readOnlyHint` and `destructiveHint`.
@@ -63,7 +81,19 @@ impl DeclaredTool {
         Self { read_only, destructive, ..self }
     }
 
-    /// The tool's name as MCP sees it.
+    /// The same with the JSON Schema of its arguments, against which the conditions of its rule
+    /// are checked.
+    #[must_use]
+    pub const fn with_arguments(self, arguments: fn() -> Arc<JsonObject>) -> Self {
+        Self { arguments: Some(arguments), ..self }
+    }
+
+    /// Whether it is a tool, a resource or a prompt.
+    pub const fn feature(&self) -> Feature {
+        self.feature
+    }
+
+    /// Its name as MCP sees it; of a resource its URI or URI template.
     pub const fn name(&self) -> &'static str {
         self.name
     }
@@ -73,14 +103,15 @@ impl DeclaredTool {
         self.scopes
     }
 
-    /// The scopes that the tool asks for itself, to answer more.
+    /// The scopes that it asks for itself, to answer more.
     pub const fn optional(&self) -> &'static [&'static str] {
         self.optional
     }
 
-    /// Whether its annotations say that it changes nothing; MCP's default is that it may.
+    /// Whether it changes nothing: a tool whose annotations say so (MCP's default is that it may);
+    /// resources and prompts never do.
     pub const fn is_read_only(&self) -> bool {
-        matches!(self.read_only, Some(true))
+        !matches!(self.feature, Feature::Tool) || matches!(self.read_only, Some(true))
     }
 
     /// Whether it may destroy something: MCP's default for a tool that is not read-only.
@@ -88,14 +119,21 @@ impl DeclaredTool {
         !self.is_read_only() && !matches!(self.destructive, Some(false))
     }
 
-    /// Whether its annotations say anything about what it changes.
+    /// Whether anything says what it changes.
     pub const fn says_what_it_changes(&self) -> bool {
-        self.read_only.is_some() || self.destructive.is_some()
+        !matches!(self.feature, Feature::Tool)
+            || self.read_only.is_some()
+            || self.destructive.is_some()
     }
 
     /// Where it was declared.
     pub const fn location(&self) -> Location {
         self.location
+    }
+
+    /// The JSON Schema of its arguments, if it is known.
+    pub fn arguments(&self) -> Option<Arc<JsonObject>> {
+        self.arguments.map(|schema| schema())
     }
 }
 
@@ -107,35 +145,58 @@ const fn assert_scopes(scopes: &[&str]) {
     }
 }
 
-/// Every tool of a server.
+/// Everything that a server offers.
 #[derive(Debug, Clone, Copy)]
-pub struct Registry(&'static [DeclaredTool]);
+pub struct Registry(&'static [Declaration]);
 
 impl Registry {
     /// Made by `#[scoped_tools]`, in a constant.
-    pub const fn new(tools: &'static [DeclaredTool]) -> Self {
-        Self(tools)
+    pub const fn new(declarations: &'static [Declaration]) -> Self {
+        Self(declarations)
     }
 
-    /// The tools in the order of their methods.
-    pub const fn tools(&self) -> &'static [DeclaredTool] {
+    /// All declarations, in the order of their methods.
+    pub const fn all(&self) -> &'static [Declaration] {
         self.0
     }
 
-    /// The tool of this name.
-    pub fn get(&self, name: &str) -> Option<&'static DeclaredTool> {
-        self.0.iter().find(|tool| tool.name == name)
+    /// Those of one feature.
+    pub fn of(&self, feature: Feature) -> impl Iterator<Item = &'static Declaration> + Clone {
+        self.0.iter().filter(move |declaration| declaration.feature as u8 == feature as u8)
+    }
+
+    /// The declaration of this name.
+    pub fn get(&self, feature: Feature, name: &str) -> Option<&'static Declaration> {
+        self.of(feature).find(|declaration| declaration.name == name)
     }
 }
 
-/// A server's tools, as `#[scoped_tools]` implements them. Not meant to be implemented by hand.
+/// What a server offers, as `#[scoped_tools]` implements it. Not meant to be implemented by hand.
 pub trait ScopedTools: Send + Sync + Sized + 'static {
-    /// What the tools declare.
+    /// What the tools, resources and prompts declare.
     const REGISTRY: Registry;
 
     /// The server's name and version, as MCP's `serverInfo` gives them.
     const SERVER: (&'static str, &'static str);
 
+    /// Whether some tool makes tasks.
+    const HAS_TASKS: bool = false;
+
     /// The tools, each behind its check.
     fn tool_router() -> ToolRouter<Self>;
+
+    /// The resources, each behind its check.
+    fn resource_router() -> ResourceRouter<Self> {
+        ResourceRouter::default()
+    }
+
+    /// The prompts, each behind its check.
+    fn prompt_router() -> PromptRouter<Self> {
+        PromptRouter::default()
+    }
+
+    /// What completes the arguments of resources and prompts.
+    fn completions() -> Completions<Self> {
+        Completions::default()
+    }
 }

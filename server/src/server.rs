@@ -5,7 +5,8 @@ use std::sync::Arc;
 use axum::{Json, Router, middleware, response::IntoResponse};
 use http::StatusCode;
 use rmcp::transport::streamable_http_server::{
-    StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+    SessionManager, StreamableHttpServerConfig, StreamableHttpService,
+    session::{local::LocalSessionManager, never::NeverSessionManager},
 };
 use tower::Layer;
 
@@ -26,29 +27,57 @@ use crate::{
 /// MCP is served stateless: each request brings its own token and is decided alone, so there is no
 /// session for anyone to take over.
 pub fn router<S: ScopedTools>(
-    tools: S,
+    server: S,
     policy: impl Into<LivePolicy>,
     authority: impl Into<Authority>,
 ) -> Router {
-    let authority = authority.into();
-    let live = policy.into();
-    let policy = live.current();
-    let allowed = origin::AllowedOrigins::new(policy.resource().clone());
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
-        .with_json_response(true)
-        .with_allowed_hosts(allowed.hosts());
-    let handler = Guarded::new(tools).watching(live.clone());
+        .with_json_response(true);
+    serve(
+        Guarded::new(server),
+        &policy.into(),
+        &authority.into(),
+        config,
+        NeverSessionManager::default(),
+    )
+}
+
+/// The same with sessions for callers of revisions until 2025-11-25, as tools need them that ask
+/// their callers something (elicitation, sampling) or write to their log, and for
+/// `resources/subscribe`. A session is the caller's that began it: each request of it brings that
+/// caller's token, and is decided alone all the same.
+pub fn router_with_sessions<S: ScopedTools>(
+    server: S,
+    policy: impl Into<LivePolicy>,
+    authority: impl Into<Authority>,
+) -> Router {
+    let config = StreamableHttpServerConfig::default();
+    let handler = Guarded::new(server).with_sessions();
+    serve(handler, &policy.into(), &authority.into(), config, LocalSessionManager::default())
+}
+
+fn serve<S: ScopedTools>(
+    handler: Guarded<S>,
+    live: &LivePolicy,
+    authority: &Authority,
+    config: StreamableHttpServerConfig,
+    sessions: impl SessionManager,
+) -> Router {
+    let policy = live.current();
+    let allowed = origin::AllowedOrigins::new(policy.resource().clone());
+    let handler = handler.watching(live.clone());
+    let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
     let mcp = StreamableHttpService::new(
         move || Ok(handler.clone()),
-        Arc::new(NeverSessionManager::default()),
-        config,
+        Arc::new(sessions),
+        config.with_allowed_hosts(allowed.hosts()),
     );
-    let gate = Gate::new(&live, authority.validator());
+    let gate = Gate::new(live, authority.validator()).with_tasks(tasks);
     let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
     Router::new()
         .route_service(path, gate.layer(mcp))
-        .merge(metadata::router(&live, S::SERVER.0, &authority.urls()))
+        .merge(metadata::router(live, S::SERVER.0, &authority.urls()))
         .merge(live::health(live.clone()))
         .merge(authority.endpoints())
         .layer(allowed.cors())

@@ -70,6 +70,19 @@ impl AccessToken {
         self.expires_at
     }
 
+    /// What conditions are asked about: the claims that have no method of their own, and of the
+    /// others those that have one value in every token.
+    pub(crate) fn claims(&self) -> serde_json::Map<String, serde_json::Value> {
+        let mut claims = self.other.clone();
+        claims.insert("iss".to_owned(), self.issuer.as_str().into());
+        claims.insert("sub".to_owned(), self.subject.as_str().into());
+        claims.insert("exp".to_owned(), self.expires_at.into());
+        if let Some(client) = &self.client {
+            claims.insert("client_id".to_owned(), client.as_str().into());
+        }
+        claims
+    }
+
     /// A claim that has no method of its own.
     pub fn claim(&self, name: &str) -> Option<&serde_json::Value> {
         self.other.get(name)

@@ -86,7 +86,7 @@ fn the_embedded_issuer_has_a_doctor_too() {
     let server = Server::start();
     let token = server.token("todo:read");
     finds(&server, Some(&token), "provider", &["ok", "the embedded issuer"]);
-    finds(&server, Some(&token), "access", &["it may call get_todo, list_todos, todo_stats"]);
+    finds(&server, Some(&token), "access", &["it may use get_todo, list_todos, todo_stats"]);
     finds(&server, Some("x"), "token", &["WRONG", "without `Bearer` and whole"]);
 }
 
@@ -195,7 +195,7 @@ fn scope_errors_persist() {
     let reader = provider.token(&json!({ "scope": "todo:read" }));
     let says = [
         "note",
-        "it may call get_todo, list_todos, todo_stats",
+        "it may use get_todo, list_todos, todo_stats",
         "create_todo (todo:write)",
         "purge_todos (todo:write, admin:access)",
         "sign in again",

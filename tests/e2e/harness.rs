@@ -56,7 +56,7 @@ pub(crate) fn todo() -> &'static Path {
     })
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -341,6 +341,21 @@ pub(crate) fn send(request: http::Request<String>) -> Reply {
     }
 }
 
+/// Serves a router at an origin of its own, as long as the tests run.
+pub(crate) fn serve(router: impl FnOnce(String) -> axum::Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
+    let router = router(origin.clone());
+    thread::spawn(move || {
+        tokio::runtime::Runtime::new().unwrap().block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            axum::serve(listener, router).await.unwrap();
+        });
+    });
+    origin
+}
+
 /// Serves an MCP service at `/mcp` of a port of its own, as long as the tests run.
 pub(crate) fn mount<S>(service: S) -> String
 where
@@ -352,17 +367,7 @@ where
     S::Response: axum::response::IntoResponse,
     S::Future: Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let url = format!("http://{}/mcp", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        tokio::runtime::Runtime::new().unwrap().block_on(async {
-            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-            let router = axum::Router::new().route_service("/mcp", service);
-            axum::serve(listener, router).await.unwrap();
-        });
-    });
-    url
+    serve(|_| axum::Router::new().route_service("/mcp", service)) + "/mcp"
 }
 
 /// rmcp's own HTTP service, stateless, for a handler that a test brings.

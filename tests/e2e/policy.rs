@@ -132,7 +132,7 @@ fn diff_compares_with_a_revision_and_denies_widening() {
     git(folder.path(), &["commit", "--quiet", "--allow-empty", "-m", "before there was one"]);
     let output = diff(&["--git", "HEAD"]);
     assert!(stderr(&output).contains("does not exist at HEAD: it allowed nothing"));
-    assert!(stdout(&output).contains("7 tools compared: 7 widened, 0 narrowed"), "{output:?}");
+    assert!(stdout(&output).contains("7 rules compared: 7 widened, 0 narrowed"), "{output:?}");
 
     git(folder.path(), &["add", "policy.toml"]);
     git(folder.path(), &["commit", "--quiet", "-m", "policy"]);
@@ -154,7 +154,7 @@ fn diff_compares_with_a_revision_and_denies_widening() {
     fs::write(folder.path().join("old.toml"), *POLICY).unwrap();
     let json = stdout(&diff(&["old.toml", "policy.toml", "--format", "json"]));
     let json: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["tools"][0]["newly_enough"]["grants"], serde_json::json!([["todo:write"]]));
+    assert_eq!(json["rules"][0]["newly_enough"]["grants"], serde_json::json!([["todo:write"]]));
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn matrix_shows_every_tool_and_scope() {
     let matrix = |format: &str| stdout(&run(&POLICY, &["policy", "matrix", "--format", format]));
     assert!(matrix("text").contains("purge_todos  ·          ◐           ◐"), "{}", matrix("text"));
     let json: Value = serde_json::from_str(&matrix("json")).unwrap();
-    assert_eq!(json["tools"][0]["scopes"]["todo:write"], "enough");
+    assert_eq!(json["rules"][0]["scopes"]["todo:write"], "enough");
     let html = matrix("html");
     assert!(html.contains("<code>purge_todos</code>") && html.contains("See and clear everyone"));
     for outside in ["<script", "http-equiv", "src=", "href=", "@import", "url("] {

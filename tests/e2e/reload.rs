@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use scopeward::{diagnostic::Source, policy::CompiledPolicy};
+use scopeward::{
+    diagnostic::Source,
+    policy::{CompiledPolicy, Operation},
+};
 use serde_json::{Value, json};
 
 use crate::harness::{POLICY, Server, mcp_request};
@@ -336,7 +339,10 @@ fn a_thousand_reloads_under_load() {
         let held = policy.hold(["todo:read"]);
         let tools = policy.tools().map(|(tool, _)| tool);
         // What a reader sees: what it may call. Nothing lacks only `step_up` scopes.
-        tools.filter(|tool| policy.decide(tool, &held).is_allow()).map(str::to_owned).collect()
+        tools
+            .filter(|tool| policy.decide(Operation::tool(tool), &held).is_allow())
+            .map(str::to_owned)
+            .collect()
     });
     let lists: [BTreeSet<String>; 2] = lists;
     assert!(lists[0].is_disjoint(&lists[1]));
@@ -421,7 +427,8 @@ fn a_thousand_reloads_under_load() {
         let policy = &policies[&field("policy")];
         assert!(!record.contains("by=\"tool\""), "decided by two policies: {record}");
         let granted = if field("subject") == "reader" { "todo:read" } else { "todo:write" };
-        let allowed = policy.decide("list_todos", &policy.hold([granted])).is_allow();
+        let allowed =
+            policy.decide(Operation::tool("list_todos"), &policy.hold([granted])).is_allow();
         assert_eq!(allowed, field("decision") == "allow", "{record}");
     }
 }

@@ -14,6 +14,10 @@ pub(crate) struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tool: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) resource: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) prompt: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) issuer: Option<String>,
@@ -36,6 +40,11 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    /// What was to be used: a tool, a resource or a prompt.
+    pub(crate) fn used(&self) -> Option<&str> {
+        self.tool.as_deref().or(self.resource.as_deref()).or(self.prompt.as_deref())
+    }
+
     /// Whether the caller did not get what it asked for.
     pub(crate) fn is_denied(&self) -> bool {
         self.decision != "allow"
@@ -45,13 +54,12 @@ impl Record {
 /// In one line, whatever stands in it.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |field: &Option<String>| field.clone().unwrap_or_else(|| "-".to_owned());
         let mut line = format!(
             "{}  {:15}  {}  {}",
             self.timestamp,
             self.decision,
-            text(&self.tool),
-            text(&self.subject)
+            self.used().unwrap_or("-"),
+            self.subject.as_deref().unwrap_or("-")
         );
         for (name, field) in [
             ("client", &self.client),

@@ -18,7 +18,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 pub(super) enum AuditCommand {
     /// The last decisions
     Tail(TailArguments),
-    /// Decisions about a tool, of a caller, or only those that were denied
+    /// Decisions about a tool, a resource or a prompt, of a caller, or only those that were denied
     Query(QueryArguments),
 }
 
@@ -39,6 +39,12 @@ pub(super) struct QueryArguments {
     /// Only about this tool
     #[arg(long, value_name = "NAME")]
     tool: Option<String>,
+    /// Only about this resource, by the URI or URI template that the policy has
+    #[arg(long, value_name = "URI")]
+    resource: Option<String>,
+    /// Only about this prompt
+    #[arg(long, value_name = "NAME")]
+    prompt: Option<String>,
     /// Only of this caller
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
@@ -64,6 +70,8 @@ impl QueryArguments {
             wanted.as_ref().is_none_or(|wanted| value.as_ref() == Some(wanted))
         };
         is(&self.tool, &record.tool)
+            && is(&self.resource, &record.resource)
+            && is(&self.prompt, &record.prompt)
             && is(&self.subject, &record.subject)
             && is(&self.client, &record.client)
             && (!self.denied || record.is_denied())

@@ -47,6 +47,9 @@ pub(super) struct Deployment {
     /// The address to listen on; both addresses of loopback unless written
     #[arg(long, global = true, value_name = "ADDRESS", env = "HOST")]
     host: Option<IpAddr>,
+    /// Keep sessions for callers of revisions until 2025-11-25, for tools that ask their callers something
+    #[arg(long, global = true, env = "MCP_SESSIONS")]
+    pub(super) sessions: bool,
 }
 
 /// A policy that may serve, and what it was held against.

@@ -72,9 +72,9 @@ fn examine(
         };
         match check::compile(&source, registry, snapshot.as_ref()) {
             Ok((policy, found)) if !found.has_errors() => {
-                let (tools, revision) = (policy.tools().count(), policy.revision());
+                let (rules, revision) = (policy.rules().count(), policy.revision());
                 let path = source.path();
-                report.ok("policy", format!("{path}: {tools} tools, revision {revision}"));
+                report.ok("policy", format!("{path}: {rules} rules, revision {revision}"));
             }
             Ok((_, found)) | Err(found) => {
                 let count = found.count(Severity::Error);

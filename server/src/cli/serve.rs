@@ -60,7 +60,12 @@ where
         let told_to_stop = told_to_stop();
         // Whoever reads this may send signals.
         print!("{greeting}");
-        run(listeners, &server::router(tools, &live, &authority), &live, told_to_stop).await?;
+        let router = if deployment.sessions {
+            server::router_with_sessions(tools, &live, &authority)
+        } else {
+            server::router(tools, &live, &authority)
+        };
+        run(listeners, &router, &live, told_to_stop).await?;
         watcher.abort();
         Ok(Verdict::Good)
     })

@@ -58,14 +58,17 @@ impl<'c, 'p> Comparison<'c, 'p> {
         Self { here, there: there.policy, alike }
     }
 
-    /// The smallest grants that suffice for `tool` here and not there.
-    pub(super) fn only(&self, tool: &str) -> Grants {
-        let Some(rule) = self.here.policy.rule(tool) else { return Grants::default() };
-        if self.is_the_same(tool, &rule.requirement) {
+    /// The smallest grants that suffice here and not there, for what needs this here and there; it
+    /// needs nothing where nobody can have it.
+    pub(super) fn only(&self, ours: Option<&Requirement>, theirs: Option<&Requirement>) -> Grants {
+        let Some(ours) = ours else { return Grants::default() };
+        if theirs.is_some_and(|theirs| self.is_the_same(ours, theirs)) {
             return Grants::default();
         }
-        let mut search = Search { comparison: self, tool, found: BTreeSet::new(), left: CHOICES };
-        match &rule.requirement {
+        let question = Question { ours, theirs };
+        let mut search =
+            Search { comparison: self, question, found: BTreeSet::new(), left: CHOICES };
+        match ours {
             Requirement::Authenticated => search.try_grant(&[]),
             Requirement::AnyOf(alternatives) => {
                 for all in alternatives {
@@ -77,19 +80,18 @@ impl<'c, 'p> Comparison<'c, 'p> {
         let mut found = search.found;
         if found.is_empty() && is_cut {
             // Too many choices to list. The question itself needs far fewer of them.
-            found.extend(self.witness(tool, rule.requirement.alternatives()));
+            found.extend(self.witness(question));
         }
         let is_cut = is_cut && !found.is_empty();
         Grants { smallest: found.into_iter().collect(), is_cut }
     }
 
     /// The same alternatives, of scopes that mean the same: nothing to look for.
-    fn is_the_same(&self, tool: &str, ours: &Requirement) -> bool {
-        let Some(theirs) = self.there.rule(tool) else { return false };
+    fn is_the_same(&self, ours: &Requirement, theirs: &Requirement) -> bool {
         let named = |policy: &'p CompiledPolicy, all: &[ScopeId]| -> BTreeSet<&'p str> {
             all.iter().map(|id| policy.scope(*id).name().as_str()).collect()
         };
-        match (ours, &theirs.requirement) {
+        match (ours, theirs) {
             (_, Requirement::Authenticated) => true,
             (Requirement::Authenticated, _) => false,
             (Requirement::AnyOf(ours), Requirement::AnyOf(theirs)) => {
@@ -106,7 +108,7 @@ impl<'c, 'p> Comparison<'c, 'p> {
     /// One grant that suffices here and not there, if there is any. Of the scopes that give a
     /// needed one only those are tried that give the least *there*: with less of it a grant that
     /// does not suffice there only suffices less.
-    fn witness(&self, tool: &str, alternatives: &[Box<[ScopeId]>]) -> Option<Grant> {
+    fn witness(&self, question: Question<'_>) -> Option<Grant> {
         let least = |scope: ScopeId| -> Vec<&'p Scope> {
             let givers = self.here.givers.get(&scope).map_or(&[][..], Vec::as_slice);
             let given = |giver: &Scope| self.there.hold([giver.as_str()]);
@@ -120,25 +122,30 @@ impl<'c, 'p> Comparison<'c, 'p> {
             let least = givers.iter().enumerate().filter(|(index, giver)| is_least(*index, giver));
             least.map(|(_, giver)| *giver).collect()
         };
-        for all in alternatives {
+        for all in question.ours.alternatives() {
             let choices: Vec<Vec<&Scope>> = all.iter().map(|scope| least(*scope)).collect();
             let mut grant = vec![];
-            if self.descend(tool, &choices, &mut grant) {
-                return Some(self.shrink(tool, grant));
+            if self.descend(question, &choices, &mut grant) {
+                return Some(self.shrink(question, grant));
             }
         }
         None
     }
 
-    fn descend(&self, tool: &str, choices: &[Vec<&'p Scope>], grant: &mut Vec<&'p Scope>) -> bool {
+    fn descend(
+        &self,
+        question: Question<'_>,
+        choices: &[Vec<&'p Scope>],
+        grant: &mut Vec<&'p Scope>,
+    ) -> bool {
         // It suffices there already, and more would not change that.
-        if suffices(self.there, tool, grant) {
+        if suffices(self.there, question.theirs, grant) {
             return false;
         }
         let Some((first, rest)) = choices.split_first() else { return true };
         for giver in first {
             grant.push(giver);
-            if self.descend(tool, rest, grant) {
+            if self.descend(question, rest, grant) {
                 return true;
             }
             grant.pop();
@@ -147,11 +154,11 @@ impl<'c, 'p> Comparison<'c, 'p> {
     }
 
     /// Takes away what is not needed to suffice here.
-    fn shrink(&self, tool: &str, mut grant: Vec<&Scope>) -> Grant {
+    fn shrink(&self, question: Question<'_>, mut grant: Vec<&Scope>) -> Grant {
         let mut index = 0;
         while index < grant.len() {
             let scope = grant.remove(index);
-            if !suffices(self.here.policy, tool, &grant) {
+            if !suffices(self.here.policy, Some(question.ours), &grant) {
                 grant.insert(index, scope);
                 index += 1;
             }
@@ -160,10 +167,17 @@ impl<'c, 'p> Comparison<'c, 'p> {
     }
 }
 
+/// What is needed on both sides.
+#[derive(Clone, Copy)]
+struct Question<'q> {
+    ours: &'q Requirement,
+    theirs: Option<&'q Requirement>,
+}
+
 /// Tries choices for the list, as long as there are not too many.
 struct Search<'s, 'c, 'p> {
     comparison: &'s Comparison<'c, 'p>,
-    tool: &'s str,
+    question: Question<'s>,
     found: BTreeSet<Grant>,
     left: usize,
 }
@@ -180,7 +194,7 @@ impl<'p> Search<'_, '_, 'p> {
         }
         self.left -= 1;
         let comparison = self.comparison;
-        if suffices(comparison.there, self.tool, grant) {
+        if suffices(comparison.there, self.question.theirs, grant) {
             return;
         }
         let Some((first, rest)) = needed.split_first() else {
@@ -202,13 +216,13 @@ impl<'p> Search<'_, '_, 'p> {
     /// Keeps the grant if it is one of the smallest that suffice here, and does not suffice there.
     fn try_grant(&mut self, grant: &[&Scope]) {
         let comparison = self.comparison;
-        if suffices(comparison.there, self.tool, grant) {
+        if suffices(comparison.there, self.question.theirs, grant) {
             return;
         }
         let is_smallest = (0..grant.len()).all(|left_out| {
             let mut less = grant.to_vec();
             less.remove(left_out);
-            !suffices(comparison.here.policy, self.tool, &less)
+            !suffices(comparison.here.policy, Some(self.question.ours), &less)
         });
         if is_smallest {
             self.found.insert(Grant(grant.iter().map(|scope| (*scope).clone()).collect()));
@@ -216,8 +230,9 @@ impl<'p> Search<'_, '_, 'p> {
     }
 }
 
-/// Whether a token with these scopes may call the tool: the policy's own decision.
-fn suffices(policy: &CompiledPolicy, tool: &str, grant: &[&Scope]) -> bool {
-    let held = policy.hold(grant.iter().map(|scope| scope.as_str()));
-    policy.decide(tool, &held).is_allow()
+/// Whether a token with these scopes is enough: the policy's own decision.
+fn suffices(policy: &CompiledPolicy, needed: Option<&Requirement>, grant: &[&Scope]) -> bool {
+    needed.is_some_and(|needed| {
+        needed.is_met_by(&policy.hold(grant.iter().map(|scope| scope.as_str())))
+    })
 }

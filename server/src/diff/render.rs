@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Difference, Grants, SettingChange, ToolChange};
+use super::{Difference, Grants, RuleChange, SettingChange};
 
 /// For a terminal.
 pub fn text(difference: &Difference) -> String {
@@ -10,8 +10,8 @@ pub fn text(difference: &Difference) -> String {
         return format!("{}\n", nothing(difference));
     }
     let mut text = String::new();
-    for change in &difference.tools {
-        text.push_str(&format!("{} {}\n", change.tool, change.direction()));
+    for change in &difference.rules {
+        text.push_str(&format!("{} {}\n", change.title(), change.direction()));
         text.push_str(&format!("  was    {}\n", needs(change.old.as_deref())));
         text.push_str(&format!("  is     {}\n", needs(change.new.as_deref())));
         if change.widens() {
@@ -36,10 +36,10 @@ pub fn markdown(difference: &Difference) -> String {
         return format!("{text}{}\n", nothing(difference));
     }
     text.push_str(&format!("{}\n", summary(difference)));
-    if !difference.tools.is_empty() {
-        text.push_str("\n| tool | | was | is | newly enough | no longer enough |\n");
+    if !difference.rules.is_empty() {
+        text.push_str("\n| | | was | is | newly enough | no longer enough |\n");
         text.push_str("|---|---|---|---|---|---|\n");
-        for change in &difference.tools {
+        for change in &difference.rules {
             let mark = match (change.widens(), change.narrows()) {
                 (true, true) => "**widens, narrows**",
                 (true, false) => "**widens**",
@@ -47,7 +47,7 @@ pub fn markdown(difference: &Difference) -> String {
             };
             text.push_str(&format!(
                 "| {} | {mark} | {} | {} | {} | {} |\n",
-                code(&change.tool),
+                code(&change.title()),
                 cell(&needs(change.old.as_deref())),
                 cell(&needs(change.new.as_deref())),
                 cell(&grants(&change.gained)),
@@ -71,9 +71,10 @@ pub fn json(difference: &Difference) -> String {
         let scopes = each.map(|grant| grant.scopes().map(crate::policy::Scope::as_str).collect());
         json!({ "grants": scopes.collect::<Vec<Vec<&str>>>(), "more": grants.is_cut })
     };
-    let tool = |change: &ToolChange| -> Value {
+    let rule = |change: &RuleChange| -> Value {
         json!({
-            "tool": change.tool,
+            (change.feature.word()): change.name,
+            "when": change.when,
             "widens": change.widens(),
             "narrows": change.narrows(),
             "old": change.old,
@@ -87,20 +88,20 @@ pub fn json(difference: &Difference) -> String {
         "widens": difference.widens(),
         "narrows": difference.narrows(),
         "compared": difference.compared,
-        "tools": difference.tools.iter().map(tool).collect::<Vec<_>>(),
+        "rules": difference.rules.iter().map(rule).collect::<Vec<_>>(),
         "settings": difference.settings.iter().map(setting).collect::<Vec<_>>(),
     });
     format!("{document:#}\n")
 }
 
 fn nothing(difference: &Difference) -> String {
-    format!("Nobody gains or loses access: {} tools compared.", difference.compared)
+    format!("Nobody gains or loses access: {} rules compared.", difference.compared)
 }
 
 fn summary(difference: &Difference) -> String {
-    let widened = difference.tools.iter().filter(|change| change.widens()).count();
-    let narrowed = difference.tools.iter().filter(|change| change.narrows()).count();
-    format!("{} tools compared: {widened} widened, {narrowed} narrowed.", difference.compared)
+    let widened = difference.rules.iter().filter(|change| change.widens()).count();
+    let narrowed = difference.rules.iter().filter(|change| change.narrows()).count();
+    format!("{} rules compared: {widened} widened, {narrowed} narrowed.", difference.compared)
 }
 
 fn needs(described: Option<&str>) -> String {

@@ -37,10 +37,14 @@ pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<Setting
         list(old.sign_in_scopes()),
         list(new.sign_in_scopes()),
     );
-    for (name, rule) in new.tools() {
-        if let Some(before) = old.rule(name) {
+    for (feature, name, rule) in new.rules() {
+        if let Some(before) = old.rule(feature, name) {
             let word = |hidden: bool| if hidden { "hidden" } else { "shown" }.to_owned();
-            compare(format!("[tools] {name}"), word(before.is_hidden()), word(rule.is_hidden()));
+            compare(
+                format!("[{}] {name}", feature.table()),
+                word(before.is_hidden()),
+                word(rule.is_hidden()),
+            );
         }
     }
     changes

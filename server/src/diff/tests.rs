@@ -61,7 +61,7 @@ proptest! {
         let difference = compare(&compile(&old.text()), &compile(&new.text()));
         for tool in 0..old.tools.len().max(new.tools.len()) {
             let name = format!("t{tool}");
-            let change = difference.tools.iter().find(|change| change.tool == name);
+            let change = difference.rules.iter().find(|change| change.name == name);
             let (gained, lost) = (
                 change.map(|change| change.gained.clone()).unwrap_or_default(),
                 change.map(|change| change.lost.clone()).unwrap_or_default(),
@@ -75,6 +75,39 @@ proptest! {
                 prop_assert_eq!(numbers(&lost), smallest_only(&old, &new, tool));
             }
         }
+    }
+
+    /// Under a condition: as for a rule that asks for both.
+    #[test]
+    fn conditions_are_compared_too(old in model(), new in model(), more in model()) {
+        let with = |model: &Model, more: &Model, alternatives: &[Vec<usize>]| {
+            let known = model.implies.len();
+            let needed = alternatives.first().and_then(|all| all.iter().find(|n| **n < known));
+            let Some(needed) = needed.filter(|_| !more.implies.is_empty()) else { return (model.text(), None) };
+            let when = format!("when = [{{ if = \"args.x\", all_of = [\"s:{needed}\"] }}], ");
+            (model.text().replace("t0 = { ", &format!("t0 = {{ {when}")), Some(*needed))
+        };
+        let (text, needed) = with(&new, &more, &more.tools[0]);
+        let (before, after) = (compile(&old.text()), compile(&text));
+        let difference = compare(&before, &after);
+        // The twin: the same rule, asking for both whatever the arguments are.
+        let mut both = new.clone();
+        if let Some(needed) = needed {
+            let alternatives = &mut both.tools[0];
+            if alternatives.is_empty() {
+                alternatives.push(vec![]);
+            }
+            for all in alternatives {
+                if !all.contains(&needed) {
+                    all.push(needed);
+                }
+            }
+        }
+        let said = |change: &&RuleChange| change.name == "t0";
+        let gains = difference.rules.iter().filter(said).any(RuleChange::widens);
+        let loses = difference.rules.iter().filter(said).any(RuleChange::narrows);
+        prop_assert_eq!(gains, any_only(&new, &old, 0) || any_only(&both, &old, 0));
+        prop_assert_eq!(loses, any_only(&old, &new, 0) || any_only(&old, &both, 0));
     }
 
     #[test]
@@ -104,10 +137,10 @@ fn many_ways_to_one_grant() {
     let narrowed = compare(&lax, &strict);
     assert!(narrowed.narrows() && !narrowed.widens(), "what suffices for all suffices for one");
     let widened = compare(&strict, &lax);
-    assert_eq!(widened.tools[0].gained.smallest.len(), 5, "n:0 and the four that give it");
+    assert_eq!(widened.rules[0].gained.smallest.len(), 5, "n:0 and the four that give it");
 
     let other = policy(&format!("all_of = [{}, \"w:3:3\"]", all.join(", ")));
-    let change = &compare(&other, &strict).tools[0];
+    let change = &compare(&other, &strict).rules[0];
     assert!(change.widens() && change.gained.is_cut && !change.narrows(), "{change:?}");
 }
 

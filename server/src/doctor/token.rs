@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Report, provider::is_unavailable};
 use crate::{
-    policy::{CompiledPolicy, Decision, Scope},
+    policy::{CompiledPolicy, Decision, Operation, Scope},
     principal::Principal,
     token::{TokenError, Validator},
 };
@@ -42,23 +42,23 @@ pub(crate) async fn examine(
         }
     }
     let (mut can, mut lacks) = (vec![], vec![]);
-    for (tool, _) in policy.tools() {
-        match caller.may_call(tool) {
-            Decision::Allow(_) => can.push(tool),
+    for (feature, name, _) in policy.rules() {
+        match caller.may(Operation::new(feature, name)) {
+            Decision::Allow(_) => can.push(name),
             Decision::Deny(denial) => {
                 let missing: Vec<&str> = denial.missing(caller.held()).map(Scope::as_str).collect();
-                lacks.push(format!("{tool} ({})", missing.join(", ")));
+                lacks.push(format!("{name} ({})", missing.join(", ")));
             }
-            Decision::UnknownTool => {}
+            Decision::Unknown => {}
         }
     }
     if lacks.is_empty() {
-        report.ok("access", "it may call every tool");
+        report.ok("access", "it may use everything");
     } else {
         let can = if can.is_empty() { "nothing".to_owned() } else { can.join(", ") };
         report.note(
             "access",
-            format!("it may call {can}, and lacks what these need: {}", lacks.join(", ")),
+            format!("it may use {can}, and lacks what these need: {}", lacks.join(", ")),
             "sign in again and grant the scopes in brackets; a token never gets more later",
         );
     }

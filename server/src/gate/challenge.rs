@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
-    policy::{CompiledPolicy, Scope},
+    policy::{CompiledPolicy, Feature, Scope},
     refusal::{Refusal, UNAUTHENTICATED, UNAVAILABLE},
     token::{BearerError, TokenError},
 };
@@ -84,9 +84,13 @@ pub(super) fn insufficient_scope(
     with_challenge(json_rpc_error(StatusCode::FORBIDDEN, Some(id), error), header)
 }
 
-/// A refusal as the tool's own result.
-pub(super) fn tool_error(id: &RequestId, refusal: Refusal) -> Response {
-    let answer = Answer::Result(refusal.into_tool_result());
+/// A refusal as the tool's own result; resources and prompts have no result that says no, so theirs
+/// is a JSON-RPC error.
+pub(super) fn refusal_as_answer(id: &RequestId, refusal: Refusal) -> Response {
+    let answer = match refusal.feature {
+        Feature::Tool => Answer::Result(refusal.into_tool_result()),
+        Feature::Resource | Feature::Prompt => Answer::Error(refusal.into_error_data()),
+    };
     json_response(StatusCode::OK, &Message { jsonrpc: "2.0", id: Some(id), answer })
 }
 

@@ -10,50 +10,82 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, request::Parts};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rmcp::{
     ErrorData,
     model::{
-        ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, GetMeta, RequestId,
+        ClientJsonRpcMessage, ClientNotification, ClientRequest, CompleteRequestParams, ErrorCode,
+        GetMeta, JsonObject, ProtocolVersion, Reference, RequestId,
     },
 };
 
 use super::{
-    challenge::{insufficient_scope, json_rpc_error, tool_error},
+    challenge::{insufficient_scope, json_rpc_error, refusal_as_answer},
     repeated::Challenged,
+    sessions::Membership,
     unread,
 };
 use crate::{
     audit::{self, Occasion},
-    policy::{Decision, OnDenied},
+    features::TaskOwners,
+    policy::{Decision, Feature, OnDenied, Operation},
     principal::Principal,
     refusal::Refusal,
 };
+use serde_json::value::RawValue;
 
-/// Of a tool name that nobody knows, this many bytes are shown.
+/// Of a name that nobody knows, this many bytes are shown.
 const LONGEST_SHOWN_NAME: usize = 128;
+/// A batch has so many messages at most.
+const LARGEST_BATCH: usize = 100;
+
+/// What the gate knows beside the policy.
+pub(super) struct Door<'g> {
+    pub(super) challenged: &'g Challenged,
+    pub(super) tasks: Option<&'g TaskOwners>,
+    pub(super) membership: Membership,
+}
+
+/// What is passed on.
+pub(super) enum Admitted {
+    One(Request<Body>),
+    /// Each message by itself, in the order of the batch (revision 2025-03-26).
+    Batch(Parts, Vec<Bytes>),
+}
 
 /// The request, to be passed on; or the answer that refuses it.
 pub(super) async fn admit(
     request: Request<Body>,
     caller: &Principal,
-    challenged: &Challenged,
+    door: &Door<'_>,
     largest: usize,
-) -> Result<Request<Body>, Response> {
+) -> Result<Admitted, Response> {
     let started = Instant::now();
     if request.method() != Method::POST {
         // Only a POST carries a message. The others open or close streams, which a stateless
         // server refuses itself; a body has no meaning there and is not passed on.
         let (parts, _) = request.into_parts();
-        return Ok(Request::from_parts(parts, Body::empty()));
+        return Ok(Admitted::One(Request::from_parts(parts, Body::empty())));
     }
     let (parts, body) = request.into_parts();
     let body = read(body, largest).await?;
-    let message: ClientJsonRpcMessage =
-        serde_json::from_slice(&body).map_err(|_| unreadable(&body))?;
-    decide(&message, caller, challenged, started)?;
-    Ok(Request::from_parts(parts, Body::from(body)))
+    if is_batch(&body) {
+        let messages = batch(&parts, &body, door)?;
+        // All are decided before one of them is executed.
+        for message in &messages {
+            let message = parse(message)?;
+            if let ClientJsonRpcMessage::Request(request) = &message
+                && matches!(request.request, ClientRequest::InitializeRequest(_))
+            {
+                return Err(not_accepted("`initialize` is not part of a batch"));
+            }
+            decide(&message, caller, door, started)?;
+        }
+        return Ok(Admitted::Batch(parts, messages));
+    }
+    decide(&parse(&body)?, caller, door, started)?;
+    Ok(Admitted::One(Request::from_parts(parts, Body::from(body))))
 }
 
 async fn read(mut body: Body, largest: usize) -> Result<Bytes, Response> {
@@ -70,14 +102,38 @@ async fn read(mut body: Body, largest: usize) -> Result<Bytes, Response> {
     }
 }
 
-/// Not a message that rmcp would execute: broken JSON, a batch, or no JSON-RPC 2.0.
+fn is_batch(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"[")
+}
+
+/// The messages of a batch, each as it was written. Only revision 2025-03-26 has batches ("a server
+/// MUST support receiving"), and it is what a request without a version is of.
+fn batch(parts: &Parts, body: &[u8], door: &Door<'_>) -> Result<Vec<Bytes>, Response> {
+    let of_march = ProtocolVersion::V_2025_03_26.as_str();
+    let mut versions = parts.headers.get_all("mcp-protocol-version").iter();
+    if !versions.all(|version| version == of_march) {
+        return Err(not_accepted(
+            "batches are not part of MCP since 2025-06-18: send one message for each request",
+        ));
+    }
+    if door.membership == Membership::Own {
+        return Err(not_accepted("within a session send one message for each request"));
+    }
+    let messages: Vec<&RawValue> = serde_json::from_slice(body).map_err(|_| unreadable(body))?;
+    if messages.is_empty() || messages.len() > LARGEST_BATCH {
+        return Err(not_accepted("a batch has between one and a hundred messages"));
+    }
+    Ok(messages.into_iter().map(|one| Bytes::copy_from_slice(one.get().as_bytes())).collect())
+}
+
+fn parse(body: &[u8]) -> Result<ClientJsonRpcMessage, Response> {
+    serde_json::from_slice(body).map_err(|_| unreadable(body))
+}
+
+/// Not a message that rmcp would execute: broken JSON, or no JSON-RPC 2.0.
 fn unreadable(body: &[u8]) -> Response {
     let (code, message) = match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
         Err(_) => (ErrorCode::PARSE_ERROR, "the request's body is not JSON"),
-        Ok(_) if body.trim_ascii_start().starts_with(b"[") => (
-            ErrorCode::INVALID_REQUEST,
-            "batches are not part of MCP since 2025-06-18: send one message for each request",
-        ),
         Ok(_) => (ErrorCode::INVALID_REQUEST, "the request's body is not one JSON-RPC 2.0 message"),
     };
     json_rpc_error(StatusCode::BAD_REQUEST, None, ErrorData::new(code, message, None))
@@ -86,24 +142,14 @@ fn unreadable(body: &[u8]) -> Response {
 fn decide(
     message: &ClientJsonRpcMessage,
     caller: &Principal,
-    challenged: &Challenged,
+    door: &Door<'_>,
     started: Instant,
 ) -> Result<(), Response> {
     match message {
-        ClientJsonRpcMessage::Request(request) => match &request.request {
-            // What every authenticated caller may do: open the connection, and see the list,
-            // which follows the same decision.
-            ClientRequest::InitializeRequest(_)
-            | ClientRequest::DiscoverRequest(_)
-            | ClientRequest::PingRequest(_)
-            | ClientRequest::ListToolsRequest(_)
-            | ClientRequest::SubscriptionsListenRequest(_) => Ok(()),
-            ClientRequest::CallToolRequest(call) => {
-                let occasion = Occasion::new(started, request.request.get_meta().get_traceparent());
-                decide_call(&call.params.name, &request.id, caller, challenged, occasion)
-            }
-            other => Err(unknown_method(other.method(), &request.id)),
-        },
+        ClientJsonRpcMessage::Request(request) => {
+            let occasion = Occasion::new(started, request.request.get_meta().get_traceparent());
+            Question { id: &request.id, caller, door, occasion }.about(&request.request)
+        }
         ClientJsonRpcMessage::Notification(notification) => match &notification.notification {
             ClientNotification::CancelledNotification(_)
             | ClientNotification::InitializedNotification(_)
@@ -111,47 +157,181 @@ fn decide(
             | ClientNotification::RootsListChangedNotification(_) => Ok(()),
             _ => Err(not_accepted("this notification is not known here")),
         },
+        // What a server asks its client (elicitation, sampling) belongs to the caller's session.
         ClientJsonRpcMessage::Response(_) | ClientJsonRpcMessage::Error(_) => {
+            if door.membership == Membership::Own {
+                return Ok(());
+            }
             Err(not_accepted("this server asks its clients nothing, so it takes no responses"))
         }
     }
 }
 
-fn decide_call(
-    tool: &str,
-    id: &RequestId,
-    caller: &Principal,
-    challenged: &Challenged,
-    occasion: Occasion<'_>,
-) -> Result<(), Response> {
-    match caller.may_call(tool) {
-        Decision::Allow(rule) => {
-            audit::allowed(caller, tool, rule, occasion);
-            Ok(())
-        }
-        Decision::Deny(denial) => {
-            let refusal = Refusal::insufficient_scope(tool, &denial, caller);
-            audit::denied(caller, &refusal, Some(denial.rule()), Some(occasion));
-            Err(match caller.policy().on_denied() {
-                OnDenied::Adaptive if challenged.is_repeated(caller, tool) => {
-                    tool_error(id, refusal.in_plain_words(caller.policy()))
-                }
-                OnDenied::Adaptive | OnDenied::Challenge => {
-                    insufficient_scope(id, refusal, caller.policy())
-                }
-                OnDenied::ToolError => tool_error(id, refusal),
-            })
-        }
-        Decision::UnknownTool => {
-            // The name is the caller's own text: enough of it to recognise, not to flood a log.
-            let tool = &tool[..tool.floor_char_boundary(LONGEST_SHOWN_NAME)];
-            let refusal = Refusal::without_policy(tool, caller);
-            audit::denied(caller, &refusal, None, Some(occasion));
-            // MCP, "Tools", error handling: an unknown tool is a protocol error.
-            let error = ErrorData::invalid_params(format!("Unknown tool: {tool}"), None);
-            Err(json_rpc_error(StatusCode::OK, Some(id), error))
+/// One request, to be decided.
+struct Question<'q> {
+    id: &'q RequestId,
+    caller: &'q Principal,
+    door: &'q Door<'q>,
+    occasion: Occasion<'q>,
+}
+
+impl Question<'_> {
+    /// Every method that is let through stands here.
+    fn about(&self, request: &ClientRequest) -> Result<(), Response> {
+        match request {
+            // What every authenticated caller may do: open the connection, and see the lists,
+            // which follow the same decision.
+            ClientRequest::InitializeRequest(_)
+            | ClientRequest::DiscoverRequest(_)
+            | ClientRequest::PingRequest(_)
+            | ClientRequest::ListToolsRequest(_) => Ok(()),
+
+            // How much its own session is told.
+            ClientRequest::SetLevelRequest(_) if self.door.membership == Membership::Own => Ok(()),
+            // Of what the policy names nothing of, no method is known.
+            _ if feature(request).is_some_and(|of| !self.caller.policy().names_some(of)) => {
+                Err(unknown_method(request.method(), self.id))
+            }
+            ClientRequest::CallToolRequest(call) => {
+                self.one(Feature::Tool, &call.params.name, call.params.arguments.as_ref())
+            }
+            ClientRequest::GetPromptRequest(get) => {
+                self.one(Feature::Prompt, &get.params.name, get.params.arguments.as_ref())
+            }
+            ClientRequest::ReadResourceRequest(read) => {
+                self.one(Feature::Resource, &read.params.uri, None)
+            }
+            ClientRequest::SubscribeRequest(of) => {
+                self.one(Feature::Resource, &of.params.uri, None)
+            }
+            ClientRequest::UnsubscribeRequest(of) => {
+                self.one(Feature::Resource, &of.params.uri, None)
+            }
+            ClientRequest::SubscriptionsListenRequest(listen) => {
+                let resources = listen.params.notifications.resource_subscriptions.as_deref();
+                let mut resources = resources.unwrap_or_default().iter();
+                resources.try_for_each(|uri| self.one(Feature::Resource, uri, None))
+            }
+            ClientRequest::ListResourcesRequest(_)
+            | ClientRequest::ListResourceTemplatesRequest(_)
+            | ClientRequest::ListPromptsRequest(_) => Ok(()),
+            ClientRequest::CompleteRequest(complete) => self.completion(&complete.params),
+            ClientRequest::GetTaskRequest(of) => self.task(request, &of.params.task_id),
+            ClientRequest::UpdateTaskRequest(of) => self.task(request, &of.params.task_id),
+            ClientRequest::CancelTaskRequest(of) => self.task(request, &of.params.task_id),
+            other => Err(unknown_method(other.method(), self.id)),
         }
     }
+
+    /// Completing an argument is part of what has the argument. Which values it will have is not
+    /// known yet, so rules about them are left out.
+    fn completion(&self, params: &CompleteRequestParams) -> Result<(), Response> {
+        match &params.r#ref {
+            Reference::Prompt(prompt) => self.decided(Operation::prompt(&prompt.name)),
+            Reference::Resource(resource) => self.decided(Operation::resource(&resource.uri)),
+            _ => Err(not_accepted("this kind of reference is not known here")),
+        }
+    }
+
+    /// A task is its caller's own, as long as it may call the tool.
+    fn task(&self, request: &ClientRequest, task: &str) -> Result<(), Response> {
+        let Some(tasks) = self.door.tasks else {
+            return Err(unknown_method(request.method(), self.id));
+        };
+        match tasks.tool_of(task, self.caller) {
+            Some(tool) => self.decided(Operation::tool(&tool)),
+            // Nobody's and somebody else's are the same: the handler, which looks again, says so.
+            None => Ok(()),
+        }
+    }
+
+    fn one(
+        &self,
+        feature: Feature,
+        name: &str,
+        arguments: Option<&JsonObject>,
+    ) -> Result<(), Response> {
+        let nothing = JsonObject::new();
+        self.decided(Operation::new(feature, name).with_arguments(arguments.unwrap_or(&nothing)))
+    }
+
+    fn decided(&self, operation: Operation<'_>) -> Result<(), Response> {
+        let Self { id, caller, occasion, .. } = *self;
+        let (feature, name) = (operation.feature(), operation.name());
+        let policy = caller.policy();
+        // A resource is known by the URI template that it is of.
+        let known = match feature {
+            Feature::Resource => policy.resource_name(name).unwrap_or(name),
+            _ => name,
+        };
+        match caller.may(operation) {
+            Decision::Allow(rule) => {
+                audit::allowed(caller, (feature, known), rule, occasion);
+                Ok(())
+            }
+            Decision::Deny(denial) => {
+                let refusal = Refusal::insufficient_scope(feature, known, &denial, caller);
+                audit::denied(caller, &refusal, Some(denial.rule()), Some(occasion));
+                // What a call needs can depend on its arguments: each need is another operation.
+                let asked = || refusal.operation();
+                Err(match policy.on_denied() {
+                    OnDenied::Adaptive if self.door.challenged.is_repeated(caller, &asked()) => {
+                        refusal_as_answer(id, refusal.in_plain_words(policy))
+                    }
+                    OnDenied::Adaptive | OnDenied::Challenge => {
+                        insufficient_scope(id, refusal, policy)
+                    }
+                    OnDenied::ToolError => refusal_as_answer(id, refusal),
+                })
+            }
+            Decision::Unknown => {
+                // The name is the caller's own text: enough of it to recognise, not to flood a log.
+                let name = &name[..name.floor_char_boundary(LONGEST_SHOWN_NAME)];
+                let refusal = Refusal::without_policy(feature, name, caller);
+                audit::denied(caller, &refusal, None, Some(occasion));
+                Err(json_rpc_error(StatusCode::OK, Some(id), unknown(feature, name)))
+            }
+        }
+    }
+}
+
+/// What a request is about, if that is neither a tool nor something of its own.
+fn feature(request: &ClientRequest) -> Option<Feature> {
+    match request {
+        ClientRequest::ListPromptsRequest(_) | ClientRequest::GetPromptRequest(_) => {
+            Some(Feature::Prompt)
+        }
+        ClientRequest::ListResourcesRequest(_)
+        | ClientRequest::ListResourceTemplatesRequest(_)
+        | ClientRequest::ReadResourceRequest(_)
+        | ClientRequest::SubscribeRequest(_)
+        | ClientRequest::UnsubscribeRequest(_) => Some(Feature::Resource),
+        ClientRequest::CompleteRequest(complete) => match &complete.params.r#ref {
+            Reference::Prompt(_) => Some(Feature::Prompt),
+            _ => Some(Feature::Resource),
+        },
+        _ => None,
+    }
+}
+
+/// As rmcp says it, so that what the policy does not name and what does not exist are the same.
+fn unknown(feature: Feature, name: &str) -> ErrorData {
+    match feature {
+        // MCP, "Tools", error handling: an unknown tool is a protocol error.
+        Feature::Tool => ErrorData::invalid_params(format!("Unknown tool: {name}"), None),
+        Feature::Prompt => ErrorData::invalid_params(format!("Unknown prompt: {name}"), None),
+        // MCP, "Resources", error handling. Revision 2026-07-28 has -32602 for it.
+        Feature::Resource => ErrorData::resource_not_found(
+            "Resource not found",
+            Some(serde_json::json!({ "uri": name })),
+        ),
+    }
+}
+
+/// MCP, "Session Management": 404, upon which the client begins a new session.
+pub(super) fn no_such_session() -> Response {
+    let error = ErrorData::new(ErrorCode::INVALID_REQUEST, "Session not found", None);
+    json_rpc_error(StatusCode::NOT_FOUND, None, error)
 }
 
 /// MCP 2026-07-28, "Protocol Version Header": 404 with -32601.

@@ -1,16 +1,17 @@
 //! What is listed, against a naive twin, for every setting of `list`.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use proptest::prelude::*;
 
-use super::*;
+use super::lists::{Visibility, visibility};
 use crate::{
     diagnostic::Source,
     policy::{
-        CompiledPolicy, Scope,
+        CompiledPolicy, Feature, Operation, Scope,
         model::{Model, model},
     },
+    principal::Principal,
     token::AccessToken,
 };
 
@@ -32,14 +33,15 @@ fn policy(model: &Model, list: &str, step_up: Bits, hidden: Bits, registered: Bi
     let names: Vec<String> =
         registered.up_to(model.implies.len()).iter().map(|n| format!("\"s:{n}\"")).collect();
     let settings = format!("list = \"{list}\"\nregistered = [{}]\n[scopes]", names.join(", "));
-    let mut text = model.text().replace("[scopes]", &settings);
+    let mut text = model.text_of_all_features().replace("[scopes]", &settings);
     for n in 0..model.implies.len() {
         let scope = format!("\"s:{n}\" = {{ ");
         text = text.replace(&scope, &format!("{scope}step_up = {}, ", step_up.has(n)));
     }
     for n in 0..model.tools.len() {
-        let tool = format!("\nt{n} = {{ ");
-        text = text.replace(&tool, &format!("{tool}hidden = {}, ", hidden.has(n)));
+        for rule in [format!("\nt{n} = {{ "), format!("\n\"x:t{n}\" = {{ ")] {
+            text = text.replace(&rule, &format!("{rule}hidden = {}, ", hidden.has(n)));
+        }
     }
     text
 }
@@ -74,14 +76,20 @@ proptest! {
                     .any(|all| all.iter().all(|scope| held.contains(scope) || step_up.has(*scope))),
                 _ => model.allows(n, &reachable),
             };
-            let tool = Tool::new(format!("t{n}"), "", serde_json::Map::new());
-            let listed = listed(tool, &caller);
-            prop_assert_eq!(listed.is_some(), callable || (also && !hidden.has(n)), "t{} {}", n, text);
-            // Who may call it is asked for nothing more.
-            let asks = listed.is_some_and(|tool| tool.meta.is_some());
-            prop_assert_eq!(asks, !callable && also && !hidden.has(n));
+            let uri = format!("x:t{n}");
+            for feature in Feature::ALL {
+                let name = if feature == Feature::Resource { &uri } else { &uri[2..] };
+                let seen = visibility(Operation::new(feature, name), &caller);
+                let is_listed = !matches!(seen, Visibility::None);
+                prop_assert_eq!(is_listed, callable || (also && !hidden.has(n)), "{} {} {}", feature, name, text);
+                // Who may use it is asked for nothing more.
+                let asks = matches!(seen, Visibility::Needing(_));
+                prop_assert_eq!(asks, !callable && also && !hidden.has(n));
+            }
         }
-        let unknown = Tool::new("not_a_tool", "", serde_json::Map::new());
-        prop_assert!(super::listed(unknown, &caller).is_none());
+        for feature in Feature::ALL {
+            let unknown = Operation::new(feature, "x:not_there");
+            prop_assert!(matches!(visibility(unknown, &caller), Visibility::None));
+        }
     }
 }

@@ -23,6 +23,8 @@ pub static LINTS: &[&Lint] = &[
     &lints::UNDECLARED_SCOPE,
     &lints::FAILED_TEST,
     &lints::BROKEN_INVARIANT,
+    &lints::WRONG_CONDITION,
+    &lints::ABSENT_ARGUMENT,
     &lints::UNREGISTERED_SCOPE,
     &lints::UNUSED_SCOPE,
     &lints::IDLE_SCOPE,

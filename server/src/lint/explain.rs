@@ -1,7 +1,7 @@
 //! The page of documentation of each kind of finding.
 
 use super::{Example, Lint, catalogue};
-use crate::{diagnostic::Severity, registry::DeclaredTool};
+use crate::{diagnostic::Severity, policy::Feature, registry::Declaration};
 
 /// The page of a lint or a mistake, by id or name; `all` gives the list.
 pub fn explain(word: &str) -> Option<String> {
@@ -48,7 +48,7 @@ fn page(lint: &Lint) -> String {
 }
 
 fn example(example: &Example) -> String {
-    let tools: Vec<String> = example.tools.iter().map(declaration).collect();
+    let tools: Vec<String> = example.declared.iter().map(declaration).collect();
     let with = if tools.is_empty() { String::new() } else { format!(" with {}", tools.join(", ")) };
     let lines = |text: &str| -> String {
         text.trim().lines().map(|line| format!("    {line}\n").replace("    \n", "\n")).collect()
@@ -59,9 +59,16 @@ fn example(example: &Example) -> String {
     format!("{with}:\n\n{}{snapshot}", lines(example.policy))
 }
 
-fn declaration(tool: &DeclaredTool) -> String {
+fn declaration(tool: &Declaration) -> String {
     let scopes: Vec<String> = tool.scopes().iter().map(|scope| format!("\"{scope}\"")).collect();
-    let what = if tool.is_read_only() {
+    let what = if tool.feature() != Feature::Tool {
+        return format!(
+            "the {} `{}` (scopes = [{}])",
+            tool.feature(),
+            tool.name(),
+            scopes.join(", ")
+        );
+    } else if tool.is_read_only() {
         ", read-only"
     } else if tool.says_what_it_changes() && tool.is_destructive() {
         ", destructive"

@@ -1,5 +1,6 @@
 //! One file for each lint.
 
+mod absent_argument;
 mod admin_for_reading;
 mod broad_scope;
 mod broken_invariant;
@@ -24,7 +25,9 @@ mod unreachable_tool;
 mod unregistered_scope;
 mod unused_scope;
 mod weakened;
+mod wrong_condition;
 
+pub(super) use absent_argument::ABSENT_ARGUMENT;
 pub(super) use admin_for_reading::ADMIN_FOR_READING;
 pub(super) use broad_scope::BROAD_SCOPE;
 pub(super) use broken_invariant::BROKEN_INVARIANT;
@@ -48,3 +51,4 @@ pub(super) use unreachable_tool::UNREACHABLE_TOOL;
 pub(super) use unregistered_scope::UNREGISTERED_SCOPE;
 pub(super) use unused_scope::UNUSED_SCOPE;
 pub(super) use weakened::WEAKENED;
+pub(super) use wrong_condition::WRONG_CONDITION;

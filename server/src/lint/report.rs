@@ -5,7 +5,7 @@ use std::{collections::HashMap, ops::Range};
 use super::{LINTS, Lint, Subject, catalogue, lints};
 use crate::{
     diagnostic::{Change, Diagnostic, Fix, Severity, Step, nearest},
-    policy::{Allow, Level, Located, Manifest},
+    policy::{Allow, Feature, Level, Located, Manifest},
 };
 
 /// The entry of the file that a finding is about; its `allow` can silence the finding.
@@ -14,7 +14,7 @@ pub(crate) enum Entry<'a> {
     /// No entry: nothing silences it but `[lint]`.
     File,
     Scope(&'a str),
-    Tool(&'a str),
+    Rule(Feature, &'a str),
 }
 
 impl<'a> Entry<'a> {
@@ -23,7 +23,7 @@ impl<'a> Entry<'a> {
         match self {
             Self::File => None,
             Self::Scope(name) => Some(("scopes", name)),
-            Self::Tool(name) => Some(("tools", name)),
+            Self::Rule(feature, name) => Some((feature.table(), name)),
         }
     }
 }
@@ -57,9 +57,9 @@ impl Report {
             let name = scope.name.value.as_str();
             report.read_allow("scopes", name, &scope.allow);
         }
-        for tool in &manifest.tools {
-            let name = tool.name.value.as_str();
-            report.read_allow("tools", name, &tool.allow);
+        for entry in &manifest.rules {
+            let name = entry.name.value.as_str();
+            report.read_allow(entry.feature.table(), name, &entry.allow);
         }
         report
     }

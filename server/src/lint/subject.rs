@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use super::{Lint, Surroundings, lints};
 use crate::{
     policy::{
-        Assertions, Behaviour, CompiledPolicy, Located, Manifest, Rule, ScopeEntry, ScopeSet,
-        ToolEntry,
+        Assertions, Behaviour, CompiledPolicy, Entry, Feature, Located, Manifest, Rule, ScopeEntry,
+        ScopeSet, When,
+        condition::{self, Fault},
     },
-    registry::{DeclaredTool, Registry},
+    registry::{Declaration, Registry},
     resource::Snapshot,
 };
 
@@ -19,15 +20,15 @@ pub(crate) struct Subject<'a> {
     /// What is written, for findings about the writing.
     pub(crate) manifest: &'a Manifest,
     pub(crate) assertions: &'a Assertions,
-    pub(crate) unreadable: &'a [Located<String>],
+    pub(crate) unreadable: &'a [(Feature, Located<String>)],
     pub(crate) registry: &'a Registry,
     pub(crate) snapshot: Option<&'a Snapshot>,
     pub(crate) now: Timestamp,
     /// All scopes that some rule asks for.
     pub(crate) needed: ScopeSet,
-    /// The scopes that some tool asks for itself.
+    /// The scopes that something asks for itself.
     pub(crate) optional: HashSet<&'static str>,
-    declared: HashMap<&'static str, &'static DeclaredTool>,
+    declared: HashMap<(Feature, &'static str), &'static Declaration>,
 }
 
 /// Whether a lint says something sensible about a file with mistakes: it looks only at names and
@@ -43,11 +44,11 @@ impl<'a> Subject<'a> {
         policy: &'a CompiledPolicy,
         manifest: &'a Manifest,
         assertions: &'a Assertions,
-        unreadable: &'a [Located<String>],
+        unreadable: &'a [(Feature, Located<String>)],
         surroundings: &Surroundings<'a>,
     ) -> Self {
         let registry = surroundings.registry;
-        let tools = registry.tools().iter();
+        let all = registry.all().iter();
         Self {
             policy,
             manifest,
@@ -57,30 +58,44 @@ impl<'a> Subject<'a> {
             snapshot: surroundings.snapshot,
             now: surroundings.now,
             needed: policy.needed_scopes(),
-            optional: tools.clone().flat_map(|tool| tool.optional().iter().copied()).collect(),
-            declared: tools.map(|tool| (tool.name(), tool)).collect(),
+            optional: all.clone().flat_map(|one| one.optional().iter().copied()).collect(),
+            declared: all.map(|one| ((one.feature(), one.name()), one)).collect(),
         }
     }
 
-    /// The annotated tool of this name.
-    pub(crate) fn declared(&self, name: &str) -> Option<&'static DeclaredTool> {
-        self.declared.get(name).copied()
+    /// What is annotated under this name.
+    pub(crate) fn declared(&self, feature: Feature, name: &str) -> Option<&'static Declaration> {
+        self.declared.get(&(feature, name)).copied()
     }
 
-    /// Every annotated tool that has a rule, with its rule and how that is written.
-    pub(crate) fn ruled_tools(
+    /// Everything annotated that has a rule, with its rule and how that is written.
+    pub(crate) fn ruled(
         &self,
-    ) -> impl Iterator<Item = (&'static DeclaredTool, &'a Rule, &'a ToolEntry)> {
-        self.manifest.tools.iter().filter_map(|entry| {
-            let name = entry.name.value.as_str();
-            Some((self.declared(name)?, self.policy.rule(name)?, entry))
+    ) -> impl Iterator<Item = (&'static Declaration, &'a Rule, &'a Entry)> {
+        self.rules().filter_map(|(rule, entry)| {
+            Some((self.declared(entry.feature, &entry.name.value)?, rule, entry))
+        })
+    }
+
+    /// What is wrong with each condition, by the JSON Schema of the arguments it is about.
+    pub(crate) fn condition_faults(
+        &self,
+    ) -> impl Iterator<Item = (&'static Declaration, &'a When, Fault)> {
+        self.ruled().filter(|(_, rule, _)| !rule.when.is_empty()).flat_map(|(declared, rule, _)| {
+            let schema = declared.arguments();
+            rule.when.iter().flat_map(move |when| {
+                let faults =
+                    schema.as_ref().map(|schema| condition::check(&when.condition, schema));
+                faults.into_iter().flatten().map(move |fault| (declared, when, fault))
+            })
         })
     }
 
     /// Every rule and how it is written.
-    pub(crate) fn rules(&self) -> impl Iterator<Item = (&'a Rule, &'a ToolEntry)> {
-        let tools = self.manifest.tools.iter();
-        tools.filter_map(|entry| Some((self.policy.rule(&entry.name.value)?, entry)))
+    pub(crate) fn rules(&self) -> impl Iterator<Item = (&'a Rule, &'a Entry)> {
+        let entries = self.manifest.rules.iter();
+        entries
+            .filter_map(|entry| Some((self.policy.rule(entry.feature, &entry.name.value)?, entry)))
     }
 
     /// The scopes that `[scopes]` defines and nobody uses; of these the registered ones, or the
@@ -91,7 +106,7 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Whether somebody uses a scope: a rule, or a tool by itself.
+    /// Whether somebody uses a scope: a rule, or something by itself.
     fn is_used(&self, entry: &ScopeEntry) -> bool {
         let name = entry.name.value.as_str();
         let scope = self.policy.scope_id(name).map(|id| self.policy.scope(id));
@@ -101,7 +116,7 @@ impl<'a> Subject<'a> {
 
 impl Behaviour {
     /// Whether a tool is one of these.
-    pub(crate) fn includes(self, tool: &DeclaredTool) -> bool {
+    pub(crate) fn includes(self, tool: &Declaration) -> bool {
         match self {
             Self::All => true,
             Self::Destructive => tool.is_destructive(),

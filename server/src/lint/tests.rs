@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::{policy::model::model, registry::Location};
+use crate::{
+    policy::{Feature, Operation, model::model},
+    registry::Location,
+};
 use proptest::prelude::*;
 
 fn now() -> Timestamp {
@@ -24,7 +27,7 @@ pub(crate) fn whole(policy: &str) -> String {
 }
 
 fn lint_example(example: &Example) -> Diagnostics {
-    let registry = Registry::new(example.tools);
+    let registry = Registry::new(example.declared);
     let snapshot =
         example.snapshot.map(|text| Snapshot::parse(&Source::new(Snapshot::FILE, text)).unwrap());
     let surroundings =
@@ -63,8 +66,8 @@ fn ids_and_names_are_unique_and_in_order() {
     insta::assert_snapshot!("explain", pages.join("\n----\n"));
 }
 
-const READER: DeclaredTool =
-    DeclaredTool::new("list", &["a:read"], &[], Location::new("src/t.rs", 1, 1))
+const READER: Declaration =
+    Declaration::new(Feature::Tool, "list", &["a:read"], &[], Location::new("src/t.rs", 1, 1))
         .with_hints(Some(true), None);
 
 fn levels(lines: &str) -> String {
@@ -105,8 +108,8 @@ fn a_finding_is_silenced_on_its_line_with_a_reason() {
 
 #[test]
 fn fixes_keep_comments_layout_and_access() {
-    const EDITOR: DeclaredTool =
-        DeclaredTool::new("edit", &["a:write"], &[], Location::new("src/t.rs", 9, 1))
+    const EDITOR: Declaration =
+        Declaration::new(Feature::Tool, "edit", &["a:write"], &[], Location::new("src/t.rs", 9, 1))
             .with_hints(Some(false), Some(false));
     let text = r#"# top
 version = 1
@@ -165,11 +168,11 @@ can = ["list_todos"]
 cannot = ["create_todo", "purge_todos", "share_todo"]
 "#;
 
-const fn declared(name: &'static str, scopes: &'static [&'static str]) -> DeclaredTool {
-    DeclaredTool::new(name, scopes, &[], Location::new("src/tools.rs", 1, 1))
+const fn declared(name: &'static str, scopes: &'static [&'static str]) -> Declaration {
+    Declaration::new(Feature::Tool, name, scopes, &[], Location::new("src/tools.rs", 1, 1))
 }
 
-const TOOLS: &[DeclaredTool] = &[
+const TOOLS: &[Declaration] = &[
     declared("list_todos", &["todo:read"]).with_hints(Some(true), None),
     declared("share_todo", &["todo:read"]).with_hints(None, Some(false)),
     declared("create_todo", &["todo:write"]).with_hints(None, Some(false)),
@@ -256,11 +259,13 @@ fn access(policy: &CompiledPolicy) -> Vec<(String, u32, bool)> {
     let names = ["todo:read", "todo:share", "todo:write", "admin:access"];
     let mut access = vec![];
     for tool in TOOLS {
-        let is_hidden = policy.rule(tool.name()).is_some_and(crate::policy::Rule::is_hidden);
+        let is_hidden =
+            policy.rule(Feature::Tool, tool.name()).is_some_and(crate::policy::Rule::is_hidden);
         access.push((format!("{} in {:?}", tool.name(), policy.list_mode()), 0, is_hidden));
         for bits in 0..16_u32 {
             let granted = (0..4).filter(|n| bits & (1 << n) != 0).map(|n| names[n]);
-            let allowed = policy.decide(tool.name(), &policy.hold(granted)).is_allow();
+            let allowed =
+                policy.decide(Operation::tool(tool.name()), &policy.hold(granted)).is_allow();
             access.push((tool.name().to_owned(), bits, allowed));
         }
     }
@@ -333,7 +338,7 @@ proptest! {
         // The first tool's rule is the rule, the second's is what it must entail.
         prop_assume!(model.tools.len() >= 2);
         let policy = CompiledPolicy::compile(Source::new("policy.toml", model.text())).unwrap();
-        let requirement = |tool: &str| &policy.rule(tool).unwrap().requirement;
+        let requirement = |tool: &str| &policy.rule(Feature::Tool, tool).unwrap().requirement;
         let proof = policy.entails(requirement("t0"), requirement("t1"));
         let scopes = model.implies.len();
         let breaks = |bits: u32| {

@@ -4,7 +4,8 @@ use super::{finding, lints, suggest::ticked};
 use crate::{
     diagnostic::Diagnostic,
     policy::{
-        Case, CompiledPolicy, Decision, Invariant, Requirement, Rule, Scope, ScopeInfo, Selection,
+        Case, CompiledPolicy, Decision, Feature, Invariant, Operation, Requirement, Rule, Scope,
+        ScopeInfo, Selection,
     },
     registry::Registry,
 };
@@ -15,21 +16,21 @@ pub(crate) fn case(case: &Case, policy: &CompiledPolicy) -> Vec<Diagnostic> {
     let held = policy.hold(granted.clone());
     let who = caller(granted);
     let mut failures = vec![];
-    for (tool, can) in &case.tools {
-        let name = &tool.value;
-        let failed = |message: String| finding(&lints::FAILED_TEST, tool.span.clone(), message);
-        let failure = match (policy.decide(name, &held), can) {
+    for (feature, tried, can) in &case.tried {
+        let (name, verb) = (&tried.value, feature.verb());
+        let failed = |message: String| finding(&lints::FAILED_TEST, tried.span.clone(), message);
+        let failure = match (policy.decide(Operation::new(*feature, name), &held), can) {
             (Decision::Allow(_), true) | (Decision::Deny(_), false) => continue,
-            (Decision::UnknownTool, _) => failed(format!("the policy has no rule for `{name}`"))
+            (Decision::Unknown, _) => failed(format!("the policy has no rule for `{name}`"))
                 .help("correct the name, or take it out of the test"),
-            (Decision::Allow(rule), false) => failed(format!("{who} can call `{name}`"))
+            (Decision::Allow(rule), false) => failed(format!("{who} can {verb} `{name}`"))
                 .note(says(policy, name, rule))
-                .help("correct the rule, or move the tool to `can`"),
+                .help(format!("correct the rule, or move the {feature} to `can`")),
             (Decision::Deny(denial), true) => {
                 let missing = ticked(denial.missing(&held).map(Scope::as_str));
-                failed(format!("{who} cannot call `{name}`: {missing} is missing"))
+                failed(format!("{who} cannot {verb} `{name}`: {missing} is missing"))
                     .note(says(policy, name, denial.rule()))
-                    .help("correct the rule, or move the tool to `cannot`")
+                    .help(format!("correct the rule, or move the {feature} to `cannot`"))
             }
         };
         failures.push(match &case.name {
@@ -42,7 +43,7 @@ pub(crate) fn case(case: &Case, policy: &CompiledPolicy) -> Vec<Diagnostic> {
     failures
 }
 
-/// Every tool for which an invariant does not hold, each with a counterexample.
+/// Everything for which an invariant does not hold, each with a counterexample.
 pub(crate) fn invariant(
     invariant: &Invariant,
     policy: &CompiledPolicy,
@@ -50,56 +51,68 @@ pub(crate) fn invariant(
 ) -> Vec<Diagnostic> {
     let broken = |message: String| finding(&lints::BROKEN_INVARIANT, invariant.at.clone(), message);
     let mut failures = vec![];
-    let mut tools = vec![];
-    match &invariant.tools {
-        Selection::Behaviour(behaviour) => {
-            let chosen = registry.tools().iter().filter(|tool| behaviour.includes(tool));
-            tools.extend(chosen.filter_map(|tool| Some((tool.name(), policy.rule(tool.name())?))));
-        }
-        Selection::Named(names) => {
-            for name in names {
-                match policy.rule(&name.value) {
-                    Some(rule) => tools.push((name.value.as_str(), rule)),
-                    None => failures.push(
-                        finding(
-                            &lints::BROKEN_INVARIANT,
-                            name.span.clone(),
-                            format!("the policy has no rule for `{}`", name.value),
-                        )
-                        .help("correct the name, or take it out of the invariant"),
-                    ),
+    let mut chosen: Vec<(Feature, &str, &Rule)> = vec![];
+    for (feature, selection) in &invariant.about {
+        let feature = *feature;
+        match &selection.value {
+            Selection::Behaviour(behaviour) => {
+                let declared = registry.of(feature).filter(|one| behaviour.includes(one));
+                let declared = declared.map(crate::registry::Declaration::name);
+                chosen.extend(
+                    declared.filter_map(|name| Some((feature, name, policy.rule(feature, name)?))),
+                );
+            }
+            Selection::Named(names) => {
+                for name in names {
+                    match policy.rule(feature, &name.value) {
+                        Some(rule) => chosen.push((feature, name.value.as_str(), rule)),
+                        None => failures.push(
+                            finding(
+                                &lints::BROKEN_INVARIANT,
+                                name.span.clone(),
+                                format!("the policy has no rule for `{}`", name.value),
+                            )
+                            .help("correct the name, or take it out of the invariant"),
+                        ),
+                    }
                 }
             }
         }
     }
-    if tools.is_empty() && failures.is_empty() {
-        failures.push(
-            broken("the invariant is about no tool, so it says nothing".to_owned())
-                .context(invariant.tools_at.clone(), "no tool is one of these")
-                .help("choose other tools, or remove the invariant"),
-        );
+    if chosen.is_empty() && failures.is_empty() {
+        let mut nothing =
+            broken("the invariant is about nothing that there is, so it says nothing".to_owned());
+        for (feature, selection) in &invariant.about {
+            nothing =
+                nothing.context(selection.span.clone(), format!("no {feature} is one of these"));
+        }
+        failures.push(nothing.help("choose others, or remove the invariant"));
     }
     let what =
         invariant.name.as_ref().map_or("the invariant".to_owned(), |name| format!("\"{name}\""));
-    for (name, rule) in tools {
+    for (feature, name, rule) in chosen {
+        let verb = feature.verb();
         if let Some(needs) = &invariant.needs
             && let Err(granted) = policy.entails(&rule.requirement, &needs.value)
         {
             failures.push(
                 broken(format!("{what} does not hold for `{name}`"))
                     .context(needs.span.clone(), "what it needs")
-                    .note(format!("counterexample: {} can call it", only(&granted)))
+                    .note(format!("counterexample: {} can {verb} it", only(&granted)))
                     .note(says(policy, name, rule))
                     .help("correct the rule, or the invariant"),
             );
         }
+        // Whatever the arguments: with all that a condition can ask for.
+        let most =
+            rule.when.iter().fold(rule.requirement.clone(), |all, when| all.and(&when.requirement));
         if let Some(enough) = &invariant.enough
-            && let Err(granted) = policy.entails(&enough.value, &rule.requirement)
+            && let Err(granted) = policy.entails(&enough.value, &most)
         {
             failures.push(
                 broken(format!("{what} does not hold for `{name}`"))
                     .context(enough.span.clone(), "what should be enough")
-                    .note(format!("counterexample: {} cannot call it", only(&granted)))
+                    .note(format!("counterexample: {} cannot {verb} it", only(&granted)))
                     .note(says(policy, name, rule))
                     .help("correct the rule, or the invariant"),
             );
@@ -119,12 +132,14 @@ fn caller<'a>(granted: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// What the rule of a tool says, and where.
-fn says(policy: &CompiledPolicy, tool: &str, rule: &Rule) -> String {
+/// What a rule says, and where.
+fn says(policy: &CompiledPolicy, name: &str, rule: &Rule) -> String {
     let place = policy.source().place(rule.span().start);
     let needs = match &rule.requirement {
         Requirement::Authenticated => "is open to any authenticated caller".to_owned(),
-        Requirement::AnyOf(_) => format!("needs {}", policy.describe(rule)),
+        Requirement::AnyOf(_) => {
+            format!("needs {}", policy.describe_requirement(&rule.requirement))
+        }
     };
-    format!("{place} says that `{tool}` {needs}")
+    format!("{place} says that `{name}` {needs}")
 }

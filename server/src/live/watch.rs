@@ -145,9 +145,9 @@ fn look(path: &std::path::Path) -> Look {
 
 /// Says who gains and who loses access.
 fn announce(path: &str, revision: &str, difference: &diff::Difference) {
-    let names = |is_one: fn(&diff::ToolChange) -> bool| {
-        let changed = difference.tools.iter().filter(|change| is_one(change));
-        let mut names: Vec<&str> = changed.map(|change| change.tool.as_str()).collect();
+    let names = |is_one: fn(&diff::RuleChange) -> bool| {
+        let changed = difference.rules.iter().filter(|change| is_one(change));
+        let mut names: Vec<String> = changed.map(diff::RuleChange::title).collect();
         let more = names.len().saturating_sub(NAMED);
         names.truncate(NAMED);
         match (names.join(" "), more) {
@@ -158,8 +158,8 @@ fn announce(path: &str, revision: &str, difference: &diff::Difference) {
     tracing::warn!(
         target: TARGET,
         revision,
-        widened = names(diff::ToolChange::widens),
-        narrowed = names(diff::ToolChange::narrows),
+        widened = names(diff::RuleChange::widens),
+        narrowed = names(diff::RuleChange::narrows),
         "{path} is loaded",
     );
 }

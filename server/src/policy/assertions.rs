@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::{
-    CompiledPolicy, Requirement, Scope, ScopeId, ScopeInfo,
+    CompiledPolicy, Feature, Requirement, Scope, ScopeId, ScopeInfo,
     manifest::{self, CaseEntry, InvariantEntry, Selection},
     reader::Located,
     vocabulary::Vocabulary,
@@ -20,14 +20,14 @@ pub(crate) struct Assertions {
     pub(crate) invariants: Vec<Invariant>,
 }
 
-/// A caller with these scopes can and cannot call these tools.
+/// What a caller with these scopes can and cannot use.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) name: Option<String>,
     pub(crate) scopes: Vec<Scope>,
     pub(crate) scopes_at: Range<usize>,
-    /// Each tool, and whether it can be called.
-    pub(crate) tools: Vec<(Located<String>, bool)>,
+    /// What is tried, and whether it can be done.
+    pub(crate) tried: Vec<(Feature, Located<String>, bool)>,
 }
 
 /// For every set of scopes.
@@ -35,11 +35,10 @@ pub(crate) struct Case {
 pub(crate) struct Invariant {
     pub(crate) at: Range<usize>,
     pub(crate) name: Option<String>,
-    pub(crate) tools: Selection,
-    pub(crate) tools_at: Range<usize>,
-    /// Nobody can call the tools without this.
+    pub(crate) about: Vec<(Feature, Located<Selection>)>,
+    /// Nobody can use them without this.
     pub(crate) needs: Option<Located<Requirement>>,
-    /// Everybody with this can call the tools.
+    /// Everybody with this can use them.
     pub(crate) enough: Option<Located<Requirement>>,
 }
 
@@ -66,13 +65,11 @@ impl Assertions {
         let cases = cases.iter().map(|entry| {
             // A misspelt scope would make every `cannot` true.
             vocabulary.ids(&entry.scopes.value, errors);
-            let can = entry.can.iter().map(|tool| (tool.clone(), true));
-            let cannot = entry.cannot.iter().map(|tool| (tool.clone(), false));
             Case {
                 name: entry.name.clone(),
                 scopes: entry.scopes.value.iter().map(|scope| scope.value.clone()).collect(),
                 scopes_at: entry.scopes.span.clone(),
-                tools: can.chain(cannot).collect(),
+                tried: entry.tried.clone(),
             }
         });
         let cases = cases.collect();
@@ -85,8 +82,7 @@ impl Assertions {
             Invariant {
                 at: entry.at.clone(),
                 name: entry.name.clone(),
-                tools: entry.tools.value.clone(),
-                tools_at: entry.tools.span.clone(),
+                about: entry.about.clone(),
                 needs: requirement(&entry.needs),
                 enough: requirement(&entry.enough),
             }

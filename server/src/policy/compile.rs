@@ -6,10 +6,12 @@ use std::{
 };
 
 use super::{
-    CompiledPolicy, Revision, Rule, ScopeInfo, Settings,
+    CompiledPolicy, Feature, KnownClient, Overlap, Revision, Rule, ScopeInfo, Settings, UriIndex,
+    UriTemplate, When,
     assertions::Assertions,
+    condition::Condition,
     decision::{ScopeId, ScopeSet},
-    manifest::{self, Manifest, ScopeEntry},
+    manifest::{self, Entry, Manifest, ScopeEntry},
     mistake,
     reader::Located,
     scope::Scope,
@@ -35,7 +37,7 @@ impl CompiledPolicy {
     }
 }
 
-/// A policy that may have mistakes: what could be made of it, so that its tools can be held
+/// A policy that may have mistakes: what could be made of it, so that its rules can be held
 /// against the annotated ones in the same go. With `errors` it decides nothing.
 pub(crate) struct Draft {
     /// `None` if the file is not TOML.
@@ -43,8 +45,8 @@ pub(crate) struct Draft {
     /// What is written, for findings about the writing.
     pub(crate) manifest: Manifest,
     pub(crate) assertions: Assertions,
-    /// Tools that are named, but whose rules are among the mistakes.
-    pub(crate) unreadable: Vec<Located<String>>,
+    /// What is named, but whose rules are among the mistakes.
+    pub(crate) unreadable: Vec<(Feature, Located<String>)>,
     pub(crate) errors: Vec<Diagnostic>,
 }
 
@@ -63,8 +65,10 @@ impl Draft {
         let vocabulary = policy.vocabulary();
         let assertions =
             Assertions::compile(&manifest.cases, &manifest.invariants, vocabulary, &mut errors);
-        let names = manifest.tools.iter().map(|entry| &entry.name);
-        let unreadable = names.filter(|name| policy.rule(&name.value).is_none()).cloned().collect();
+        let unreadable = manifest.rules.iter();
+        let unreadable = unreadable
+            .filter(|entry| !policy.rules[entry.feature.index()].contains_key(&*entry.name.value));
+        let unreadable = unreadable.map(|entry| (entry.feature, entry.name.clone())).collect();
         Self { policy: Some(policy), manifest, assertions, unreadable, errors }
     }
 }
@@ -102,7 +106,9 @@ impl<'m, 'e> Compiler<'m, 'e> {
         for id in registered {
             registered_scopes.insert(id);
         }
-        let tools = self.tools(manifest);
+        let uris = self.uris(manifest);
+        let clients = self.clients(manifest);
+        let rules = self.rules(manifest);
 
         let resource = &manifest.resource;
         let mut policy = CompiledPolicy {
@@ -121,8 +127,14 @@ impl<'m, 'e> Compiler<'m, 'e> {
             reachable: ScopeSet::default(),
             registered_at: resource.registered.as_ref().map(|list| list.span.clone()),
             snapshot_days: resource.snapshot_days.unwrap_or(DEFAULT_SNAPSHOT_DAYS),
-            tools,
-            tools_at: manifest.tools_at.clone(),
+            has_conditions: rules
+                .iter()
+                .flat_map(BTreeMap::values)
+                .any(|rule| !rule.when.is_empty()),
+            rules,
+            uris,
+            clients,
+            tables_at: manifest.tables_at.clone(),
             source: source.clone(),
         };
         policy.set_registered(registered_scopes);
@@ -250,24 +262,96 @@ impl<'m, 'e> Compiler<'m, 'e> {
             .collect()
     }
 
-    fn tools(&mut self, manifest: &Manifest) -> BTreeMap<Box<str>, Rule> {
-        let mut tools = BTreeMap::new();
-        for entry in &manifest.tools {
-            let vocabulary = Vocabulary::new(&self.ids);
-            let rule = entry.rule.as_ref();
-            let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
-            let Some(requirement) = requirement else {
-                continue;
+    fn clients(&mut self, manifest: &Manifest) -> Vec<KnownClient> {
+        let clients = manifest.clients.iter().map(|entry| {
+            // A scope that is not defined is a mistake, as in a rule.
+            self.ids(&entry.scopes);
+            KnownClient {
+                id: entry.id.value.clone(),
+                name: entry.name.clone(),
+                redirect_uris: entry.redirect_uris.clone(),
+                scopes: entry.scopes.iter().map(|scope| scope.value.clone()).collect(),
+                secret_variable: entry.secret.clone(),
+            }
+        });
+        clients.collect()
+    }
+
+    /// The resources by their URIs; a URI that two of them would match is a mistake.
+    fn uris(&mut self, manifest: &Manifest) -> UriIndex {
+        let mut uris = UriIndex::default();
+        let entries = || manifest.rules.iter().filter(|entry| entry.feature == Feature::Resource);
+        for entry in entries() {
+            let at = entry.name.span.clone();
+            let added = match UriTemplate::parse(&entry.name.value) {
+                Ok(template) => uris.add(template),
+                Err(error) => {
+                    self.errors.push(
+                        Diagnostic::new(mistake::INVALID_URI, at, error.to_string())
+                            .help("write the URI or URI template as `#[scoped_resource]` has it"),
+                    );
+                    continue;
+                }
             };
-            let rule = Rule {
-                requirement,
-                relax: entry.relax.as_ref().map(|reason| reason.value.clone()),
-                hidden: entry.hidden,
-                span: entry.name.span.clone(),
-            };
-            tools.insert(entry.name.value.as_str().into(), rule);
+            if let Err(Overlap { template, with }) = added {
+                let other = entries().find(|entry| entry.name.value == with);
+                let other = other.map_or(at.clone(), |entry| entry.name.span.clone());
+                self.errors.push(
+                    Diagnostic::new(
+                        mistake::OVERLAPPING_RESOURCES,
+                        at,
+                        format!("a URI of `{template}` could be one of `{with}` as well"),
+                    )
+                    .context(other, "the other one")
+                    .help("access never depends on a guess: change one of the two"),
+                );
+            }
         }
-        tools
+        uris
+    }
+
+    fn rules(&mut self, manifest: &Manifest) -> [BTreeMap<Box<str>, Rule>; 3] {
+        let mut rules: [BTreeMap<Box<str>, Rule>; 3] = Default::default();
+        for entry in &manifest.rules {
+            if let Some(rule) = self.rule(entry) {
+                rules[entry.feature.index()].insert(entry.name.value.as_str().into(), rule);
+            }
+        }
+        rules
+    }
+
+    fn rule(&mut self, entry: &Entry) -> Option<Rule> {
+        let vocabulary = Vocabulary::new(&self.ids);
+        let rule = entry.rule.as_ref();
+        let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
+        let mut when = vec![];
+        let mut is_whole = entry.is_whole;
+        for written in &entry.when {
+            let condition = written.condition.as_ref().and_then(|text| {
+                let wrong = |message| {
+                    Diagnostic::new(mistake::INVALID_CONDITION, text.span.clone(), message)
+                };
+                let condition = Condition::parse(&text.value);
+                condition.map_err(|message| self.errors.push(wrong(message))).ok()
+            });
+            let rule = written.rule.as_ref();
+            let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
+            match (condition, requirement) {
+                (Some(condition), Some(requirement)) => {
+                    when.push(When { condition, requirement, span: written.at.clone() });
+                }
+                _ => is_whole = false,
+            }
+        }
+        // A rule with a condition left out would be weaker.
+        let requirement = requirement.filter(|_| is_whole)?;
+        Some(Rule {
+            requirement,
+            when,
+            relax: entry.relax.as_ref().map(|reason| reason.value.clone()),
+            hidden: entry.hidden,
+            span: entry.name.span.clone(),
+        })
     }
 }
 

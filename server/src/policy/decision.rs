@@ -1,8 +1,8 @@
-//! May a caller who holds these scopes call this tool? Answered here and nowhere else.
+//! May a caller who holds these scopes do this? Answered here and nowhere else.
 
 use smallvec::SmallVec;
 
-use super::{CompiledPolicy, Rule, Scope};
+use super::{CompiledPolicy, Feature, Operation, Rule, Scope};
 
 /// A scope's number within one compiled policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,7 +47,7 @@ impl ScopeSet {
     }
 }
 
-/// Which sets of scopes suffice for one tool.
+/// Which sets of scopes suffice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Requirement {
     /// Any authenticated caller.
@@ -82,18 +82,38 @@ impl Requirement {
             .min_by_key(|all| all.iter().filter(|scope| !held.contains(**scope)).count())
             .map_or(&[], |all| all)
     }
+
+    /// What both need.
+    pub(crate) fn and(&self, other: &Self) -> Self {
+        let mut both: Vec<Box<[ScopeId]>> = vec![];
+        match (self, other) {
+            (Self::Authenticated, rest) | (rest, Self::Authenticated) => return rest.clone(),
+            (Self::AnyOf(ones), Self::AnyOf(others)) => {
+                for one in ones {
+                    for other in others {
+                        let more = other.iter().filter(|scope| !one.contains(scope));
+                        let all: Box<[ScopeId]> = one.iter().chain(more).copied().collect();
+                        if !both.contains(&all) {
+                            both.push(all);
+                        }
+                    }
+                }
+            }
+        }
+        Self::AnyOf(both.into())
+    }
 }
 
-/// The answer to "may this caller call this tool?".
-#[derive(Debug, Clone, Copy)]
+/// The answer to "may this caller do this?".
+#[derive(Debug, Clone)]
 #[must_use]
 pub enum Decision<'p> {
     /// Yes, by this rule.
     Allow(&'p Rule),
-    /// No: the policy has a rule for the tool, and the caller does not meet it.
+    /// No: the policy has a rule for it, and the caller does not meet it.
     Deny(Denial<'p>),
-    /// No: the policy does not name the tool.
-    UnknownTool,
+    /// No: the policy does not name it.
+    Unknown,
 }
 
 impl Decision<'_> {
@@ -104,11 +124,13 @@ impl Decision<'_> {
 }
 
 /// What a refused caller lacks.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Denial<'p> {
     policy: &'p CompiledPolicy,
     rule: &'p Rule,
-    required: &'p [ScopeId],
+    /// The rule's own requirement, and those of its conditions that are met.
+    clauses: SmallVec<[&'p Requirement; 2]>,
+    required: SmallVec<[ScopeId; 4]>,
 }
 
 impl<'p> Denial<'p> {
@@ -117,10 +139,18 @@ impl<'p> Denial<'p> {
         self.rule
     }
 
-    /// Everything that the call needs, whether held or not: of several alternatives the nearest.
-    pub fn required(&self) -> impl Iterator<Item = &'p Scope> + use<'p> {
+    /// Everything that the operation needs, whether held or not: of several alternatives the
+    /// nearest.
+    pub fn required(&self) -> impl Iterator<Item = &'p Scope> + '_ {
         let policy = self.policy;
-        self.required.iter().map(|scope| policy.scope(*scope).name())
+        self.required.iter().map(move |scope| policy.scope(*scope).name())
+    }
+
+    /// All that the operation needs, in all its alternatives.
+    pub(crate) fn requirement(&self) -> Requirement {
+        let mut clauses = self.clauses.iter();
+        let first = clauses.next().map_or(Requirement::Authenticated, |first| (*first).clone());
+        clauses.fold(first, |all, clause| all.and(clause))
     }
 
     /// The part of [`required`](Self::required) that `held` lacks.
@@ -132,11 +162,23 @@ impl<'p> Denial<'p> {
     /// The same refusal by way of an alternative that lacks only scopes marked `step_up`, if the
     /// rule has one: what the caller was not asked for yet.
     pub(crate) fn by_step_up(&self, held: &ScopeSet) -> Option<Self> {
-        let mut alternatives = self.rule.requirement.alternatives().iter();
-        let required = alternatives.find(|all| {
-            all.iter().all(|scope| held.contains(*scope) || self.policy.scope(*scope).is_step_up())
-        })?;
-        Some(Self { required, ..*self })
+        let is_given =
+            |scope: &ScopeId| held.contains(*scope) || self.policy.scope(*scope).is_step_up();
+        let mut required = SmallVec::new();
+        for clause in self.clauses.iter().filter(|clause| !clause.is_met_by(held)) {
+            let mut alternatives = clause.alternatives().iter();
+            add(&mut required, alternatives.find(|all| all.iter().all(is_given))?);
+        }
+        Some(Self { required, clauses: self.clauses.clone(), ..*self })
+    }
+}
+
+/// Each scope once, in the order in which they are asked for.
+fn add(required: &mut SmallVec<[ScopeId; 4]>, all: &[ScopeId]) {
+    for scope in all {
+        if !required.contains(scope) {
+            required.push(*scope);
+        }
     }
 }
 
@@ -153,11 +195,13 @@ impl CompiledPolicy {
         held
     }
 
-    /// May a caller who holds `held` call `tool`? A tool that the policy does not name cannot be
-    /// called.
+    /// May a caller who holds `held` do this? What the policy does not name cannot be done.
     ///
     /// ```
-    /// use scopeward::{diagnostic::Source, policy::CompiledPolicy};
+    /// use scopeward::{
+    ///     diagnostic::Source,
+    ///     policy::{CompiledPolicy, Operation},
+    /// };
     ///
     /// let text = r#"
     ///     version = 1
@@ -172,23 +216,38 @@ impl CompiledPolicy {
     /// "#;
     /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
     /// let reader = policy.hold(["todo:read"]);
-    /// assert!(policy.decide("list_todos", &reader).is_allow());
-    /// assert!(!policy.decide("create_todo", &reader).is_allow());
-    /// assert!(!policy.decide("anything_else", &reader).is_allow());
+    /// assert!(policy.decide(Operation::tool("list_todos"), &reader).is_allow());
+    /// assert!(!policy.decide(Operation::tool("create_todo"), &reader).is_allow());
+    /// assert!(!policy.decide(Operation::tool("anything_else"), &reader).is_allow());
     ///
     /// let writer = policy.hold(["todo:write"]);
-    /// assert!(policy.decide("list_todos", &writer).is_allow(), "todo:write implies todo:read");
+    /// let listing = policy.decide(Operation::tool("list_todos"), &writer);
+    /// assert!(listing.is_allow(), "todo:write implies todo:read");
     /// # Ok::<(), scopeward::diagnostic::Diagnostics>(())
     /// ```
-    pub fn decide(&self, tool: &str, held: &ScopeSet) -> Decision<'_> {
-        let Some(rule) = self.rule(tool) else {
-            return Decision::UnknownTool;
+    pub fn decide(&self, operation: Operation<'_>, held: &ScopeSet) -> Decision<'_> {
+        let Some((rule, values)) = self.find(operation.feature(), operation.name()) else {
+            return Decision::Unknown;
         };
-        if rule.requirement.is_met_by(held) {
-            Decision::Allow(rule)
-        } else {
-            let required = rule.requirement.nearest(held);
-            Decision::Deny(Denial { policy: self, rule, required })
+        // A template is no resource itself: nobody can do anything with it, except to complete it.
+        let is_template = operation.feature() == Feature::Resource && values.is_none();
+        if is_template && operation.arguments().is_some() {
+            return Decision::Unknown;
         }
+        // A resource's arguments are what its URI says, whoever asks.
+        let arguments = values.as_ref().or(operation.arguments());
+        let claims = operation.claims();
+        let conditions = rule.when.iter().filter(|when| when.condition.is_met(arguments, claims));
+        let clauses: SmallVec<[&Requirement; 2]> = std::iter::once(&rule.requirement)
+            .chain(conditions.map(|when| &when.requirement))
+            .collect();
+        if clauses.iter().all(|clause| clause.is_met_by(held)) {
+            return Decision::Allow(rule);
+        }
+        let mut required = SmallVec::new();
+        for clause in &clauses {
+            add(&mut required, clause.nearest(held));
+        }
+        Decision::Deny(Denial { policy: self, rule, clauses, required })
     }
 }

@@ -34,7 +34,7 @@ pub fn format(text: &str) -> Result<String, NotToml> {
     for key in shape::POLICY.keys {
         let Some(item) = root.get_mut(key.name) else { continue };
         let is_aligned =
-            matches!(key.takes, Takes::ByScope(_) | Takes::ByTool(_) | Takes::ByLint(_));
+            matches!(key.takes, Takes::ByScope(_) | Takes::ByName(_) | Takes::ByLint(_));
         arrange(item, &key.takes, is_aligned, &mut position);
     }
     // What the policy does not know stays, behind what it knows.
@@ -81,7 +81,7 @@ fn arrange_entries(table: &mut Table, takes: &Takes, position: &mut isize) {
                 }
             }
         }
-        Takes::ByScope(each) | Takes::ByTool(each) | Takes::ByLint(each) => {
+        Takes::ByScope(each) | Takes::ByName(each) | Takes::ByLint(each) => {
             for (_, item) in table.iter_mut() {
                 arrange(item, each, false, position);
             }

@@ -3,21 +3,23 @@
 //! Nothing here looks at two entries together; that is [`compile`](super::compile)'s work.
 
 mod assertions;
+mod clients;
 mod resource;
+mod rules;
 mod scopes;
-mod tools;
 
 use std::ops::Range;
 
 use toml::de::DeTable;
 
 pub(crate) use assertions::{CaseEntry, InvariantEntry, Selection};
+pub(crate) use clients::ClientEntry;
 pub(crate) use resource::Resource;
+pub(crate) use rules::{Entry, RuleEntry};
 pub(crate) use scopes::ScopeEntry;
-pub(crate) use tools::{RuleEntry, ToolEntry};
 
 use super::{
-    mistake,
+    Feature, mistake,
     reader::{Located, Reader, string, word, wrong_type},
     shape::{self, LEVELS, Level},
 };
@@ -27,9 +29,11 @@ use crate::diagnostic::{Diagnostic, Source};
 pub(crate) struct Manifest {
     pub(crate) resource: Resource,
     pub(crate) scopes: Vec<ScopeEntry>,
-    pub(crate) tools: Vec<ToolEntry>,
-    /// Where a missing tool would be added: the `[tools]` header, or the end of the file.
-    pub(crate) tools_at: Range<usize>,
+    /// Of all features, each in the order of the file.
+    pub(crate) rules: Vec<Entry>,
+    /// Where a missing rule would be added: the table's header, or the end of the file.
+    pub(crate) tables_at: [Range<usize>; 3],
+    pub(crate) clients: Vec<ClientEntry>,
     pub(crate) levels: Vec<(Located<String>, Level)>,
     pub(crate) cases: Vec<CaseEntry>,
     pub(crate) invariants: Vec<InvariantEntry>,
@@ -60,20 +64,24 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Mani
     let end = source.text().len()..source.text().len();
     let root = Reader::new(&document, &shape::POLICY, "the policy");
     read_version(&root, end.clone(), errors);
-    let mut manifest = Manifest { tools_at: end, ..Manifest::default() };
+    let tables_at = [end.clone(), end.clone(), end];
+    let mut manifest = Manifest { tables_at, ..Manifest::default() };
     if let Some(table) = root.table("resource", errors) {
         manifest.resource = resource::read(&table, errors);
     }
     if let Some(table) = root.table("scopes", errors) {
         manifest.scopes = scopes::read_scopes(table.value, errors);
     }
-    if let Some(table) = root.table("tools", errors) {
-        manifest.tools_at = table.span;
-        manifest.tools = tools::read_tools(table.value, errors);
+    for feature in Feature::ALL {
+        if let Some(table) = root.table(feature.table(), errors) {
+            manifest.tables_at[feature.index()] = table.span;
+            manifest.rules.extend(rules::read(feature, table.value, errors));
+        }
     }
     if let Some(table) = root.table("lint", errors) {
         manifest.levels = read_levels(table.value, errors);
     }
+    manifest.clients = clients::read(&root.tables("client", errors), errors);
     (manifest.cases, manifest.invariants) = assertions::read(&root, errors);
     root.finish(errors);
     Some(manifest)
@@ -132,7 +140,7 @@ fn read_levels(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<(Locate
     levels
 }
 
-/// `allow = { lint = "reason" }` of a scope or a tool.
+/// `allow = { lint = "reason" }` of a scope or a rule.
 fn read_allow(reader: &Reader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Vec<Allow> {
     let Some(table) = reader.table("allow", errors) else { return vec![] };
     let mut allowed = vec![];

@@ -38,6 +38,16 @@ impl Model {
         text
     }
 
+    /// The same rules for resources and prompts as well, which are named as the tools are.
+    pub(crate) fn text_of_all_features(&self) -> String {
+        let text = self.text();
+        let rules = text.split_once("[tools]\n").map_or("", |(_, rules)| rules);
+        let resources =
+            rules.lines().map(|line| format!("\"x:{}\n", line.replacen(" =", "\" =", 1)));
+        let resources: String = resources.collect();
+        format!("{text}[prompts]\n{rules}[resources]\n{resources}")
+    }
+
     /// Granted scopes and what they imply, by going round until nothing is new.
     pub(crate) fn holds(&self, granted: &BTreeSet<usize>) -> BTreeSet<usize> {
         let mut held = granted.clone();

@@ -78,7 +78,7 @@ fn takes(what: &Takes) -> Value {
         Takes::ByScope(each) => {
             json!({ "type": "object", "patternProperties": { SCOPE: takes(each) }, "additionalProperties": false })
         }
-        Takes::ByTool(each) => json!({ "type": "object", "additionalProperties": takes(each) }),
+        Takes::ByName(each) => json!({ "type": "object", "additionalProperties": takes(each) }),
         Takes::ByLint(each) => {
             let changeable = lint::LINTS.iter().filter(|lint| !lint.is_fixed());
             let properties: Map<String, Value> = changeable

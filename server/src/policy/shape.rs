@@ -3,7 +3,10 @@
 //! The reader takes from here which keys are known, and the JSON Schema is made of it; so editors
 //! complete what the server reads.
 
-use super::settings::{Check, ListMode, OnDenied, Provider};
+use super::{
+    Feature,
+    settings::{Check, ListMode, OnDenied, Provider},
+};
 
 /// A table with fixed keys.
 #[derive(Debug)]
@@ -54,8 +57,8 @@ pub(crate) enum Takes {
     Tables(&'static Shape),
     /// A table whose keys are scopes.
     ByScope(&'static Takes),
-    /// A table whose keys are the names of tools.
-    ByTool(&'static Takes),
+    /// A table whose keys are the names of tools, resources or prompts.
+    ByName(&'static Takes),
     /// A table whose keys are the names of lints.
     ByLint(&'static Takes),
     /// A list with at least one item.
@@ -90,14 +93,25 @@ pub(crate) static POLICY: Shape = table(&[
     ),
     key(
         "tools",
-        Takes::ByTool(&Takes::Table(&TOOL)),
+        Takes::ByName(&Takes::Table(&OPERATION)),
         "One rule for each tool. A tool without a rule cannot be called.",
+    ),
+    key(
+        "resources",
+        Takes::ByName(&Takes::Table(&OPERATION)),
+        "One rule for each resource, by its URI or URI template. A resource without a rule cannot be read.",
+    ),
+    key(
+        "prompts",
+        Takes::ByName(&Takes::Table(&OPERATION)),
+        "One rule for each prompt. A prompt without a rule cannot be got.",
     ),
     key(
         "lint",
         Takes::ByLint(&Takes::Word(|| words(LEVELS))),
         "How bad a finding of `policy lint` is: \"error\", \"warn\" or \"off\".",
     ),
+    key("client", Takes::Tables(&CLIENT), "Clients that the embedded issuer knows beforehand."),
     key(
         "invariant",
         Takes::Tables(&INVARIANT),
@@ -207,6 +221,19 @@ pub(crate) static ALSO: Shape = table(&[
     OPAQUE,
 ]);
 
+/// A client of the embedded issuer.
+pub(crate) static CLIENT: Shape = Shape {
+    keys: &[
+        required("id", Takes::Text, "What the client calls itself: its client_id."),
+        key("name", Takes::Text, "What people read on the consent page; the id unless written."),
+        key("redirect_uris", Takes::Texts, "Where people come back to after they signed in."),
+        key("scopes", Takes::Scopes, "What it may ask for by itself (client_credentials)."),
+        key("secret_env", Takes::Text, "The environment variable that holds its secret."),
+    ],
+    one_of: &[],
+    some_of: &["redirect_uris", "scopes"],
+};
+
 pub(crate) static SCOPE: Shape = table(&[
     required("title", Takes::Text, "What the scope allows; people read it when they consent."),
     key("implies", Takes::Scopes, "Whoever holds this scope holds those as well."),
@@ -214,7 +241,7 @@ pub(crate) static SCOPE: Shape = table(&[
     key("allow", ALLOW, ALLOW_ABOUT),
 ]);
 
-/// The keys of which a tool has exactly one.
+/// The keys of which a rule has exactly one.
 pub(crate) const RULES: [&str; 6] = ["read", "write", "admin", "all_of", "any_of", "authenticated"];
 
 const READ: Key = key("read", Takes::ScopePrefix, "Short for the scope `<name>:read`.");
@@ -228,7 +255,8 @@ const ANY_OF: Key = key(
 );
 const AUTHENTICATED: Key = key("authenticated", Takes::True, "Any authenticated caller.");
 
-pub(crate) static TOOL: Shape = Shape {
+/// A tool, a resource or a prompt.
+pub(crate) static OPERATION: Shape = Shape {
     keys: &[
         READ,
         WRITE,
@@ -236,9 +264,33 @@ pub(crate) static TOOL: Shape = Shape {
         ALL_OF,
         ANY_OF,
         AUTHENTICATED,
-        key("relax", Takes::Text, "Why the rule may ask for less than the tool declares."),
-        key("hidden", Takes::Flag, "Left out of the lists of those who may not call it."),
+        key("relax", Takes::Text, "Why the rule may ask for less than its author declared."),
+        key("hidden", Takes::Flag, "Left out of the lists of those who may not use it."),
         key("allow", ALLOW, ALLOW_ABOUT),
+        key(
+            "when",
+            Takes::Tables(&WHEN),
+            "What is needed besides, under a condition on the arguments and the caller's claims.",
+        ),
+    ],
+    one_of: &RULES,
+    some_of: &[],
+};
+
+/// What is needed besides under a condition.
+pub(crate) static WHEN: Shape = Shape {
+    keys: &[
+        required(
+            "if",
+            Takes::Text,
+            "A condition in CEL over `args`, the arguments, and `claims`, those of the caller's token: \"args.done == true\".",
+        ),
+        READ,
+        WRITE,
+        ADMIN,
+        ALL_OF,
+        ANY_OF,
+        AUTHENTICATED,
     ],
     one_of: &RULES,
     some_of: &[],
@@ -266,21 +318,49 @@ pub(crate) static CASE: Shape = Shape {
         required("scopes", Takes::Scopes, "The scopes that the caller was granted."),
         key("can", Takes::Texts, "Tools that this caller can call."),
         key("cannot", Takes::Texts, "Tools that this caller cannot call."),
+        key("can_read", Takes::Texts, "Resources that this caller can read."),
+        key("cannot_read", Takes::Texts, "Resources that this caller cannot read."),
+        key("can_get", Takes::Texts, "Prompts that this caller can get."),
+        key("cannot_get", Takes::Texts, "Prompts that this caller cannot get."),
     ],
     one_of: &[],
-    some_of: &["can", "cannot"],
+    some_of: &["can", "cannot", "can_read", "cannot_read", "can_get", "cannot_get"],
 };
+
+/// The keys of a test that try something: with what, and whether it can be done.
+pub(crate) const TRIED: [(&str, Feature, bool); 6] = [
+    ("can", Feature::Tool, true),
+    ("cannot", Feature::Tool, false),
+    ("can_read", Feature::Resource, true),
+    ("cannot_read", Feature::Resource, false),
+    ("can_get", Feature::Prompt, true),
+    ("cannot_get", Feature::Prompt, false),
+];
 
 pub(crate) static INVARIANT: Shape = Shape {
     keys: &[
         key("name", Takes::Text, "The statement in words."),
-        required(
+        key(
             "tools",
             Takes::Either(&[Takes::Word(|| words(SELECTIONS)), Takes::Texts]),
             "Which tools: \"all\", \"destructive\", \"changing\", \"read_only\", or a list of names.",
         ),
-        key("needs", Takes::Table(&RULE), "Nobody can call them without this."),
-        key("enough", Takes::Table(&RULE), "Everybody with this can call them."),
+        key(
+            "resources",
+            Takes::Either(&[Takes::Word(|| words(ALL)), Takes::Texts]),
+            "Which resources: \"all\", or a list of URIs and URI templates.",
+        ),
+        key(
+            "prompts",
+            Takes::Either(&[Takes::Word(|| words(ALL)), Takes::Texts]),
+            "Which prompts: \"all\", or a list of names.",
+        ),
+        key("needs", Takes::Table(&RULE), "Nobody can use them without this."),
+        key(
+            "enough",
+            Takes::Table(&RULE),
+            "Everybody with this can use them, whatever the arguments.",
+        ),
     ],
     one_of: &[],
     some_of: &["needs", "enough"],
@@ -312,3 +392,6 @@ pub(crate) const SELECTIONS: &[(&str, Behaviour)] = &[
     ("changing", Behaviour::Changing),
     ("read_only", Behaviour::ReadOnly),
 ];
+
+/// Resources and prompts: none of them changes anything.
+pub(crate) const ALL: &[(&str, Behaviour)] = &[("all", Behaviour::All)];

@@ -22,7 +22,7 @@ proptest! {
             let held = policy.hold(names.iter().map(String::as_str));
             let naive = model.holds(&granted);
             for tool in 0..model.tools.len() {
-                let decision = policy.decide(&format!("t{tool}"), &held);
+                let decision = policy.decide(Operation::tool(&format!("t{tool}")), &held);
                 prop_assert_eq!(decision.is_allow(), model.allows(tool, &naive));
                 let Decision::Deny(denial) = decision else { continue };
 
@@ -36,10 +36,56 @@ proptest! {
                 prop_assert!(model.tools[tool].iter().all(|all| lacks(all) >= missing.len()));
                 // Granting what is missing is enough.
                 let more = names.iter().map(String::as_str).chain(denial.missing(&held).map(Scope::as_str));
-                let enough = policy.decide(&format!("t{tool}"), &policy.hold(more)).is_allow();
+                let enough = policy.decide(Operation::tool(&format!("t{tool}")), &policy.hold(more)).is_allow();
                 prop_assert!(enough);
             }
-            prop_assert!(!policy.decide("not_a_tool", &held).is_allow());
+            prop_assert!(!policy.decide(Operation::tool("not_a_tool"), &held).is_allow());
+        }
+    }
+
+    /// Conditions against a naive twin: what is needed is the rule's own and that of each condition
+    /// that is met; all of it is asked for at once.
+    #[test]
+    fn conditional_decisions_are_the_naive_ones(
+        model in model(),
+        own in prop::collection::vec(any::<prop::sample::Index>(), 1..3),
+        first in any::<prop::sample::Index>(),
+        second in any::<prop::sample::Index>(),
+    ) {
+        let count = model.implies.len();
+        let own: BTreeSet<usize> = own.iter().map(|n| n.index(count)).collect();
+        let (first, second) = (first.index(count), second.index(count));
+        let list: Vec<String> = own.iter().map(|n| format!("\"s:{n}\"")).collect();
+        let rule = format!(
+            "special = {{ all_of = [{}], when = [{{ if = \"args.x\", all_of = [\"s:{first}\"] }}, \
+             {{ if = \"args.y == claims.sub\", any_of = [\"s:{second}\", \"s:{first}\"] }}] }}\n",
+            list.join(", ")
+        );
+        let policy = compile(&format!("{}{rule}", model.text())).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let claims = serde_json::json!({ "sub": "ada" });
+        let claims = claims.as_object().unwrap();
+        for bits in 0..1_u32 << count {
+            let granted: BTreeSet<usize> = (0..count).filter(|n| bits & (1 << n) != 0).collect();
+            let names: Vec<String> = granted.iter().map(|n| format!("s:{n}")).collect();
+            let held = policy.hold(names.iter().map(String::as_str));
+            let naive = model.holds(&granted);
+            for (x, y) in [(false, "bob"), (true, "bob"), (false, "ada"), (true, "ada")] {
+                let arguments = serde_json::json!({ "x": x, "y": y });
+                let operation = Operation::tool("special")
+                    .with_arguments(arguments.as_object().unwrap())
+                    .with_claims(claims);
+                let decision = policy.decide(operation, &held);
+                let expected = own.is_subset(&naive)
+                    && (!x || naive.contains(&first))
+                    && (y != "ada" || naive.contains(&second) || naive.contains(&first));
+                prop_assert_eq!(decision.is_allow(), expected, "{} {} {:?}", x, y, granted);
+                let Decision::Deny(denial) = decision else { continue };
+                let more = names.iter().map(String::as_str).chain(denial.missing(&held).map(Scope::as_str));
+                prop_assert!(policy.decide(operation, &policy.hold(more)).is_allow());
+            }
+            // Which arguments there will be is not known: the rule's own part counts.
+            let listed = policy.decide(Operation::tool("special").with_claims(claims), &held);
+            prop_assert_eq!(listed.is_allow(), own.is_subset(&naive));
         }
     }
 
@@ -53,7 +99,7 @@ proptest! {
         let held = policy.hold(names.iter().map(String::as_str));
         let more = policy.hold(names.iter().map(String::as_str).chain([extra.as_str()]));
         for (tool, _) in policy.tools() {
-            prop_assert!(!policy.decide(tool, &held).is_allow() || policy.decide(tool, &more).is_allow());
+            prop_assert!(!policy.decide(Operation::tool(tool), &held).is_allow() || policy.decide(Operation::tool(tool), &more).is_allow());
         }
     }
 
@@ -84,14 +130,17 @@ whoami = { authenticated = true, hidden = true }
 #[test]
 fn the_good_policy_is_good() {
     let policy = compile(GOOD).unwrap_or_else(|found| panic!("{found}"));
-    assert_eq!(policy.describe(policy.rule("purge_todos").unwrap()), "todo:write and admin:access");
     assert_eq!(
-        policy.describe(policy.rule("create_todo").unwrap()),
+        policy.describe(policy.rule(Feature::Tool, "purge_todos").unwrap()),
+        "todo:write and admin:access"
+    );
+    assert_eq!(
+        policy.describe(policy.rule(Feature::Tool, "create_todo").unwrap()),
         "todo:write, or todo:read and admin:access"
     );
     let asked: Vec<&str> = policy.sign_in_scopes().map(Scope::as_str).collect();
     assert_eq!(asked, ["todo:read", "todo:write"], "step_up scopes are not asked for at first");
-    assert!(policy.decide("whoami", &policy.hold([])).is_allow());
+    assert!(policy.decide(Operation::tool("whoami"), &policy.hold([])).is_allow());
 }
 
 /// The good policy cut off at every byte, and with every line left out or doubled.
@@ -116,7 +165,10 @@ fn mutilated_policies_are_answered() {
     for text in mutilated() {
         match compile(&text) {
             Ok(policy) => {
-                assert!(policy.tools().all(|(tool, _)| whole.rule(tool).is_some()), "{text}");
+                assert!(
+                    policy.rules().all(|(feature, name, _)| whole.rule(feature, name).is_some()),
+                    "{text}"
+                );
             }
             Err(found) => {
                 let last = text.lines().count() + 1;
@@ -204,6 +256,60 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ),
     ("hidden = true", "allow = { idle-scope = \"\" }", "empty-text", "12:57"),
     ("hidden = true", "allow = \"idle-scope\"", "wrong-type", "12:42"),
+    ("hidden = true", "when = [{ if = \"args.\", read = \"todo\" }]", "invalid-condition", "12:49"),
+    (
+        "hidden = true",
+        "when = [{ if = \"1 == 1\", read = \"todo\" }]",
+        "invalid-condition",
+        "12:49",
+    ),
+    ("hidden = true", "when = [{ read = \"todo\" }]", "missing-key", "12:42"),
+    ("hidden = true", "when = [{ if = \"args.x\" }]", "missing-rule", "12:42"),
+    ("hidden = true", "when = [{ if = \"args.x\", read = \"toto\" }]", "undefined-scope", "12:66"),
+    ("hidden = true", "when = { if = \"args.x\", read = \"todo\" }", "wrong-type", "12:41"),
+    (
+        "hidden = true }",
+        "hidden = true }\n[resources]\n\"todos\" = { read = \"todo\" }",
+        "invalid-uri",
+        "14:1",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[resources]\n\"t://{a}\" = { read = \"todo\" }\n\"t://{b}\" = { read = \"todo\" }",
+        "overlapping-resources",
+        "15:1",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[client]]\nid = \"a\"\nredirect_uris = []\n[[client]]\nid = \"a\"\nredirect_uris = []",
+        "duplicate-client",
+        "17:6",
+    ),
+    ("hidden = true }", "hidden = true }\n[[client]]\nid = \"a\"", "missing-key", "13:1"),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[client]]\nid = \"a\"\nredirect_uris = [\"http://a.example\"]",
+        "invalid-url",
+        "15:18",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[client]]\nid = \"a\"\nscopes = [\"todo:raed\"]\nsecret_env = \"S\"",
+        "undefined-scope",
+        "15:11",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[prompts]\nplan = { raed = \"todo\" }",
+        "unknown-key",
+        "14:10",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[invariant]]\nprompts = \"destructive\"\nneeds = { read = \"todo\" }",
+        "unknown-value",
+        "14:11",
+    ),
 ];
 
 #[test]
@@ -269,7 +375,7 @@ fn more_scopes_than_a_machine_word_has_bits() {
     let held = policy.hold(["s:0", "s:63", "s:64", "s:299", "s:300", "nonsense"]);
     let allowed: Vec<&str> = policy
         .tools()
-        .filter(|(tool, _)| policy.decide(tool, &held).is_allow())
+        .filter(|(tool, _)| policy.decide(Operation::tool(tool), &held).is_allow())
         .map(|(t, _)| t)
         .collect();
     assert_eq!(allowed, ["t0", "t299", "t63", "t64"]);

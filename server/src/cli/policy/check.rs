@@ -7,9 +7,9 @@ use crate::{
 
 pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<Verdict, Failure> {
     let Checked { policy, registered, .. } = deployment.checked(registry)?;
-    let tools = policy.tools().count();
+    let rules = policy.rules().count();
     anstream::println!(
-        "{} (revision {}): {tools} tools; the tools, the policy and the registered scopes agree",
+        "{} (revision {}): {rules} rules; what is annotated, the policy and the registered scopes agree",
         policy.source().path(),
         policy.revision()
     );

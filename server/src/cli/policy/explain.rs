@@ -1,22 +1,29 @@
-//! `policy explain`: whether a caller may call a tool, why, and what is missing.
+//! `policy explain`: whether a caller may use something, why, and what is missing.
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use serde_json::{Map, Value};
+
 use crate::{
     cli::{Deployment, Failure, Verdict, files::read_token, provider},
     diagnostic::nearest,
     explain::Explanation,
-    policy::{CompiledPolicy, Scope},
+    policy::{CompiledPolicy, Feature, Operation, Scope},
 };
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct ExplainArguments {
-    /// The tool
-    #[arg(long, value_name = "TOOL")]
-    tool: String,
+    #[command(flatten)]
+    subject: SubjectArguments,
+    /// The arguments of the call, as a JSON object, for rules that depend on them
+    #[arg(long, value_name = "JSON")]
+    arguments: Option<String>,
+    /// The claims of the caller's token, as a JSON object, for rules that depend on them
+    #[arg(long, value_name = "JSON")]
+    claims: Option<String>,
     /// The scopes that the caller was granted, separated by spaces
     #[arg(long, value_name = "SCOPES", required_unless_present = "token")]
     scopes: Option<String>,
@@ -26,6 +33,31 @@ pub(in crate::cli) struct ExplainArguments {
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+/// What is to be used: one of these.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct SubjectArguments {
+    /// The tool
+    #[arg(long, value_name = "NAME")]
+    tool: Option<String>,
+    /// The resource
+    #[arg(long, value_name = "URI")]
+    resource: Option<String>,
+    /// The prompt
+    #[arg(long, value_name = "NAME")]
+    prompt: Option<String>,
+}
+
+impl SubjectArguments {
+    fn named(&self) -> (Feature, &str) {
+        match (&self.tool, &self.resource, &self.prompt) {
+            (_, Some(uri), _) => (Feature::Resource, uri),
+            (_, _, Some(name)) => (Feature::Prompt, name),
+            (tool, ..) => (Feature::Tool, tool.as_deref().unwrap_or_default()),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -50,20 +82,33 @@ pub(super) fn explain(
             parsed.collect::<Result<_, _>>()?
         }
     };
-    if policy.rule(&arguments.tool).is_none()
-        && let Some(right) = nearest(&arguments.tool, policy.tools().map(|(tool, _)| tool))
+    let (feature, subject) = arguments.subject.named();
+    let known = policy.rules().filter(|(other, ..)| *other == feature).map(|(_, name, _)| name);
+    if policy.rule(feature, subject).is_none()
+        && let Some(right) = nearest(subject, known)
     {
-        anstream::eprintln!(
-            "the policy has no rule for `{}`: did you mean `{right}`?",
-            arguments.tool
-        );
+        anstream::eprintln!("the policy has no rule for `{subject}`: did you mean `{right}`?");
     }
-    let explanation = Explanation::new(&policy, &arguments.tool, granted);
+    let given = object("--arguments", arguments.arguments.as_deref())?;
+    let claims = object("--claims", arguments.claims.as_deref())?;
+    let mut operation = Operation::new(feature, subject);
+    if let Some(given) = &given {
+        operation = operation.with_arguments(given);
+    }
+    if let Some(claims) = &claims {
+        operation = operation.with_claims(claims);
+    }
+    let explanation = Explanation::new(&policy, operation, granted);
     match arguments.format {
         Format::Text => anstream::print!("{}", explanation.text()),
         Format::Json => print!("{}", explanation.json()),
     }
     Ok(Verdict::of(explanation.is_allowed()))
+}
+
+fn object(option: &str, text: Option<&str>) -> Result<Option<Map<String, Value>>, Failure> {
+    let parsed = text.map(serde_json::from_str).transpose();
+    parsed.map_err(|error| Failure::refused(format!("{option} takes a JSON object: {error}")))
 }
 
 /// The scopes of a token that the server would accept, checked by the server's own validator.

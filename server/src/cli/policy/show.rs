@@ -1,8 +1,8 @@
-//! `policy show`: each tool, what it needs, and where its rule stands.
+//! `policy show`: each tool, resource and prompt, what it needs, and where its rule stands.
 
 use crate::{
     cli::{Deployment, Failure, Verdict},
-    policy::CompiledPolicy,
+    policy::{CompiledPolicy, Feature},
 };
 
 pub(super) fn show(deployment: &Deployment) -> Result<Verdict, Failure> {
@@ -11,21 +11,39 @@ pub(super) fn show(deployment: &Deployment) -> Result<Verdict, Failure> {
     Ok(Verdict::Good)
 }
 
-/// The table of tools, in columns.
+/// The rules in columns, those of each feature under their own heading.
 pub(in crate::cli) fn table(policy: &CompiledPolicy) -> String {
-    let mut rules: Vec<_> = policy.tools().collect();
-    rules.sort_by_key(|(_, rule)| rule.span().start);
-    let header = ["tool", "needs", "rule"].map(str::to_owned);
-    let rows = rules.iter().map(|(name, rule)| {
-        let place = policy.source().place(rule.span().start);
-        [(*name).to_owned(), policy.describe(rule), place]
-    });
-    let rows: Vec<[String; 3]> = std::iter::once(header).chain(rows).collect();
+    let mut rules: Vec<_> = policy.rules().collect();
+    rules.sort_by_key(|(feature, _, rule)| (*feature, rule.span().start));
+    let mut rows: Vec<[String; 3]> = vec![];
+    for feature in Feature::ALL {
+        let of = rules.iter().filter(|(other, ..)| *other == feature);
+        for (number, (_, name, rule)) in of.enumerate() {
+            if number == 0 {
+                if !rows.is_empty() {
+                    rows.push(Default::default());
+                }
+                rows.push([feature.word(), "needs", "rule"].map(str::to_owned));
+            }
+            let place = |at: usize| policy.source().place(at);
+            let needs = policy.describe_requirement(&rule.requirement);
+            rows.push([(*name).to_owned(), needs, place(rule.span().start)]);
+            for when in &rule.when {
+                let needs = policy.describe_requirement(&when.requirement);
+                let condition = format!("  when {}", when.condition.as_str());
+                rows.push([condition, format!("and {needs}"), place(when.span.start)]);
+            }
+        }
+    }
+    if rows.is_empty() {
+        rows.push(["tool", "needs", "rule"].map(str::to_owned));
+    }
     let width = |column: usize| {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
     };
     let (first, second) = (width(0), width(1));
     rows.iter()
-        .map(|[name, needs, place]| format!("  {name:first$}  {needs:second$}  {place}\n"))
+        .map(|[name, needs, place]| format!("  {name:first$}  {needs:second$}  {place}"))
+        .map(|line| format!("{}\n", line.trim_end()))
         .collect()
 }

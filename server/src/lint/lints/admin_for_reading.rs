@@ -20,16 +20,16 @@ pub(crate) static ADMIN_FOR_READING: Lint = Lint {
 fn check(subject: &Subject<'_>, report: &mut Report) {
     let administers =
         |scope: &ScopeId| subject.policy.scope(*scope).name().level() == Some(AccessLevel::Admin);
-    for (tool, rule, _) in subject.ruled_tools() {
+    for (tool, rule, _) in subject.ruled() {
         let alternatives = rule.requirement.alternatives();
         let always =
             !alternatives.is_empty() && alternatives.iter().all(|all| all.iter().any(administers));
         if !tool.is_read_only() || !always {
             continue;
         }
-        let name = tool.name();
+        let (feature, name) = (tool.feature(), tool.name());
         report.push(
-            Entry::Tool(name),
+            Entry::Rule(feature, name),
             finding(&ADMIN_FOR_READING, rule.span(), format!("`{name}` only reads, and needs an admin scope"))
                 .label(format!("asks for {}", subject.policy.describe(rule)))
                 .help("ask for a scope for reading, or say why not: `allow = { admin-for-reading = \"the reason\" }`"),

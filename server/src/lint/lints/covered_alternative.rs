@@ -27,7 +27,7 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
         if compiled.len() < 2 {
             continue;
         }
-        let name = entry.name.value.as_str();
+        let (feature, name) = (entry.feature, entry.name.value.as_str());
         let alone = |number: usize| Requirement::AnyOf([compiled[number].clone()].into());
         let covers =
             |by: usize, one: usize| subject.policy.entails(&alone(one), &alone(by)).is_ok();
@@ -41,16 +41,16 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
             };
             let described = subject.policy.describe_requirement(&alone(by));
             report.push(
-                Entry::Tool(name),
+                Entry::Rule(feature, name),
                 finding(
                     &COVERED_ALTERNATIVE,
                     at,
-                    format!("whoever has this may call `{name}` anyway"),
+                    format!("whoever has this may {} `{name}` anyway", feature.verb()),
                 )
                 .context(other, format!("because {described} is enough"))
                 .fix(Fix {
                     title: "remove the alternative".to_owned(),
-                    path: vec!["tools".into(), name.into(), "any_of".into(), one.into()],
+                    path: vec![feature.table().into(), name.into(), "any_of".into(), one.into()],
                     change: Change::Remove,
                 }),
             );

@@ -22,8 +22,14 @@ pub(crate) static LOOK_ALIKE_NAMES: Lint = Lint {
 };
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
-    let tools = subject.manifest.tools.iter();
-    compare(tools.map(|tool| (tool.name.value.as_str(), &tool.name.span)), Entry::Tool, report);
+    for feature in Feature::ALL {
+        let entries = subject.manifest.rules.iter().filter(|entry| entry.feature == feature);
+        compare(
+            entries.map(|entry| (entry.name.value.as_str(), &entry.name.span)),
+            |name| Entry::Rule(feature, name),
+            report,
+        );
+    }
     let scopes = subject.manifest.scopes.iter();
     compare(
         scopes.map(|scope| (scope.name.value.as_str(), &scope.name.span)),
@@ -34,7 +40,7 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
 
 fn compare<'a>(
     names: impl Iterator<Item = (&'a str, &'a Range<usize>)>,
-    entry: fn(&'a str) -> Entry<'a>,
+    entry: impl Fn(&'a str) -> Entry<'a>,
     report: &mut Report,
 ) {
     let mut seen: HashMap<String, (&str, &Range<usize>)> = HashMap::new();

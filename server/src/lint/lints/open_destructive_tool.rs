@@ -20,13 +20,13 @@ pub(crate) static OPEN_DESTRUCTIVE_TOOL: Lint = Lint {
 };
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
-    for (tool, rule, _) in subject.ruled_tools() {
+    for (tool, rule, _) in subject.ruled() {
         if !tool.is_destructive() || rule.requirement != Requirement::Authenticated {
             continue;
         }
-        let name = tool.name();
+        let (feature, name) = (tool.feature(), tool.name());
         report.push(
-            Entry::Tool(name),
+            Entry::Rule(feature, name),
             finding(&OPEN_DESTRUCTIVE_TOOL, rule.span(), format!("`{name}` may destroy something, and every signed-in caller may call it"))
                 .note(format!("`{name}` is declared at {}", tool.location()))
                 .help("name the scopes it needs; or, if it destroys nothing, annotate it with `annotations(destructive_hint = false)`"),

@@ -25,18 +25,18 @@ pub(crate) static READ_SCOPE_FOR_CHANGE: Lint = Lint {
 fn check(subject: &Subject<'_>, report: &mut Report) {
     let reads =
         |scope: &ScopeId| subject.policy.scope(*scope).name().level() == Some(AccessLevel::Read);
-    for (tool, rule, _) in subject.ruled_tools() {
+    for (tool, rule, _) in subject.ruled() {
         let mut alternatives = rule.requirement.alternatives().iter();
         let only_reading = alternatives.find(|all| all.iter().all(reads));
         let (false, Some(_)) = (tool.is_read_only(), only_reading) else { continue };
-        let name = tool.name();
+        let (feature, name) = (tool.feature(), tool.name());
         let says = if tool.says_what_it_changes() {
             "its annotations say so"
         } else {
             "its annotations do not say that it only reads"
         };
         report.push(
-            Entry::Tool(name),
+            Entry::Rule(feature, name),
             finding(&READ_SCOPE_FOR_CHANGE, rule.span(), format!("`{name}` may change something, and a scope for reading is enough for it"))
                 .label(format!("asks for {}", subject.policy.describe(rule)))
                 .note(format!("{says}: {}", tool.location()))

@@ -22,19 +22,22 @@ pub(crate) static REDUNDANT_SCOPE: Lint = Lint {
 };
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
-    for entry in &subject.manifest.tools {
-        let name = entry.name.value.as_str();
+    for entry in &subject.manifest.rules {
+        let (feature, name) = (entry.feature, entry.name.value.as_str());
         let Some(RuleEntry::Alternatives(alternatives)) = &entry.rule else { continue };
         for (number, all) in alternatives.iter().enumerate() {
             for given in given_by_another(subject, all) {
-                let mut list: Vec<Step> = vec!["tools".into(), name.into()];
+                let mut list: Vec<Step> = vec![feature.table().into(), name.into()];
                 if entry.is_any_of {
                     list.extend(["any_of".into(), number.into()]);
                 }
                 list.push("all_of".into());
                 let (scope, by) = (&given.scope.value, &given.by.value);
                 let message = format!("`{scope}` is given by `{by}`, which `{name}` needs as well");
-                report.push(Entry::Tool(name), given.finding(&REDUNDANT_SCOPE, message, list));
+                report.push(
+                    Entry::Rule(feature, name),
+                    given.finding(&REDUNDANT_SCOPE, message, list),
+                );
             }
         }
     }

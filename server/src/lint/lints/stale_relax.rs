@@ -22,14 +22,14 @@ pub(crate) static STALE_RELAX: Lint = Lint {
 };
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
-    for (tool, rule, entry) in subject.ruled_tools() {
+    for (tool, rule, entry) in subject.ruled() {
         let Some(relax) = &entry.relax else { continue };
         if !super::weakened::lacking(subject, tool, rule).is_empty() {
             continue;
         }
-        let name = tool.name();
+        let (feature, name) = (tool.feature(), tool.name());
         report.push(
-            Entry::Tool(name),
+            Entry::Rule(feature, name),
             finding(
                 &STALE_RELAX,
                 relax.span.clone(),
@@ -37,7 +37,7 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
             )
             .fix(Fix {
                 title: "remove `relax`".to_owned(),
-                path: vec!["tools".into(), name.into(), "relax".into()],
+                path: vec![feature.table().into(), name.into(), "relax".into()],
                 change: Change::Remove,
             }),
         );

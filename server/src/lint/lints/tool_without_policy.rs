@@ -4,12 +4,12 @@ pub(crate) static TOOL_WITHOUT_POLICY: Lint = Lint {
     kind: Kind::new(
         "SW001",
         "tool-without-policy",
-        "A tool is annotated, and the policy has no rule for it.",
+        "A tool, resource or prompt is annotated, and the policy has no rule for it.",
     ),
     severity: Severity::Error,
     stage: Stage::Agreement,
-    why: "A tool without a rule cannot be called by anyone. Give it one, at least as strict as \
-          what its author declared.",
+    why: "What has no rule cannot be used by anyone. Give it one, at least as strict as what its \
+          author declared.",
     bad: Example::new(&[WRITER], "[tools]"),
     good: Example::new(
         &[WRITER],
@@ -19,18 +19,20 @@ pub(crate) static TOOL_WITHOUT_POLICY: Lint = Lint {
 };
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
-    let unreadable: HashSet<&str> =
-        subject.unreadable.iter().map(|name| name.value.as_str()).collect();
-    for tool in subject.registry.tools() {
-        let name = tool.name();
-        if subject.policy.rule(name).is_some() || unreadable.contains(name) {
+    let unreadable: HashSet<(Feature, &str)> =
+        subject.unreadable.iter().map(|(feature, name)| (*feature, name.value.as_str())).collect();
+    for tool in subject.registry.all() {
+        let (feature, name) = (tool.feature(), tool.name());
+        if subject.policy.rule(feature, name).is_some() || unreadable.contains(&(feature, name)) {
             continue;
         }
-        let message =
-            format!("`[tools]` has no rule for the tool `{name}`, so nobody could call it");
+        let (table, verb) = (feature.table(), feature.verb());
+        let message = format!(
+            "`[{table}]` has no rule for the {feature} `{name}`, so nobody could {verb} it"
+        );
         report.push(
             Entry::File,
-            finding(&TOOL_WITHOUT_POLICY, subject.policy.tools_at(), message)
+            finding(&TOOL_WITHOUT_POLICY, subject.policy.table_at(feature), message)
                 .note(format!("`{name}` is declared at {}", tool.location()))
                 .help(format!("add it: `{} = {}`", key(name), rule_for(tool.scopes()))),
         );

@@ -4,7 +4,7 @@ pub(crate) static UNDECLARED_SCOPE: Lint = Lint {
     kind: Kind::new(
         "SW005",
         "undeclared-scope",
-        "A tool declares a scope that `[scopes]` does not define.",
+        "A tool, resource or prompt declares a scope that `[scopes]` does not define.",
     ),
     severity: Severity::Error,
     stage: Stage::Agreement,
@@ -23,13 +23,14 @@ pub(crate) static UNDECLARED_SCOPE: Lint = Lint {
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
     let policy = subject.policy;
-    for tool in subject.registry.tools() {
+    for tool in subject.registry.all() {
         for scope in tool.scopes().iter().chain(tool.optional()) {
             if policy.scope_id(scope).is_some() {
                 continue;
             }
-            let name = tool.name();
-            let at = policy.rule(name).map_or_else(|| policy.tools_at(), Rule::span);
+            let (feature, name) = (tool.feature(), tool.name());
+            let at =
+                policy.rule(feature, name).map_or_else(|| policy.table_at(feature), Rule::span);
             let message =
                 format!("`{name}` declares the scope `{scope}`, which `[scopes]` does not define");
             let error = finding(&UNDECLARED_SCOPE, at, message)
@@ -37,7 +38,7 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
             let known = policy.scopes().iter().map(|scope| scope.name().as_str());
             let define = format!("`\"{scope}\" = \"What it allows\"`");
             report.push(
-                Entry::Tool(name),
+                Entry::Rule(feature, name),
                 error.help(match nearest(scope, known) {
                     Some(right) => {
                         format!("correct the declaration to `{right}`, or define it: {define}")

@@ -4,12 +4,12 @@ pub(crate) static UNKNOWN_TOOL: Lint = Lint {
     kind: Kind::new(
         "SW002",
         "unknown-tool",
-        "The policy has a rule for a tool that does not exist.",
+        "The policy has a rule for a tool, resource or prompt that does not exist.",
     ),
     severity: Severity::Error,
     stage: Stage::Agreement,
-    why: "Most often the name is misspelt, and the tool that was meant has no rule. A rule for a \
-          tool that is gone would silently guard another tool that takes its name later.",
+    why: "Most often the name is misspelt, and what was meant has no rule. A rule for what is gone \
+          would silently guard something else that takes its name later.",
     bad: Example::new(
         &[WRITER],
         "[scopes]\n\"todo:write\" = \"Change your todos\"\n[tools]\ncraete_todo = { write = \"todo\" }",
@@ -22,26 +22,34 @@ pub(crate) static UNKNOWN_TOOL: Lint = Lint {
 };
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
-    let ruled = subject.policy.tools().map(|(name, rule)| (name, rule.span()));
-    let unreadable = subject.unreadable.iter().map(|name| (name.value.as_str(), name.span.clone()));
-    // A tool that has its rule already cannot be the one that was meant.
-    let unruled: Vec<&str> = subject
-        .registry
-        .tools()
+    let ruled = subject.policy.rules().map(|(feature, name, rule)| (feature, name, rule.span()));
+    let unreadable = subject
+        .unreadable
         .iter()
-        .map(DeclaredTool::name)
-        .filter(|tool| subject.policy.rule(tool).is_none())
-        .collect();
-    for (name, at) in ruled.chain(unreadable) {
-        if subject.declared(name).is_some() {
+        .map(|(feature, name)| (*feature, name.value.as_str(), name.span.clone()));
+    // What has its rule already cannot be the one that was meant.
+    let unruled = Feature::ALL.map(|feature| {
+        let declared = subject.registry.of(feature).map(Declaration::name);
+        let unruled = declared.filter(|name| subject.policy.rule(feature, name).is_none());
+        unruled.collect::<Vec<_>>()
+    });
+    for (feature, name, at) in ruled.chain(unreadable) {
+        if subject.declared(feature, name).is_some() {
             continue;
         }
-        let error = finding(&UNKNOWN_TOOL, at, format!("there is no tool named `{name}`"));
+        let message = match feature {
+            Feature::Resource => format!("there is no resource `{name}`"),
+            _ => format!("there is no {feature} named `{name}`"),
+        };
+        let error = finding(&UNKNOWN_TOOL, at, message);
         report.push(
             Entry::File,
-            match nearest(name, unruled.iter().copied()) {
+            match nearest(name, unruled[feature.index()].iter().copied()) {
                 Some(right) => error.label(format!("did you mean `{right}`?")),
-                None => error.help("remove this line, or annotate the tool with `#[scoped_tool]`"),
+                None => error.help(format!(
+                    "remove this line, or annotate the {feature} with `#[{}]`",
+                    feature.attribute()
+                )),
             },
         );
     }

@@ -4,7 +4,7 @@ pub(crate) static UNREACHABLE_TOOL: Lint = Lint {
     kind: Kind::new(
         "SW004",
         "unreachable-tool",
-        "No combination of registered scopes meets a rule: nobody could ever call the tool.",
+        "No combination of registered scopes meets a rule: nobody could ever use what it guards.",
     ),
     severity: Severity::Error,
     stage: Stage::Agreement,
@@ -23,32 +23,50 @@ pub(crate) static UNREACHABLE_TOOL: Lint = Lint {
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
     for (rule, entry) in subject.rules() {
-        if subject.policy.is_reachable(rule) {
-            continue;
+        let (feature, name) = (entry.feature, &*entry.name.value);
+        let policy = subject.policy;
+        let own =
+            (!policy.is_reachable(rule)).then(|| (&rule.requirement, rule.span(), String::new()));
+        let conditional =
+            rule.when.iter().filter(|when| !policy.is_reachable_when(when)).map(|when| {
+                (&when.requirement, when.span.clone(), format!(" when {}", when.condition.as_str()))
+            });
+        for (requirement, at, when) in own.into_iter().chain(conditional) {
+            unreachable(subject, report, (feature, name), requirement, at, &when);
         }
-        let name = &entry.name.value;
-        let missing = subject.policy.unregistered_of(rule);
-        let missing: Vec<&str> = missing.into_iter().map(Scope::as_str).collect();
-        let are = if missing.len() == 1 { "is" } else { "are" };
-        let message = format!(
-            "nobody could ever call `{name}`: {} {are} not registered for this resource",
-            missing.join(", ")
-        );
-        let error = finding(&UNREACHABLE_TOOL, rule.span(), message)
-            .label(format!("asks for {}", subject.policy.describe(rule)));
-        let list = quoted(missing);
-        let error = match (subject.policy.registered_at(), subject.snapshot) {
-            (Some(at), _) => error.context(at, "the registered scopes"),
-            (None, Some(snapshot)) => error.note(snapshot.describe()),
-            (None, None) => error,
-        };
-        let help = if subject.snapshot.is_some() {
-            format!(
-                "register {list} at the authorization server and run `resource pull`, or change the rule"
-            )
-        } else {
-            format!("add {list} to `registered`, or change the rule")
-        };
-        report.push(Entry::Tool(name), error.help(help));
     }
+}
+
+fn unreachable(
+    subject: &Subject<'_>,
+    report: &mut Report,
+    (feature, name): (Feature, &str),
+    requirement: &Requirement,
+    at: Range<usize>,
+    when: &str,
+) {
+    let missing = subject.policy.unregistered_of(requirement);
+    let missing: Vec<&str> = missing.into_iter().map(Scope::as_str).collect();
+    let are = if missing.len() == 1 { "is" } else { "are" };
+    let message = format!(
+        "nobody could ever {} `{name}`{when}: {} {are} not registered for this resource",
+        feature.verb(),
+        missing.join(", ")
+    );
+    let error = finding(&UNREACHABLE_TOOL, at, message)
+        .label(format!("asks for {}", subject.policy.describe_requirement(requirement)));
+    let list = quoted(missing);
+    let error = match (subject.policy.registered_at(), subject.snapshot) {
+        (Some(at), _) => error.context(at, "the registered scopes"),
+        (None, Some(snapshot)) => error.note(snapshot.describe()),
+        (None, None) => error,
+    };
+    let help = if subject.snapshot.is_some() {
+        format!(
+            "register {list} at the authorization server and run `resource pull`, or change the rule"
+        )
+    } else {
+        format!("add {list} to `registered`, or change the rule")
+    };
+    report.push(Entry::Rule(feature, name), error.help(help));
 }

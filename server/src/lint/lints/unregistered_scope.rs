@@ -27,8 +27,8 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
         if !subject.policy.is_reachable(rule) {
             continue;
         }
-        let name = &entry.name.value;
-        for scope in subject.policy.unregistered_of(rule) {
+        let (feature, name) = (entry.feature, &*entry.name.value);
+        for scope in subject.policy.unregistered_of(&rule.requirement) {
             let message =
                 format!("`{name}` offers `{scope}`, which is not registered for this resource");
             let warning = finding(&UNREGISTERED_SCOPE, rule.span(), message);
@@ -37,7 +37,7 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
                 None => warning,
             };
             report.push(
-                Entry::Tool(name),
+                Entry::Rule(feature, name),
                 warning.help(format!("register `{scope}`, or remove the alternative")),
             );
         }

@@ -4,7 +4,7 @@ pub(crate) static WEAKENED: Lint = Lint {
     kind: Kind::new(
         "SW003",
         "weakened",
-        "A rule asks for less than its tool declares, without saying why.",
+        "A rule asks for less than was declared, without saying why.",
     ),
     severity: Severity::Error,
     stage: Stage::Agreement,
@@ -23,18 +23,19 @@ pub(crate) static WEAKENED: Lint = Lint {
 };
 
 fn check(subject: &Subject<'_>, report: &mut Report) {
-    for tool in subject.registry.tools() {
-        let Some(rule) = subject.policy.rule(tool.name()) else { continue };
+    for tool in subject.registry.all() {
+        let (feature, name) = (tool.feature(), tool.name());
+        let Some(rule) = subject.policy.rule(feature, name) else { continue };
         let lacking = lacking(subject, tool, rule);
         if lacking.is_empty() || rule.relax().is_some() {
             continue;
         }
-        let name = tool.name();
+        let used = feature.participle();
         let message =
-            format!("`{name}` may be called without {}, which it declares", lacking.join(", "));
+            format!("`{name}` may be {used} without {}, which it declares", lacking.join(", "));
         let (at, declared) = (tool.location(), quoted(tool.scopes().iter().copied()));
         report.push(
-            Entry::Tool(name),
+            Entry::Rule(feature, name),
             finding(&WEAKENED, rule.span(), message)
                 .label(format!("asks for {}", subject.policy.describe(rule)))
                 .note(format!("`{name}` is declared at {at} with {declared}"))
@@ -50,7 +51,7 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
 /// The declared scopes that some caller who meets the rule does not hold.
 pub(super) fn lacking<'t>(
     subject: &Subject<'_>,
-    tool: &'t DeclaredTool,
+    tool: &'t Declaration,
     rule: &Rule,
 ) -> Vec<&'t str> {
     let declared = tool.scopes().iter().copied();

@@ -5,16 +5,16 @@ use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 use super::{
+    rules::{RuleEntry, read_rule},
     scopes::scopes,
-    tools::{RuleEntry, read_rule},
 };
 use crate::{
     diagnostic::Diagnostic,
     policy::{
-        mistake,
+        Feature, mistake,
         reader::{Located, Reader, string, strings, word, wrong_type},
         scope::Scope,
-        shape::{self, Behaviour, SELECTIONS},
+        shape::{self, ALL, Behaviour, SELECTIONS, TRIED},
     },
 };
 
@@ -23,8 +23,8 @@ use crate::{
 pub(crate) struct CaseEntry {
     pub(crate) name: Option<String>,
     pub(crate) scopes: Located<Vec<Located<Scope>>>,
-    pub(crate) can: Vec<Located<String>>,
-    pub(crate) cannot: Vec<Located<String>>,
+    /// What is tried, and whether it can be done.
+    pub(crate) tried: Vec<(Feature, Located<String>, bool)>,
 }
 
 /// What holds for every set of scopes.
@@ -32,12 +32,12 @@ pub(crate) struct CaseEntry {
 pub(crate) struct InvariantEntry {
     pub(crate) at: Range<usize>,
     pub(crate) name: Option<String>,
-    pub(crate) tools: Located<Selection>,
+    pub(crate) about: Vec<(Feature, Located<Selection>)>,
     pub(crate) needs: Option<Located<RuleEntry>>,
     pub(crate) enough: Option<Located<RuleEntry>>,
 }
 
-/// Which tools an invariant is about.
+/// Which tools, resources or prompts an invariant is about.
 #[derive(Debug, Clone)]
 pub(crate) enum Selection {
     Behaviour(Behaviour),
@@ -60,29 +60,25 @@ fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Opt
     let name = reader.text("name", "say what the test shows, or leave it out", errors);
     let list = reader.strings("scopes", errors);
     let granted = list.map(|list| Located::new(scopes(&list.value, &[], errors), list.span));
-    let can = reader.strings("can", errors);
-    let cannot = reader.strings("cannot", errors);
+    let mut tried = vec![];
+    for (key, feature, can) in TRIED {
+        let names = reader.strings(key, errors).map(|list| list.value).unwrap_or_default();
+        tried.extend(names.into_iter().map(|name| (feature, name, can)));
+    }
     if reader.key_span("scopes").is_none() {
         errors.push(
             missing(table, "the test does not say which scopes its caller has")
                 .help("add `scopes = [\"todo:read\"]`, or `scopes = []` for a caller without any"),
         );
     }
-    let names = |list: Option<Located<Vec<_>>>| list.map(|list| list.value).unwrap_or_default();
-    let says_nothing = reader.key_span("can").is_none() && reader.key_span("cannot").is_none();
-    if says_nothing {
+    if TRIED.iter().all(|(key, ..)| reader.key_span(key).is_none()) {
         errors.push(
             missing(table, "the test says nothing")
                 .help("add `can = [\"list_todos\"]` or `cannot = [\"create_todo\"]`"),
         );
     }
     reader.finish(errors);
-    Some(CaseEntry {
-        name: name.map(|name| name.value),
-        scopes: granted?,
-        can: names(can),
-        cannot: names(cannot),
-    })
+    Some(CaseEntry { name: name.map(|name| name.value), scopes: granted?, tried })
 }
 
 fn missing(table: &Located<&DeTable<'_>>, message: &str) -> Diagnostic {
@@ -95,14 +91,24 @@ fn read_invariant(
 ) -> Option<InvariantEntry> {
     let reader = Reader::new(table.value, &shape::INVARIANT, "an invariant");
     let name = reader.text("name", "say what must hold, or leave it out", errors);
-    let tools = reader.get("tools");
-    if tools.is_none() {
+    let mut about = vec![];
+    let mut is_whole = true;
+    for feature in Feature::ALL {
+        let Some(written) = reader.get(feature.table()) else { continue };
+        match read_selection(feature, &written, errors) {
+            Some(selection) => about.push((feature, selection)),
+            None => is_whole = false,
+        }
+    }
+    if about.is_empty() && is_whole {
         errors.push(
-            missing(table, "the invariant does not say which tools it is about")
-                .help("add `tools = \"all\"`, `\"destructive\"`, or a list of names"),
+            missing(
+                table,
+                "the invariant does not say which tools, resources or prompts it is about",
+            )
+            .help("add `tools = \"all\"`, `\"destructive\"`, or a list of names"),
         );
     }
-    let tools = tools.and_then(|tools| read_selection(&tools, errors));
     if reader.key_span("needs").is_none() && reader.key_span("enough").is_none() {
         errors.push(missing(table, "the invariant says nothing").help(
             "add `needs = { write = \"todo\" }` (nobody can call them without it) or \
@@ -120,23 +126,28 @@ fn read_invariant(
     let (needs, enough) = (rule("needs"), rule("enough"));
     reader.finish(errors);
     let name = name.map(|name| name.value);
-    Some(InvariantEntry { at: table.span.clone(), name, tools: tools?, needs, enough })
+    let at = table.span.clone();
+    (is_whole && !about.is_empty()).then_some(InvariantEntry { at, name, about, needs, enough })
 }
 
 fn read_selection(
-    tools: &Located<&DeValue<'_>>,
+    feature: Feature,
+    written: &Located<&DeValue<'_>>,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Located<Selection>> {
-    let selection = match tools.value {
+    let what = format!("`{}`", feature.table());
+    let selection = match written.value {
         DeValue::String(_) => {
-            let text = string(tools, "`tools`", errors)?;
-            Selection::Behaviour(word(&text, "`tools`", SELECTIONS, errors)?.value)
+            let text = string(written, &what, errors)?;
+            // Only tools say what they change.
+            let words = if feature == Feature::Tool { SELECTIONS } else { ALL };
+            Selection::Behaviour(word(&text, &what, words, errors)?.value)
         }
-        DeValue::Array(_) => Selection::Named(strings(tools, "`tools`", errors)?.value),
+        DeValue::Array(_) => Selection::Named(strings(written, &what, errors)?.value),
         _ => {
-            errors.push(wrong_type(tools, "`tools`", "a word or a list of names"));
+            errors.push(wrong_type(written, &what, "a word or a list of names"));
             return None;
         }
     };
-    Some(Located::new(selection, tools.span.clone()))
+    Some(Located::new(selection, written.span.clone()))
 }

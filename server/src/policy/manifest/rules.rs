@@ -1,4 +1,6 @@
-//! `[tools]`: each tool's one rule, as written.
+//! `[tools]`, `[resources]`, `[prompts]`: the one rule of each, as written.
+
+use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
@@ -9,7 +11,7 @@ use super::{
 use crate::{
     diagnostic::Diagnostic,
     policy::{
-        mistake,
+        Feature, mistake,
         reader::{Located, Reader, located, string, strings, wrong_type},
         scope::Scope,
         shape::{self, RULES},
@@ -17,7 +19,8 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(crate) struct ToolEntry {
+pub(crate) struct Entry {
+    pub(crate) feature: Feature,
     pub(crate) name: Located<String>,
     /// `None` when the rule is a mistake.
     pub(crate) rule: Option<RuleEntry>,
@@ -26,6 +29,18 @@ pub(crate) struct ToolEntry {
     pub(crate) relax: Option<Located<String>>,
     pub(crate) hidden: bool,
     pub(crate) allow: Vec<Allow>,
+    pub(crate) when: Vec<WhenEntry>,
+    /// Whether every part of it could be read.
+    pub(crate) is_whole: bool,
+}
+
+/// One `[[tools.….when]]`, as written.
+#[derive(Debug)]
+pub(crate) struct WhenEntry {
+    pub(crate) at: Range<usize>,
+    /// `None` when it is a mistake.
+    pub(crate) condition: Option<Located<String>>,
+    pub(crate) rule: Option<RuleEntry>,
 }
 
 /// Which sets of scopes suffice, as written.
@@ -36,46 +51,85 @@ pub(crate) enum RuleEntry {
     Alternatives(Vec<Vec<Located<Scope>>>),
 }
 
-pub(super) fn read_tools(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<ToolEntry> {
+pub(super) fn read(
+    feature: Feature,
+    table: &DeTable<'_>,
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Entry> {
     let mut entries = vec![];
     for (key, value) in table {
         let name = Located::new(key.get_ref().to_string(), key.span());
         let value = located(value);
-        let what = format!("the tool `{}`", name.value);
+        let what = format!("the {feature} `{}`", name.value);
         let Some(table) = value.value.as_table() else {
             errors.push(
                 wrong_type(&value, &what, "a table")
                     .help(format!("write `{} = {{ read = \"todo\" }}`", name.value)),
             );
-            entries.push(ToolEntry {
+            entries.push(Entry {
+                feature,
                 name,
                 rule: None,
                 is_any_of: false,
                 relax: None,
                 hidden: false,
                 allow: vec![],
+                when: vec![],
+                is_whole: false,
             });
             continue;
         };
-        let reader = Reader::new(table, &shape::TOOL, &what);
-        let rule = read_rule(&reader, &name, &["tools", &name.value, "all_of"], errors);
-        let help = "say why this tool may be called with fewer scopes than it declares";
-        let relax = reader.text("relax", help, errors);
+        let reader = Reader::new(table, &shape::OPERATION, &what);
+        let rule = read_rule(&reader, &name, &[feature.table(), &name.value, "all_of"], errors);
+        let help = format!(
+            "say why this {feature} may be {} with fewer scopes than it declares",
+            feature.participle()
+        );
+        let relax = reader.text("relax", &help, errors);
         let hidden = reader.boolean("hidden", errors).is_some_and(|flag| flag.value);
         let allow = read_allow(&reader, errors);
         let is_any_of = reader.key_span("any_of").is_some();
+        let before = errors.len();
+        let tables = reader.tables("when", errors);
+        let is_whole = errors.len() == before;
+        let when = tables.iter().map(|table| read_when(table, errors)).collect();
         reader.finish(errors);
-        entries.push(ToolEntry { name, rule, is_any_of, relax, hidden, allow });
+        entries.push(Entry {
+            feature,
+            name,
+            rule,
+            is_any_of,
+            relax,
+            hidden,
+            allow,
+            when,
+            is_whole,
+        });
     }
     entries.sort_by_key(|entry| entry.name.span.start);
     entries
 }
 
-/// The one rule of a tool. Two rules, or none, are a mistake: access never depends on a guess.
+fn read_when(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> WhenEntry {
+    let reader = Reader::new(table.value, &shape::WHEN, "a condition");
+    let help = "say when: `if = \"args.done == true\"`";
+    let condition = reader.text("if", help, errors);
+    if reader.key_span("if").is_none() {
+        let message = "the condition does not say when";
+        errors.push(Diagnostic::new(mistake::MISSING_KEY, table.span.clone(), message).help(help));
+    }
+    let what = Located::new("such a call".to_owned(), table.span.clone());
+    let rule = read_rule(&reader, &what, &[], errors);
+    reader.finish(errors);
+    let at = condition.as_ref().map_or(table.span.clone(), |condition| condition.span.clone());
+    WhenEntry { at, condition, rule }
+}
+
+/// The one rule of something. Two rules, or none, are a mistake: access never depends on a guess.
 /// `all_of_path` is where an `all_of` would stand, for the fix of a mistake in it.
 pub(super) fn read_rule(
     reader: &Reader<'_, '_>,
-    tool: &Located<String>,
+    subject: &Located<String>,
     all_of_path: &[&str],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<RuleEntry> {
@@ -87,11 +141,11 @@ pub(super) fn read_rule(
         errors.push(
             Diagnostic::new(
                 mistake::MISSING_RULE,
-                tool.span.clone(),
-                format!("nothing says who may call `{}`", tool.value),
+                subject.span.clone(),
+                format!("nothing says who may use `{}`", subject.value),
             )
             .help(
-                "give it one of `read`, `write`, `admin`, `all_of` or `any_of`; a tool open to \
+                "give it one of `read`, `write`, `admin`, `all_of` or `any_of`; what is open to \
                  any authenticated caller is `{ authenticated = true }`",
             ),
         );
@@ -102,7 +156,7 @@ pub(super) fn read_rule(
             Diagnostic::new(
                 mistake::TWO_RULES,
                 reader.key_span(second).unwrap_or(value.span.clone()),
-                format!("`{}` has two rules: `{key}` and `{second}`", tool.value),
+                format!("`{}` has two rules: `{key}` and `{second}`", subject.value),
             )
             .context(reader.key_span(key).unwrap_or(value.span.clone()), "the first rule")
             .help("keep one; several scopes that are all needed are `all_of = [\"…\", \"…\"]`"),
@@ -126,7 +180,7 @@ pub(super) fn read_rule(
                     value.span.clone(),
                     "`authenticated` can only be `true`",
                 )
-                .help("there is no tool without authentication; name the scopes it needs instead"),
+                .help("nothing is open without authentication; name the scopes it needs instead"),
             );
             None
         }
@@ -150,7 +204,7 @@ fn read_all_of(
         if errors.len() == before && value.value.as_array().is_some_and(|list| list.is_empty()) {
             errors.push(
                 Diagnostic::new(mistake::EMPTY_RULE, list.span, "an empty `all_of` allows nobody")
-                    .help("name a scope; a tool open to any authenticated caller is `{ authenticated = true }`"),
+                    .help("name a scope; what is open to any authenticated caller is `{ authenticated = true }`"),
             );
         }
         return None;

@@ -1,0 +1,155 @@
+//! One annotated method: what it declares, checked on its own.
+
+use proc_macro2::{Span, TokenStream};
+use quote::quote;
+use syn::{Attribute, Ident, ImplItemFn, LitStr, ext::IdentExt};
+
+use crate::{
+    attributes::{Arguments, Hints, Passed},
+    feature::Feature,
+};
+
+/// A method with `#[scoped_tool]` or one of its siblings, its attribute taken off and read.
+pub(crate) struct Declaration {
+    pub(crate) feature: Feature,
+    pub(crate) method: Ident,
+    /// Its name in the registry, and where it was written: as MCP sees it, or a resource's URI.
+    pub(crate) name: (String, Span),
+    pub(crate) scopes: Vec<LitStr>,
+    pub(crate) optional: Vec<LitStr>,
+    pub(crate) hints: Hints,
+    pub(crate) complete: Option<Ident>,
+    pub(crate) passed_on: Vec<Passed>,
+    /// Where the attribute stands, for messages about the declaration.
+    pub(crate) declared_at: Span,
+}
+
+/// Whether the attribute's path ends in `name`: the rule by which rmcp finds its tools.
+fn is_named(attribute: &Attribute, name: &str) -> bool {
+    attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
+}
+
+impl Declaration {
+    /// Takes the attribute off `method` and reads it; `None` for a method that declares nothing.
+    pub(crate) fn take(method: &mut ImplItemFn, errors: &mut Vec<syn::Error>) -> Option<Self> {
+        for feature in Feature::ALL {
+            let Some(bare) = feature.bare_attribute() else { continue };
+            for attribute in method.attrs.iter().filter(|a| is_named(a, bare)) {
+                errors.push(syn::Error::new_spanned(
+                    attribute,
+                    format!(
+                        "this {} would run without a scope check\nhelp: write `{}`; it takes \
+                         everything that `#[{bare}]` takes",
+                        feature.word(),
+                        feature.example(),
+                    ),
+                ));
+            }
+            // A bare `#[tool]` must not reach rmcp even while the mistake is being reported.
+            method.attrs.retain(|a| !is_named(a, bare));
+        }
+
+        let feature_of = |attribute: &Attribute| {
+            Feature::ALL.into_iter().find(|feature| is_named(attribute, feature.attribute()))
+        };
+        let found = method.attrs.iter().enumerate().find_map(|(n, a)| Some((n, feature_of(a)?)));
+        let (number, feature) = found?;
+        let attribute = method.attrs.remove(number);
+        if let Some(second) = method.attrs.iter().find(|a| feature_of(a).is_some()) {
+            errors.push(syn::Error::new_spanned(
+                second,
+                format!(
+                    "a method has one `#[{}]`\nhelp: merge the two into one",
+                    feature.attribute()
+                ),
+            ));
+            method.attrs.retain(|a| feature_of(a).is_none());
+        }
+        if let Some(cfg) =
+            method.attrs.iter().find(|a| is_named(a, "cfg") || is_named(a, "cfg_attr"))
+        {
+            errors.push(syn::Error::new_spanned(
+                cfg,
+                format!(
+                    "a scoped {} cannot be compiled conditionally: the registry would disagree \
+                     with the policy\nhelp: put the `cfg` on the whole impl block",
+                    feature.word()
+                ),
+            ));
+        }
+        Some(Self::read(feature, method, &attribute, errors))
+    }
+
+    fn read(
+        feature: Feature,
+        method: &ImplItemFn,
+        attribute: &Attribute,
+        errors: &mut Vec<syn::Error>,
+    ) -> Self {
+        let word = feature.word();
+        let arguments = Arguments::read(feature, attribute, errors);
+        if arguments.scopes.is_none() {
+            errors.push(syn::Error::new_spanned(
+                attribute.path(),
+                format!(
+                    "this {word} declares no scopes\nhelp: add `scopes = [\"…\"]`, or `scopes = \
+                     []` for a {word} that any authenticated caller may use"
+                ),
+            ));
+        }
+        let scopes = arguments.scopes.unwrap_or_default();
+        for optional in &arguments.optional {
+            if scopes.iter().any(|scope| scope.value() == optional.value()) {
+                errors.push(syn::Error::new(
+                    optional.span(),
+                    format!(
+                        "\"{}\" is both required and optional\nhelp: every caller of this {word} \
+                         holds it; remove it from `optional`",
+                        optional.value()
+                    ),
+                ));
+            }
+        }
+        let ident = method.sig.ident.clone();
+        let mut passed_on = arguments.passed_on;
+        let name = match (feature, arguments.uri, arguments.name) {
+            (Feature::Resource, Some(uri), _) => (uri.value(), uri.span()),
+            (Feature::Resource, None, _) => {
+                errors.push(syn::Error::new_spanned(
+                    attribute.path(),
+                    "this resource has no URI\nhelp: add `uri = \"todo://items\"`, or a template: \
+                     `uri = \"todo://items/{id}\"`",
+                ));
+                (ident.unraw().to_string(), ident.span())
+            }
+            (_, _, Some(name)) => (name.value(), name.span()),
+            (_, _, None) => {
+                let name = ident.unraw().to_string();
+                // Said to rmcp as well, so that the router and the registry cannot disagree.
+                let key = Ident::new("name", ident.span());
+                passed_on.push(Passed { tokens: quote!(#key = #name), value: None, key });
+                (name, ident.span())
+            }
+        };
+        Self {
+            feature,
+            method: ident,
+            name,
+            scopes,
+            optional: arguments.optional,
+            hints: arguments.hints,
+            complete: arguments.complete,
+            passed_on,
+            declared_at: attribute
+                .path()
+                .segments
+                .last()
+                .map_or(Span::call_site(), |segment| segment.ident.span()),
+        }
+    }
+
+    /// What is passed on, as it was written.
+    pub(crate) fn for_rmcp(&self) -> impl Iterator<Item = &TokenStream> {
+        self.passed_on.iter().map(|passed| &passed.tokens)
+    }
+}

@@ -1,0 +1,90 @@
+//! What can be declared: tools, resources and prompts, and what is the same of all.
+
+use quote::quote;
+
+/// A kind of declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Feature {
+    Tool,
+    Resource,
+    Prompt,
+}
+
+impl Feature {
+    pub(crate) const ALL: [Self; 3] = [Self::Tool, Self::Resource, Self::Prompt];
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Resource => "resource",
+            Self::Prompt => "prompt",
+        }
+    }
+
+    /// The attribute that declares one.
+    pub(crate) fn attribute(self) -> &'static str {
+        match self {
+            Self::Tool => "scoped_tool",
+            Self::Resource => "scoped_resource",
+            Self::Prompt => "scoped_prompt",
+        }
+    }
+
+    /// rmcp's attribute, which has no check.
+    pub(crate) fn bare_attribute(self) -> Option<&'static str> {
+        match self {
+            Self::Tool => Some("tool"),
+            Self::Resource => None,
+            Self::Prompt => Some("prompt"),
+        }
+    }
+
+    /// What is written in its attribute, for a help.
+    pub(crate) fn example(self) -> &'static str {
+        match self {
+            Self::Tool => "#[scoped_tool(scopes = [\"…\"])]",
+            Self::Resource => "#[scoped_resource(uri = \"…\", scopes = [\"…\"])]",
+            Self::Prompt => "#[scoped_prompt(scopes = [\"…\"])]",
+        }
+    }
+
+    /// What its attribute takes beside `scopes` and `optional`, and leaves to what is underneath:
+    /// rmcp's `#[tool]` and `#[prompt]` (rmcp 3.11, `rmcp-macros/src`), or the list of resources.
+    pub(crate) fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Tool => &[
+                "name",
+                "title",
+                "description",
+                "input_schema",
+                "output_schema",
+                "annotations",
+                "icons",
+                "meta",
+                "local",
+            ],
+            Self::Resource => &["name", "title", "description", "mime_type", "icons", "meta"],
+            Self::Prompt => {
+                &["name", "title", "description", "arguments", "icons", "meta", "local"]
+            }
+        }
+    }
+
+    /// What its attribute takes and acts upon.
+    pub(crate) fn own_arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::Tool => &["scopes", "optional"],
+            Self::Resource => &["uri", "scopes", "optional", "complete"],
+            Self::Prompt => &["scopes", "optional", "complete"],
+        }
+    }
+
+    /// Its variant in the library.
+    pub(crate) fn path(self) -> proc_macro2::TokenStream {
+        match self {
+            Self::Tool => quote!(::scopeward::policy::Feature::Tool),
+            Self::Resource => quote!(::scopeward::policy::Feature::Resource),
+            Self::Prompt => quote!(::scopeward::policy::Feature::Prompt),
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What a server offers, each behind its check: rmcp's tools and prompts, and the resources that
+//! rmcp leaves to its users.
+
+mod check;
+mod completion;
+mod log;
+mod resource;
+mod round;
+mod task;
+mod updates;
+
+#[doc(hidden)]
+pub use check::{Checked, prompt_arguments, refusals_as_results, uri_arguments};
+pub use completion::{Completions, suggest};
+pub use log::LogLevel;
+pub use resource::{
+    IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,
+};
+pub use round::{PromptAnswer, Round};
+pub use task::Tasks;
+pub(crate) use task::{ServerTasks, TaskOwners};
+pub use updates::Updates;

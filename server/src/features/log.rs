@@ -1,0 +1,52 @@
+//! The log level that a session has set (`logging/setLevel`, revisions until 2025-11-25).
+
+#![expect(deprecated, reason = "of the revisions that have it")]
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use rmcp::{
+    ErrorData,
+    handler::server::{common::FromContextPart, tool::ToolCallContext},
+    model::LoggingLevel,
+};
+
+/// From the least to the most.
+const LEVELS: [LoggingLevel; 8] = [
+    LoggingLevel::Debug,
+    LoggingLevel::Info,
+    LoggingLevel::Notice,
+    LoggingLevel::Warning,
+    LoggingLevel::Error,
+    LoggingLevel::Critical,
+    LoggingLevel::Alert,
+    LoggingLevel::Emergency,
+];
+
+/// What the caller's session wants to be told, as a tool's parameter.
+#[derive(Debug, Clone, Default)]
+pub struct LogLevel(Arc<AtomicU8>);
+
+impl LogLevel {
+    /// Whether a message of this level is wanted; all are until the session says otherwise.
+    pub fn wants(&self, level: LoggingLevel) -> bool {
+        rank(level) >= self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, level: LoggingLevel) {
+        self.0.store(rank(level), Ordering::Relaxed);
+    }
+}
+
+fn rank(level: LoggingLevel) -> u8 {
+    let position = LEVELS.iter().position(|other| *other == level);
+    position.and_then(|position| u8::try_from(position).ok()).unwrap_or(0)
+}
+
+impl<S> FromContextPart<ToolCallContext<'_, S>> for LogLevel {
+    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
+        Ok(context.request_context.extensions.get::<Self>().cloned().unwrap_or_default())
+    }
+}

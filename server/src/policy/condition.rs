@@ -1,0 +1,290 @@
+//! Conditions on a call's arguments and its caller's claims: CEL, as much of it as has a bounded
+//! cost.
+//!
+//! Allowed are fields, literals, comparisons, `&&`, `||`, `!`, `?:`, `in`, `has`, `size`,
+//! `startsWith`, `endsWith`, `contains`, and `exists` and `all` that are not nested. So no value is
+//! made that is larger than the arguments, and each part is looked at once for each item of one
+//! list: the cost is at most that of the expression times that of the arguments.
+
+mod types;
+
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+};
+
+use cel::{
+    Context, Env, Program, Value,
+    common::ast::{CallExpr, Expr, IdedExpr},
+};
+
+use super::operation::Object;
+pub(crate) use types::{Fault, check};
+
+const LONGEST: usize = 1_000;
+const MOST_PARTS: usize = 200;
+/// The parser's stack grows with what opens something.
+const MOST_OPENINGS: usize = 20;
+
+/// The arguments of the call.
+const ARGUMENTS: &str = "args";
+/// The claims of the caller's token.
+const CLAIMS: &str = "claims";
+/// What `exists` and `all` expand to keeps its answer under this name, which nobody can write.
+const ANSWER: &str = "@result";
+
+static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+
+/// A checked condition.
+pub(crate) struct Condition {
+    text: Box<str>,
+    program: Program,
+    needs_arguments: bool,
+    needs_claims: bool,
+}
+
+impl Condition {
+    /// Parses a condition; what is wrong with it, in one sentence.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > LONGEST {
+            return Err(format!("the condition is longer than {LONGEST} bytes"));
+        }
+        if text.matches(['(', '[', '{', '?']).count() > MOST_OPENINGS {
+            return Err(format!("the condition has more than {MOST_OPENINGS} brackets and `?`"));
+        }
+        let program = ENVIRONMENT.compile(text).map_err(|errors| {
+            let message = errors.to_string();
+            let first = message.lines().next().unwrap_or_default();
+            let said = first.trim_start_matches("ERROR: <input>:");
+            format!("this is not a CEL expression: {said}")
+        })?;
+        let mut walk = Walk { parts: 0, variable: None, needs: [false; 2] };
+        walk.look_at(program.expression())?;
+        let [needs_arguments, needs_claims] = walk.needs;
+        if !needs_arguments && !needs_claims {
+            let message = format!(
+                "the condition depends on nothing: it is about `{ARGUMENTS}` and `{CLAIMS}`"
+            );
+            return Err(message);
+        }
+        Ok(Self { text: text.into(), program, needs_arguments, needs_claims })
+    }
+
+    /// As it was written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is met. What cannot be evaluated counts as met: a missing argument must not
+    /// open a door. With arguments or claims that are not known, nothing is said.
+    pub(crate) fn is_met(&self, arguments: Option<&Object>, claims: Option<&Object>) -> bool {
+        let is_known = (!self.needs_arguments || arguments.is_some())
+            && (!self.needs_claims || claims.is_some());
+        if !is_known {
+            return false;
+        }
+        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
+        for (name, needed, object) in
+            [(ARGUMENTS, self.needs_arguments, arguments), (CLAIMS, self.needs_claims, claims)]
+        {
+            if let Some(object) = object.filter(|_| needed)
+                && context.add_variable(name, object).is_err()
+            {
+                return true;
+            }
+        }
+        !matches!(self.program.execute(&context), Ok(Value::Bool(false)))
+    }
+
+    fn expression(&self) -> &IdedExpr {
+        self.program.expression()
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Condition").field(&self.text).finish()
+    }
+}
+
+/// Looks for what is not allowed.
+struct Walk<'e> {
+    parts: usize,
+    /// The variable of the `exists` or `all` around.
+    variable: Option<&'e str>,
+    needs: [bool; 2],
+}
+
+impl<'e> Walk<'e> {
+    fn look_at(&mut self, part: &'e IdedExpr) -> Result<(), String> {
+        self.parts += 1;
+        if self.parts > MOST_PARTS {
+            return Err(format!("the condition has more than {MOST_PARTS} parts"));
+        }
+        match &part.expr {
+            Expr::Literal(_) => Ok(()),
+            Expr::Ident(name) => match &**name {
+                ARGUMENTS => {
+                    self.needs[0] = true;
+                    Ok(())
+                }
+                CLAIMS => {
+                    self.needs[1] = true;
+                    Ok(())
+                }
+                ANSWER => Ok(()),
+                other if self.variable == Some(other) => Ok(()),
+                other => Err(format!(
+                    "there is no `{other}` here: a condition is about `{ARGUMENTS}` and `{CLAIMS}`"
+                )),
+            },
+            Expr::Select(select) => self.look_at(&select.operand),
+            Expr::List(list) => list.elements.iter().try_for_each(|item| self.look_at(item)),
+            Expr::Call(call) => self.look_at_call(call),
+            Expr::Comprehension(each) => {
+                let is_exists_or_all = each.accu_var == ANSWER
+                    && matches!(
+                        each.accu_init.expr,
+                        Expr::Literal(cel::common::ast::LiteralValue::Boolean(_))
+                    )
+                    && each.iter_var2.is_none();
+                if !is_exists_or_all {
+                    return Err(
+                        "of the macros over lists only `exists` and `all` are allowed".to_owned()
+                    );
+                }
+                if self.variable.is_some() {
+                    return Err(
+                        "`exists` and `all` cannot be nested: that has no bounded cost".to_owned()
+                    );
+                }
+                self.look_at(&each.iter_range)?;
+                self.variable = Some(&each.iter_var);
+                for part in [&each.loop_cond, &each.loop_step, &each.result] {
+                    self.look_at(part)?;
+                }
+                self.variable = None;
+                Ok(())
+            }
+            Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {
+                Err("a condition makes no objects".to_owned())
+            }
+        }
+    }
+
+    fn look_at_call(&mut self, call: &'e CallExpr) -> Result<(), String> {
+        let allowed = [
+            "_==_",
+            "_!=_",
+            "_<_",
+            "_<=_",
+            "_>_",
+            "_>=_",
+            "_&&_",
+            "_||_",
+            "!_",
+            "_?_:_",
+            "_[_]",
+            "-_",
+            "@in",
+            "@not_strictly_false",
+            "size",
+            "startsWith",
+            "endsWith",
+            "contains",
+        ];
+        if !allowed.contains(&&*call.func_name) {
+            let shown = call.func_name.trim_matches('_');
+            return Err(format!("`{shown}` is not allowed in a condition"));
+        }
+        call.target
+            .iter()
+            .map(|target| &**target)
+            .chain(&call.args)
+            .try_for_each(|part| self.look_at(part))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_allowed() {
+        for good in [
+            "args.done",
+            "args.tags.exists(t, t == 'x') && !(claims.sub in args.owners)",
+            "has(args.a) ? args.a > -1 : size(args.b) <= 2",
+            "args['x'].startsWith(\"a\") || claims.tenant.endsWith('b')",
+            "args.list.all(x, x.ok)",
+        ] {
+            assert!(Condition::parse(good).is_ok(), "{good}: {:?}", Condition::parse(good));
+        }
+        let deep = format!("{}args.a{}", "(".repeat(400), ")".repeat(400));
+        let long = format!("args.a == '{}'", "x".repeat(1_000));
+        let many = ["args.a"; 140].join("||");
+        let nots = format!("{}args.a", "!".repeat(900));
+        let minus = format!("{}args.a == 1", "-".repeat(900));
+        let chain = format!("args{}", ".a".repeat(490));
+        let ors = ["!a"; 240].join("||");
+        let compared = ["a"; 300].join("==");
+        for bad in [
+            "",
+            "true",
+            "1 == 1",
+            "arg.done",
+            "t == 1",
+            "args.a +",
+            "args.a + 'x' == 'ax'",
+            "args.a.map(x, x)",
+            "args.a.filter(x, x)",
+            "args.a.exists_one(x, x)",
+            "args.a.exists(x, x.all(y, y))",
+            "args.a.matches('(a+)+$')",
+            "{'a': args.a}.a",
+            "type(args)",
+            "duration(args.a)",
+            "string(args.a)",
+            "args.a * 2 > 1",
+            "@result",
+            "args.a.exists(args, args)  && x",
+            &deep,
+            &long,
+            &many,
+            &chain,
+            &ors,
+            &compared,
+        ] {
+            assert!(Condition::parse(bad).is_err(), "{bad}");
+        }
+        // An answer, whatever it is, on a thread's usual stack.
+        for odd in [&nots, &minus] {
+            let _ = Condition::parse(odd);
+        }
+    }
+
+    #[test]
+    fn when_it_is_met() {
+        let is_met = |text: &str, arguments: serde_json::Value| {
+            let claims = json!({ "sub": "ada", "level": 3 });
+            let condition = Condition::parse(text).unwrap();
+            condition.is_met(arguments.as_object(), claims.as_object())
+        };
+        assert!(is_met("args.n == 5", json!({ "n": 5 })));
+        assert!(is_met("args.n == 5", json!({ "n": 5.0 })));
+        assert!(!is_met("args.n == 5", json!({ "n": "5" })));
+        assert!(is_met("args.owner != claims.sub", json!({ "owner": "bob" })));
+        assert!(!is_met("args.owner != claims.sub", json!({ "owner": "ada" })));
+        assert!(is_met("claims.level >= 3", json!({})));
+        assert!(!is_met("has(args.n) && args.n > 3", json!({})));
+        // What cannot be evaluated counts as met.
+        assert!(is_met("args.n > 3", json!({})));
+        assert!(is_met("args.n > 3", json!({ "n": "x" })));
+        assert!(is_met("args.n", json!({ "n": 0 })));
+        // What is not known is not said.
+        let condition = Condition::parse("args.n > 3").unwrap();
+        assert!(!condition.is_met(None, None));
+    }
+}
