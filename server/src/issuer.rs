@@ -1,14 +1,17 @@
 //! The embedded issuer: an OAuth 2.1 authorization server for development, so that no account
 //! anywhere is needed to see scopes at work.
 //!
-//! Authorization code with PKCE (S256 only), dynamic registration, rotating refresh tokens, and a
+//! Authorization code with PKCE (S256 only), client ID metadata documents, dynamic registration and
+//! clients that the policy names, client credentials for machines, rotating refresh tokens, and a
 //! consent page where the person ticks which of the requested scopes to grant. Anyone can sign in
 //! under any name: it serves loopback only and refuses a public URL.
 
 mod authorize;
 mod clients;
 mod consent;
+mod documents;
 mod keys;
+mod known;
 mod pages;
 mod parameters;
 mod revocation;
@@ -33,6 +36,7 @@ use crate::{
         ClaimRules, Clock, SystemClock, TokenTypes, TrustedIssuer, Validator, VerificationKeys,
     },
 };
+use documents::Documents;
 use keys::SigningKey;
 use state::State;
 
@@ -60,6 +64,9 @@ pub enum IssuerError {
     /// The signing key is readable by others.
     #[error("{0} can be read by other users of this machine; run `chmod 600 {0}`")]
     OpenKey(String),
+    /// Descriptions of clients could not be fetched from anywhere.
+    #[error("the network cannot be used: {0}")]
+    Network(String),
     /// A file in the data folder is damaged.
     #[error("{path} is damaged ({reason}); remove it, and clients will sign in anew")]
     Damaged {
@@ -82,6 +89,7 @@ struct Inner {
     policy: LivePolicy,
     key: SigningKey,
     state: Mutex<State>,
+    documents: Documents,
     clock: Box<dyn Clock>,
 }
 
@@ -109,6 +117,7 @@ impl Issuer {
             resource_name: resource_name.to_owned(),
             key: SigningKey::open(&data.join("issuer-key.p8"))?,
             state: Mutex::new(State::open(&data.join("issuer.json"))?),
+            documents: Documents::new().map_err(|error| IssuerError::Network(error.to_string()))?,
             clock: Box::new(SystemClock),
             policy,
         })))
@@ -208,6 +217,9 @@ fn join(scopes: &[Scope]) -> String {
     scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }
 
+/// How clients say who they are (RFC 7591, section 2).
+const PROOFS: [&str; 3] = ["none", "client_secret_basic", "client_secret_post"];
+
 /// Authorization server metadata (RFC 8414), which is OpenID Connect discovery as well.
 async fn metadata(axum::extract::State(issuer): axum::extract::State<Issuer>) -> Json<Value> {
     let url = issuer.url();
@@ -222,10 +234,11 @@ async fn metadata(axum::extract::State(issuer): axum::extract::State<Issuer>) ->
         "scopes_supported": scopes,
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "client_id_metadata_document_supported": true,
         "code_challenge_methods_supported": ["S256"],
-        "token_endpoint_auth_methods_supported": ["none"],
-        "revocation_endpoint_auth_methods_supported": ["none"],
+        "token_endpoint_auth_methods_supported": PROOFS,
+        "revocation_endpoint_auth_methods_supported": PROOFS,
         "authorization_response_iss_parameter_supported": true,
         // OpenID Connect discovery requires these two; no ID token is ever issued.
         "subject_types_supported": ["public"],

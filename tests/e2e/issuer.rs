@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::harness::{Reply, Server, get, post_form, send};
 
-const REDIRECT: &str = "http://127.0.0.1:7777/callback";
+pub(crate) const REDIRECT: &str = "http://127.0.0.1:7777/callback";
 const VERIFIER: &str = "0123456789-0123456789-0123456789-0123456789";
 
 fn challenge(verifier: &str) -> String {
@@ -31,7 +31,7 @@ fn client(server: &Server) -> String {
 }
 
 /// The address of the consent page, with these parameters changed; an empty one is left out.
-fn authorize_url(server: &Server, client: &str, changes: &[(&str, &str)]) -> String {
+pub(crate) fn authorize_url(server: &Server, client: &str, changes: &[(&str, &str)]) -> String {
     let (resource, code_challenge) = (server.url(), challenge(VERIFIER));
     let mut parameters = vec![
         ("response_type", "code"),
@@ -58,6 +58,10 @@ pub(crate) struct Page {
     pub(crate) reply: Reply,
     pub(crate) request: String,
     pub(crate) cookie: String,
+}
+
+pub(crate) fn get_page(url: &str) -> Reply {
+    get(url, &[])
 }
 
 pub(crate) fn open(url: &str) -> Page {
@@ -92,16 +96,21 @@ fn parameter(parameters: &[(String, String)], name: &str) -> Option<String> {
     parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
-fn code(server: &Server, client: &str, scopes: &[&str]) -> String {
+pub(crate) fn code(server: &Server, client: &str, scopes: &[&str]) -> String {
     let page = open(&authorize_url(server, client, &[]));
     parameter(&redirected(&consent(server, &page, scopes)), "code").unwrap()
 }
 
-fn token(server: &Server, form: &[(&str, &str)]) -> Reply {
+pub(crate) fn token(server: &Server, form: &[(&str, &str)]) -> Reply {
     post_form(&format!("{}/oauth/token", server.origin()), &[], form)
 }
 
-fn exchange(server: &Server, client: &str, code: &str, changes: &[(&str, &str)]) -> Reply {
+pub(crate) fn exchange(
+    server: &Server,
+    client: &str,
+    code: &str,
+    changes: &[(&str, &str)],
+) -> Reply {
     let resource = server.url();
     let mut form = vec![
         ("grant_type", "authorization_code"),

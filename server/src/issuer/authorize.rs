@@ -14,7 +14,7 @@ use http::{StatusCode, header};
 use url::Url;
 
 use super::{
-    Issuer, clients, consent, pages,
+    Issuer, consent, pages,
     parameters::{Parameters, Repeated},
     secret,
     state::Pending,
@@ -58,7 +58,7 @@ async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: Cooki
         Some(cookie) if cookie.value().len() == secret::random().len() => cookie.value().to_owned(),
         _ => secret::random(),
     };
-    match read_request(&issuer, &parameters, &browser) {
+    match read_request(&issuer, &parameters, &browser).await {
         Ok(pending) => {
             let page = consent::page(&issuer, &pending, String::new(), &[], None);
             let id = issuer.state().add_pending(pending, issuer.now());
@@ -75,13 +75,13 @@ async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: Cooki
 
 /// Checks an authorization request. Until the client and its redirect URI are known to belong
 /// together, nobody is redirected anywhere (RFC 6749, section 4.1.2.1).
-fn read_request(
+async fn read_request(
     issuer: &Issuer,
     parameters: &Parameters,
     browser: &str,
 ) -> Result<Pending, Refused> {
     let client_id = parameters.one("client_id")?.unwrap_or_default();
-    let Some(client) = issuer.state().client(client_id).cloned() else {
+    let Some(client) = issuer.client(client_id).await else {
         return Err(Refused::Page(
             "This client is not registered here. Let the client sign in again, so that it \
              registers anew.",
@@ -89,7 +89,7 @@ fn read_request(
     };
     let redirect_uri = parameters
         .one("redirect_uri")?
-        .filter(|uri| clients::is_registered(&client, uri))
+        .filter(|uri| client.may_redirect_to(uri))
         .ok_or(Refused::Page("The redirect URI is not one that this client registered."))?
         .to_owned();
     let state = parameters.one("state")?.map(str::to_owned);
@@ -117,7 +117,7 @@ fn read_request(
         return refuse("invalid_scope", "none of the requested scopes is registered");
     }
     Ok(Pending {
-        client_id: client_id.to_owned(),
+        client,
         redirect_uri: redirect_uri.clone(),
         state: state.clone(),
         challenge: challenge.to_owned(),

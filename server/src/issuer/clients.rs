@@ -10,13 +10,12 @@ use axum::{
 use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
-use url::Url;
 
 use super::{Issuer, state::Client};
-use crate::resource::is_loopback;
+use crate::redirect::is_redirect_uri;
 
 const LARGEST_REGISTRATION: usize = 16 * 1024;
-const MOST_REDIRECT_URIS: usize = 10;
+pub(super) const MOST_REDIRECT_URIS: usize = 10;
 const LONGEST_NAME: usize = 80;
 
 pub(super) fn router() -> Router<Issuer> {
@@ -92,7 +91,7 @@ fn refuse(error: &'static str, description: &'static str) -> Response {
 }
 
 /// The client's name as the consent page shows it: one line, not too long.
-fn display_name(name: Option<&str>) -> String {
+pub(super) fn display_name(name: Option<&str>) -> String {
     let name: String = name
         .unwrap_or_default()
         .chars()
@@ -106,100 +105,9 @@ fn display_name(name: Option<&str>) -> String {
     }
 }
 
-/// OAuth 2.1, section 2.3; RFC 8252, section 7.
-fn is_redirect_uri(uri: &str) -> bool {
-    let Ok(url) = Url::parse(uri) else {
-        return false;
-    };
-    if url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
-        return false;
-    }
-    match url.scheme() {
-        "https" => url.host().is_some(),
-        "http" => is_loopback(&url),
-        // Schemes that a browser handles itself are no app's own.
-        "javascript" | "data" | "file" | "blob" | "about" | "vbscript" | "ftp" | "ws" | "wss"
-        | "view-source" => false,
-        _ => true,
-    }
-}
-
-/// Whether a request's redirect URI is one that the client registered: exactly, but for the port
-/// of a loopback URI, which a native app learns only when it listens (RFC 8252, section 7.3).
-pub(super) fn is_registered(client: &Client, uri: &str) -> bool {
-    client.redirect_uris.iter().any(|registered| {
-        registered == uri || (same_but_port(registered, uri).is_some_and(|same| same))
-    })
-}
-
-fn same_but_port(registered: &str, uri: &str) -> Option<bool> {
-    let (mut left, mut right) = (Url::parse(registered).ok()?, Url::parse(uri).ok()?);
-    // The text must be the URL itself: no spelling that only parses to it.
-    if right.as_str() != uri || left.scheme() != "http" || !is_loopback(&left) {
-        return Some(false);
-    }
-    left.set_port(None).ok()?;
-    right.set_port(None).ok()?;
-    Some(left == right)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn redirect_uris_that_may_be_registered() {
-        for good in [
-            "https://app.example/callback",
-            "http://localhost:6274/oauth/callback",
-            "http://127.0.0.1/cb",
-            "http://[::1]:9/cb",
-            "cursor://anysphere.cursor-mcp/oauth/callback",
-        ] {
-            assert!(is_redirect_uri(good), "{good}");
-        }
-        for bad in [
-            "http://app.example/callback",
-            "http://localhost.evil.example/cb",
-            "https://app.example/cb#x",
-            "https://user@app.example/cb",
-            "javascript:alert(1)",
-            "data:text/html,x",
-            "/callback",
-            "",
-        ] {
-            assert!(!is_redirect_uri(bad), "{bad}");
-        }
-    }
-
-    #[test]
-    fn redirect_uris_match_exactly_but_for_a_loopback_port() {
-        let client = Client {
-            name: String::new(),
-            redirect_uris: vec!["http://127.0.0.1:5000/cb".into(), "https://app.example/cb".into()],
-            may_refresh: false,
-            registered_at: 0,
-        };
-        for good in
-            ["http://127.0.0.1:5000/cb", "http://127.0.0.1:6001/cb", "https://app.example/cb"]
-        {
-            assert!(is_registered(&client, good), "{good}");
-        }
-        for bad in [
-            "http://127.0.0.1:5000/cb/",
-            "http://127.0.0.1:5000/cb?x=1",
-            "http://localhost:5000/cb",
-            "http://127.0.0.1:5000/%63b",
-            "http://127.0.0.1:5000/a/../cb",
-            "http://u@127.0.0.1:5000/cb",
-            "https://app.example:444/cb",
-            "https://app.example/cb/x",
-            "https://app.example.evil.example/cb",
-            "http://app.example/cb",
-        ] {
-            assert!(!is_registered(&client, bad), "{bad}");
-        }
-    }
 
     #[test]
     fn names_are_one_plain_line() {

@@ -69,11 +69,14 @@ fn allow(issuer: &Issuer, id: &str, pending: &Pending, name: &str, ticked: &[Str
     let Some(subject) = subject(name) else {
         return again("Type a name of up to 64 characters.");
     };
+    if issuer.is_machine(&subject) {
+        return again("A machine has this name. Type another one.");
+    }
     if scopes.is_empty() {
         return again("Tick at least one permission, or choose Deny.");
     }
     let scopes = scopes.iter().map(ToString::to_string).collect();
-    let grant = Grant { client_id: pending.client_id.clone(), subject, scopes };
+    let grant = Grant { client_id: pending.client.id.clone(), subject, scopes };
 
     let mut state = issuer.state();
     if !state.end_pending(id) {
@@ -132,7 +135,6 @@ pub(super) fn page(
     problem: Option<&'static str>,
 ) -> ConsentPage {
     let policy = issuer.policy();
-    let client = issuer.state().client(&pending.client_id).map(|client| client.name.clone());
     let choices = policy.scopes().iter().filter(|scope| pending.scopes.contains(scope.name()));
     let choices = choices
         .map(|scope| Choice {
@@ -146,7 +148,8 @@ pub(super) fn page(
     ConsentPage {
         resource: issuer.0.resource_name.clone(),
         resource_url: policy.resource().to_string(),
-        client: client.unwrap_or_default(),
+        client: pending.client.name.clone(),
+        client_host: pending.client.host.clone(),
         redirect_uri: pending.redirect_uri.clone(),
         name,
         choices,

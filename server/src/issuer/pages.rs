@@ -21,6 +21,8 @@ pub(super) struct ConsentPage {
     pub(super) resource: String,
     pub(super) resource_url: String,
     pub(super) client: String,
+    /// The host that vouches for it.
+    pub(super) client_host: Option<String>,
     pub(super) redirect_uri: String,
     pub(super) name: String,
     pub(super) choices: Vec<Choice>,

@@ -9,26 +9,31 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use super::{
     Issuer,
     parameters::Parameters,
     state::Revoked,
-    tokens::{LARGEST_REQUEST, Refused, registered_client},
+    tokens::{LARGEST_REQUEST, Refused, authenticated},
 };
 
 pub(super) fn router() -> Router<Issuer> {
     Router::new().route("/oauth/revoke", post(revoke)).layer(DefaultBodyLimit::max(LARGEST_REQUEST))
 }
 
-async fn revoke(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response {
+async fn revoke(State(issuer): State<Issuer>, headers: HeaderMap, body: bytes::Bytes) -> Response {
     let parameters = Parameters::parse(&body);
-    answer(&issuer, &parameters).unwrap_or_else(IntoResponse::into_response)
+    let answer = answer(&issuer, &headers, &parameters).await;
+    answer.unwrap_or_else(IntoResponse::into_response)
 }
 
-fn answer(issuer: &Issuer, parameters: &Parameters) -> Result<Response, Refused> {
-    let client_id = registered_client(issuer, parameters)?;
+async fn answer(
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Response, Refused> {
+    let client = authenticated(issuer, headers, parameters).await?;
     let token =
         parameters.one("token")?.ok_or(Refused::new("invalid_request", "token is missing"))?;
     // A JWT is one of ours or nobody's: section 2.2.1 has a word for what is not done.
@@ -38,7 +43,7 @@ fn answer(issuer: &Issuer, parameters: &Parameters) -> Result<Response, Refused>
             "access tokens cannot be revoked here; revoke the refresh token",
         ));
     }
-    match issuer.state().revoke(token, client_id)? {
+    match issuer.state().revoke(token, &client.id)? {
         Revoked::OfAnother => Err(Refused::grant("the token was issued to another client")),
         // Section 2.2: what is not there is revoked already.
         Revoked::Gone => {

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{IssuerError, secret};
+use super::{IssuerError, known, secret};
 use crate::policy::Scope;
 
 /// A sign-in must be finished within this many seconds.
@@ -49,7 +49,7 @@ struct Family {
 /// An authorization request that waits for a person's answer.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
-    pub(super) client_id: String,
+    pub(super) client: known::Client,
     pub(super) redirect_uri: String,
     pub(super) state: Option<String>,
     pub(super) challenge: String,
@@ -64,6 +64,7 @@ pub(super) struct Code {
     pub(super) grant: Grant,
     pub(super) redirect_uri: String,
     pub(super) challenge: String,
+    may_refresh: bool,
     used: Use,
 }
 
@@ -81,6 +82,7 @@ impl Code {
             grant,
             redirect_uri: pending.redirect_uri.clone(),
             challenge: pending.challenge.clone(),
+            may_refresh: pending.client.may_refresh,
             used: Use::NotYet,
         }
     }
@@ -209,8 +211,7 @@ impl State {
         let Some(code) = self.codes.get(&secret::fingerprint(text)) else {
             return Ok(None);
         };
-        let grant = code.value.grant.clone();
-        let may_refresh = self.client(&grant.client_id).is_some_and(|client| client.may_refresh);
+        let (grant, may_refresh) = (code.value.grant.clone(), code.value.may_refresh);
         let started = if may_refresh { Some(self.start_family(grant, now)?) } else { None };
         let family = started.as_ref().map(|(family, _)| family.clone());
         if let Some(code) = self.codes.get_mut(&secret::fingerprint(text)) {

@@ -1,4 +1,5 @@
-//! The token endpoint (RFC 6749, section 3.2): codes and refresh tokens become access tokens.
+//! The token endpoint (RFC 6749, section 3.2): codes, refresh tokens and the secrets of machines
+//! become access tokens.
 
 use std::io;
 
@@ -8,11 +9,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use http::{StatusCode, header};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderMap, StatusCode, header};
+use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::{
     ACCESS_TOKEN_LIFETIME, Issuer, join,
+    known::Client,
     parameters::{Parameters, Repeated},
     secret,
     state::Grant,
@@ -31,6 +35,10 @@ pub(super) struct Refused(StatusCode, &'static str, String);
 impl Refused {
     pub(super) fn new(error: &'static str, description: impl Into<String>) -> Self {
         Self(StatusCode::BAD_REQUEST, error, description.into())
+    }
+
+    pub(super) fn client(description: &'static str) -> Self {
+        Self(StatusCode::UNAUTHORIZED, "invalid_client", description.to_owned())
     }
 
     pub(super) fn grant(description: &'static str) -> Self {
@@ -56,41 +64,116 @@ impl IntoResponse for Refused {
     fn into_response(self) -> Response {
         let Self(status, error, description) = self;
         let body = json!({ "error": error, "error_description": description });
-        (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+        let answer = (status, [(header::CACHE_CONTROL, "no-store")], Json(body));
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 6749, section 5.2: a client that tried the header is told what it takes.
+            return ([(header::WWW_AUTHENTICATE, "Basic realm=\"oauth\"")], answer).into_response();
+        }
+        answer.into_response()
     }
 }
 
-async fn token(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response {
+async fn token(State(issuer): State<Issuer>, headers: HeaderMap, body: bytes::Bytes) -> Response {
     let parameters = Parameters::parse(&body);
-    answer(&issuer, &parameters).unwrap_or_else(IntoResponse::into_response)
+    let answer = answer(&issuer, &headers, &parameters).await;
+    answer.unwrap_or_else(IntoResponse::into_response)
 }
 
-fn answer(issuer: &Issuer, parameters: &Parameters) -> Result<Response, Refused> {
-    let client_id = registered_client(issuer, parameters)?;
+async fn answer(
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Response, Refused> {
+    let client = authenticated(issuer, headers, parameters).await?;
     let resource = &issuer.0.resource;
     if !parameters.all("resource").iter().all(|wanted| resource.matches(wanted)) {
         return Err(Refused::new("invalid_target", format!("the only resource is {resource}")));
     }
     match parameters.one("grant_type")? {
-        Some("authorization_code") => exchange_code(issuer, client_id, parameters),
-        Some("refresh_token") => refresh(issuer, client_id, parameters),
+        Some("authorization_code") => exchange_code(issuer, &client.id, parameters),
+        Some("refresh_token") => refresh(issuer, &client.id, parameters),
+        Some("client_credentials") => client_credentials(issuer, &client, parameters),
         _ => Err(Refused::new(
             "unsupported_grant_type",
-            "grant_type must be authorization_code or refresh_token",
+            "grant_type must be authorization_code, refresh_token or client_credentials",
         )),
     }
 }
 
-/// Who asks. Every client is public: it names itself.
-pub(super) fn registered_client<'a>(
+/// Who asks. A public client names itself; one that has a secret shows it, in the header or in the
+/// body (RFC 6749, section 2.3.1).
+pub(super) async fn authenticated(
     issuer: &Issuer,
-    parameters: &'a Parameters,
-) -> Result<&'a str, Refused> {
-    let named = parameters.one("client_id")?;
-    named.filter(|id| issuer.state().client(id).is_some()).ok_or_else(|| {
-        let description = "client_id is not registered; register at registration_endpoint";
-        Refused(StatusCode::UNAUTHORIZED, "invalid_client", description.to_owned())
-    })
+    headers: &HeaderMap,
+    parameters: &Parameters,
+) -> Result<Client, Refused> {
+    let (id, shown) = match headers.get(header::AUTHORIZATION) {
+        None => {
+            let id = parameters.one("client_id")?.map(str::to_owned);
+            (id, parameters.one("client_secret")?.map(str::to_owned))
+        }
+        Some(value) => {
+            let basic = value.to_str().ok().and_then(basic);
+            let (id, secret) = basic.ok_or_else(|| {
+                Refused::client("the Authorization header is not that of client_secret_basic")
+            })?;
+            let is_one = parameters.one("client_id")?.is_none_or(|named| named == id);
+            if !is_one || parameters.one("client_secret")?.is_some() {
+                return Err(Refused::new("invalid_request", "the client says twice who it is"));
+            }
+            (Some(id), Some(secret))
+        }
+    };
+    let client = match id {
+        Some(id) => issuer.client(&id).await,
+        None => None,
+    };
+    let client = client.ok_or_else(|| {
+        Refused::client("client_id is not registered; register at registration_endpoint")
+    })?;
+    if !client.is_proved_by(shown.as_deref()) {
+        return Err(Refused::client("the client has a secret, and this is not it"));
+    }
+    Ok(client)
+}
+
+/// `Basic`, with both parts form-encoded before they are joined.
+fn basic(value: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = value.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let decode = |part: &str| {
+        let part = part.replace('+', " ");
+        percent_decode_str(&part).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    };
+    Some((decode(id)?, decode(secret)?))
+}
+
+/// A machine asks for itself (RFC 6749, section 4.4): for what the policy lets it have, and only if
+/// it has a secret. It is its own subject (RFC 9068, section 2.2).
+fn client_credentials(
+    issuer: &Issuer,
+    client: &Client,
+    parameters: &Parameters,
+) -> Result<Response, Refused> {
+    if client.scopes.is_empty() {
+        return Err(Refused::new(
+            "unauthorized_client",
+            "the policy lets this client ask for nothing by itself",
+        ));
+    }
+    let scopes = client.scopes.iter().map(ToString::to_string).collect();
+    let (client_id, subject) = (client.id.clone(), client.id.clone());
+    let grant = Grant { client_id, subject, scopes };
+    let granted = scopes_of(issuer, &grant);
+    let scopes = match parameters.one("scope")? {
+        None => granted,
+        Some(wanted) => narrow(&granted, wanted, "the policy does not let this client have it")?,
+    };
+    issue(issuer, &grant, &scopes, None)
 }
 
 fn exchange_code(
@@ -143,22 +226,24 @@ fn refresh(issuer: &Issuer, client_id: &str, parameters: &Parameters) -> Result<
     ))?;
     let scopes = match wanted {
         None => scopes_of(issuer, &grant),
-        Some(wanted) => narrow(&scopes_of(issuer, &grant), wanted)?,
+        Some(wanted) => narrow(
+            &scopes_of(issuer, &grant),
+            wanted,
+            "a refresh cannot add scopes; send the person to authorization_endpoint",
+        )?,
     };
     let next = state.rotate(token, now)?;
     drop(state);
     issue(issuer, &grant, &scopes, next)
 }
 
-/// RFC 6749, section 6: a refresh can narrow what was granted, never widen it.
-fn narrow(granted: &[Scope], wanted: &str) -> Result<Vec<Scope>, Refused> {
+/// RFC 6749, section 6: a request can narrow what was granted, never widen it.
+fn narrow(granted: &[Scope], wanted: &str, why_not: &'static str) -> Result<Vec<Scope>, Refused> {
     let words = wanted.split(' ').filter(|word| !word.is_empty());
     words
         .map(|word| {
-            granted.iter().find(|scope| scope.as_str() == word).cloned().ok_or(Refused::new(
-                "invalid_scope",
-                "a refresh cannot add scopes; send the person to authorization_endpoint",
-            ))
+            let found = granted.iter().find(|scope| scope.as_str() == word).cloned();
+            found.ok_or(Refused::new("invalid_scope", why_not))
         })
         .collect()
 }
