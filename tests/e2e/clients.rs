@@ -21,7 +21,7 @@ fn folder() -> &'static Path {
 }
 
 /// A program under `tests/.tools`, if it is installed.
-fn installed(program: &str) -> Option<PathBuf> {
+pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     let path = folder().join(".tools").join(program);
     if path.exists() {
         return Some(path);
@@ -240,6 +240,24 @@ fn mcp_inspector_signs_in() {
     let names: Vec<&Value> =
         listed["tools"].as_array().unwrap().iter().map(|t| &t["name"]).collect();
     assert_eq!(names, ["get_todo", "list_todos", "todo_stats"]);
+}
+
+/// Its web page in a real browser, clicked through: sign-in, list, call, refusal and step-up.
+#[test]
+fn mcp_inspector_s_web_page() {
+    let Some(node) = installed("node/node_modules/.bin/node") else {
+        return;
+    };
+    let server = Server::with_policy(&POLICY.replace("list = \"step_up\"", "list = \"reachable\""));
+    let output = Command::new(&node)
+        .arg(folder().join("clients/node/inspector.mjs"))
+        .args([&server.url(), server.folder.path().to_str().unwrap()])
+        .env("NODE_PATH", folder().join(".tools/node/node_modules"))
+        .output()
+        .unwrap();
+    assert!(succeeded(&output).contains("ok inspector"), "{}", server.log());
+    let todos = server.call(&server.token_for("ada", "todo:read"), "list_todos", &json!({}));
+    assert_eq!(todos.result()["todos"].as_array().unwrap().len(), 1, "the one that was allowed");
 }
 
 /// A person in a real browser: headless Chromium, clicked through.

@@ -10,9 +10,13 @@
 
 mod audit;
 mod clients;
+mod conditions;
+mod conformance;
 mod differential;
 mod doctor;
 mod durability;
+mod everything;
+mod features;
 mod gate;
 mod harness;
 mod issuer;
@@ -21,7 +25,9 @@ mod metadata;
 mod policy;
 mod provider;
 mod readme;
+mod registration;
 mod reload;
+mod rmcp_client;
 mod standin;
 mod startup;
 mod tokens;

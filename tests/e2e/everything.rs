@@ -1,0 +1,98 @@
+//! A server that offers everything that the official conformance suite asks for, each tool, resource
+//! and prompt annotated with our macros, behind the gate. Its texts are those that the suite wants.
+
+mod inputs;
+mod server;
+
+use std::{net::TcpListener, sync::Arc, thread};
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+};
+use scopeward::{
+    ScopedTools,
+    diagnostic::Source,
+    issuer::Issuer,
+    live::LivePolicy,
+    policy::{CompiledPolicy, Feature, Scope},
+    router, router_with_sessions,
+};
+use tempfile::TempDir;
+
+pub(crate) use server::Everything;
+
+/// What the suite's caller is granted.
+pub(crate) const SCOPES: [&str; 2] = ["test:use", "test:read"];
+
+/// A rule for each declaration, with the scopes that it declares; of `open` and of the tool and the
+/// prompt that come and go, as the variant says.
+pub(crate) fn policy(url: &str, are_there: bool) -> CompiledPolicy {
+    let mut text = format!(
+        "version = 1\n[resource]\nurl = \"{url}\"\nlist = \"callable\"\non_denied = \"challenge\"\n[scopes]\n\
+         \"test:use\" = \"Use the tools\"\n\"test:read\" = \"Read\"\n\"test:never\" = \"Nobody has it\"\n"
+    );
+    for feature in Feature::ALL {
+        text += &format!("[{}]\n", feature.table());
+        for declared in Everything::REGISTRY.of(feature) {
+            let mut scopes: Vec<&str> = declared.scopes().to_vec();
+            if declared.name().starts_with("comes_and_goes") && !are_there {
+                scopes.push("test:never");
+            }
+            text += &format!("{:?} = {{ all_of = {scopes:?} }}\n", declared.name());
+        }
+    }
+    CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The server, running as long as the tests do.
+pub(crate) struct Running {
+    pub(crate) url: String,
+    issuer: Issuer,
+    _data: TempDir,
+}
+
+impl Running {
+    /// With sessions, or stateless. With `signed_in`, each request that brings no token is given one
+    /// of the suite's caller: the suite itself has none.
+    pub(crate) fn start(has_sessions: bool, signed_in: bool) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let url = format!("http://localhost:{}/mcp", listener.local_addr().unwrap().port());
+        let data = tempfile::tempdir().unwrap();
+        let live = LivePolicy::from(Arc::new(policy(&url, true)));
+        let issuer = Issuer::open(data.path(), &live, "everything").unwrap();
+        let running = Self { url, issuer, _data: data };
+        let tools = Everything::new(live.clone());
+        let mut router = if has_sessions {
+            router_with_sessions(tools, &live, &running.issuer)
+        } else {
+            router(tools, &live, &running.issuer)
+        };
+        if signed_in {
+            router = sign_in(router, &running.token("suite", &SCOPES));
+        }
+        thread::spawn(move || {
+            tokio::runtime::Runtime::new().unwrap().block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                axum::serve(listener, router).await.unwrap();
+            });
+        });
+        running
+    }
+
+    pub(crate) fn token(&self, subject: &str, scopes: &[&str]) -> String {
+        let scopes: Vec<Scope> = scopes.iter().map(|scope| Scope::parse(scope).unwrap()).collect();
+        self.issuer.sign(subject, "suite", &scopes).unwrap()
+    }
+}
+
+fn sign_in(router: Router, token: &str) -> Router {
+    let bearer = HeaderValue::try_from(format!("Bearer {token}")).unwrap();
+    router.layer(middleware::from_fn(move |mut request: Request, next: Next| {
+        request.headers_mut().entry(header::AUTHORIZATION).or_insert(bearer.clone());
+        next.run(request)
+    }))
+}
