@@ -73,6 +73,19 @@ fn the_policies() {
     let tested = format!("{SHIPPED}\n{}", block("name = \"a reader looks"));
     let output = run(&tested, &["policy", "test"]);
     assert!(output.status.success(), "{output:?}");
-    let source = scopeward::diagnostic::Source::new("README.md", block("greet:read\" = "));
-    scopeward::policy::CompiledPolicy::compile(source).unwrap();
+    let greeter = block("greet:read\" = ");
+    let diary = format!(
+        "{}{}{}",
+        greeter.replace("[tools]", "\"diary:read\" = \"Read the diary\"\n[tools]"),
+        block("\"diary://notes/{day}\" ="),
+        block("[[client]]").replace("todo:read", "diary:read"),
+    );
+    for policy in [greeter, &diary] {
+        let source = scopeward::diagnostic::Source::new("README.md", policy);
+        scopeward::policy::CompiledPolicy::compile(source).unwrap();
+    }
+    let plain = "update_todo = { write = \"todo\" }\n";
+    let conditional = SHIPPED.replace(plain, "") + block("[[tools.update_todo.when]]");
+    let output = run(&conditional, &["policy", "lint", "--deny", "warning"]);
+    assert!(output.status.success(), "{output:?}");
 }
