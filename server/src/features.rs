@@ -6,6 +6,7 @@ mod completion;
 mod log;
 mod resource;
 mod round;
+mod stray;
 mod task;
 mod updates;
 

@@ -160,6 +160,16 @@ impl Rule {
         self.hidden
     }
 
+    /// Whether one of its conditions is about arguments.
+    pub(crate) fn asks_for_arguments(&self) -> bool {
+        self.when.iter().any(|when| when.condition.needs_arguments())
+    }
+
+    /// Whether one of its conditions is about claims.
+    fn asks_for_claims(&self) -> bool {
+        self.when.iter().any(|when| when.condition.needs_claims())
+    }
+
     /// Where the rule stands in the source.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
@@ -358,9 +368,10 @@ impl CompiledPolicy {
         !self.rules[feature.index()].is_empty()
     }
 
-    /// Whether some rule depends on arguments or claims.
-    pub(crate) fn has_conditions(&self) -> bool {
-        self.has_conditions
+    /// Whether the rule depends on claims: collecting them is not for nothing.
+    pub(crate) fn asks_for_claims(&self, operation: Operation<'_>) -> bool {
+        let find = || self.find(operation.feature(), operation.name());
+        self.has_conditions && find().is_some_and(|(rule, _)| rule.asks_for_claims())
     }
 
     /// Where a missing rule would be added.

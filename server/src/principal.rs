@@ -108,7 +108,7 @@ impl Principal {
     /// ```
     pub fn may(&self, operation: Operation<'_>) -> Decision<'_> {
         let policy = &self.0.policy;
-        if !policy.has_conditions() {
+        if !policy.asks_for_claims(operation) {
             return policy.decide(operation, &self.0.held);
         }
         let claims = self.0.token.claims();

@@ -98,6 +98,9 @@ fn a_call_needs_what_its_arguments_ask_for() {
             "{reply:#?}"
         );
     }
+    // A name that the tool does not have could be another name of one that it has.
+    let strange = update(&server, &writer, &change(json!({ "done": true })));
+    assert_eq!(strange.json["error"]["message"], "update_todo takes no argument `done`");
     // It is listed: with other arguments it can be called.
     assert!(server.tools(&writer).contains(&"update_todo".to_owned()));
 }

@@ -12,10 +12,10 @@ use rmcp::{
 };
 use serde_json::json;
 
-use super::ResourceContext;
+use super::{ResourceContext, stray::stray};
 use crate::{
     audit,
-    policy::{Decision, Operation, UriTemplate},
+    policy::{Decision, Operation, Rule, UriTemplate},
     principal::Principal,
     refusal::{Refusal, refusal_to_result},
     registry::{Declaration, ScopedTools},
@@ -76,7 +76,7 @@ fn check(
     let nothing = JsonObject::new();
     let operation = Operation::new(feature, name).with_arguments(arguments.unwrap_or(&nothing));
     let (refusal, rule) = match caller.may(operation) {
-        Decision::Allow(_) => return Ok(()),
+        Decision::Allow(rule) => return only_known(declared, rule, arguments),
         Decision::Deny(denial) => (
             Refusal::insufficient_scope(feature, declared.name(), &denial, caller),
             Some(denial.rule()),
@@ -85,6 +85,24 @@ fn check(
     };
     audit::denied(caller, &refusal, rule, None);
     Err(refusal.into_error_data())
+}
+
+/// A condition sees arguments by their names. One that the schema does not have may still be taken,
+/// as another name of one that it has (serde's `alias`), and would go past the condition.
+fn only_known(
+    declared: &Declaration,
+    rule: &Rule,
+    arguments: Option<&JsonObject>,
+) -> Result<(), ErrorData> {
+    let Some(arguments) = arguments.filter(|_| rule.asks_for_arguments()) else { return Ok(()) };
+    let Some(schema) = declared.arguments() else { return Ok(()) };
+    match stray(&schema, arguments) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("{} takes no argument `{name:.64}`", declared.name());
+            Err(ErrorData::invalid_params(message, None))
+        }
+    }
 }
 
 /// Turns the refusals of a router's tools into tool results, which every transport and client can

@@ -96,6 +96,14 @@ impl Condition {
         !matches!(self.program.execute(&context), Ok(Value::Bool(false)))
     }
 
+    pub(crate) fn needs_arguments(&self) -> bool {
+        self.needs_arguments
+    }
+
+    pub(crate) fn needs_claims(&self) -> bool {
+        self.needs_claims
+    }
+
     fn expression(&self) -> &IdedExpr {
         self.program.expression()
     }

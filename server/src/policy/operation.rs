@@ -10,7 +10,9 @@ pub(crate) type Object = Map<String, Value>;
 /// A use of a tool, a resource or a prompt.
 ///
 /// Without arguments it is the question "with some arguments or others?", which lists ask: rules
-/// that depend on the arguments are left out of it.
+/// that depend on the arguments are left out of it, and so are those that depend on claims without
+/// claims. [`Principal::may`](crate::Principal::may) always has the claims of its token; a use has
+/// arguments, if only an empty object.
 ///
 /// ```
 /// use scopeward::policy::Operation;
