@@ -1,7 +1,7 @@
 //! The difference between two policies: not of their text but of the access that they give.
 //!
-//! For each tool, resource and prompt, and for each condition on its arguments: which grants newly suffice, and which no longer do. A *grant* is a set of scopes
-//! as a token carries them. Whether a grant suffices is asked of the policies themselves
+//! For each tool, resource and prompt, and for each condition on its arguments: which grants newly
+//! suffice, and which no longer do. A *grant* is a set of scopes as a token carries them. Whether a grant suffices is asked of the policies themselves
 //! ([`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide)), each with its own
 //! vocabulary and its own `implies`.
 

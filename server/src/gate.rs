@@ -170,10 +170,11 @@ where
                 }
                 Err(refusal) => return Ok(refusal),
             };
-            let (method, asked) = (request.method().clone(), request.headers().clone());
+            let method = request.method().clone();
+            let asked = request.headers().get(sessions::HEADER).cloned();
             request.extensions_mut().insert(caller.clone());
             let answer = inner.call(request).await.map(IntoResponse::into_response)?;
-            sessions.follow(&method, &asked, (answer.status(), answer.headers()), &caller);
+            sessions.follow(&method, asked.as_ref(), (answer.status(), answer.headers()), &caller);
             if method == Method::GET && is_event_stream(&answer) {
                 let (parts, body) = answer.into_parts();
                 return Ok(Response::from_parts(parts, expiry::limit(body, &caller)));

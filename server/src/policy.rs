@@ -352,10 +352,10 @@ impl CompiledPolicy {
             return rules.get(name).map(|rule| (rule, None));
         }
         let (number, values) = self.uris.find(name)?;
-        let template = self.uris.template(number)?.as_str();
+        let template = self.uris.template(number)?;
         // The template itself is not a call: its variables have no values.
-        let values = (template != name || !template.contains('{')).then_some(values);
-        rules.get(template).map(|rule| (rule, values))
+        let values = (template.as_str() != name || !template.is_template()).then_some(values);
+        rules.get(template.as_str()).map(|rule| (rule, values))
     }
 
     /// The clients that the embedded issuer knows beforehand.

@@ -162,7 +162,7 @@ impl Registry {
 
     /// Those of one feature.
     pub fn of(&self, feature: Feature) -> impl Iterator<Item = &'static Declaration> + Clone {
-        self.0.iter().filter(move |declaration| declaration.feature as u8 == feature as u8)
+        self.0.iter().filter(move |declaration| declaration.feature == feature)
     }
 
     /// The declaration of this name.

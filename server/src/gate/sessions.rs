@@ -5,7 +5,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use moka::sync::Cache;
 
 use crate::principal::Principal;
@@ -50,15 +50,16 @@ impl Sessions {
         }
     }
 
-    /// Remembers a session that an answer begins, and forgets one that was ended.
+    /// Remembers a session that an answer begins, and forgets one that was ended; `asked` is the
+    /// one that the request named.
     pub(super) fn follow(
         &self,
         method: &Method,
-        asked: &HeaderMap,
+        asked: Option<&HeaderValue>,
         answer: (StatusCode, &HeaderMap),
         caller: &Principal,
     ) {
-        let name = |headers: &HeaderMap| headers.get(HEADER)?.to_str().ok().map(Arc::<str>::from);
+        let name = |header: Option<&HeaderValue>| header?.to_str().ok().map(Arc::<str>::from);
         let (status, answered) = answer;
         if !status.is_success() {
             return;
@@ -67,7 +68,7 @@ impl Sessions {
             if let Some(session) = name(asked) {
                 self.0.invalidate(&session);
             }
-        } else if let Some(session) = name(answered)
+        } else if let Some(session) = name(answered.get(HEADER))
             && name(asked).is_none()
         {
             self.0.insert(session, key(caller));

@@ -27,6 +27,8 @@ use super::operation::Object;
 pub struct UriTemplate {
     text: Box<str>,
     variables: Vec<Box<str>>,
+    /// Whether the last variable takes all that is left.
+    takes_rest: bool,
     /// As the index writes it.
     route: String,
 }
@@ -68,6 +70,7 @@ impl UriTemplate {
         }
         let mut variables: Vec<Box<str>> = vec![];
         let mut route = String::new();
+        let mut takes_rest = false;
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             route.push_str(literal(before)?);
@@ -88,10 +91,11 @@ impl UriTemplate {
                 return Err(UriTemplateError::Twice(name.to_owned()));
             }
             variables.push(name.into());
+            takes_rest |= is_rest;
             route.push_str(&if is_rest { format!("{{*{name}}}") } else { format!("{{{name}}}") });
         }
         route.push_str(literal(rest)?);
-        let template = Self { text: text.into(), variables, route };
+        let template = Self { text: text.into(), variables, takes_rest, route };
         // Whether it can be matched at all is for the index to say.
         Router::new().insert(&template.route, ()).map_err(|_| UriTemplateError::Ambiguous)?;
         Ok(template)
@@ -169,10 +173,12 @@ impl UriIndex {
             return Some((*number, Object::new()));
         }
         let found = self.templates.at(uri).ok()?;
+        let template = self.all.get(*found.value)?;
+        let rest = template.variables.last().filter(|_| template.takes_rest);
         let mut values = Object::new();
         for (name, value) in found.params.iter() {
             // A variable that takes the rest may hold reserved characters (RFC 6570, section 3.2.3).
-            let is_rest = self.all.get(*found.value)?.route.ends_with(&format!("{{*{name}}}"));
+            let is_rest = rest.is_some_and(|rest| **rest == *name);
             values.insert(name.to_owned(), Value::String(decoded(value, is_rest)?));
         }
         Some((*found.value, values))
