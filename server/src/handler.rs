@@ -34,7 +34,7 @@ use crate::{
     live::LivePolicy,
     policy::{Feature, Operation},
     principal::Principal,
-    refusal::Refusal,
+    refusal::{Refusal, unknown},
     registry::ScopedTools,
 };
 use changes::Subscribed;
@@ -157,11 +157,6 @@ impl<S: ScopedTools> Guarded<S> {
             context.extensions.insert(session.level.clone());
         }
     }
-
-    /// What is not there is unknown in the same words, whoever asks.
-    fn unknown_prompt(name: &str) -> ErrorData {
-        ErrorData::invalid_params(format!("Unknown prompt: {name}"), None)
-    }
 }
 
 /// MCP 2026-07-28 wants said who may keep a list, and for how long; older revisions do not know the
@@ -239,7 +234,8 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
     async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
         let caller = Principal::of(&subscription.request_context().extensions).cloned();
         let (Some(live), Some(caller)) = (&self.live, caller) else {
-            return Err(unauthenticated(Feature::Tool, "subscriptions/listen"));
+            let refusal = Refusal::unauthenticated(Feature::Tool, "subscriptions/listen", &[]);
+            return Err(refusal.into_error_data());
         };
         self.tell_of_changes(live, caller, &subscription).await;
         Ok(())
@@ -297,7 +293,7 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
         let Inner { server, prompts, .. } = &*self.inner;
         // rmcp's own answer lists all prompts there are.
         if !prompts.has_route(&request.name) {
-            return Err(Self::unknown_prompt(&request.name));
+            return Err(unknown(Feature::Prompt, &request.name));
         }
         self.prepare(&mut context);
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
@@ -368,9 +364,7 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
             Reference::Resource(resource) => (Feature::Resource, &resource.uri),
             _ => return Err(ErrorData::invalid_params("Unknown reference", None)),
         };
-        let caller = Principal::of(&context.extensions)
-            .ok_or_else(|| unauthenticated(feature, name))?
-            .clone();
+        let caller = Principal::required(&context.extensions, feature, name)?.clone();
         let declared = match feature {
             Feature::Resource => self.inner.resources.details(name).map(ResourceRoute::name),
             _ => Some(name.as_str()),
@@ -383,7 +377,7 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
                 completions.complete(completed, server, caller, request).await
             }
             None => Err(match feature {
-                Feature::Prompt => Self::unknown_prompt(name),
+                Feature::Prompt => unknown(feature, name),
                 _ => ErrorData::resource_not_found("Resource not found", None),
             }),
         }
@@ -412,8 +406,7 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
         let Some(session) = &self.session else {
             return Err(ErrorData::method_not_found::<rmcp::model::SubscribeRequestMethod>());
         };
-        let caller = Principal::of(&context.extensions)
-            .ok_or_else(|| unauthenticated(Feature::Resource, &request.uri))?;
+        let caller = Principal::required(&context.extensions, Feature::Resource, &request.uri)?;
         let nothing = serde_json::Map::new();
         let reading = Operation::resource(&request.uri).with_arguments(&nothing);
         if !caller.may(reading).is_allow() || self.inner.resources.details(&request.uri).is_none() {
@@ -470,8 +463,4 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
         let caller = Principal::of(&context.extensions);
         self.inner.tasks.of(&request.task_id, caller)?.cancel_task(&request.task_id)
     }
-}
-
-fn unauthenticated(feature: Feature, name: &str) -> ErrorData {
-    Refusal::unauthenticated(feature, name, &[]).into_error_data()
 }

@@ -135,6 +135,16 @@ impl Principal {
         let direct = extensions.get::<Self>();
         direct.or_else(|| extensions.get::<http::request::Parts>()?.extensions.get::<Self>())
     }
+
+    /// The same, or the refusal of a use that nobody was authenticated for.
+    pub(crate) fn required<'e>(
+        extensions: &'e Extensions,
+        feature: Feature,
+        name: &str,
+    ) -> Result<&'e Self, ErrorData> {
+        Self::of(extensions)
+            .ok_or_else(|| Refusal::unauthenticated(feature, name, &[]).into_error_data())
+    }
 }
 
 /// Who and which client; not what else the token says.
@@ -151,28 +161,19 @@ impl fmt::Debug for Principal {
 
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Principal {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
-        Self::of(&context.request_context.extensions)
-            .cloned()
-            .ok_or_else(|| unauthenticated(Feature::Tool, &context.name))
+        Self::required(&context.request_context.extensions, Feature::Tool, &context.name).cloned()
     }
 }
 
 impl<S> FromContextPart<PromptContext<'_, S>> for Principal {
     fn from_context_part(context: &mut PromptContext<'_, S>) -> Result<Self, ErrorData> {
-        Self::of(&context.context.extensions)
-            .cloned()
-            .ok_or_else(|| unauthenticated(Feature::Prompt, &context.name))
+        Self::required(&context.context.extensions, Feature::Prompt, &context.name).cloned()
     }
 }
 
 impl<S> FromContextPart<ResourceContext<'_, S>> for Principal {
     fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
-        Self::of(&context.request_context().extensions)
+        Self::required(&context.request_context().extensions, Feature::Resource, context.uri())
             .cloned()
-            .ok_or_else(|| unauthenticated(Feature::Resource, context.uri()))
     }
-}
-
-fn unauthenticated(feature: Feature, name: &str) -> ErrorData {
-    Refusal::unauthenticated(feature, name, &[]).into_error_data()
 }

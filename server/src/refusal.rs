@@ -187,3 +187,17 @@ fn sentence(missing: &[Scope]) -> String {
         }
     }
 }
+
+/// As rmcp says it, so that what the policy does not name and what does not exist are the same.
+pub(crate) fn unknown(feature: Feature, name: &str) -> ErrorData {
+    match feature {
+        // MCP, "Tools", error handling: an unknown tool is a protocol error.
+        Feature::Tool => ErrorData::invalid_params(format!("Unknown tool: {name}"), None),
+        Feature::Prompt => ErrorData::invalid_params(format!("Unknown prompt: {name}"), None),
+        // MCP, "Resources", error handling. Revision 2026-07-28 has -32602 for it.
+        Feature::Resource => ErrorData::resource_not_found(
+            "Resource not found",
+            Some(serde_json::json!({ "uri": name })),
+        ),
+    }
+}

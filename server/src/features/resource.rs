@@ -18,7 +18,10 @@ use rmcp::{
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::policy::{UriIndex, UriTemplate};
+use crate::{
+    policy::{Feature, UriIndex, UriTemplate},
+    refusal::unknown,
+};
 
 /// One reading of a resource: what its method's parameters are taken from.
 #[derive(Debug)]
@@ -61,13 +64,10 @@ impl<S, P: DeserializeOwned> FromContextPart<ResourceContext<'_, S>> for Paramet
     fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
         let variables = Value::Object(std::mem::take(&mut context.variables));
         // A value that does not fit names nothing: no expansion of this template gives it.
-        let values = serde_json::from_value(variables).map_err(|_| not_found(&context.uri))?;
+        let values = serde_json::from_value(variables)
+            .map_err(|_| unknown(Feature::Resource, &context.uri))?;
         Ok(Self(values))
     }
-}
-
-fn not_found(uri: &str) -> ErrorData {
-    ErrorData::resource_not_found("Resource not found", Some(serde_json::json!({ "uri": uri })))
 }
 
 /// What a method that reads a resource may return.
@@ -316,7 +316,7 @@ impl<S> ResourceRouter<S> {
             Some((route, variables)) if !(route.is_template() && variables.is_empty()) => {
                 (route.read)(ResourceContext { server, uri, variables, context }).await
             }
-            _ => Err(not_found(&uri)),
+            _ => Err(unknown(Feature::Resource, &uri)),
         }
     }
 

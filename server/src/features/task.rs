@@ -15,7 +15,6 @@ use rmcp::{
 use crate::{
     policy::{Feature, Operation},
     principal::Principal,
-    refusal::Refusal,
 };
 
 /// A task that nobody asks for in so long is forgotten.
@@ -184,9 +183,7 @@ impl Drop for Stop<'_> {
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Tasks {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         let request = &context.request_context;
-        let caller = Principal::of(&request.extensions).ok_or_else(|| {
-            Refusal::unauthenticated(Feature::Tool, &context.name, &[]).into_error_data()
-        })?;
+        let caller = Principal::required(&request.extensions, Feature::Tool, &context.name)?;
         let server = request.extensions.get::<ServerTasks>().cloned().ok_or_else(|| {
             ErrorData::internal_error("tasks need scopeward's own handler, `Guarded`", None)
         })?;

@@ -31,7 +31,7 @@ use crate::{
     features::TaskOwners,
     policy::{Decision, Feature, OnDenied, Operation},
     principal::Principal,
-    refusal::Refusal,
+    refusal::{Refusal, unknown},
 };
 use serde_json::value::RawValue;
 
@@ -311,20 +311,6 @@ fn feature(request: &ClientRequest) -> Option<Feature> {
             _ => Some(Feature::Resource),
         },
         _ => None,
-    }
-}
-
-/// As rmcp says it, so that what the policy does not name and what does not exist are the same.
-fn unknown(feature: Feature, name: &str) -> ErrorData {
-    match feature {
-        // MCP, "Tools", error handling: an unknown tool is a protocol error.
-        Feature::Tool => ErrorData::invalid_params(format!("Unknown tool: {name}"), None),
-        Feature::Prompt => ErrorData::invalid_params(format!("Unknown prompt: {name}"), None),
-        // MCP, "Resources", error handling. Revision 2026-07-28 has -32602 for it.
-        Feature::Resource => ErrorData::resource_not_found(
-            "Resource not found",
-            Some(serde_json::json!({ "uri": name })),
-        ),
     }
 }
 
