@@ -3,6 +3,7 @@
 //! A request takes the current policy once, when it is authenticated, and keeps it to its end
 //! ([`Principal::policy`](crate::Principal::policy)); so none is decided by two.
 
+mod background;
 mod health;
 mod watch;
 

@@ -19,6 +19,7 @@ pub(crate) mod model;
 mod operation;
 mod reach;
 mod reader;
+mod rules;
 pub mod schema;
 mod scope;
 mod settings;
@@ -29,12 +30,7 @@ mod trust;
 mod uri;
 mod vocabulary;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
-    fmt,
-    ops::Range,
-};
+use std::{borrow::Cow, collections::HashMap, fmt, ops::Range};
 
 use condition::Condition;
 
@@ -48,6 +44,7 @@ pub(crate) use manifest::{Allow, Entry, Manifest, RuleEntry, ScopeEntry, Selecti
 pub(crate) use operation::Object;
 pub use operation::Operation;
 pub(crate) use reader::{Located, Reader};
+use rules::Rules;
 pub(crate) use scope::AccessLevel;
 pub use scope::{Scope, ScopeError};
 pub use settings::{Check, ListMode, OnDenied, Provider};
@@ -71,8 +68,7 @@ pub struct CompiledPolicy {
     reachable: ScopeSet,
     registered_at: Option<Range<usize>>,
     snapshot_days: u32,
-    /// By feature and name.
-    rules: [BTreeMap<Box<str>, Rule>; 3],
+    rules: Rules,
     uris: UriIndex,
     /// Whether some rule depends on arguments or claims.
     has_conditions: bool,
@@ -132,12 +128,16 @@ impl ScopeInfo {
 /// The rule of one tool, resource or prompt.
 #[derive(Debug)]
 pub struct Rule {
+    /// As the policy writes it.
+    name: Box<str>,
     pub(crate) requirement: Requirement,
     /// What is needed besides under some conditions.
     pub(crate) when: Vec<When>,
     relax: Option<String>,
     hidden: bool,
     span: Range<usize>,
+    /// Where that is, for a person.
+    place: Box<str>,
 }
 
 /// What else a call needs under a condition on its arguments and its caller's claims.
@@ -150,6 +150,11 @@ pub(crate) struct When {
 }
 
 impl Rule {
+    /// What it is about: a tool, a prompt, a URI or a URI template, as the policy writes it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Why the rule may ask for less than its author declared, if the operator said so.
     pub fn relax(&self) -> Option<&str> {
         self.relax.as_deref()
@@ -160,19 +165,24 @@ impl Rule {
         self.hidden
     }
 
+    /// Whether anything more is needed under some condition.
+    pub(crate) fn has_conditions(&self) -> bool {
+        !self.when.is_empty()
+    }
+
     /// Whether one of its conditions is about arguments.
     pub(crate) fn asks_for_arguments(&self) -> bool {
         self.when.iter().any(|when| when.condition.needs_arguments())
     }
 
-    /// Whether one of its conditions is about claims.
-    fn asks_for_claims(&self) -> bool {
-        self.when.iter().any(|when| when.condition.needs_claims())
-    }
-
     /// Where the rule stands in the source.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
+    }
+
+    /// The same as `path:line:column`.
+    pub fn place(&self) -> &str {
+        &self.place
     }
 }
 
@@ -186,6 +196,12 @@ impl Revision {
         let mut start = [0; 8];
         start[2..].copy_from_slice(&digest.as_ref()[..6]);
         Self(format!("{:012x}", u64::from_be_bytes(start)))
+    }
+}
+
+impl Revision {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -322,40 +338,35 @@ impl CompiledPolicy {
 
     /// Everything that the policy names and its rule, by feature and name.
     pub fn rules(&self) -> impl Iterator<Item = (Feature, &str, &Rule)> {
-        let of = |feature: Feature| self.rules[feature.index()].iter();
-        Feature::ALL
-            .into_iter()
-            .flat_map(move |feature| of(feature).map(move |(name, rule)| (feature, &**name, rule)))
+        self.rules.iter().map(|(feature, rule)| (feature, rule.name(), rule))
     }
 
     /// Every tool that the policy names and its rule, by name.
     pub fn tools(&self) -> impl Iterator<Item = (&str, &Rule)> {
-        self.rules[Feature::Tool.index()].iter().map(|(name, rule)| (&**name, rule))
+        self.rules.of(Feature::Tool).iter().map(|rule| (rule.name(), rule))
     }
 
     /// The rule of one tool, resource or prompt; of a resource by a URI, or by the URI template as
     /// the policy writes it.
     pub fn rule(&self, feature: Feature, name: &str) -> Option<&Rule> {
-        self.find(feature, name).map(|(rule, _)| rule)
-    }
-
-    /// The name under which the policy knows a resource: itself, or the URI template that it is of.
-    pub fn resource_name(&self, uri: &str) -> Option<&str> {
-        let (number, _) = self.uris.find(uri)?;
-        self.uris.template(number).map(UriTemplate::as_str)
-    }
-
-    /// The rule, and of a resource the values of its URI's variables.
-    fn find(&self, feature: Feature, name: &str) -> Option<(&Rule, Option<Object>)> {
-        let rules = &self.rules[feature.index()];
-        if feature != Feature::Resource {
-            return rules.get(name).map(|rule| (rule, None));
+        match feature {
+            Feature::Resource => self.find_resource(name).map(|(rule, _)| rule),
+            _ => self.rule_of(feature, name),
         }
+    }
+
+    /// The rule under this very name.
+    fn rule_of(&self, feature: Feature, name: &str) -> Option<&Rule> {
+        self.rules.get(feature, name)
+    }
+
+    /// The rule of a resource, and the values of its URI's variables.
+    fn find_resource(&self, name: &str) -> Option<(&Rule, Option<Object>)> {
         let (number, values) = self.uris.find(name)?;
         let template = self.uris.template(number)?;
         // The template itself is not a call: its variables have no values.
         let values = (template.as_str() != name || !template.is_template()).then_some(values);
-        rules.get(template.as_str()).map(|rule| (rule, values))
+        self.rule_of(Feature::Resource, template.as_str()).map(|rule| (rule, values))
     }
 
     /// The clients that the embedded issuer knows beforehand.
@@ -365,13 +376,12 @@ impl CompiledPolicy {
 
     /// Whether the policy names anything of this feature.
     pub(crate) fn names_some(&self, feature: Feature) -> bool {
-        !self.rules[feature.index()].is_empty()
+        !self.rules.of(feature).is_empty()
     }
 
-    /// Whether the rule depends on claims: collecting them is not for nothing.
-    pub(crate) fn asks_for_claims(&self, operation: Operation<'_>) -> bool {
-        let find = || self.find(operation.feature(), operation.name());
-        self.has_conditions && find().is_some_and(|(rule, _)| rule.asks_for_claims())
+    /// Whether some rule depends on arguments or claims: collecting them is not for nothing.
+    pub(crate) fn has_conditions(&self) -> bool {
+        self.has_conditions
     }
 
     /// Where a missing rule would be added.

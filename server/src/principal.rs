@@ -107,12 +107,12 @@ impl Principal {
     /// }
     /// ```
     pub fn may(&self, operation: Operation<'_>) -> Decision<'_> {
-        let policy = &self.0.policy;
-        if !policy.asks_for_claims(operation) {
-            return policy.decide(operation, &self.0.held);
+        let Inner { token, policy, held } = &*self.0;
+        if policy.has_conditions() {
+            policy.decide(operation.with_claims(token.claims()), held)
+        } else {
+            policy.decide(operation, held)
         }
-        let claims = self.0.token.claims();
-        policy.decide(operation.with_claims(&claims), &self.0.held)
     }
 
     /// A claim of the token that has no method of its own.

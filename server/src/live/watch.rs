@@ -5,11 +5,11 @@
 //! policy is small. Of a storm of edits the last one is loaded. A text is acted on only when it
 //! was read twice the same, so that a file which is being written is left alone.
 
-use std::{fmt::Display, path::PathBuf, time::Duration};
+use std::{fmt::Display, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::task::spawn_blocking;
 
-use super::LivePolicy;
+use super::{LivePolicy, background::in_background};
 use crate::{
     diagnostic::{Diagnostics, Source},
     diff,
@@ -20,6 +20,8 @@ use crate::{
 const INTERVAL: Duration = Duration::from_millis(250);
 /// Of the tools whose access changed so many are named in the log.
 const NAMED: usize = 10;
+/// Requests that were decided by a policy are over when it is out of service for so long.
+const RETIRED: Duration = Duration::from_secs(10);
 
 const TARGET: &str = "scopeward::policy";
 
@@ -105,22 +107,26 @@ where
         }
         let source = Source::new(self.shown.as_str(), text);
         let load = self.load.clone();
+        let retired = Arc::clone(&old);
         // Compiling a large policy must not hold up a request.
-        let compiled = spawn_blocking(move || {
+        let compiled = in_background(move || {
             let new = load(source)?;
             let difference = diff::compare(&old, &new);
             Ok((new, difference))
         });
         match compiled.await {
-            Ok(Ok((new, difference))) => {
+            Some(Ok((new, difference))) => {
                 let revision = new.revision().clone();
                 match self.live.replace(new) {
-                    Ok(()) => announce(&self.shown, &revision.to_string(), &difference),
+                    Ok(()) => {
+                        retire(retired);
+                        announce(&self.shown, &revision.to_string(), &difference);
+                    }
                     Err(error) => self.refuse(&Refused::because(error)),
                 }
             }
-            Ok(Err(refused)) => self.refuse(&refused),
-            Err(_) => self.refuse(&Refused::because("the policy could not be compiled")),
+            Some(Err(refused)) => self.refuse(&refused),
+            None => self.refuse(&Refused::because("the policy could not be compiled")),
         }
     }
 
@@ -137,6 +143,15 @@ where
             self.shown
         );
     }
+}
+
+/// Gives up a policy that is no longer served. To free a large one takes a while: not on the time of
+/// the last request that was decided by it.
+fn retire(policy: Arc<CompiledPolicy>) {
+    tokio::spawn(async move {
+        tokio::time::sleep(RETIRED).await;
+        in_background(move || drop(policy)).await
+    });
 }
 
 fn look(path: &std::path::Path) -> Look {

@@ -1,13 +1,10 @@
 //! From the manifest to what the hot path uses: scopes become bits, `implies` becomes closures.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-};
+use std::{collections::HashMap, ops::Range};
 
 use super::{
-    CompiledPolicy, Feature, KnownClient, Overlap, Revision, Rule, ScopeInfo, Settings, UriIndex,
-    UriTemplate, When,
+    CompiledPolicy, Feature, KnownClient, Overlap, Revision, Rule, Rules, ScopeInfo, Settings,
+    UriIndex, UriTemplate, When,
     assertions::Assertions,
     condition::Condition,
     decision::{ScopeId, ScopeSet},
@@ -66,8 +63,8 @@ impl Draft {
         let assertions =
             Assertions::compile(&manifest.cases, &manifest.invariants, vocabulary, &mut errors);
         let unreadable = manifest.rules.iter();
-        let unreadable = unreadable
-            .filter(|entry| !policy.rules[entry.feature.index()].contains_key(&*entry.name.value));
+        let unreadable =
+            unreadable.filter(|entry| policy.rules.get(entry.feature, &entry.name.value).is_none());
         let unreadable = unreadable.map(|entry| (entry.feature, entry.name.clone())).collect();
         Self { policy: Some(policy), manifest, assertions, unreadable, errors }
     }
@@ -108,8 +105,9 @@ impl<'m, 'e> Compiler<'m, 'e> {
         }
         let uris = self.uris(manifest);
         let clients = self.clients(manifest);
-        let rules = self.rules(manifest);
+        let rules = self.rules(source, manifest);
 
+        let has_conditions = rules.iter().any(|(_, rule)| !rule.when.is_empty());
         let resource = &manifest.resource;
         let mut policy = CompiledPolicy {
             settings: Settings {
@@ -127,10 +125,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             reachable: ScopeSet::default(),
             registered_at: resource.registered.as_ref().map(|list| list.span.clone()),
             snapshot_days: resource.snapshot_days.unwrap_or(DEFAULT_SNAPSHOT_DAYS),
-            has_conditions: rules
-                .iter()
-                .flat_map(BTreeMap::values)
-                .any(|rule| !rule.when.is_empty()),
+            has_conditions,
             rules,
             uris,
             clients,
@@ -310,17 +305,12 @@ impl<'m, 'e> Compiler<'m, 'e> {
         uris
     }
 
-    fn rules(&mut self, manifest: &Manifest) -> [BTreeMap<Box<str>, Rule>; 3] {
-        let mut rules: [BTreeMap<Box<str>, Rule>; 3] = Default::default();
-        for entry in &manifest.rules {
-            if let Some(rule) = self.rule(entry) {
-                rules[entry.feature.index()].insert(entry.name.value.as_str().into(), rule);
-            }
-        }
-        rules
+    fn rules(&mut self, source: &Source, manifest: &Manifest) -> Rules {
+        let entries = manifest.rules.iter();
+        Rules::new(entries.filter_map(|entry| Some((entry.feature, self.rule(source, entry)?))))
     }
 
-    fn rule(&mut self, entry: &Entry) -> Option<Rule> {
+    fn rule(&mut self, source: &Source, entry: &Entry) -> Option<Rule> {
         let vocabulary = Vocabulary::new(&self.ids);
         let rule = entry.rule.as_ref();
         let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
@@ -346,11 +336,13 @@ impl<'m, 'e> Compiler<'m, 'e> {
         // A rule with a condition left out would be weaker.
         let requirement = requirement.filter(|_| is_whole)?;
         Some(Rule {
+            name: entry.name.value.as_str().into(),
             requirement,
             when,
             relax: entry.relax.as_ref().map(|reason| reason.value.clone()),
             hidden: entry.hidden,
             span: entry.name.span.clone(),
+            place: source.place(entry.name.span.start).into(),
         })
     }
 }

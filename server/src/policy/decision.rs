@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::{CompiledPolicy, Feature, Operation, Rule, Scope};
+use super::{CompiledPolicy, Feature, Object, Operation, Rule, Scope};
 
 /// A scope's number within one compiled policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,14 +47,18 @@ impl ScopeSet {
     }
 }
 
-/// Which sets of scopes suffice.
+/// Scopes that suffice together.
+pub(crate) type Alternative = SmallVec<[ScopeId; 4]>;
+
+/// Which sets of scopes suffice. What most rules say (one alternative, a scope or two) stands in the
+/// rule itself: a decision reads nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Requirement {
     /// Any authenticated caller.
     Authenticated,
     /// Every scope of at least one alternative. INVARIANT: there is an alternative, and none is
     /// empty; the manifest refuses both.
-    AnyOf(Box<[Box<[ScopeId]>]>),
+    AnyOf(SmallVec<[Alternative; 1]>),
 }
 
 impl Requirement {
@@ -68,7 +72,7 @@ impl Requirement {
         }
     }
 
-    pub(crate) fn alternatives(&self) -> &[Box<[ScopeId]>] {
+    pub(crate) fn alternatives(&self) -> &[Alternative] {
         match self {
             Self::Authenticated => &[],
             Self::AnyOf(alternatives) => alternatives,
@@ -85,14 +89,14 @@ impl Requirement {
 
     /// What both need.
     pub(crate) fn and(&self, other: &Self) -> Self {
-        let mut both: Vec<Box<[ScopeId]>> = vec![];
+        let mut both = SmallVec::<[Alternative; 1]>::new();
         match (self, other) {
             (Self::Authenticated, rest) | (rest, Self::Authenticated) => return rest.clone(),
             (Self::AnyOf(ones), Self::AnyOf(others)) => {
                 for one in ones {
                     for other in others {
                         let more = other.iter().filter(|scope| !one.contains(scope));
-                        let all: Box<[ScopeId]> = one.iter().chain(more).copied().collect();
+                        let all: Alternative = one.iter().chain(more).copied().collect();
                         if !both.contains(&all) {
                             both.push(all);
                         }
@@ -100,7 +104,7 @@ impl Requirement {
                 }
             }
         }
-        Self::AnyOf(both.into())
+        Self::AnyOf(both)
     }
 }
 
@@ -226,17 +230,39 @@ impl CompiledPolicy {
     /// # Ok::<(), scopeward::diagnostic::Diagnostics>(())
     /// ```
     pub fn decide(&self, operation: Operation<'_>, held: &ScopeSet) -> Decision<'_> {
-        let Some((rule, values)) = self.find(operation.feature(), operation.name()) else {
+        if operation.feature() == Feature::Resource {
+            return self.decide_resource(operation, held);
+        }
+        match self.rule_of(operation.feature(), operation.name()) {
+            // Nearly every question ends here.
+            Some(rule) if rule.when.is_empty() && rule.requirement.is_met_by(held) => {
+                Decision::Allow(rule)
+            }
+            Some(rule) => self.decide_by(rule, operation.arguments(), operation.claims(), held),
+            None => Decision::Unknown,
+        }
+    }
+
+    fn decide_resource(&self, operation: Operation<'_>, held: &ScopeSet) -> Decision<'_> {
+        let Some((rule, values)) = self.find_resource(operation.name()) else {
             return Decision::Unknown;
         };
         // A template is no resource itself: nobody can do anything with it, except to complete it.
-        let is_template = operation.feature() == Feature::Resource && values.is_none();
-        if is_template && operation.arguments().is_some() {
+        if values.is_none() && operation.arguments().is_some() {
             return Decision::Unknown;
         }
         // A resource's arguments are what its URI says, whoever asks.
         let arguments = values.as_ref().or(operation.arguments());
-        let claims = operation.claims();
+        self.decide_by(rule, arguments, operation.claims(), held)
+    }
+
+    fn decide_by<'p>(
+        &'p self,
+        rule: &'p Rule,
+        arguments: Option<&Object>,
+        claims: Option<&Object>,
+        held: &ScopeSet,
+    ) -> Decision<'p> {
         let conditions = rule.when.iter().filter(|when| when.condition.is_met(arguments, claims));
         let clauses: SmallVec<[&Requirement; 2]> = std::iter::once(&rule.requirement)
             .chain(conditions.map(|when| &when.requirement))

@@ -1,6 +1,8 @@
 //! Who could ever meet a rule, and what it gives: asked by lists and by the startup check, of the
 //! decision's own sets.
 
+use smallvec::smallvec;
+
 use super::{CompiledPolicy, Requirement, Rule, Scope, ScopeId, ScopeSet, When};
 
 impl CompiledPolicy {
@@ -17,7 +19,7 @@ impl CompiledPolicy {
     /// Whether every caller who meets the rule holds `scope`.
     pub(crate) fn always_gives(&self, rule: &Rule, scope: &str) -> bool {
         self.scope_id(scope).is_some_and(|scope| {
-            let needed = Requirement::AnyOf([[scope].into()].into());
+            let needed = Requirement::AnyOf(smallvec![smallvec![scope]]);
             self.entails(&rule.requirement, &needed).is_ok()
         })
     }

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
+
 use super::{
-    decision::{Requirement, ScopeId},
+    decision::{Alternative, Requirement, ScopeId},
     manifest::RuleEntry,
     mistake,
     reader::Located,
@@ -59,9 +61,9 @@ impl<'p> Vocabulary<'p> {
         let RuleEntry::Alternatives(alternatives) = rule else {
             return Some(Requirement::Authenticated);
         };
-        let compiled: Vec<Box<[ScopeId]>> =
+        let compiled: SmallVec<[Alternative; 1]> =
             alternatives.iter().map(|all| self.ids(all, errors).into()).collect();
         let complete = compiled.iter().zip(alternatives).all(|(ids, all)| ids.len() == all.len());
-        complete.then(|| Requirement::AnyOf(compiled.into()))
+        complete.then_some(Requirement::AnyOf(compiled))
     }
 }

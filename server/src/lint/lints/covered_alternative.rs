@@ -1,3 +1,5 @@
+use smallvec::smallvec;
+
 use super::prelude::*;
 
 pub(crate) static COVERED_ALTERNATIVE: Lint = Lint {
@@ -28,7 +30,7 @@ fn check(subject: &Subject<'_>, report: &mut Report) {
             continue;
         }
         let (feature, name) = (entry.feature, entry.name.value.as_str());
-        let alone = |number: usize| Requirement::AnyOf([compiled[number].clone()].into());
+        let alone = |number: usize| Requirement::AnyOf(smallvec![compiled[number].clone()]);
         let covers =
             |by: usize, one: usize| subject.policy.entails(&alone(one), &alone(by)).is_ok();
         for one in 0..compiled.len() {
