@@ -64,9 +64,6 @@ pub enum IssuerError {
     /// The signing key is readable by others.
     #[error("{0} can be read by other users of this machine; run `chmod 600 {0}`")]
     OpenKey(String),
-    /// Descriptions of clients could not be fetched from anywhere.
-    #[error("the network cannot be used: {0}")]
-    Network(String),
     /// A file in the data folder is damaged.
     #[error("{path} is damaged ({reason}); remove it, and clients will sign in anew")]
     Damaged {
@@ -117,7 +114,7 @@ impl Issuer {
             resource_name: resource_name.to_owned(),
             key: SigningKey::open(&data.join("issuer-key.p8"))?,
             state: Mutex::new(State::open(&data.join("issuer.json"))?),
-            documents: Documents::new().map_err(|error| IssuerError::Network(error.to_string()))?,
+            documents: Documents::new(),
             clock: Box::new(SystemClock),
             policy,
         })))

@@ -1,7 +1,10 @@
 //! Asks other servers, within bounds: `https` (`http` on loopback only), no redirect, so much and
 //! no more, so long and no longer.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
 
 use http_cache_semantics::{CacheOptions, CachePolicy};
 use serde_json::Value;
@@ -85,28 +88,48 @@ impl Probe {
     }
 }
 
+/// A client that is made when it is first needed: it reads all certificates that the machine trusts,
+/// and most servers ask one side only, or nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Lazy(OnceLock<reqwest::Client>);
+
+impl Lazy {
+    pub(crate) fn get(
+        &self,
+        make: impl FnOnce() -> reqwest::ClientBuilder,
+    ) -> reqwest::Result<&reqwest::Client> {
+        match self.0.get() {
+            Some(client) => Ok(client),
+            None => make().build().map(|made| self.0.get_or_init(|| made)),
+        }
+    }
+}
+
 /// An HTTP client with these bounds.
-#[derive(Debug, Clone)]
-pub(crate) struct Remote {
-    outside: reqwest::Client,
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remote(Arc<Clients>);
+
+#[derive(Debug, Default)]
+struct Clients {
+    outside: Lazy,
     /// For this machine itself, past any proxy.
-    loopback: reqwest::Client,
+    loopback: Lazy,
 }
 
 impl Remote {
-    pub(crate) fn new() -> Result<Self, RemoteError> {
-        let builder = || {
+    fn client(&self, address: &Url) -> reqwest::Result<&reqwest::Client> {
+        let make = || {
             reqwest::Client::builder()
                 .timeout(TIMEOUT)
                 // Who answers is who was asked, not who was pointed to.
                 .redirect(reqwest::redirect::Policy::none())
                 .user_agent(concat!("scopeward/", env!("CARGO_PKG_VERSION")))
         };
-        let failed = |error| unreachable("the network", &error);
-        Ok(Self {
-            outside: builder().build().map_err(failed)?,
-            loopback: builder().no_proxy().build().map_err(failed)?,
-        })
+        if is_loopback(address) {
+            self.0.loopback.get(|| make().no_proxy())
+        } else {
+            self.0.outside.get(make)
+        }
     }
 
     /// A JSON document.
@@ -197,7 +220,7 @@ impl Remote {
         url: &str,
     ) -> Result<reqwest::RequestBuilder, RemoteError> {
         let address = checked(url)?;
-        let client = if is_loopback(&address) { &self.loopback } else { &self.outside };
+        let client = self.client(&address).map_err(|error| unreachable(url, &error))?;
         Ok(client.request(method, address).header(http::header::ACCEPT, "application/json"))
     }
 

@@ -4,6 +4,7 @@
 //! [`VerificationKeys`], or asks the issuer if it is opaque, and gives an [`AccessToken`], which
 //! cannot be had in any other way. Nothing in here knows tools.
 
+mod cache;
 mod claims;
 mod header;
 mod introspection;
@@ -12,7 +13,12 @@ mod remote_keys;
 mod trusted;
 mod validator;
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use serde_json::{Map, Value};
 
 use crate::policy::Scope;
 
@@ -26,66 +32,85 @@ pub use trusted::Expected;
 pub(crate) use trusted::{LEEWAY, TrustedIssuer};
 pub use validator::{Clock, SystemClock, TokenError, TokenTypes, Validator};
 
-/// A validated access token: its signature, issuer, audience and times were right.
+/// A validated access token: its signature, issuer, audience and times were right. Clones are the
+/// same token.
 #[derive(Clone)]
-pub struct AccessToken {
+pub struct AccessToken(Arc<Validated>);
+
+/// What a token said. A hundred thousand of them are kept, so there is nothing to spare.
+struct Validated {
     authority: Arc<str>,
-    issuer: String,
-    subject: String,
-    client: Option<String>,
-    scopes: Vec<Scope>,
+    issuer: Arc<str>,
+    subject: Box<str>,
+    client: Option<Box<str>>,
+    scopes: Box<[Scope]>,
     expires_at: u64,
-    other: serde_json::Map<String, serde_json::Value>,
+    not_before: Option<u64>,
+    other: Box<[(Box<str>, Value)]>,
+    /// All of it as one object, made when a condition first asks for it.
+    claims: OnceLock<Box<Map<String, Value>>>,
 }
 
 impl AccessToken {
     /// Who issued it (`iss`).
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        &self.0.issuer
     }
 
     /// What stands for whoever issued it: the same for each `iss` that one issuer writes. A
     /// subject is somebody only together with it.
     pub fn authority(&self) -> &str {
-        &self.authority
+        &self.0.authority
     }
 
     /// Whom it speaks for (`sub`).
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.0.subject
     }
 
     /// The client it was issued to (`client_id`, RFC 9068; or `azp`).
     pub fn client(&self) -> Option<&str> {
-        self.client.as_deref()
+        self.0.client.as_deref()
     }
 
     /// The scopes that it grants.
     pub fn scopes(&self) -> &[Scope] {
-        &self.scopes
+        &self.0.scopes
     }
 
     /// When it expires, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> u64 {
-        self.expires_at
+        self.0.expires_at
+    }
+
+    /// Before when it was not valid (`nbf`).
+    fn not_before(&self) -> Option<u64> {
+        self.0.not_before
     }
 
     /// What conditions are asked about: the claims that have no method of their own, and of the
     /// others those that have one value in every token.
-    pub(crate) fn claims(&self) -> serde_json::Map<String, serde_json::Value> {
-        let mut claims = self.other.clone();
-        claims.insert("iss".to_owned(), self.issuer.as_str().into());
-        claims.insert("sub".to_owned(), self.subject.as_str().into());
-        claims.insert("exp".to_owned(), self.expires_at.into());
-        if let Some(client) = &self.client {
-            claims.insert("client_id".to_owned(), client.as_str().into());
-        }
-        claims
+    pub(crate) fn claims(&self) -> &Map<String, Value> {
+        self.0.claims.get_or_init(|| {
+            let mut claims: Map<String, Value> = self
+                .0
+                .other
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.clone()))
+                .collect();
+            claims.insert("iss".to_owned(), self.issuer().into());
+            claims.insert("sub".to_owned(), self.subject().into());
+            claims.insert("exp".to_owned(), self.expires_at().into());
+            if let Some(client) = self.client() {
+                claims.insert("client_id".to_owned(), client.into());
+            }
+            claims.into()
+        })
     }
 
     /// A claim that has no method of its own.
-    pub fn claim(&self, name: &str) -> Option<&serde_json::Value> {
-        self.other.get(name)
+    pub fn claim(&self, name: &str) -> Option<&Value> {
+        self.0.other.iter().find(|(other, _)| **other == *name).map(|(_, value)| value)
     }
 }
 
@@ -93,15 +118,17 @@ impl AccessToken {
 impl AccessToken {
     /// One that grants these scopes, for tests of what comes after validation.
     pub(crate) fn granting(scopes: Vec<Scope>) -> Self {
-        Self {
+        Self(Arc::new(Validated {
             authority: "test".into(),
-            issuer: "test".to_owned(),
-            subject: "ada".to_owned(),
+            issuer: "test".into(),
+            subject: "ada".into(),
             client: None,
-            scopes,
+            scopes: scopes.into(),
             expires_at: u64::MAX,
-            other: serde_json::Map::new(),
-        }
+            not_before: None,
+            other: [].into(),
+            claims: OnceLock::new(),
+        }))
     }
 }
 
@@ -109,11 +136,11 @@ impl AccessToken {
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")
-            .field("issuer", &self.issuer)
-            .field("subject", &self.subject)
-            .field("client", &self.client)
-            .field("scopes", &self.scopes)
-            .field("expires_at", &self.expires_at)
+            .field("issuer", &self.issuer())
+            .field("subject", &self.subject())
+            .field("client", &self.client())
+            .field("scopes", &self.scopes())
+            .field("expires_at", &self.expires_at())
             .finish_non_exhaustive()
     }
 }

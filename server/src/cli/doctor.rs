@@ -57,7 +57,7 @@ fn examine(
     };
     doctor::of_settings(report, &policy, &connections, Environment::setting);
     provider::block_on(async {
-        let remote = Remote::new().map_err(Failure::failed)?;
+        let remote = Remote::default();
         for connection in connections.all() {
             doctor::examine(report, &remote, connection, &policy).await;
         }

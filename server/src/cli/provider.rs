@@ -28,7 +28,7 @@ pub(super) fn authority(
         None => Some(Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?),
         Some(_) => None,
     };
-    Ok(Authority::connect(embedded, connections, Remote::new().map_err(Failure::failed)?))
+    Ok(Authority::connect(embedded, connections, Remote::default()))
 }
 
 /// The registered scopes: as the policy says; or as the provider says; or, if it does not say or
@@ -43,7 +43,7 @@ pub(super) fn registered(
         return Ok(Registered::Policy);
     };
     let asked =
-        block_on(async { connection.registered(&Remote::new()?, policy.resource()).await })?;
+        block_on(async { connection.registered(&Remote::default(), policy.resource()).await })?;
     let error = match asked {
         Ok(snapshot) => return Ok(Registered::Provider(snapshot)),
         Err(error) => error,

@@ -51,7 +51,7 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
         return Ok(Verdict::Good);
     };
     let live = provider::block_on(async {
-        connection.registered(&Remote::new()?, policy.resource()).await
+        connection.registered(&Remote::default(), policy.resource()).await
     })?;
     match &live {
         Ok(live) => anstream::println!(
@@ -83,7 +83,7 @@ fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdic
     let pulled = provider::block_on(async {
         match (&arguments.issuer, connection) {
             (None, Some(connection)) => {
-                connection.registered(&Remote::new()?, policy.resource()).await
+                connection.registered(&Remote::default(), policy.resource()).await
             }
             (issuer, _) => Ok(pull(policy.resource(), policy.provider(), issuer.as_deref()).await?),
         }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use super::clients::{MOST_REDIRECT_URIS, display_name};
-use crate::{redirect::is_redirect_uri, resource::is_loopback};
+use crate::{redirect::is_redirect_uri, remote::Lazy, resource::is_loopback};
 use address::is_public;
 
 /// Section 6.6 of the draft: 5 kilobytes should be enough.
@@ -38,8 +38,8 @@ pub(super) struct Described {
 
 /// Fetches descriptions, and remembers them for a while.
 pub(super) struct Documents {
-    outside: reqwest::Client,
-    loopback: reqwest::Client,
+    outside: Lazy,
+    loopback: Lazy,
     known: Cache<String, Option<Arc<Described>>>,
 }
 
@@ -61,8 +61,16 @@ struct Document {
 }
 
 impl Documents {
-    pub(super) fn new() -> Result<Self, reqwest::Error> {
-        let builder = || {
+    pub(super) fn new() -> Self {
+        Self {
+            outside: Lazy::default(),
+            loopback: Lazy::default(),
+            known: Cache::builder().max_capacity(MOST).time_to_live(KEPT).build(),
+        }
+    }
+
+    fn client(&self, url: &Url) -> reqwest::Result<&reqwest::Client> {
+        let make = || {
             reqwest::Client::builder()
                 .timeout(TIMEOUT)
                 .redirect(reqwest::redirect::Policy::none())
@@ -70,11 +78,11 @@ impl Documents {
                 .no_proxy()
                 .user_agent(concat!("scopeward/", env!("CARGO_PKG_VERSION")))
         };
-        Ok(Self {
-            outside: builder().https_only(true).dns_resolver(PublicOnly).build()?,
-            loopback: builder().build()?,
-            known: Cache::builder().max_capacity(MOST).time_to_live(KEPT).build(),
-        })
+        if is_loopback(url) {
+            self.loopback.get(make)
+        } else {
+            self.outside.get(|| make().https_only(true).dns_resolver(PublicOnly))
+        }
     }
 
     /// The client of this identifier, if it is a URL whose document describes it.
@@ -93,7 +101,7 @@ impl Documents {
     }
 
     async fn fetch(&self, id: &str, url: &Url) -> Result<Described, String> {
-        let client = if is_loopback(url) { &self.loopback } else { &self.outside };
+        let client = self.client(url).map_err(|error| innermost(&error))?;
         let mut answer = client
             .get(url.clone())
             .header(http::header::ACCEPT, "application/json")

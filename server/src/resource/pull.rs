@@ -18,7 +18,7 @@ pub async fn pull(
     provider: Provider,
     issuer: Option<&str>,
 ) -> Result<Snapshot, RemoteError> {
-    let remote = Remote::new()?;
+    let remote = Remote::default();
     let issuer = match issuer {
         Some(issuer) => issuer.to_owned(),
         None => issuer_of(&remote, resource).await?,

@@ -1,13 +1,17 @@
 //! The claims of an access token (RFC 9068, section 2.2), read strictly.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
+use serde_json::Value;
 
 use super::TokenError;
 use crate::policy::Scope;
 
 /// A claim that stands twice, or has another type, makes the whole token unreadable.
-#[derive(Deserialize)]
 pub(super) struct Claims {
     pub(super) iss: String,
     pub(super) sub: String,
@@ -23,8 +27,85 @@ pub(super) struct Claims {
     scope: Option<Value>,
     scp: Option<Value>,
     scopes: Option<Value>,
-    #[serde(flatten)]
-    pub(super) other: Map<String, Value>,
+    pub(super) other: Vec<(Box<str>, Value)>,
+}
+
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Reading)
+    }
+}
+
+/// A claim's name: of the token's own text, unless something in it is escaped.
+#[derive(Deserialize)]
+struct Name<'t>(#[serde(borrow)] Cow<'t, str>);
+
+/// Reads a token's claims, each once and straight to where it belongs: serde's own way to keep what is
+/// not known (`flatten`) reads everything twice.
+struct Reading;
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Claims;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the claims of a token")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Claims, A::Error> {
+        let (mut iss, mut sub, mut aud, mut exp, mut nbf) = (None, None, None, None, None);
+        let (mut client_id, mut azp, mut cid, mut appid) = (None, None, None, None);
+        let (mut scope, mut scp, mut scopes) = (None, None, None);
+        let mut other: Vec<(Box<str>, Value)> = vec![];
+        while let Some(Name(name)) = all.next_key()? {
+            match &*name {
+                "iss" => once(&mut iss, &mut all, "iss")?,
+                "sub" => once(&mut sub, &mut all, "sub")?,
+                "aud" => once(&mut aud, &mut all, "aud")?,
+                "exp" => once(&mut exp, &mut all, "exp")?,
+                "nbf" => once(&mut nbf, &mut all, "nbf")?,
+                "client_id" => once(&mut client_id, &mut all, "client_id")?,
+                "azp" => once(&mut azp, &mut all, "azp")?,
+                "cid" => once(&mut cid, &mut all, "cid")?,
+                "appid" => once(&mut appid, &mut all, "appid")?,
+                "scope" => once(&mut scope, &mut all, "scope")?,
+                "scp" => once(&mut scp, &mut all, "scp")?,
+                "scopes" => once(&mut scopes, &mut all, "scopes")?,
+                unknown => {
+                    if other.iter().any(|(known, _)| **known == *unknown) {
+                        return Err(A::Error::custom("a claim stands twice"));
+                    }
+                    other.push((unknown.into(), all.next_value()?));
+                }
+            }
+        }
+        Ok(Claims {
+            iss: iss.ok_or_else(|| A::Error::missing_field("iss"))?,
+            sub: sub.ok_or_else(|| A::Error::missing_field("sub"))?,
+            aud: aud.flatten(),
+            exp: exp.ok_or_else(|| A::Error::missing_field("exp"))?,
+            nbf: nbf.flatten(),
+            client_id: client_id.flatten(),
+            azp: azp.flatten(),
+            cid: cid.flatten(),
+            appid: appid.flatten(),
+            scope: scope.flatten(),
+            scp: scp.flatten(),
+            scopes: scopes.flatten(),
+            other,
+        })
+    }
+}
+
+fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+    slot: &mut Option<T>,
+    all: &mut A,
+    name: &'static str,
+) -> Result<(), A::Error> {
+    if slot.is_some() {
+        return Err(A::Error::duplicate_field(name));
+    }
+    *slot = Some(all.next_value()?);
+    Ok(())
 }
 
 /// One audience, or several (RFC 7519, section 4.1.3).
@@ -146,7 +227,7 @@ impl Claims {
     /// sections 2 and 3.1.3.6) and grants nothing.
     pub(super) fn is_access_token(&self, rules: &ClaimRules) -> Result<(), TokenError> {
         let of_id_tokens = ["nonce", "at_hash", "c_hash"];
-        if let Some(claim) = of_id_tokens.iter().find(|claim| self.other.contains_key(**claim)) {
+        if let Some(claim) = of_id_tokens.iter().find(|claim| self.other(claim).is_some()) {
             return Err(TokenError::IdToken(claim));
         }
         let has_marker = match rules.marker {
@@ -167,12 +248,16 @@ impl Claims {
         }
     }
 
+    fn other(&self, name: &str) -> Option<&Value> {
+        self.other.iter().find(|(other, _)| **other == *name).map(|(_, value)| value)
+    }
+
     fn claim(&self, name: &str) -> Option<&Value> {
         match name {
             "scope" => self.scope.as_ref(),
             "scp" => self.scp.as_ref(),
             "scopes" => self.scopes.as_ref(),
-            other => self.other.get(other),
+            other => self.other(other),
         }
     }
 

@@ -19,6 +19,15 @@ pub enum BearerError {
 
 /// The bearer token of a request; `None` when it brings none.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
+    let Some(token) = unchecked(headers)? else { return Ok(None) };
+    if token.len() > LONGEST || !is_b64token(token) {
+        return Err(BearerError::Malformed);
+    }
+    str::from_utf8(token).map(Some).map_err(|_| BearerError::Malformed)
+}
+
+/// What stands where a bearer token belongs, whatever it is.
+pub(super) fn unchecked(headers: &HeaderMap) -> Result<Option<&[u8]>, BearerError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
         return Ok(None);
@@ -26,23 +35,34 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
     if values.next().is_some() {
         return Err(BearerError::Repeated);
     }
-    let value = value.to_str().map_err(|_| BearerError::Malformed)?;
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Ok(None);
+    let value = value.as_bytes();
+    let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+    let (scheme, token) = value.split_at(end);
+    let is_text = || value.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return if is_text() { Ok(None) } else { Err(BearerError::Malformed) };
     }
-    let token = token.trim_matches(' ');
-    if token.len() > LONGEST || !is_b64token(token) {
-        return Err(BearerError::Malformed);
-    }
-    Ok(Some(token))
+    Ok(Some(trim_spaces(token)))
+}
+
+fn trim_spaces(text: &[u8]) -> &[u8] {
+    let is_space = |byte: &&u8| **byte == b' ';
+    let start = text.iter().take_while(is_space).count();
+    let end = text[start..].iter().rev().take_while(is_space).count();
+    &text[start..text.len() - end]
 }
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
-fn is_b64token(token: &str) -> bool {
-    let body = token.trim_end_matches('=');
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);
-    !body.is_empty() && body.bytes().all(allowed)
+fn is_b64token(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
+    let body = &token[..token.len() - padding];
+    // Without a way out: a token is long, and so all of it is looked at many bytes at once.
+    let allowed = |byte: u8| {
+        (byte | 0x20).wrapping_sub(b'a') < 26
+            || byte.wrapping_sub(b'0') < 10
+            || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/')
+    };
+    !body.is_empty() && body.iter().fold(true, |all, byte| all & allowed(*byte))
 }
 
 #[cfg(test)]
@@ -63,7 +83,9 @@ mod tests {
         assert_eq!(read(&["Basic dTpw"]), Ok(None));
         assert_eq!(read(&["Bearer a.b-c_d"]), Ok(Some("a.b-c_d".into())));
         assert_eq!(read(&["bEARER  a=="]), Ok(Some("a==".into())));
-        for bad in ["Bearer", "Bearer ", "Bearer a,", "Bearer a b", "Bearer =", "Bearer a=b"] {
+        for bad in
+            ["Bearer", "Bearer ", "Bearer \ta", "Bearer a,", "Bearer a b", "Bearer =", "Bearer a=b"]
+        {
             assert_eq!(read(&[bad]), Err(BearerError::Malformed), "{bad}");
         }
         assert_eq!(read(&["Bearer a", "Bearer b"]), Err(BearerError::Repeated));

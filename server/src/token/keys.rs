@@ -1,7 +1,9 @@
 //! The issuer's public keys, each tied to the one algorithm that it may verify.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use jsonwebtoken::{
-    Algorithm, DecodingKey, Validation,
+    Algorithm, DecodingKey,
     jwk::{
         AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse,
     },
@@ -18,36 +20,54 @@ const SHORTEST_RSA_MODULUS: usize = 256;
 /// `EdDSA`. What a token's header claims only ever has to agree (RFC 8725, section 3.1). Keys that
 /// are for encryption, too short, symmetric or of another type are left out.
 #[derive(Debug, Clone)]
-pub struct VerificationKeys(Vec<VerificationKey>);
+pub struct VerificationKeys {
+    all: Vec<VerificationKey>,
+    generation: Generation,
+}
+
+/// Which reading of an issuer's keys this is: no two have the same. What was found with the keys of
+/// one generation says nothing about another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Generation(u64);
+
+impl Generation {
+    fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct VerificationKey {
     id: Option<String>,
     pub(super) algorithm: Algorithm,
     pub(super) key: DecodingKey,
-    /// For the signature only; the claims are judged by the validator.
-    pub(super) signature_only: Validation,
 }
 
 impl VerificationKeys {
     /// The usable keys of a JWK Set.
     pub fn new(set: &JwkSet) -> Self {
-        Self(set.keys.iter().filter_map(VerificationKey::new).collect())
+        let all = set.keys.iter().filter_map(VerificationKey::new).collect();
+        Self { all, generation: Generation::next() }
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// What each of them verifies.
     pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
-        self.0.iter().map(|key| key.algorithm)
+        self.all.iter().map(|key| key.algorithm)
     }
 
     /// Whether there is none, so that every token will be refused.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        self.generation
     }
 
     /// The key that a token names. Without `kid` it can only mean the one key of its algorithm.
@@ -56,7 +76,7 @@ impl VerificationKeys {
         id: Option<&str>,
         algorithm: Algorithm,
     ) -> Result<&VerificationKey, TokenError> {
-        let named = self.0.iter().filter(|key| match id {
+        let named = self.all.iter().filter(|key| match id {
             Some(id) => key.id.as_deref() == Some(id),
             None => true,
         });
@@ -93,12 +113,8 @@ impl VerificationKey {
         if !for_signatures || !may_verify || !names_it || !is_long_enough(jwk) {
             return None;
         }
-        let mut signature_only = Validation::new(algorithm);
-        signature_only.required_spec_claims.clear();
-        signature_only.validate_exp = false;
-        signature_only.validate_aud = false;
         let key = DecodingKey::from_jwk(jwk).ok()?;
-        Some(Self { id: common.key_id.clone(), algorithm, key, signature_only })
+        Some(Self { id: common.key_id.clone(), algorithm, key })
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::VerificationKeys;
+use super::{VerificationKeys, keys::Generation};
 use crate::{
     provider::Metadata,
     remote::{Remote, RemoteError},
@@ -76,6 +76,11 @@ impl RemoteKeys {
     /// The keys; `None` until they were seen once.
     pub(crate) fn current(&self) -> Option<Arc<VerificationKeys>> {
         self.0.current.load_full()
+    }
+
+    /// Which keys they are.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        self.0.current.load().as_ref().map(|keys| keys.generation())
     }
 
     /// Waits for the first try to end, well or badly.

@@ -1,10 +1,13 @@
 //! An issuer whose tokens are accepted, and everything that they must say.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use super::{
-    AccessToken, TokenError, TokenTypes,
-    claims::{AudienceIn, ClaimRules, Claims},
+    AccessToken, TokenError, TokenTypes, Validated,
+    claims::{AudienceIn, ClaimRules, Claims, NumericDate},
 };
 
 /// Clocks may differ by this many seconds.
@@ -36,7 +39,7 @@ pub(crate) struct TrustedIssuer {
     /// What stands for it where callers are told apart, whichever of `issuers` a token names.
     pub(super) name: Arc<str>,
     /// Each spelling of `iss` that its tokens have.
-    issuers: Vec<String>,
+    issuers: Vec<Arc<str>>,
     audiences: Vec<String>,
     /// The resource itself, whatever its tokens call it.
     resource: String,
@@ -59,9 +62,10 @@ impl TrustedIssuer {
             AudienceIn::Aud => "aud must be ",
             AudienceIn::ClientId => "client_id must be ",
         };
+        let issuers: Vec<Arc<str>> = issuers.into_iter().map(Arc::from).collect();
         Self {
-            name: issuers.first().map_or("", String::as_str).into(),
-            issuer_expected: Expected::one_of("", issuers.iter().map(String::as_str)),
+            name: issuers.first().cloned().unwrap_or_default(),
+            issuer_expected: Expected::one_of("", issuers.iter().map(|issuer| &**issuer)),
             audience_expected: Expected::one_of(names_it, audiences.iter().map(String::as_str)),
             issuers,
             audiences,
@@ -79,12 +83,16 @@ impl TrustedIssuer {
     }
 
     pub(super) fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.issuers.iter().map(String::as_str)
+        self.issuers.iter().map(|issuer| &**issuer)
     }
 
     /// Whether a token that names this issuer is one of its.
     pub(super) fn is_named(&self, issuer: &str) -> bool {
-        self.issuers.iter().any(|known| known == issuer)
+        self.spelling(issuer).is_some()
+    }
+
+    fn spelling(&self, issuer: &str) -> Option<&Arc<str>> {
+        self.issuers.iter().find(|known| ***known == *issuer)
     }
 
     /// RFC 9068, section 4: the `typ` header.
@@ -103,33 +111,46 @@ impl TrustedIssuer {
 
     /// The token that these claims make, if they are this issuer's, for this resource, and of now.
     pub(super) fn accept(&self, claims: Claims, now: u64) -> Result<AccessToken, TokenError> {
-        if !self.is_named(&claims.iss) {
+        let Some(issuer) = self.spelling(&claims.iss) else {
             return Err(TokenError::Issuer(self.issuer_expected.clone()));
-        }
+        };
         claims.is_access_token(&self.rules)?;
         if !claims.is_for(&self.audiences, &self.resource, &self.rules)? {
             return Err(TokenError::Audience(self.audience_expected.clone()));
         }
         let expires_at = claims.exp.seconds();
-        if has_expired(expires_at, now) {
-            return Err(TokenError::Expired);
-        }
-        if claims.nbf.is_some_and(|nbf| nbf.seconds() > now.saturating_add(LEEWAY)) {
-            return Err(TokenError::NotYetValid);
-        }
+        let not_before = claims.nbf.map(NumericDate::seconds);
+        check_times(expires_at, not_before, now)?;
         if claims.sub.is_empty() {
             return Err(TokenError::Claims("sub"));
         }
-        Ok(AccessToken {
-            scopes: claims.granted(&self.rules)?,
-            client: claims.client(),
+        Ok(AccessToken(Arc::new(Validated {
+            scopes: claims.granted(&self.rules)?.into(),
+            client: claims.client().map(Into::into),
             authority: Arc::clone(&self.name),
-            issuer: claims.iss.clone(),
-            subject: claims.sub.clone(),
+            issuer: Arc::clone(issuer),
+            subject: claims.sub.into(),
             expires_at,
-            other: claims.other,
-        })
+            not_before,
+            other: claims.other.into(),
+            claims: OnceLock::new(),
+        })))
     }
+}
+
+/// Whether a token of these times is valid now.
+pub(super) fn check_times(
+    expires_at: u64,
+    not_before: Option<u64>,
+    now: u64,
+) -> Result<(), TokenError> {
+    if has_expired(expires_at, now) {
+        return Err(TokenError::Expired);
+    }
+    if not_before.is_some_and(|not_before| not_before > now.saturating_add(LEEWAY)) {
+        return Err(TokenError::NotYetValid);
+    }
+    Ok(())
 }
 
 /// Whether a token that expires then has expired now.

@@ -6,12 +6,18 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use jsonwebtoken::{dangerous, decode, decode_header, errors::ErrorKind};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use http::HeaderMap;
+use jsonwebtoken::{crypto, dangerous, decode_header, errors::ErrorKind};
 use serde::Deserialize;
 
 use super::{
     AccessToken, Expected, Introspector, RemoteKeys, TrustedIssuer, VerificationKeys,
+    cache::{Cache, Digest, Found},
     claims::{ClaimRules, Claims, Marker},
+    header::unchecked,
+    keys::Generation,
+    trusted::check_times,
 };
 
 /// Tells the time. A parameter, so that tests of expiry need not wait.
@@ -118,6 +124,7 @@ pub struct Validator {
     /// The issuer of opaque tokens. There is only one: a token is shown to nobody but its issuer.
     opaque: Option<Opaque>,
     clock: Box<dyn Clock>,
+    cache: Cache,
 }
 
 /// An issuer whose signature is checked.
@@ -146,6 +153,14 @@ impl Keys {
         match self {
             Self::Given(keys) => Ok(Arc::clone(keys)),
             Self::Remote(keys) => keys.current().ok_or(TokenError::Unavailable),
+        }
+    }
+
+    /// Which keys they are now; `None` while there are none.
+    fn generation(&self) -> Option<Generation> {
+        match self {
+            Self::Given(keys) => Some(keys.generation()),
+            Self::Remote(keys) => keys.generation(),
         }
     }
 }
@@ -188,7 +203,8 @@ impl Validator {
 
     /// Accepts nothing.
     pub(crate) fn none() -> Self {
-        Self { signed: vec![], opaque: None, clock: Box::new(SystemClock) }
+        let clock = Box::new(SystemClock);
+        Self { signed: vec![], opaque: None, clock, cache: Cache::default() }
     }
 
     /// Accepts as well what this issuer signed with keys that are fetched.
@@ -212,18 +228,33 @@ impl Validator {
         self
     }
 
+    /// The token of a request, if it was found right before. Whether its times are right is looked at
+    /// again; its form was, when it was found right.
+    pub fn recall(&self, headers: &HeaderMap) -> Option<Result<AccessToken, TokenError>> {
+        let token = unchecked(headers).ok()??;
+        self.known(self.cache.digest(token))
+    }
+
     /// Validates a token, and asks for what is missing: its issuer if it is opaque (RFC 7662), or
     /// new keys if it names one that is not there, at most once in ten seconds, whatever the flood.
     pub async fn authenticate(&self, token: &str) -> Result<AccessToken, TokenError> {
+        let digest = self.cache.digest(token.as_bytes());
+        if let Some(found) = self.known(digest) {
+            return found;
+        }
         match (self.signer(token), &self.opaque) {
-            (Ok(signed), _) => match (self.verify(token, signed), &signed.keys) {
-                (Err(TokenError::UnknownKey), Keys::Remote(keys)) if keys.refresh().await => {
-                    self.verify(token, signed)
+            (Ok(signed), _) => {
+                match (self.verify(token, digest, signed), &self.signed[signed].keys) {
+                    (Err(TokenError::UnknownKey), Keys::Remote(keys))
+                        if Box::pin(keys.refresh()).await =>
+                    {
+                        self.verify(token, digest, signed)
+                    }
+                    (result, _) => result,
                 }
-                (result, _) => result,
-            },
+            }
             (Err(_), Some(Opaque { issuer, introspector })) => {
-                introspector.authenticate(token, issuer, &*self.clock).await
+                Box::pin(introspector.authenticate(token, issuer, &*self.clock)).await
             }
             (Err(error), None) => Err(error),
         }
@@ -231,29 +262,52 @@ impl Validator {
 
     /// Validates a token that is signed, with the keys that are there.
     pub fn validate(&self, token: &str) -> Result<AccessToken, TokenError> {
-        self.verify(token, self.signer(token)?)
+        let digest = self.cache.digest(token.as_bytes());
+        match self.known(digest) {
+            Some(found) => found,
+            None => self.verify(token, digest, self.signer(token)?),
+        }
     }
 
-    /// The issuer that a signed token names. Nothing else is read of it here, and nothing follows
-    /// from it but whose key must have signed the token.
-    fn signer(&self, token: &str) -> Result<&Signed, TokenError> {
+    /// A token whose signature was found right with the very keys that are there now. Only its times
+    /// can make a difference since.
+    fn known(&self, digest: Digest) -> Option<Result<AccessToken, TokenError>> {
+        let Found { token, issuer, keys } = self.cache.get(digest)?;
+        let current = self.signed.get(issuer)?.keys.generation()?;
+        if current != keys {
+            return None;
+        }
+        let times = check_times(token.expires_at(), token.not_before(), self.clock.now());
+        Some(times.map(|()| token))
+    }
+
+    /// The issuer that a signed token names, by its place in `signed`. Nothing else is read of it
+    /// here, and nothing follows from it but whose key must have signed the token.
+    fn signer(&self, token: &str) -> Result<usize, TokenError> {
         #[derive(Deserialize)]
         struct Named {
             iss: String,
         }
-        if let ([only], None) = (&*self.signed, &self.opaque) {
-            return Ok(only);
+        if let ([_], None) = (&*self.signed, &self.opaque) {
+            return Ok(0);
         }
         let named: Named =
             dangerous::insecure_decode_claims(token).map_err(|_| TokenError::Malformed)?;
-        self.signed.iter().find(|signed| signed.issuer.is_named(&named.iss)).ok_or_else(|| {
+        let is_named = |signed: &Signed| signed.issuer.is_named(&named.iss);
+        self.signed.iter().position(is_named).ok_or_else(|| {
             let all = self.signed.iter().flat_map(|signed| signed.issuer.issuers());
             TokenError::Issuer(Expected::one_of("", all))
         })
     }
 
     /// The claims are read only after the signature was found right.
-    fn verify(&self, token: &str, signed: &Signed) -> Result<AccessToken, TokenError> {
+    fn verify(
+        &self,
+        token: &str,
+        digest: Digest,
+        issuer: usize,
+    ) -> Result<AccessToken, TokenError> {
+        let signed = &self.signed[issuer];
         let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
         // RFC 7515, section 4.1.11: what must be understood and is not, must be refused.
         if header.crit.is_some() || header.enc.is_some() || header.zip.is_some() {
@@ -262,14 +316,24 @@ impl Validator {
         signed.issuer.check_type(header.typ.as_deref())?;
         let keys = signed.keys.current()?;
         let key = keys.find(header.kid.as_deref(), header.alg)?;
-        let claims: Claims = decode(token, &key.key, &key.signature_only)
-            .map_err(|error| match error.kind() {
-                ErrorKind::InvalidSignature => TokenError::Signature,
-                ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
-                ErrorKind::Json(_) => TokenError::Claims("iss, sub, aud, exp or another"),
-                _ => TokenError::Malformed,
-            })?
-            .claims;
-        signed.issuer.accept(claims, self.clock.now())
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        match crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
+            Ok(true) => {}
+            Ok(false) => return Err(TokenError::Signature),
+            Err(error) => {
+                return Err(match error.kind() {
+                    ErrorKind::InvalidSignature => TokenError::Signature,
+                    ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
+                    _ => TokenError::Malformed,
+                });
+            }
+        }
+        let (_, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
+        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenError::Malformed)?;
+        let claims: Claims = serde_json::from_slice(&payload)
+            .map_err(|_| TokenError::Claims("iss, sub, aud, exp or another"))?;
+        let token = signed.issuer.accept(claims, self.clock.now())?;
+        self.cache.insert(digest, Found { token: token.clone(), issuer, keys: keys.generation() });
+        Ok(token)
     }
 }
