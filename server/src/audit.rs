@@ -18,6 +18,8 @@ use crate::{
 
 /// What the events are found by.
 pub(crate) const TARGET: &str = "scopeward::audit";
+/// What those that let somebody through are found by as well.
+const ALLOWED: &str = "scopeward::audit::allowed";
 
 /// When a decision was begun, and for which trace.
 #[derive(Debug, Clone, Copy)]
@@ -37,11 +39,10 @@ impl<'a> Occasion<'a> {
 
 /// W3C Trace Context, section 3.2.2: version, trace id, parent id and flags, in lower-case hex.
 fn is_traceparent(text: &str) -> bool {
-    let lengths = [2, 32, 16, 2];
-    let parts: Vec<&str> = text.split('-').collect();
     let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    parts.len() == lengths.len()
-        && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
+    let mut parts = text.split('-');
+    let mut is_next = |length| parts.next().is_some_and(|p| p.len() == length && is_hex(p));
+    [2, 32, 16, 2].into_iter().all(&mut is_next) && parts.next().is_none()
 }
 
 /// The name under one of three fields, by the feature.
@@ -50,15 +51,10 @@ fn fields(feature: Feature, name: &str) -> [Option<&str>; 3] {
 }
 
 /// The gate let an operation through.
-pub(crate) fn allowed(
-    caller: &Principal,
-    (feature, name): (Feature, &str),
-    rule: &Rule,
-    occasion: Occasion<'_>,
-) {
-    let [tool, resource, prompt] = fields(feature, name);
+pub(crate) fn allowed(caller: &Principal, feature: Feature, rule: &Rule, occasion: Occasion<'_>) {
+    let [tool, resource, prompt] = fields(feature, rule.name());
     tracing::info!(
-        target: TARGET,
+        target: ALLOWED,
         decision = "allow",
         tool,
         resource,
@@ -66,8 +62,8 @@ pub(crate) fn allowed(
         subject = caller.subject(),
         issuer = caller.issuer(),
         client = caller.client(),
-        rule = place(caller, Some(rule)),
-        policy = %caller.policy().revision(),
+        rule = rule.place(),
+        policy = caller.policy().revision().as_str(),
         trace = occasion.traceparent,
         micros = micros(occasion.started),
     );
@@ -91,9 +87,9 @@ pub(crate) fn denied(
         subject = caller.subject(),
         issuer = caller.issuer(),
         client = caller.client(),
-        rule = place(caller, rule),
+        rule = rule.map(Rule::place),
         missing = join(&refusal.missing),
-        policy = %caller.policy().revision(),
+        policy = caller.policy().revision().as_str(),
         by = if occasion.is_some() { "gate" } else { refusal.feature.word() },
         trace = occasion.and_then(|occasion| occasion.traceparent),
         micros = occasion.map(|occasion| micros(occasion.started)),
@@ -115,13 +111,8 @@ pub(crate) fn unauthenticated_use(feature: Feature, name: &str) {
 
 /// A request came without a valid token.
 pub(crate) fn unauthenticated(reason: &str, policy: &CompiledPolicy) {
-    let policy = policy.revision();
-    tracing::info!(target: TARGET, decision = "unauthenticated", reason, %policy);
-}
-
-/// Where the rule stands: `policy.toml:25:1`.
-fn place(caller: &Principal, rule: Option<&Rule>) -> Option<String> {
-    rule.map(|rule| caller.policy().source().place(rule.span().start))
+    let policy = policy.revision().as_str();
+    tracing::info!(target: TARGET, decision = "unauthenticated", reason, policy);
 }
 
 fn micros(started: Instant) -> u64 {

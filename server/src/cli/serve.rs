@@ -9,7 +9,6 @@ use std::{
 };
 
 use tokio::net::TcpListener;
-use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::{
@@ -71,10 +70,13 @@ where
     })
 }
 
-/// Logs to standard error, and decisions to their own file as well, until the guard is dropped.
-fn start_logging(data: &Path) -> Result<WorkerGuard, Failure> {
-    let filter =
-        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,rmcp=warn"));
+/// What is logged unless `RUST_LOG` says otherwise. What was allowed is in the audit file only: at the
+/// console it would hide the rest.
+const LOGGED: &str = "info,rmcp=warn,scopeward::audit::allowed=warn";
+
+/// Logs to standard error, and decisions to their own file as well, until the writer is dropped.
+fn start_logging(data: &Path) -> Result<audit::file::Writer, Failure> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let log = tracing_subscriber::fmt::layer().with_writer(anstream::stderr).compact();
     let (records, guard) = audit::file::layer(data).map_err(|error| {
         let path = audit::file::path(data);
