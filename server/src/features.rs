@@ -6,6 +6,7 @@ mod completion;
 mod log;
 mod resource;
 mod round;
+mod services;
 mod stray;
 mod task;
 mod updates;
@@ -18,6 +19,7 @@ pub use resource::{
     IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,
 };
 pub use round::{PromptAnswer, Round};
+pub(crate) use services::Services;
 pub use task::Tasks;
 pub(crate) use task::{ServerTasks, TaskOwners};
 pub use updates::Updates;

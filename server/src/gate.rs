@@ -15,6 +15,7 @@ mod enforce;
 pub(crate) mod expiry;
 pub mod metadata;
 pub mod origin;
+mod plain;
 mod repeated;
 mod sessions;
 mod unread;
@@ -102,6 +103,9 @@ impl Gate {
             audit::unauthenticated(&challenge.message(), &policy);
             challenge.into_response(&policy)
         };
+        if let Some(Ok(token)) = validator.recall(headers) {
+            return Ok(Principal::new(token, policy));
+        }
         match bearer(headers) {
             Ok(Some(token)) => match validator.authenticate(token).await {
                 Ok(token) => Ok(Principal::new(token, Arc::clone(&policy))),
@@ -151,14 +155,14 @@ where
             let caller = match gate.authenticate(request.headers()).await {
                 Ok(caller) => caller,
                 Err(challenge) => {
-                    unread::read_away(request.into_body()).await;
+                    Box::pin(unread::read_away(request.into_body())).await;
                     return Ok(challenge);
                 }
             };
             let Inner { challenged, sessions, tasks, .. } = &*gate.inner;
             let membership = sessions.membership(request.headers(), &caller);
             if membership == Membership::Foreign {
-                unread::read_away(request.into_body()).await;
+                Box::pin(unread::read_away(request.into_body())).await;
                 return Ok(enforce::no_such_session());
             }
             let door = enforce::Door { challenged, tasks: tasks.as_ref(), membership };
@@ -166,12 +170,15 @@ where
                 Ok(Admitted::One(request)) => request,
                 Ok(Admitted::Batch(parts, messages)) => {
                     let each = batch::requests(&parts, messages, &caller);
-                    return Ok(batch::answer(inner, each).await);
+                    return Ok(Box::pin(batch::answer(inner, each)).await);
                 }
                 Err(refusal) => return Ok(refusal),
             };
             let method = request.method().clone();
-            let asked = request.headers().get(sessions::HEADER).cloned();
+            let asked = match membership {
+                Membership::None => None,
+                _ => request.headers().get(sessions::HEADER).cloned(),
+            };
             request.extensions_mut().insert(caller.clone());
             let answer = inner.call(request).await.map(IntoResponse::into_response)?;
             sessions.follow(&method, asked.as_ref(), (answer.status(), answer.headers()), &caller);

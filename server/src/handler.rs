@@ -30,7 +30,9 @@ use rmcp::{
 };
 
 use crate::{
-    features::{Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ServerTasks, Updates},
+    features::{
+        Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ServerTasks, Services,
+    },
     live::LivePolicy,
     policy::{Feature, Operation},
     principal::Principal,
@@ -49,6 +51,8 @@ use page::page;
 pub struct Guarded<S: ScopedTools> {
     inner: Arc<Inner<S>>,
     live: Option<LivePolicy>,
+    /// What it says of itself: asked for at every request.
+    info: Arc<ServerConfig>,
     /// What belongs to one session; `None` where there are none.
     session: Option<Session>,
 }
@@ -60,9 +64,10 @@ struct Inner<S: ScopedTools> {
     tools: ToolRouter<S>,
     resources: ResourceRouter<S>,
     prompts: PromptRouter<S>,
+    /// All tools and prompts in the order of their names: sorted once, not for each list.
+    listed: (Vec<Tool>, Vec<Prompt>),
     completions: Completions<S>,
-    tasks: ServerTasks,
-    updates: Updates,
+    services: Services,
 }
 
 /// What one session of an older revision has of its own.
@@ -78,6 +83,7 @@ impl<S: ScopedTools> Clone for Guarded<S> {
         Self {
             inner: Arc::clone(&self.inner),
             live: self.live.clone(),
+            info: Arc::clone(&self.info),
             session: self.session.as_ref().map(|_| Session::default()),
         }
     }
@@ -86,34 +92,43 @@ impl<S: ScopedTools> Clone for Guarded<S> {
 impl<S: ScopedTools> Guarded<S> {
     /// Serves what `server` offers.
     pub fn new(server: S) -> Self {
+        let (tools, prompts) = (S::tool_router(), S::prompt_router());
         let inner = Inner {
             server,
-            tools: S::tool_router(),
+            listed: (tools.list_all(), prompts.list_all()),
+            tools,
             resources: S::resource_router(),
-            prompts: S::prompt_router(),
+            prompts,
             completions: S::completions(),
-            tasks: ServerTasks::default(),
-            updates: Updates::default(),
+            services: Services::default(),
         };
-        Self { inner: Arc::new(inner), live: None, session: None }
+        let info = Arc::new(ServerConfig::default());
+        Self { inner: Arc::new(inner), live: None, info, session: None }.described()
     }
 
     /// Also tells subscribers when a change of the policy changes their lists.
     #[must_use]
     pub fn watching(self, live: LivePolicy) -> Self {
-        Self { live: Some(live), ..self }
+        Self { live: Some(live), ..self }.described()
     }
 
     /// For a transport with sessions (revisions until 2025-11-25): callers can subscribe to
     /// resources and set their log level there. Each clone is a session's own.
     #[must_use]
     pub fn with_sessions(self) -> Self {
-        Self { session: Some(Session::default()), ..self }
+        Self { session: Some(Session::default()), ..self }.described()
     }
 
     /// Whose tasks are whose, for the gate in front.
     pub(crate) fn tasks(&self) -> &ServerTasks {
-        &self.inner.tasks
+        &self.inner.services.tasks
+    }
+
+    fn described(mut self) -> Self {
+        let (name, version) = S::SERVER;
+        let info = ServerConfig::new(self.capabilities());
+        self.info = Arc::new(info.with_server_info(Implementation::new(name, version)));
+        self
     }
 
     fn capabilities(&self) -> ServerCapabilities {
@@ -151,8 +166,7 @@ impl<S: ScopedTools> Guarded<S> {
 
     /// The principal, and what the parameters of tools, resources and prompts are taken from.
     fn prepare(&self, context: &mut RequestContext<RoleServer>) {
-        context.extensions.insert(self.inner.tasks.clone());
-        context.extensions.insert(self.inner.updates.clone());
+        context.extensions.insert(self.inner.services.clone());
         if let Some(session) = &self.session {
             context.extensions.insert(session.level.clone());
         }
@@ -189,8 +203,7 @@ macro_rules! list {
 
 impl<S: ScopedTools> ServerHandler for Guarded<S> {
     fn get_info(&self) -> ServerConfig {
-        let (name, version) = S::SERVER;
-        ServerConfig::new(self.capabilities()).with_server_info(Implementation::new(name, version))
+        ServerConfig::clone(&self.info)
     }
 
     async fn initialize(
@@ -413,7 +426,7 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
             return Err(ErrorData::resource_not_found("Resource not found", None));
         }
         let forwarding = changes::forward(
-            self.inner.updates.clone(),
+            self.inner.services.updates.clone(),
             self.live.clone(),
             caller.clone(),
             request.uri.clone(),
@@ -441,7 +454,8 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
         let caller = Principal::of(&context.extensions);
-        let task = self.inner.tasks.of(&request.task_id, caller)?.get_task(&request.task_id)?;
+        let task =
+            self.inner.services.tasks.of(&request.task_id, caller)?.get_task(&request.task_id)?;
         Ok(GetTaskResult::new(task))
     }
 
@@ -451,7 +465,7 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let caller = Principal::of(&context.extensions);
-        let tasks = self.inner.tasks.of(&request.task_id, caller)?;
+        let tasks = self.inner.services.tasks.of(&request.task_id, caller)?;
         tasks.update_task(&request.task_id, request.input_responses)
     }
 
@@ -461,6 +475,6 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let caller = Principal::of(&context.extensions);
-        self.inner.tasks.of(&request.task_id, caller)?.cancel_task(&request.task_id)
+        self.inner.services.tasks.of(&request.task_id, caller)?.cancel_task(&request.task_id)
     }
 }

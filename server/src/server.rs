@@ -1,9 +1,9 @@
 //! The whole HTTP server: the MCP endpoint behind its gate, the metadata, the issuer.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
-use axum::{Json, Router, middleware, response::IntoResponse};
-use http::StatusCode;
+use axum::{Json, Router, body::Body, response::IntoResponse};
+use http::{Request, StatusCode};
 use rmcp::transport::streamable_http_server::{
     SessionManager, StreamableHttpServerConfig, StreamableHttpService,
     session::{local::LocalSessionManager, never::NeverSessionManager},
@@ -68,22 +68,29 @@ fn serve<S: ScopedTools>(
     let allowed = origin::AllowedOrigins::new(policy.resource().clone());
     let handler = handler.watching(live.clone());
     let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
-    let mcp = StreamableHttpService::new(
+    let mcp = Arc::new(StreamableHttpService::new(
         move || Ok(handler.clone()),
         Arc::new(sessions),
         config.with_allowed_hosts(allowed.hosts()),
-    );
+    ));
+    // Shared: rmcp's own service copies its whole configuration for each request.
+    let mcp = tower::service_fn(move |request: Request<Body>| {
+        let mcp = Arc::clone(&mcp);
+        async move { Ok::<_, Infallible>(mcp.handle(request).await) }
+    });
     let gate = Gate::new(live, authority.validator()).with_tasks(tasks);
     let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
+    // In one piece: as layers of the router, each would cost every call a box of its own.
+    let mcp = allowed.layer(origin::ForPages(allowed.clone()).layer(gate.layer(mcp)));
     Router::new()
-        .route_service(path, gate.layer(mcp))
         .merge(metadata::router(live, S::SERVER.0, &authority.urls()))
         .merge(live::health(live.clone()))
         .merge(authority.endpoints())
         .layer(allowed.cors())
         .merge(authority.pages())
         .fallback(not_found)
-        .layer(middleware::from_fn_with_state(allowed, origin::validate))
+        .layer(allowed)
+        .route_service(path, mcp)
 }
 
 /// Paths that the server needs for itself.

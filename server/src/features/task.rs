@@ -12,6 +12,7 @@ use rmcp::{
     task_manager::{TaskContext, TaskExit, TaskFuture, TaskManager, TaskOptions},
 };
 
+use super::Services;
 use crate::{
     policy::{Feature, Operation},
     principal::Principal,
@@ -184,9 +185,10 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Tasks {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         let request = &context.request_context;
         let caller = Principal::required(&request.extensions, Feature::Tool, &context.name)?;
-        let server = request.extensions.get::<ServerTasks>().cloned().ok_or_else(|| {
-            ErrorData::internal_error("tasks need scopeward's own handler, `Guarded`", None)
-        })?;
+        let server =
+            Services::of(&request.extensions).map(|all| all.tasks.clone()).ok_or_else(|| {
+                ErrorData::internal_error("tasks need scopeward's own handler, `Guarded`", None)
+            })?;
         let owner = Arc::new(Owner { id: caller.id(), tool: context.name.to_string() });
         let are_known = request.client_capabilities().is_some_and(|can| can.supports_tasks());
         Ok(Self { server, owner, are_known })

@@ -7,6 +7,8 @@ use rmcp::{
 };
 use tokio::sync::broadcast::{Receiver, Sender};
 
+use super::Services;
+
 /// So many changes wait for a slow listener; one that misses some is told of all its resources.
 const WAITING: usize = 256;
 
@@ -56,8 +58,8 @@ impl Updates {
 
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Updates {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
-        context.request_context.extensions.get::<Self>().cloned().ok_or_else(|| {
-            ErrorData::internal_error("updates need scopeward's own handler, `Guarded`", None)
-        })
+        Services::of(&context.request_context.extensions).map(|all| all.updates.clone()).ok_or_else(
+            || ErrorData::internal_error("updates need scopeward's own handler, `Guarded`", None),
+        )
     }
 }

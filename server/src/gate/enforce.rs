@@ -9,9 +9,9 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Method, Request, StatusCode, request::Parts};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use rmcp::{
     ErrorData,
     model::{
@@ -22,6 +22,7 @@ use rmcp::{
 
 use super::{
     challenge::{insufficient_scope, json_rpc_error, refusal_as_answer},
+    plain,
     repeated::Challenged,
     sessions::Membership,
     unread,
@@ -70,6 +71,9 @@ pub(super) async fn admit(
     }
     let (parts, body) = request.into_parts();
     let body = read(body, largest).await?;
+    if is_plainly_allowed(&body, caller, started) {
+        return Ok(Admitted::One(Request::from_parts(parts, Body::from(body))));
+    }
     if is_batch(&body) {
         let messages = batch(&parts, &body, door)?;
         // All are decided before one of them is executed.
@@ -88,17 +92,45 @@ pub(super) async fn admit(
     Ok(Admitted::One(Request::from_parts(parts, Body::from(body))))
 }
 
+/// The whole body. One that came in one piece, as most do, is not copied.
 async fn read(mut body: Body, largest: usize) -> Result<Bytes, Response> {
-    match Limited::new(&mut body, largest).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            unread::read_away(body).await;
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        // The client went away or broke off: nobody reads this answer.
+        let frame = frame.map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
+        let Ok(data) = frame.into_data() else { continue };
+        if first.len() + rest.len() + data.len() > largest {
+            Box::pin(unread::read_away(body)).await;
             let message = format!("the request's body is larger than {largest} bytes");
             let error = ErrorData::new(ErrorCode::INVALID_REQUEST, message, None);
-            Err(json_rpc_error(StatusCode::PAYLOAD_TOO_LARGE, None, error))
+            return Err(json_rpc_error(StatusCode::PAYLOAD_TOO_LARGE, None, error));
         }
-        // The client went away or broke off: nobody reads this answer.
-        Err(_) => Err(StatusCode::BAD_REQUEST.into_response()),
+        if first.is_empty() {
+            first = data;
+        } else {
+            rest.extend_from_slice(&data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&rest);
+    Ok(whole.freeze())
+}
+
+/// Whether it is a [plain](plain) call that the policy allows, whatever its arguments are.
+fn is_plainly_allowed(body: &[u8], caller: &Principal, started: Instant) -> bool {
+    let Some(plain::Call { tool, traceparent }) = plain::read(body) else { return false };
+    match caller.may(Operation::tool(tool)) {
+        Decision::Allow(rule) if !rule.has_conditions() => {
+            audit::allowed(caller, Feature::Tool, rule, Occasion::new(started, traceparent));
+            true
+        }
+        // What is refused, or depends on more, is read to the end.
+        _ => false,
     }
 }
 
@@ -259,17 +291,14 @@ impl Question<'_> {
         let Self { id, caller, occasion, .. } = *self;
         let (feature, name) = (operation.feature(), operation.name());
         let policy = caller.policy();
-        // A resource is known by the URI template that it is of.
-        let known = match feature {
-            Feature::Resource => policy.resource_name(name).unwrap_or(name),
-            _ => name,
-        };
         match caller.may(operation) {
             Decision::Allow(rule) => {
-                audit::allowed(caller, (feature, known), rule, occasion);
+                audit::allowed(caller, feature, rule, occasion);
                 Ok(())
             }
             Decision::Deny(denial) => {
+                // A resource is known by the URI template that it is of.
+                let known = denial.rule().name();
                 let refusal = Refusal::insufficient_scope(feature, known, &denial, caller);
                 audit::denied(caller, &refusal, Some(denial.rule()), Some(occasion));
                 // What a call needs can depend on its arguments: each need is another operation.

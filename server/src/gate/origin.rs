@@ -1,15 +1,20 @@
 //! Host and Origin validation: a page of another site must not reach this server through a
 //! person's browser (MCP, "Streamable HTTP", security; DNS rebinding).
 
-use std::sync::Arc;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, StatusCode, header, uri::Authority};
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use futures_util::future::Either;
+use http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority};
+use tower::{Layer, Service};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 use url::Url;
 
 use super::unread;
@@ -19,13 +24,18 @@ use crate::resource::{ResourceUrl, is_loopback};
 #[derive(Debug, Clone)]
 pub struct AllowedOrigins {
     resource: Arc<ResourceUrl>,
+    /// Its hosts with their port.
+    usual: Arc<[String]>,
 }
 
 impl AllowedOrigins {
     /// The resource's own host and origin. A resource on loopback is also reached by the other
     /// names of loopback, and from pages that this machine serves, such as MCP Inspector's.
     pub fn new(resource: ResourceUrl) -> Self {
-        Self { resource: Arc::new(resource) }
+        let mut this = Self { resource: Arc::new(resource), usual: Arc::default() };
+        let without_port = this.own_names().filter(|_| this.resource.port() == this.default_port());
+        this.usual = this.hosts().into_iter().chain(without_port.map(str::to_owned)).collect();
+        this
     }
 
     /// Host names for rmcp's own check, which stands behind this one.
@@ -46,14 +56,21 @@ impl AllowedOrigins {
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return false;
         };
+        // As nearly every request writes it.
+        if uri.authority().is_none() && self.usual.iter().any(|usual| **usual == *host) {
+            return true;
+        }
         let allowed = |authority: &Authority| {
-            let default_port = if self.resource.origin().starts_with("https:") { 443 } else { 80 };
-            authority.port_u16().unwrap_or(default_port) == self.resource.port()
+            authority.port_u16().unwrap_or(self.default_port()) == self.resource.port()
                 && self.is_own_host(authority.host())
                 && !authority.as_str().contains('@')
         };
         let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
         host.as_ref().is_some_and(allowed) && uri.authority().is_none_or(allowed)
+    }
+
+    fn default_port(&self) -> u16 {
+        if self.resource.origin().starts_with("https:") { 443 } else { 80 }
     }
 
     fn is_own_host(&self, host: &str) -> bool {
@@ -88,25 +105,104 @@ impl AllowedOrigins {
     }
 }
 
-/// Refuses, with 403, a request for another host or from a page of another origin. A request
-/// without `Origin` does not come from a page.
-pub async fn validate(
-    State(allowed): State<AllowedOrigins>,
-    request: Request,
-    next: Next,
-) -> Response {
-    if !allowed.allows_host(request.headers(), request.uri()) {
-        return forbidden(request, "the Host header is not this server's").await;
+/// A layer that refuses, with 403, a request for another host or from a page of another origin. A
+/// request without `Origin` does not come from a page.
+impl<S> Layer<S> for AllowedOrigins {
+    type Service = Validated<S>;
+
+    fn layer(&self, inner: S) -> Validated<S> {
+        Validated { allowed: self.clone(), inner }
     }
-    let origins_allowed = request
-        .headers()
-        .get_all(header::ORIGIN)
-        .iter()
-        .all(|origin| origin.to_str().is_ok_and(|origin| allowed.allows_origin(origin)));
-    if !origins_allowed {
-        return forbidden(request, "the Origin header is not an allowed one").await;
+}
+
+impl AllowedOrigins {
+    /// Why a request is refused, if it is.
+    fn refusal(&self, request: &Request) -> Option<&'static str> {
+        if !self.allows_host(request.headers(), request.uri()) {
+            return Some("the Host header is not this server's");
+        }
+        let mut origins = request.headers().get_all(header::ORIGIN).iter();
+        let is_allowed =
+            |origin: &HeaderValue| origin.to_str().is_ok_and(|origin| self.allows_origin(origin));
+        (!origins.all(is_allowed)).then_some("the Origin header is not an allowed one")
     }
-    next.run(request).await
+}
+
+/// A service that is reached by its own names only.
+#[derive(Debug, Clone)]
+pub struct Validated<S> {
+    allowed: AllowedOrigins,
+    inner: S,
+}
+
+impl<S> Service<Request> for Validated<S>
+where
+    S: Service<Request, Response = Response>,
+    S::Error: 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<Refusal<S::Error>, S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        match self.allowed.refusal(&request) {
+            Some(message) => {
+                Either::Left(Box::pin(async move { Ok(forbidden(request, message).await) }))
+            }
+            None => Either::Right(self.inner.call(request)),
+        }
+    }
+}
+
+/// A request that goes no further.
+type Refusal<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
+
+/// A layer of CORS for the requests that come from pages: those with `Origin`. It makes nothing of the
+/// others, which nearly all are, and which nobody keeps: calls are POST.
+#[derive(Debug, Clone)]
+pub(crate) struct ForPages(pub(crate) AllowedOrigins);
+
+impl<S: Clone> Layer<S> for ForPages {
+    type Service = Paged<S>;
+
+    fn layer(&self, inner: S) -> Paged<S> {
+        Paged { inner, cors: Arc::new(self.0.cors()) }
+    }
+}
+
+/// A service with CORS for the requests that need it.
+#[derive(Debug, Clone)]
+pub(crate) struct Paged<S> {
+    inner: S,
+    cors: Arc<CorsLayer>,
+}
+
+impl<S> Service<Request> for Paged<S>
+where
+    S: Service<Request, Response = Response> + Clone,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, <Cors<S> as Service<Request>>::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        if request.headers().contains_key(header::ORIGIN) {
+            // The service that was polled ready is the one to call.
+            let clone = self.inner.clone();
+            let ready = std::mem::replace(&mut self.inner, clone);
+            Either::Right(self.cors.layer(ready).call(request))
+        } else {
+            Either::Left(self.inner.call(request))
+        }
+    }
 }
 
 async fn forbidden(request: Request, message: &'static str) -> Response {

@@ -5,13 +5,13 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use moka::sync::Cache;
 
 use crate::principal::Principal;
 
 /// MCP, "Session Management": until revision 2025-11-25.
-pub(super) const HEADER: &str = "mcp-session-id";
+pub(super) const HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// A session that is not used for so long is forgotten; so many are remembered.
 const KEPT: Duration = Duration::from_hours(24);

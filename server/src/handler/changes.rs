@@ -29,7 +29,7 @@ impl<S: ScopedTools> Guarded<S> {
     ) {
         let sink = subscription.sink();
         let mut changes = live.changes();
-        let mut updates = self.inner.updates.listen();
+        let mut updates = self.inner.services.updates.listen();
         let expired = tokio::time::sleep(lifetime(&caller));
         tokio::pin!(expired);
         while !*changes.borrow_and_update() {

@@ -28,50 +28,51 @@ pub(super) fn time_to_live(caller: &Principal) -> u64 {
 impl<S: ScopedTools> Guarded<S> {
     /// The tools in the order of their names.
     pub(super) fn tools(&self, caller: Option<&Principal>) -> Vec<Tool> {
-        let all = self.inner.tools.list_all().into_iter();
+        let (all, _) = &self.inner.listed;
         show(all, Feature::Tool, caller, |tool| &tool.name, |tool| &mut tool.meta)
     }
 
     /// The resources in the order of their URIs.
     pub(super) fn resources(&self, caller: Option<&Principal>) -> Vec<Resource> {
         let all = self.inner.resources.all().into_iter().filter(|route| !route.is_template());
-        let all = all.map(crate::features::ResourceRoute::listed);
-        show(all, Feature::Resource, caller, |one| &one.uri, |one| &mut one.meta)
+        let all: Vec<_> = all.map(crate::features::ResourceRoute::listed).collect();
+        show(&all, Feature::Resource, caller, |one| &one.uri, |one| &mut one.meta)
     }
 
     /// The resource templates in the order of their URI templates.
     pub(super) fn templates(&self, caller: Option<&Principal>) -> Vec<ResourceTemplate> {
         let all = self.inner.resources.all().into_iter().filter(|route| route.is_template());
-        let all = all.map(crate::features::ResourceRoute::listed_template);
-        show(all, Feature::Resource, caller, |one| &one.uri_template, |one| &mut one.meta)
+        let all: Vec<_> = all.map(crate::features::ResourceRoute::listed_template).collect();
+        show(&all, Feature::Resource, caller, |one| &one.uri_template, |one| &mut one.meta)
     }
 
     /// The prompts in the order of their names.
     pub(super) fn prompts(&self, caller: Option<&Principal>) -> Vec<Prompt> {
-        let all = self.inner.prompts.list_all().into_iter();
+        let (_, all) = &self.inner.listed;
         show(all, Feature::Prompt, caller, |prompt| &prompt.name, |prompt| &mut prompt.meta)
     }
 }
 
-fn show<T>(
-    all: impl Iterator<Item = T>,
+/// Those of `all` that the caller is shown. The others are not even copied.
+fn show<T: Clone>(
+    all: &[T],
     feature: Feature,
     caller: Option<&Principal>,
     name: impl Fn(&T) -> &str,
     meta: impl Fn(&mut T) -> &mut Option<MetaObject>,
 ) -> Vec<T> {
     let Some(caller) = caller else { return vec![] };
-    let shown = all.filter_map(|mut one| {
-        match visibility(Operation::new(feature, name(&one)), caller) {
-            Visibility::None => return None,
-            Visibility::Full => {}
+    let shown =
+        all.iter().filter_map(|one| match visibility(Operation::new(feature, name(one)), caller) {
+            Visibility::None => None,
+            Visibility::Full => Some(one.clone()),
             Visibility::Needing(scopes) => {
+                let mut one = one.clone();
                 let meta = meta(&mut one).get_or_insert_with(MetaObject::default);
                 meta.insert(REQUIRED_SCOPES_META.to_owned(), scopes);
+                Some(one)
             }
-        }
-        Some(one)
-    });
+        });
     shown.collect()
 }
 
