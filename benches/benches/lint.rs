@@ -1,0 +1,75 @@
+//! What a large policy costs: `cargo bench --package bench --bench lint`.
+//!
+//! 10,000 tools and 1,000 scopes, a tenth of which imply another; and ten tools beside it.
+
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to say")]
+
+use std::sync::{Arc, LazyLock};
+
+use bench::policies::{compile, registry, text};
+use divan::{Bencher, black_box};
+use scopeward::{
+    Registry,
+    diagnostic::Source,
+    diff,
+    lint::{self, Stage, Surroundings},
+    live::LivePolicy,
+};
+
+/// As the todo server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() {
+    divan::main();
+}
+
+const SIZES: [usize; 2] = [10, 10_000];
+
+static REGISTRIES: LazyLock<[Registry; 2]> = LazyLock::new(|| SIZES.map(registry));
+
+fn registry_of(tools: usize) -> &'static Registry {
+    &REGISTRIES[usize::from(tools != SIZES[0])]
+}
+
+/// From the text to the policy: what a reload does first.
+#[divan::bench(args = SIZES)]
+fn compile_policy(bencher: Bencher<'_, '_>, tools: usize) {
+    let text = text(tools, false);
+    bencher.bench(|| compile(black_box(&text)));
+}
+
+/// From the text to the policy that is served.
+#[divan::bench(args = SIZES)]
+fn compile_and_swap(bencher: Bencher<'_, '_>, tools: usize) {
+    let texts = [text(tools, false), text(tools, true)];
+    let live = LivePolicy::from(Arc::new(compile(&texts[1]).expect("a good policy")));
+    let mut next = texts.iter().cycle();
+    bencher.bench_local(|| {
+        let text = next.next().map_or("", String::as_str);
+        live.replace(compile(black_box(text)).expect("a good policy"))
+    });
+}
+
+/// From the text to the findings, with every lint.
+#[divan::bench(args = SIZES)]
+fn lint_policy(bencher: Bencher<'_, '_>, tools: usize) {
+    let source = Source::new("policy.toml", text(tools, false));
+    let registry = registry_of(tools);
+    let surroundings = Surroundings { registry, snapshot: None, now: jiff::Timestamp::UNIX_EPOCH };
+    let found = lint::examine(&source, &surroundings, Stage::Advice).found;
+    assert!(!found.has_errors(), "{}", found.iter().next().map_or("", |f| f.message()));
+    bencher.bench(|| lint::examine(black_box(&source), &surroundings, Stage::Advice));
+}
+
+/// From two compiled policies to who gains and who loses.
+#[divan::bench(args = SIZES)]
+fn diff_policies(bencher: Bencher<'_, '_>, tools: usize) {
+    let (old, new) = (
+        compile(&text(tools, false)).expect("a good policy"),
+        compile(&text(tools, true)).expect("a good policy"),
+    );
+    let difference = diff::compare(&old, &new);
+    assert!(difference.widens());
+    bencher.bench(|| diff::compare(black_box(&old), black_box(&new)));
+}

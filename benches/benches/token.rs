@@ -1,0 +1,83 @@
+//! A token, at first sight and afterwards: `cargo bench --package bench --bench token`.
+
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to say")]
+
+use std::sync::LazyLock;
+
+use bench::issuer::{ALGORITHMS, Issuer, Subject};
+use divan::{Bencher, black_box};
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use scopeward::token::{TokenTypes, Validator, VerificationKeys};
+
+fn main() {
+    divan::main();
+}
+
+const ISSUER: &str = "https://acme.scalekit.dev";
+const RESOURCE: &str = "https://mcp.example.com/mcp";
+const SCOPE: &str = "todo:read todo:write";
+
+static KEYS: LazyLock<Issuer> = LazyLock::new(|| Issuer::new().expect("keys"));
+
+/// The algorithms, by the names of their keys.
+const NAMES: [&str; 3] = ["rsa", "ec", "ed"];
+
+fn algorithm(name: &str) -> Algorithm {
+    ALGORITHMS.iter().find(|(_, known)| *known == name).expect("a known name").0
+}
+
+fn token(name: &str, subject: usize) -> String {
+    let subject = format!("usr_{subject}");
+    let to = Subject { name: &subject, audience: RESOURCE, scope: SCOPE };
+    KEYS.token(algorithm(name), ISSUER, &to).expect("a token")
+}
+
+fn validator() -> Validator {
+    Validator::new(ISSUER, RESOURCE, VerificationKeys::new(KEYS.keys()), TokenTypes::AccessToken)
+}
+
+/// The yardstick: nothing but the signature.
+#[divan::bench(args = NAMES, sample_count = 2_000)]
+fn bare_signature(bencher: Bencher<'_, '_>, name: &str) {
+    let token = token(name, 0);
+    let (message, signature) = token.rsplit_once('.').expect("a JWT");
+    let id = Some(name.to_owned());
+    let jwk = KEYS.keys().keys.iter().find(|key| key.common.key_id == id).expect("a key");
+    let key = DecodingKey::from_jwk(jwk).expect("a key");
+    let check = || crypto::verify(black_box(signature), message.as_bytes(), &key, algorithm(name));
+    assert!(check().is_ok_and(|is_right| is_right));
+    bencher.bench(check);
+}
+
+/// Everything that is checked of a token that was never seen.
+#[divan::bench(args = NAMES, sample_count = 2_000, sample_size = 1)]
+fn first_sight(bencher: Bencher<'_, '_>, name: &str) {
+    let validator = validator();
+    let mut subject = 0;
+    let tokens = std::iter::repeat_with(|| {
+        subject += 1;
+        token(name, subject)
+    });
+    let tokens: Vec<String> = tokens.take(2_000).collect();
+    let mut next = tokens.iter().cycle();
+    // No more turns than tokens: each is seen once.
+    bencher
+        .with_inputs(|| next.next().map_or("", String::as_str))
+        .bench_local_values(|token| validator.validate(black_box(token)));
+    assert!(validator.validate(&tokens[0]).is_ok());
+}
+
+/// A known token, from the request's headers on, as the gate asks for it.
+#[divan::bench(args = NAMES, threads = [1, 2])]
+fn cached(bencher: Bencher<'_, '_>, name: &str) {
+    let validator = validator();
+    let token = token(name, 0);
+    let mut headers = http::HeaderMap::new();
+    headers
+        .insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
+    assert!(validator.recall(&headers).is_none(), "it was not seen yet");
+    assert!(validator.validate(&token).is_ok());
+    let recall = || validator.recall(black_box(&headers));
+    assert!(matches!(recall(), Some(Ok(_))));
+    bencher.bench(recall);
+}

@@ -1,0 +1,97 @@
+//! `instructions`: how many instructions a call costs a server, counted by valgrind's callgrind, which
+//! does not depend on what else the machine does.
+
+use std::{collections::HashMap, process::Command, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+
+use bench::{
+    serve::SERVER,
+    target::{Kind, Running, World, policy},
+};
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// How many calls are counted
+    #[arg(long, default_value_t = 1_000)]
+    calls: u64,
+    /// Also print where they are spent: so many functions
+    #[arg(long, default_value_t = 0)]
+    top: usize,
+}
+
+/// Before those that are counted: whatever is done once is done.
+const BEFORE: u64 = 200;
+
+pub(crate) fn instructions(options: &Options) -> Result<()> {
+    let world = World::new()?;
+    println!("instructions a call, over {} calls\n", options.calls);
+    let mut first = None;
+    for (kind, server) in
+        [(Kind::Bare, "bare"), (Kind::Scopeward, "scopeward"), (Kind::TowerMcp, "tower-mcp")]
+    {
+        let few = count(&world, server, BEFORE)?;
+        let many = count(&world, server, BEFORE + options.calls)?;
+        let each = (many.total - few.total) / options.calls;
+        let base = *first.get_or_insert(each);
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let ratio = each as f64 / base as f64;
+        println!("{kind:10} {each:>9}  {ratio:.3}");
+        let mut spent: Vec<(u64, &str)> = many
+            .functions
+            .iter()
+            .map(|(name, after)| {
+                let before = few.functions.get(name).copied().unwrap_or(0);
+                (after.saturating_sub(before) / options.calls, name.as_str())
+            })
+            .collect();
+        spent.sort_unstable_by(|one, other| other.cmp(one));
+        for (each, function) in spent.iter().take(options.top) {
+            println!("           {each:>9}  {function}");
+        }
+    }
+    Ok(())
+}
+
+/// The instructions of a server's life.
+struct Count {
+    total: u64,
+    functions: HashMap<String, u64>,
+}
+
+/// A server's life with so many calls.
+fn count(world: &World, server: &str, calls: u64) -> Result<Count> {
+    let out = tempfile::NamedTempFile::new()?;
+    let mut command = Command::new("valgrind");
+    command
+        .args(["--tool=callgrind", "--collect-jumps=no"])
+        .arg(format!("--callgrind-out-file={}", out.path().display()))
+        .arg(std::env::current_exe()?)
+        .env(SERVER, server);
+    let running =
+        Running::spawn(world, &mut command, |url| policy(world, url, ["get_todo"].into_iter()))?;
+    let call = running.call(world, 0, false, false)?;
+    running.wait(&call)?;
+    running.repeat(&call, calls)?;
+    running.stop(Duration::from_mins(1))?;
+    let text = std::fs::read_to_string(out.path())?;
+    let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+    let total = total.context("callgrind wrote no totals")?.trim().parse()?;
+    let annotate = ["--auto=no", "--threshold=100"];
+    let annotated = Command::new("callgrind_annotate").args(annotate).arg(out.path()).output()?;
+    ensure!(annotated.status.success(), "callgrind_annotate failed");
+    let annotated = String::from_utf8_lossy(&annotated.stdout);
+    let mut functions = HashMap::new();
+    for line in annotated.lines() {
+        if let Some((count, place)) = line.split_once(" (")
+            && let Some((_, name)) = place.split_once("%)  ")
+            && let Ok(count) = count.trim().replace(',', "").parse::<u64>()
+        {
+            // The function without its file and its program.
+            let name = name.split_once(':').map_or(name, |(_, name)| name);
+            let name = name.split_once(" [/").map_or(name, |(name, _)| name);
+            *functions.entry(name.to_owned()).or_default() += count;
+        }
+    }
+    Ok(Count { total, functions })
+}

@@ -1,0 +1,79 @@
+//! `latency`: how long a call takes at a load that the servers bear easily.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use bench::{
+    generator::{Pace, run},
+    report::Rounds,
+    target::{Kind, Running, World},
+};
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Options {
+    /// How often each server has its turn
+    #[arg(long, default_value_t = 40)]
+    rounds: usize,
+    /// How long a turn is, in seconds
+    #[arg(long, default_value_t = 0.5)]
+    seconds: f64,
+    /// How many connections there are
+    #[arg(long, default_value_t = 32)]
+    connections: usize,
+    /// The load, as a part of what the protected server can bear
+    #[arg(long, default_value_t = 0.7)]
+    load: f64,
+}
+
+const KINDS: [Kind; 2] = [Kind::Bare, Kind::Scopeward];
+
+pub(crate) fn latency(options: &Options) -> Result<()> {
+    let world = World::new()?;
+    let length = Duration::from_secs_f64(options.seconds);
+    let times = (length / 4, length);
+    let mut servers = vec![];
+    for kind in KINDS {
+        let server = Running::start(kind, &world)?;
+        let call = server.call(&world, 0, false, false)?;
+        servers.push((server, call));
+    }
+    let turn = |number: usize, pace: Pace| {
+        let (server, call) = &servers[number];
+        run(server.address, std::slice::from_ref(call), options.connections, pace, times)
+    };
+    let mut saturated = vec![];
+    for _ in 0..5 {
+        saturated.push(turn(1, Pace::Saturating)?.per_second);
+    }
+    let saturated = Rounds::new(saturated).median();
+    let rate = saturated * options.load;
+    println!(
+        "{} rounds of {} s, {} connections, {rate:.0} calls a second: {:.0} % of what the protected server bears\n",
+        options.rounds,
+        options.seconds,
+        options.connections,
+        options.load * 100.0
+    );
+    let mut seen = KINDS.map(|_| vec![]);
+    for _ in 0..options.rounds {
+        for (number, seen) in seen.iter_mut().enumerate() {
+            seen.push(turn(number, Pace::Constant(rate))?);
+        }
+    }
+    println!("microseconds   median  (lowest … highest)");
+    for (name, permille) in [("half", 500), ("90 %", 900), ("99 %", 990), ("99.9 %", 999)] {
+        let of = |number: usize| -> Vec<f64> {
+            seen[number].iter().map(|seen| micros(seen.permille(permille))).collect()
+        };
+        let (bare, ours) = (of(0), of(1));
+        let added = bare.iter().zip(&ours).map(|(bare, ours)| ours - bare).collect();
+        for (label, rounds) in [("bare rmcp", bare), ("Scopeward", ours), ("added", added)] {
+            println!("{name:6} {label:10} {}", Rounds::new(rounds));
+        }
+    }
+    Ok(())
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}

@@ -1,0 +1,65 @@
+//! What Scopeward costs, measured beside its rivals: `cargo run --release -p bench -- --help`.
+
+mod compile_time;
+mod instructions;
+mod latency;
+mod load;
+mod process;
+mod reload;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use bench::serve;
+use clap::{Parser, Subcommand};
+
+/// What Scopeward costs, measured beside its rivals.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// How many calls a second each server answers, in turn, several rounds
+    Load(load::Options),
+    /// How long a call takes at a load that is borne easily
+    Latency(latency::Options),
+    /// What changes of a policy of 10,000 tools do to the calls made meanwhile
+    Reload(reload::Options),
+    /// How long the todo server takes from its start to its first answer
+    Start(process::Options),
+    /// What memory the todo server takes, idle and with many tokens
+    Memory(process::Options),
+    /// What `#[scoped_tool]` adds to the compilation of a crate
+    CompileTime(compile_time::Options),
+    /// How many instructions a call costs, by valgrind
+    Instructions(instructions::Options),
+}
+
+fn main() -> ExitCode {
+    if let Some(served) = serve::by_environment() {
+        return served;
+    }
+    match run(&Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Load(options) => load::load(options),
+        Command::Latency(options) => latency::latency(options),
+        Command::Reload(options) => reload::reload(options),
+        Command::Start(options) => process::start(options),
+        Command::Memory(options) => process::memory(options),
+        Command::CompileTime(options) => compile_time::compile_time(options),
+        Command::Instructions(options) => instructions::instructions(options),
+    }
+}

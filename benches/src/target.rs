@@ -1,0 +1,314 @@
+//! The servers as processes: started, waited for, and ended.
+
+use std::{
+    fmt,
+    net::{SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::issuer::{Issuer, Subject};
+use anyhow::{Context, Result, bail, ensure};
+use clap::ValueEnum;
+use jsonwebtoken::Algorithm;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tempfile::TempDir;
+
+use crate::{
+    cores::Cores,
+    generator::{Call, exchange, once},
+    serve::{SERVER, many},
+    todo,
+};
+
+/// A server to compare.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// rmcp without any authorization
+    Bare,
+    /// Ours
+    Scopeward,
+    /// tower-mcp with its OAuth layer and scope policy
+    TowerMcp,
+    /// rmcp without any authorization, with the todo server's database
+    BareTodo,
+    /// The todo server as it ships, with its database
+    Todo,
+    /// `FastMCP` with its JWT verification and scope check
+    Fastmcp,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Bare => "bare rmcp",
+            Self::Scopeward => "Scopeward",
+            Self::TowerMcp => "tower-mcp",
+            Self::BareTodo => "bare rmcp, SQLite",
+            Self::Todo => "todo server",
+            Self::Fastmcp => "FastMCP",
+        })
+    }
+}
+
+/// What all servers share: the issuer and its URL.
+#[derive(Debug)]
+pub struct World {
+    /// Who makes the tokens.
+    pub issuer: Issuer,
+    /// Where the servers find its keys.
+    pub issuer_url: String,
+    /// Who runs where.
+    pub cores: Cores,
+}
+
+impl World {
+    /// An issuer that serves its keys.
+    pub fn new() -> Result<Self> {
+        let issuer = Issuer::new()?;
+        let issuer_url = issuer.serve()?;
+        Ok(Self { issuer, issuer_url, cores: Cores::here()? })
+    }
+}
+
+/// A running server. It ends with this value.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    folder: TempDir,
+    url: String,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The policy of the comparison, for as many tools as there are.
+pub fn policy<'a>(world: &World, url: &str, tools: impl Iterator<Item = &'a str>) -> String {
+    let tools: String = tools.map(|name| format!("{name} = {{ read = \"todo\" }}\n")).collect();
+    format!(
+        "version = 1\n[resource]\nurl = \"{url}\"\nprovider = \"oidc\"\nissuer = \"{}\"\n\
+         [scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = \"Change your todos\"\n\
+         \"admin:access\" = \"See everyone's todos\"\n[tools]\n{tools}",
+        world.issuer_url,
+    )
+}
+
+/// An address that nobody listens on.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+impl Running {
+    /// The server with the one tool, once it answers.
+    pub fn start(kind: Kind, world: &World) -> Result<Self> {
+        match kind {
+            Kind::BareTodo | Kind::Todo => Self::start_todo(kind, world),
+            _ => Self::start_with(kind, false, world),
+        }
+    }
+
+    /// The todo server, or rmcp alone on the same database, once it answers.
+    fn start_todo(kind: Kind, world: &World) -> Result<Self> {
+        let mut command = match kind {
+            Kind::Todo => Command::new(todo::program()?),
+            _ => Command::new(std::env::current_exe()?),
+        };
+        command.env(SERVER, "bare-todo");
+        let running = Self::spawn(world, &mut command, |url| todo::policy(world, url))?;
+        running.wait(&running.call_for(kind, world, 0, false, false)?)?;
+        Ok(running)
+    }
+
+    /// The server with the thousand tools, once it listens.
+    pub fn start_many(kind: Kind, world: &World) -> Result<Self> {
+        Self::start_with(kind, true, world)
+    }
+
+    fn start_with(kind: Kind, many: bool, world: &World) -> Result<Self> {
+        let this = std::env::current_exe()?;
+        let mut command = match kind {
+            Kind::Fastmcp => {
+                let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("fastmcp");
+                let mut command = Command::new(here.join(".venv/bin/python"));
+                command.arg(here.join("server.py"));
+                command
+            }
+            _ => Command::new(this),
+        };
+        match (kind, many) {
+            (Kind::Bare, false) => command.env(SERVER, "bare"),
+            (Kind::Bare, true) => command.env(SERVER, "bare-many"),
+            (Kind::Scopeward, false) => command.env(SERVER, "scopeward"),
+            (Kind::Scopeward, true) => command.env(SERVER, "scopeward-many"),
+            (Kind::TowerMcp, _) => command.env(SERVER, "tower-mcp"),
+            (Kind::Fastmcp | Kind::BareTodo | Kind::Todo, _) => &mut command,
+        };
+        let running = Self::spawn(world, &mut command, |url| {
+            if many {
+                policy(world, url, many::names())
+            } else {
+                policy(world, url, ["get_todo"].into_iter())
+            }
+        })?;
+        running.wait(&running.call(world, 0, false, many)?)?;
+        Ok(running)
+    }
+
+    /// A program on the serving cores, with an address, a folder and a policy of its own.
+    pub fn spawn(
+        world: &World,
+        command: &mut Command,
+        policy: impl FnOnce(&str) -> String,
+    ) -> Result<Self> {
+        let address = free_address()?;
+        let url = format!("http://{address}/mcp");
+        let folder = tempfile::tempdir()?;
+        let policy_file = folder.path().join("policy.toml");
+        std::fs::write(&policy_file, policy(&url))?;
+        command
+            .current_dir(folder.path())
+            .env("PORT", address.port().to_string())
+            .env("HOST", "127.0.0.1")
+            .env("ISSUER", &world.issuer_url)
+            .env("AUDIENCE", &url)
+            .env("PUBLIC_KEY", world.issuer.rsa_pem())
+            .env("SCOPEWARD_POLICY", &policy_file)
+            .env("SCOPEWARD_DATA", folder.path().join("data"))
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(folder.path().join("log"))?);
+        let child = world.cores.spawn(command)?;
+        Ok(Self { child, address, folder, url })
+    }
+
+    /// Until the call is answered as expected.
+    pub fn wait(&self, call: &Call) -> Result<Duration> {
+        let begin = Instant::now();
+        loop {
+            match once(self.address, call) {
+                Ok(()) => return Ok(begin.elapsed()),
+                Err(error) if begin.elapsed() > Duration::from_secs(30) => {
+                    let log = std::fs::read_to_string(self.folder.path().join("log"));
+                    bail!("{error:#}; the server said: {}", log.unwrap_or_default());
+                }
+                Err(_) => thread::sleep(Duration::from_micros(500)),
+            }
+        }
+    }
+
+    /// The call that a server of this kind is compared by.
+    pub fn call_for(
+        &self,
+        kind: Kind,
+        world: &World,
+        subject: usize,
+        unique: bool,
+        list: bool,
+    ) -> Result<Call> {
+        match kind {
+            Kind::BareTodo | Kind::Todo => todo::call(self, world, Algorithm::RS256, subject),
+            _ => self.call(world, subject, unique, list),
+        }
+    }
+
+    /// A call of the tool, by one of as many subjects as there are numbers; or of `tools/list`.
+    pub fn call(&self, world: &World, subject: usize, unique: bool, list: bool) -> Result<Call> {
+        let name = if unique {
+            format!("usr_58327482062864{subject}")
+        } else {
+            "usr_583274820628643".to_owned()
+        };
+        let to = Subject { name: &name, audience: &self.url, scope: "todo:read todo:write" };
+        let token = world.issuer.token(Algorithm::RS256, &world.issuer_url, &to)?;
+        let (body, expected) = if list {
+            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, "tool_0999")
+        } else {
+            (
+                r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_todo","arguments":{"id":"todo-42"}}}"#,
+                "Buy 42 stamps",
+            )
+        };
+        Ok(Call { request: self.request(&token, body), expected })
+    }
+
+    /// A call of one of the many tools.
+    pub fn call_of(&self, world: &World, tool: &str) -> Result<Call> {
+        let to = Subject { name: "usr_1", audience: &self.url, scope: "todo:read todo:write" };
+        let token = world.issuer.token(Algorithm::RS256, &world.issuer_url, &to)?;
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{{}}}}}}"#
+        );
+        Ok(Call { request: self.request(&token, &body), expected: "Buy 42 stamps" })
+    }
+
+    /// The body that a path answers with.
+    pub fn get(&self, path: &str) -> Result<String> {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+        let call = Call { request: request.into_bytes(), expected: "" };
+        exchange(&mut TcpStream::connect(self.address)?, &call)
+    }
+
+    /// The resource's URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A POST of MCP as clients of revision 2025-11-25 write it.
+    pub fn request(&self, token: &str, body: &str) -> Vec<u8> {
+        format!(
+            "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
+             content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+             mcp-protocol-version: 2025-11-25\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
+        )
+        .into_bytes()
+    }
+
+    /// The call, again and again, on one connection.
+    pub fn repeat(&self, call: &Call, times: u64) -> Result<()> {
+        let mut stream = TcpStream::connect(self.address)?;
+        for _ in 0..times {
+            exchange(&mut stream, call)?;
+        }
+        Ok(())
+    }
+
+    /// Asks it to stop, and waits until it did.
+    pub fn stop(mut self, patience: Duration) -> Result<()> {
+        let id = i32::try_from(self.child.id())?;
+        kill(Pid::from_raw(id), Signal::SIGINT)?;
+        let begin = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            ensure!(begin.elapsed() < patience, "the server does not stop");
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Where the server keeps its policy and data.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The resident memory now, in bytes.
+    pub fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.context("no VmRSS")?.trim().trim_end_matches(" kB").parse::<u64>()?;
+        Ok(kilobytes * 1024)
+    }
+}

@@ -1,0 +1,67 @@
+//! Each measurement, once and briefly: that it works, not what it measures.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::{path::Path, process::Command};
+
+fn bench(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_bench")).args(arguments).output().unwrap();
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "bench {arguments:?}: {out}{err}");
+    out.into_owned()
+}
+
+/// `FastMCP` is installed by `benches/fastmcp/setup.sh`; in CI it has to be.
+fn has_fastmcp() -> bool {
+    let is_there = Path::new(env!("CARGO_MANIFEST_DIR")).join("fastmcp/.venv/bin/python").exists();
+    assert!(is_there || std::env::var_os("CI").is_none(), "run benches/fastmcp/setup.sh");
+    is_there
+}
+
+const BRIEF: [&str; 4] = ["--rounds", "1", "--seconds", "0.3"];
+
+#[test]
+fn load_of_every_server() {
+    let mut servers = "bare,scopeward,tower-mcp,bare-todo,todo".to_owned();
+    let mut names = vec!["bare rmcp", "Scopeward", "tower-mcp", "bare rmcp, SQLite", "todo server"];
+    if has_fastmcp() {
+        servers += ",fastmcp";
+        names.push("FastMCP");
+    }
+    let out = bench(&[&["load", "--servers", &servers], &BRIEF[..]].concat());
+    for name in names {
+        let line = out.lines().find(|line| line.starts_with(name) && line.contains('…'));
+        assert!(line.is_some(), "{name} is missing: {out}");
+    }
+}
+
+#[test]
+fn load_of_many_callers_and_of_lists() {
+    let servers = ["load", "--servers", "bare,scopeward"];
+    for more in [&["--tokens", "20"][..], &["--list"]] {
+        let out = bench(&[&servers, &BRIEF[..], more].concat());
+        assert!(out.contains("Scopeward"), "{out}");
+    }
+}
+
+#[test]
+fn latency() {
+    let out = bench(&[&["latency"], &BRIEF[..]].concat());
+    assert!(out.contains("99 %   added"), "{out}");
+}
+
+#[test]
+fn reload() {
+    let out = bench(&["reload", "--rounds", "1", "--seconds", "3", "--rate", "100"]);
+    let changes = out.lines().last().and_then(|line| line.split_whitespace().next());
+    assert!(changes.is_some_and(|changes| changes != "0"), "no policy was loaded: {out}");
+}
+
+#[test]
+fn start_and_memory() {
+    let out = bench(&["start", "--rounds", "1"]);
+    assert!(out.contains("1 starts"), "{out}");
+    let out = bench(&["memory", "--tokens", "50"]);
+    assert!(out.contains("after 50 tokens"), "{out}");
+}
