@@ -1,4 +1,4 @@
-//! The policy engines that could make our decisions: `cargo bench --package bench --features engines
+//! The policy engines that could make our decisions: `cargo bench --package bench --features rivals
 //! --bench engines`.
 //!
 //! The question is the same: may a caller who holds these scopes call this tool? Each engine has the

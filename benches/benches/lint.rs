@@ -16,10 +16,6 @@ use scopeward::{
     live::LivePolicy,
 };
 
-/// As the todo server has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() {
     divan::main();
 }

@@ -20,6 +20,13 @@ pub(crate) struct Options {
     top: usize,
 }
 
+const SERVERS: &[(Kind, &str)] = &[
+    (Kind::Bare, "bare"),
+    (Kind::Scopeward, "scopeward"),
+    #[cfg(feature = "rivals")]
+    (Kind::TowerMcp, "tower-mcp"),
+];
+
 /// Before those that are counted: whatever is done once is done.
 const BEFORE: u64 = 200;
 
@@ -27,9 +34,7 @@ pub(crate) fn instructions(options: &Options) -> Result<()> {
     let world = World::new()?;
     println!("instructions a call, over {} calls\n", options.calls);
     let mut first = None;
-    for (kind, server) in
-        [(Kind::Bare, "bare"), (Kind::Scopeward, "scopeward"), (Kind::TowerMcp, "tower-mcp")]
-    {
+    for (kind, server) in SERVERS {
         let few = count(&world, server, BEFORE)?;
         let many = count(&world, server, BEFORE + options.calls)?;
         let each = (many.total - few.total) / options.calls;

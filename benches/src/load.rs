@@ -13,7 +13,7 @@ use bench::{
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
     /// The servers; the first one is what the others are compared with
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = [Kind::Bare, Kind::Scopeward, Kind::TowerMcp, Kind::Fastmcp])]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::COMPARED.to_vec())]
     servers: Vec<Kind>,
     /// How often each server has its turn
     #[arg(long, default_value_t = 15)]

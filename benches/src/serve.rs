@@ -5,6 +5,7 @@ mod bare;
 mod bare_todo;
 mod guarded;
 pub mod many;
+#[cfg(feature = "rivals")]
 mod rival;
 
 use std::process::ExitCode;
@@ -21,6 +22,7 @@ pub fn by_environment() -> Option<ExitCode> {
         "bare" => bare::serve(),
         "bare-todo" => bare_todo::serve(),
         "bare-many" => bare::serve_many(),
+        #[cfg(feature = "rivals")]
         "tower-mcp" => rival::serve(),
         // The whole command line of a server built with Scopeward.
         "scopeward" => return Some(guarded::serve()),

@@ -34,6 +34,7 @@ pub enum Kind {
     /// Ours
     Scopeward,
     /// tower-mcp with its OAuth layer and scope policy
+    #[cfg(feature = "rivals")]
     TowerMcp,
     /// rmcp without any authorization, with the todo server's database
     BareTodo,
@@ -43,11 +44,23 @@ pub enum Kind {
     Fastmcp,
 }
 
+impl Kind {
+    /// Those that do the same work.
+    pub const COMPARED: &'static [Self] = &[
+        Self::Bare,
+        Self::Scopeward,
+        #[cfg(feature = "rivals")]
+        Self::TowerMcp,
+        Self::Fastmcp,
+    ];
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Bare => "bare rmcp",
             Self::Scopeward => "Scopeward",
+            #[cfg(feature = "rivals")]
             Self::TowerMcp => "tower-mcp",
             Self::BareTodo => "bare rmcp, SQLite",
             Self::Todo => "todo server",
@@ -152,6 +165,7 @@ impl Running {
             (Kind::Bare, true) => command.env(SERVER, "bare-many"),
             (Kind::Scopeward, false) => command.env(SERVER, "scopeward"),
             (Kind::Scopeward, true) => command.env(SERVER, "scopeward-many"),
+            #[cfg(feature = "rivals")]
             (Kind::TowerMcp, _) => command.env(SERVER, "tower-mcp"),
             (Kind::Fastmcp | Kind::BareTodo | Kind::Todo, _) => &mut command,
         };

@@ -23,8 +23,12 @@ const BRIEF: [&str; 4] = ["--rounds", "1", "--seconds", "0.3"];
 
 #[test]
 fn load_of_every_server() {
-    let mut servers = "bare,scopeward,tower-mcp,bare-todo,todo".to_owned();
-    let mut names = vec!["bare rmcp", "Scopeward", "tower-mcp", "bare rmcp, SQLite", "todo server"];
+    let mut servers = "bare,scopeward,bare-todo,todo".to_owned();
+    let mut names = vec!["bare rmcp", "Scopeward", "bare rmcp, SQLite", "todo server"];
+    if cfg!(feature = "rivals") {
+        servers += ",tower-mcp";
+        names.push("tower-mcp");
+    }
     if has_fastmcp() {
         servers += ",fastmcp";
         names.push("FastMCP");

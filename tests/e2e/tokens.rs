@@ -1,7 +1,11 @@
 //! Access tokens of other issuers: what is accepted, and everything that is not.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU64, Ordering},
+};
 
+use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scopeward::{
@@ -11,7 +15,7 @@ use scopeward::{
     handler::Guarded,
     policy::CompiledPolicy,
     scoped_tools,
-    token::{TokenTypes, Validator, VerificationKeys},
+    token::{TokenError, TokenTypes, Validator, VerificationKeys},
 };
 use serde_json::{Value, json};
 use tower::Layer;
@@ -135,6 +139,47 @@ fn the_three_algorithms() {
         assert_eq!(who(&token), "ada Some(\"c\") a:read", "{algorithm:?}");
         assert_eq!(call(&token, "read").status, 200);
         assert_eq!(call(&token, "write").status, 403);
+    }
+}
+
+#[test]
+fn a_known_token_is_judged_by_the_clock_and_by_every_byte() {
+    let now = Arc::new(AtomicU64::new(NOW));
+    let clock = Arc::clone(&now);
+    let keys = VerificationKeys::new(&keys().published);
+    let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)
+        .with_clock(move || clock.load(Ordering::Relaxed));
+    let token = token(&json!({ "nbf": NOW }));
+    let headers = |authorization: &str| {
+        HeaderMap::from_iter([(AUTHORIZATION, authorization.parse().unwrap())])
+    };
+    let bearer = headers(&format!("Bearer {token}"));
+    assert!(validator.recall(&bearer).is_none(), "never seen");
+    assert_eq!(validator.validate(&token).unwrap().subject(), "ada");
+    assert_eq!(validator.recall(&bearer).unwrap().unwrap().subject(), "ada");
+
+    for other in [
+        format!("Bearer {token}="),
+        format!("Bearer {}", &token[1..]),
+        format!("Bearer {}", token.replacen('.', "..", 1)),
+        format!("Basic {token}"),
+        format!("Bearer {token},"),
+    ] {
+        assert!(validator.recall(&headers(&other)).is_none(), "{other}");
+    }
+    let mut twice = bearer.clone();
+    twice.append(AUTHORIZATION, bearer[AUTHORIZATION].clone());
+    assert!(validator.recall(&twice).is_none(), "which one counts would be a guess");
+
+    for (time, expected) in [
+        (NOW + 60 + 59, None),
+        (NOW + 60 + 60, Some(TokenError::Expired)),
+        (NOW - 61, Some(TokenError::NotYetValid)),
+        (NOW, None),
+    ] {
+        now.store(time, Ordering::Relaxed);
+        assert_eq!(validator.recall(&bearer).unwrap().err(), expected, "{time}");
+        assert_eq!(validator.validate(&token).err(), expected, "{time}");
     }
 }
 
