@@ -75,7 +75,7 @@ fn count(world: &World, server: &str, calls: u64) -> Result<Count> {
         .env(SERVER, server);
     let running =
         Running::spawn(world, &mut command, |url| policy(world, url, ["get_todo"].into_iter()))?;
-    let call = running.call(world, 0, false, false)?;
+    let call = running.call(world, 0)?;
     running.wait(&call)?;
     running.repeat(&call, calls)?;
     running.stop(Duration::from_mins(1))?;

@@ -34,7 +34,7 @@ pub(crate) fn latency(options: &Options) -> Result<()> {
     let mut servers = vec![];
     for kind in KINDS {
         let server = Running::start(kind, &world)?;
-        let call = server.call(&world, 0, false, false)?;
+        let call = server.call(&world, 0)?;
         servers.push((server, call));
     }
     let turn = |number: usize, pace: Pace| {

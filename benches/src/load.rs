@@ -52,7 +52,7 @@ pub(crate) fn load(options: &Options) -> Result<()> {
             Running::start(*kind, &world)?
         };
         let calls = (0..options.tokens)
-            .map(|n| server.call_for(*kind, &world, n, options.tokens > 1, options.list))
+            .map(|n| server.call_for(*kind, &world, n, options.list))
             .collect::<Result<Vec<_>>>()?;
         servers.push((server, calls));
     }

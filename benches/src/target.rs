@@ -140,7 +140,7 @@ impl Running {
         };
         command.env(SERVER, "bare-todo");
         let running = Self::spawn(world, &mut command, |url| todo::policy(world, url))?;
-        running.wait(&running.call_for(kind, world, 0, false, false)?)?;
+        running.wait(&running.call_for(kind, world, 0, false)?)?;
         Ok(running)
     }
 
@@ -176,7 +176,7 @@ impl Running {
                 policy(world, url, ["get_todo"].into_iter())
             }
         })?;
-        running.wait(&running.call(world, 0, false, many)?)?;
+        running.wait(&running.call_for(kind, world, 0, many)?)?;
         Ok(running)
     }
 
@@ -209,11 +209,11 @@ impl Running {
     }
 
     /// Until the call is answered as expected.
-    pub fn wait(&self, call: &Call) -> Result<Duration> {
+    pub fn wait(&self, call: &Call) -> Result<()> {
         let begin = Instant::now();
         loop {
             match once(self.address, call) {
-                Ok(()) => return Ok(begin.elapsed()),
+                Ok(()) => return Ok(()),
                 Err(error) if begin.elapsed() > Duration::from_secs(30) => {
                     let log = std::fs::read_to_string(self.folder.path().join("log"));
                     bail!("{error:#}; the server said: {}", log.unwrap_or_default());
@@ -223,49 +223,49 @@ impl Running {
         }
     }
 
-    /// The call that a server of this kind is compared by.
-    pub fn call_for(
-        &self,
-        kind: Kind,
-        world: &World,
-        subject: usize,
-        unique: bool,
-        list: bool,
-    ) -> Result<Call> {
+    /// The call that a server of this kind is compared by, by one of as many subjects as there are
+    /// numbers.
+    pub fn call_for(&self, kind: Kind, world: &World, subject: usize, list: bool) -> Result<Call> {
         match kind {
             Kind::BareTodo | Kind::Todo => todo::call(self, world, Algorithm::RS256, subject),
-            _ => self.call(world, subject, unique, list),
+            _ if list => self.list(world, subject),
+            _ => self.call(world, subject),
         }
     }
 
-    /// A call of the tool, by one of as many subjects as there are numbers; or of `tools/list`.
-    pub fn call(&self, world: &World, subject: usize, unique: bool, list: bool) -> Result<Call> {
-        let name = if unique {
-            format!("usr_58327482062864{subject}")
-        } else {
-            "usr_583274820628643".to_owned()
-        };
-        let to = Subject { name: &name, audience: &self.url, scope: "todo:read todo:write" };
-        let token = world.issuer.token(Algorithm::RS256, &world.issuer_url, &to)?;
-        let (body, expected) = if list {
-            (r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#, "tool_0999")
-        } else {
-            (
-                r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_todo","arguments":{"id":"todo-42"}}}"#,
-                "Buy 42 stamps",
-            )
-        };
-        Ok(Call { request: self.request(&token, body), expected })
+    /// A call of the one tool.
+    pub fn call(&self, world: &World, subject: usize) -> Result<Call> {
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_todo","arguments":{"id":"todo-42"}}}"#;
+        self.asked(world, Algorithm::RS256, subject, body, "Buy 42 stamps")
+    }
+
+    /// The list of the thousand tools.
+    fn list(&self, world: &World, subject: usize) -> Result<Call> {
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
+        self.asked(world, Algorithm::RS256, subject, body, "tool_0999")
     }
 
     /// A call of one of the many tools.
     pub fn call_of(&self, world: &World, tool: &str) -> Result<Call> {
-        let to = Subject { name: "usr_1", audience: &self.url, scope: "todo:read todo:write" };
-        let token = world.issuer.token(Algorithm::RS256, &world.issuer_url, &to)?;
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{tool}","arguments":{{}}}}}}"#
         );
-        Ok(Call { request: self.request(&token, &body), expected: "Buy 42 stamps" })
+        self.asked(world, Algorithm::RS256, 0, &body, "Buy 42 stamps")
+    }
+
+    /// A message from one of as many subjects as there are numbers, and what its answer must hold.
+    pub fn asked(
+        &self,
+        world: &World,
+        algorithm: Algorithm,
+        subject: usize,
+        body: &str,
+        expected: &'static str,
+    ) -> Result<Call> {
+        let name = format!("usr_58327482062864{subject}");
+        let to = Subject { name: &name, audience: &self.url, scope: "todo:read todo:write" };
+        let token = world.issuer.token(algorithm, &world.issuer_url, &to)?;
+        Ok(Call { request: self.request(&token, body), expected })
     }
 
     /// The body that a path answers with.
@@ -275,13 +275,8 @@ impl Running {
         exchange(&mut TcpStream::connect(self.address)?, &call)
     }
 
-    /// The resource's URL.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
     /// A POST of MCP as clients of revision 2025-11-25 write it.
-    pub fn request(&self, token: &str, body: &str) -> Vec<u8> {
+    fn request(&self, token: &str, body: &str) -> Vec<u8> {
         format!(
             "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
              content-type: application/json\r\naccept: application/json, text/event-stream\r\n\

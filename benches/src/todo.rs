@@ -7,7 +7,6 @@ use jsonwebtoken::Algorithm;
 
 use crate::{
     generator::Call,
-    issuer::Subject,
     target::{Running, World},
 };
 
@@ -21,11 +20,8 @@ pub fn policy(world: &World, url: &str) -> String {
 
 /// One caller lists its todos, of which there are none.
 pub fn call(server: &Running, world: &World, algorithm: Algorithm, subject: usize) -> Result<Call> {
-    let name = format!("usr_58327482062864{subject}");
-    let to = Subject { name: &name, audience: server.url(), scope: "todo:read todo:write" };
-    let token = world.issuer.token(algorithm, &world.issuer_url, &to)?;
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_todos","arguments":{}}}"#;
-    Ok(Call { request: server.request(&token, body), expected: "\"todos\":[]" })
+    server.asked(world, algorithm, subject, body, "\"todos\":[]")
 }
 
 /// The program, built in the profile of this one.

@@ -47,7 +47,7 @@ fn count(world: &World, server: &str, calls: u64) -> u64 {
     command.env(SERVER, server).env(COUNT, file.path());
     let only_one = |url: &str| policy(world, url, ["get_todo"].into_iter());
     let running = Running::spawn(world, &mut command, only_one).expect("a server");
-    let call = running.call(world, 0, false, false).expect("a call");
+    let call = running.call(world, 0).expect("a call");
     running.wait(&call).expect("an answer");
     running.repeat(&call, calls).expect("answers");
     running.stop(Duration::from_secs(30)).expect("it stops");
