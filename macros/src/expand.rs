@@ -265,13 +265,15 @@ fn declaration(declared: &Declaration) -> TokenStream {
     let arguments = match declared.feature {
         Feature::Tool => {
             let attribute = format_ident!("{}_tool_attr", declared.method);
-            quote!(|| Self::#attribute().input_schema)
+            quote!(.with_tool(Self::#attribute))
         }
         Feature::Prompt => {
             let attribute = format_ident!("{}_prompt_attr", declared.method);
-            quote!(|| ::scopeward::__private::prompt_arguments(&Self::#attribute()))
+            quote!(.with_arguments(|| ::scopeward::__private::prompt_arguments(&Self::#attribute())))
         }
-        Feature::Resource => quote!(|| ::scopeward::__private::uri_arguments(#name)),
+        Feature::Resource => {
+            quote!(.with_arguments(|| ::scopeward::__private::uri_arguments(#name)))
+        }
     };
     quote! {
         ::scopeward::Declaration::new(
@@ -282,7 +284,7 @@ fn declaration(declared: &Declaration) -> TokenStream {
             ::scopeward::Location::new(::core::file!(), #line, #column),
         )
         .with_hints(#read_only, #destructive)
-        .with_arguments(#arguments)
+        #arguments
     }
 }
 

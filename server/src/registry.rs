@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use rmcp::{
     handler::server::router::{prompt::PromptRouter, tool::ToolRouter},
-    model::JsonObject,
+    model::{JsonObject, Tool},
 };
 
 use crate::{
@@ -44,7 +44,14 @@ pub struct Declaration {
     read_only: Option<bool>,
     destructive: Option<bool>,
     location: Location,
-    arguments: Option<fn() -> Arc<JsonObject>>,
+    arguments: Option<Arguments>,
+}
+
+/// What gives the JSON Schema of arguments.
+#[derive(Debug, Clone, Copy)]
+enum Arguments {
+    Schema(fn() -> Arc<JsonObject>),
+    Tool(fn() -> Tool),
 }
 
 impl Declaration {
@@ -85,7 +92,13 @@ impl Declaration {
     /// are checked.
     #[must_use]
     pub const fn with_arguments(self, arguments: fn() -> Arc<JsonObject>) -> Self {
-        Self { arguments: Some(arguments), ..self }
+        Self { arguments: Some(Arguments::Schema(arguments)), ..self }
+    }
+
+    /// The same with the tool itself, whose input schema it is.
+    #[must_use]
+    pub const fn with_tool(self, tool: fn() -> Tool) -> Self {
+        Self { arguments: Some(Arguments::Tool(tool)), ..self }
     }
 
     /// Whether it is a tool, a resource or a prompt.
@@ -133,7 +146,10 @@ impl Declaration {
 
     /// The JSON Schema of its arguments, if it is known.
     pub fn arguments(&self) -> Option<Arc<JsonObject>> {
-        self.arguments.map(|schema| schema())
+        self.arguments.map(|arguments| match arguments {
+            Arguments::Schema(schema) => schema(),
+            Arguments::Tool(tool) => tool().input_schema,
+        })
     }
 }
 

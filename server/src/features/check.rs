@@ -30,11 +30,8 @@ impl<S: ScopedTools, const NUMBER: usize> FromContextPart<ToolCallContext<'_, S>
     for Checked<NUMBER>
 {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
-        // The tool's own name, not the one it was called by: a tool mounted under another name
-        // keeps its rule.
-        let declared = &S::REGISTRY.all()[NUMBER];
         let extensions = &context.request_context.extensions;
-        check(declared, declared.name(), context.arguments.as_ref(), extensions)?;
+        check_own::<S>(NUMBER, context.arguments.as_ref(), extensions)?;
         Ok(Self(()))
     }
 }
@@ -43,9 +40,7 @@ impl<S: ScopedTools, const NUMBER: usize> FromContextPart<PromptContext<'_, S>>
     for Checked<NUMBER>
 {
     fn from_context_part(context: &mut PromptContext<'_, S>) -> Result<Self, ErrorData> {
-        let declared = &S::REGISTRY.all()[NUMBER];
-        let extensions = &context.context.extensions;
-        check(declared, declared.name(), context.arguments.as_ref(), extensions)?;
+        check_own::<S>(NUMBER, context.arguments.as_ref(), &context.context.extensions)?;
         Ok(Self(()))
     }
 }
@@ -54,11 +49,28 @@ impl<S: ScopedTools, const NUMBER: usize> FromContextPart<ResourceContext<'_, S>
     for Checked<NUMBER>
 {
     fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
-        let declared = &S::REGISTRY.all()[NUMBER];
+        let declared = declared::<S>(NUMBER);
         // Its URI leads to the rule as at the gate; what that finds is this resource's own.
         check(declared, context.uri(), None, &context.request_context().extensions)?;
         Ok(Self(()))
     }
+}
+
+/// The registry is named here alone: where a constant is named, the compiler looks through all of it,
+/// and it would for each declaration.
+fn declared<S: ScopedTools>(number: usize) -> &'static Declaration {
+    &S::REGISTRY.all()[number]
+}
+
+/// By the declaration's own name, not the one it was called by: a tool mounted under another name
+/// keeps its rule.
+fn check_own<S: ScopedTools>(
+    number: usize,
+    arguments: Option<&JsonObject>,
+    extensions: &Extensions,
+) -> Result<(), ErrorData> {
+    let declared = declared::<S>(number);
+    check(declared, declared.name(), arguments, extensions)
 }
 
 fn check(
