@@ -199,9 +199,9 @@ impl Default for ClaimRules {
 }
 
 impl Claims {
-    pub(super) fn client(&self) -> Option<String> {
+    pub(super) fn client(&self) -> Option<&str> {
         let all = [&self.client_id, &self.azp, &self.cid, &self.appid];
-        all.into_iter().flatten().next().cloned()
+        all.into_iter().flatten().next().map(String::as_str)
     }
 
     /// Whether the token is for one of `audiences`; for `resource`, if its client is asked about.
