@@ -82,6 +82,12 @@ impl Principal {
         format!("{} {}", self.0.token.authority(), self.subject())
     }
 
+    /// The same as a number, for counting: two callers have the same one hardly ever, and nobody can
+    /// aim at another's.
+    pub(crate) fn number(&self) -> u64 {
+        self.0.token.caller()
+    }
+
     /// The OAuth client that acts for the caller (`client_id`, or `azp`).
     pub fn client(&self) -> Option<&str> {
         self.0.token.client()

@@ -6,10 +6,14 @@
 
 mod cache;
 mod claims;
+#[cfg(test)]
+mod concurrent;
 mod header;
 mod introspection;
+mod jose;
 mod keys;
 mod remote_keys;
+mod shared;
 mod trusted;
 mod validator;
 
@@ -30,7 +34,7 @@ pub use keys::VerificationKeys;
 pub(crate) use remote_keys::{Fetched, KeysAt, RemoteKeys, fetch as fetch_keys};
 pub use trusted::Expected;
 pub(crate) use trusted::{LEEWAY, TrustedIssuer};
-pub use validator::{Clock, SystemClock, TokenError, TokenTypes, Validator};
+pub use validator::{Clock, Rejected, SystemClock, TokenError, TokenTypes, Validator};
 
 /// A validated access token: its signature, issuer, audience and times were right. Clones are the
 /// same token.
@@ -42,11 +46,13 @@ struct Validated {
     authority: Arc<str>,
     issuer: Arc<str>,
     subject: Box<str>,
-    client: Option<Box<str>>,
-    scopes: Box<[Scope]>,
+    client: Option<Arc<str>>,
+    scopes: Arc<[Scope]>,
     expires_at: u64,
     not_before: Option<u64>,
-    other: Box<[(Box<str>, Value)]>,
+    /// Of authority and subject.
+    caller: u64,
+    other: Box<[(Arc<str>, Value)]>,
     /// All of it as one object, made when a condition first asks for it.
     claims: OnceLock<Box<Map<String, Value>>>,
 }
@@ -81,6 +87,11 @@ impl AccessToken {
     /// When it expires, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> u64 {
         self.0.expires_at
+    }
+
+    /// Authority and subject in one number, by a hash whose key is this process's.
+    pub(crate) fn caller(&self) -> u64 {
+        self.0.caller
     }
 
     /// Before when it was not valid (`nbf`).
@@ -126,6 +137,7 @@ impl AccessToken {
             scopes: scopes.into(),
             expires_at: u64::MAX,
             not_before: None,
+            caller: 0,
             other: [].into(),
             claims: OnceLock::new(),
         }))

@@ -2,7 +2,6 @@
 //! while.
 
 use std::{
-    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -12,13 +11,15 @@ use std::{
 
 use aws_lc_rs::digest::{SHA256, digest};
 use moka::{Expiry, future::Cache};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::{AccessToken, Clock, TokenError, TrustedIssuer, claims::Claims, trusted};
+use super::{AccessToken, Clock, Rejected, TokenError, TrustedIssuer, claims::Claims, trusted};
 use crate::{
     provider::Metadata,
     remote::{ClientAuthentication, Remote, RemoteError},
+    secret::Secret,
 };
 
 /// An active token is asked about again after this, or when it expires: for so long a revoked one
@@ -56,17 +57,10 @@ pub(crate) enum EndpointAt {
 }
 
 /// Who asks.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Client {
     pub(crate) id: String,
-    pub(crate) secret: String,
-}
-
-/// Not the secret.
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("id", &self.id).finish_non_exhaustive()
-    }
+    pub(crate) secret: Secret,
 }
 
 /// Asks an issuer about its tokens, each at most once at a time.
@@ -93,7 +87,7 @@ struct Endpoint {
 /// What an issuer said, and for how long that is believed.
 #[derive(Debug, Clone)]
 struct Kept {
-    outcome: Result<AccessToken, TokenError>,
+    outcome: Result<AccessToken, Rejected>,
     lasts: Duration,
 }
 
@@ -125,7 +119,7 @@ impl Introspector {
         token: &str,
         issuer: &TrustedIssuer,
         clock: &dyn Clock,
-    ) -> Result<AccessToken, TokenError> {
+    ) -> Result<AccessToken, Rejected> {
         let mut key = [0; 32];
         key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         let answer = self.look_up(token, issuer, clock);
@@ -134,7 +128,7 @@ impl Introspector {
         let kept = self.0.answers.try_get_with(key, answer).await;
         let token = kept.map_err(|error| (*error).clone())?.outcome?;
         if trusted::has_expired(token.expires_at(), clock.now()) {
-            return Err(TokenError::Expired);
+            return Err(TokenError::Expired.into());
         }
         Ok(token)
     }
@@ -166,8 +160,10 @@ impl Introspector {
         };
         let now = clock.now();
         let outcome = match answer {
-            Some(claims) => read(claims, issuer, now).and_then(|claims| issuer.accept(claims, now)),
-            None => Err(TokenError::Inactive),
+            Some(claims) => read(claims, issuer, now)
+                .map_err(Rejected::from)
+                .and_then(|claims| issuer.accept(claims, now)),
+            None => Err(TokenError::Inactive.into()),
         };
         let lasts = match &outcome {
             Ok(token) => KEPT.min(Duration::from_secs(token.expires_at().saturating_sub(now))),
@@ -184,7 +180,11 @@ impl Introspector {
                 let Endpoint { url, authentication } =
                     self.0.endpoint.get_or_try_init(|| find(remote, endpoint)).await?;
                 let form = [("token", token), ("token_type_hint", "access_token")];
-                let client = (&*client.id, &*client.secret);
+                let secret = client.secret.read().map_err(|error| RemoteError::Secret {
+                    url: url.clone(),
+                    reason: error.to_string(),
+                })?;
+                let client = (&*client.id, secret.expose_secret());
                 let answer = remote.post_as(url, client, *authentication, &form, EXPECTED).await?;
                 match &answer.json["active"] {
                     Value::Bool(true) => Ok(Some(answer.json)),

@@ -57,6 +57,7 @@ struct Shared {
     /// How often it was tried.
     tries: watch::Sender<u64>,
     last_try: Mutex<Option<Instant>>,
+    fetched: Mutex<Option<Instant>>,
 }
 
 impl RemoteKeys {
@@ -68,9 +69,28 @@ impl RemoteKeys {
             wanted: Notify::new(),
             tries: watch::Sender::new(0),
             last_try: Mutex::new(None),
+            fetched: Mutex::new(None),
         }));
         tokio::spawn(keys.clone().run(remote));
         keys
+    }
+
+    /// Keys that nobody fetches, for tests of what happens when they change.
+    #[cfg(test)]
+    pub(super) fn standing(keys: VerificationKeys) -> Self {
+        Self(Arc::new(Shared {
+            at: KeysAt::Url(String::new()),
+            current: ArcSwapOption::new(Some(Arc::new(keys))),
+            wanted: Notify::new(),
+            tries: watch::Sender::new(0),
+            last_try: Mutex::new(None),
+            fetched: Mutex::new(None),
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn replace(&self, keys: VerificationKeys) {
+        self.0.current.store(Some(Arc::new(keys)));
     }
 
     /// The keys; `None` until they were seen once.
@@ -81,6 +101,12 @@ impl RemoteKeys {
     /// Which keys they are.
     pub(super) fn generation(&self) -> Option<Generation> {
         self.0.current.load().as_ref().map(|keys| keys.generation())
+    }
+
+    /// How long ago they were fetched; `None` until they were seen once.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let fetched = *self.0.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        fetched.map(|fetched| fetched.elapsed())
     }
 
     /// Waits for the first try to end, well or badly.
@@ -106,6 +132,8 @@ impl RemoteKeys {
             let wait = match fetched {
                 Ok(Fetched { keys, fresh_for, .. }) => {
                     self.0.current.store(Some(Arc::new(keys)));
+                    *self.0.fetched.lock().unwrap_or_else(PoisonError::into_inner) =
+                        Some(Instant::now());
                     retry = FIRST_RETRY;
                     fresh_for.clamp(SHORTEST_KEPT, LONGEST_KEPT)
                 }

@@ -2,13 +2,16 @@
 
 use std::{
     fmt,
+    hash::{BuildHasher, RandomState},
     sync::{Arc, OnceLock},
 };
 
 use super::{
-    AccessToken, TokenError, TokenTypes, Validated,
+    AccessToken, Rejected, TokenError, TokenTypes, Validated,
     claims::{AudienceIn, ClaimRules, Claims, NumericDate},
+    shared::Shared,
 };
+use crate::policy::Scope;
 
 /// Clocks may differ by this many seconds.
 pub(crate) const LEEWAY: u64 = 60;
@@ -47,6 +50,8 @@ pub(crate) struct TrustedIssuer {
     audience_expected: Expected,
     types: TokenTypes,
     rules: ClaimRules,
+    shared: Shared,
+    callers: RandomState,
 }
 
 impl TrustedIssuer {
@@ -72,6 +77,8 @@ impl TrustedIssuer {
             resource,
             types,
             rules,
+            shared: Shared::default(),
+            callers: RandomState::new(),
         }
     }
 
@@ -110,7 +117,34 @@ impl TrustedIssuer {
     }
 
     /// The token that these claims make, if they are this issuer's, for this resource, and of now.
-    pub(super) fn accept(&self, claims: Claims, now: u64) -> Result<AccessToken, TokenError> {
+    pub(super) fn accept(&self, claims: Claims, now: u64) -> Result<AccessToken, Rejected> {
+        let (issuer, scopes) = self.check(&claims, now).map_err(|error| Rejected {
+            error,
+            client: claims.client().map(|client| self.shared.text(client)),
+        })?;
+        let caller = self.callers.hash_one((&*self.name, &*claims.sub));
+        Ok(AccessToken(Arc::new(Validated {
+            scopes: self.shared.scopes(scopes),
+            client: claims.client().map(|client| self.shared.text(client)),
+            authority: Arc::clone(&self.name),
+            issuer: Arc::clone(issuer),
+            subject: claims.sub.into(),
+            caller,
+            expires_at: claims.exp.seconds(),
+            not_before: claims.nbf.map(NumericDate::seconds),
+            other: claims
+                .other
+                .into_iter()
+                .map(|(name, value)| (self.shared.text(&name), value))
+                .collect(),
+            claims: OnceLock::new(),
+        })))
+    }
+}
+
+impl TrustedIssuer {
+    /// Everything that the claims must say; gives the issuer as it is kept, and the scopes.
+    fn check(&self, claims: &Claims, now: u64) -> Result<(&Arc<str>, Vec<Scope>), TokenError> {
         let Some(issuer) = self.spelling(&claims.iss) else {
             return Err(TokenError::Issuer(self.issuer_expected.clone()));
         };
@@ -118,23 +152,11 @@ impl TrustedIssuer {
         if !claims.is_for(&self.audiences, &self.resource, &self.rules)? {
             return Err(TokenError::Audience(self.audience_expected.clone()));
         }
-        let expires_at = claims.exp.seconds();
-        let not_before = claims.nbf.map(NumericDate::seconds);
-        check_times(expires_at, not_before, now)?;
+        check_times(claims.exp.seconds(), claims.nbf.map(NumericDate::seconds), now)?;
         if claims.sub.is_empty() {
             return Err(TokenError::Claims("sub"));
         }
-        Ok(AccessToken(Arc::new(Validated {
-            scopes: claims.granted(&self.rules)?.into(),
-            client: claims.client().map(Into::into),
-            authority: Arc::clone(&self.name),
-            issuer: Arc::clone(issuer),
-            subject: claims.sub.into(),
-            expires_at,
-            not_before,
-            other: claims.other.into(),
-            claims: OnceLock::new(),
-        })))
+        Ok((issuer, claims.granted(&self.rules)?))
     }
 }
 

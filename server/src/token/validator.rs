@@ -8,7 +8,7 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderMap;
-use jsonwebtoken::{crypto, dangerous, decode_header, errors::ErrorKind};
+use jsonwebtoken::{crypto, dangerous, errors::ErrorKind};
 use serde::Deserialize;
 
 use super::{
@@ -16,9 +16,11 @@ use super::{
     cache::{Cache, Digest, Found},
     claims::{ClaimRules, Claims, Marker},
     header::unchecked,
+    jose::JoseHeader,
     keys::Generation,
     trusted::check_times,
 };
+use crate::revocation::Revocations;
 
 /// Tells the time. A parameter, so that tests of expiry need not wait.
 pub trait Clock: Send + Sync + 'static {
@@ -102,6 +104,50 @@ pub enum TokenError {
     /// `nbf` is in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// It, its subject or its client is among the [`Revocations`].
+    #[error("the token was revoked")]
+    Revoked,
+}
+
+impl TokenError {
+    /// In one word, as metrics have it.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Type => "type",
+            Self::UnknownKey => "unknown_key",
+            Self::Unavailable => "unavailable",
+            Self::Inactive => "inactive",
+            Self::Algorithm => "algorithm",
+            Self::Signature => "signature",
+            Self::Claims(_) => "claims",
+            Self::IdToken(_) => "id_token",
+            Self::Marker(_) => "marker",
+            Self::ScopeClaim(_) => "scope_claim",
+            Self::Issuer(_) => "issuer",
+            Self::Audience(_) => "audience",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// A token that is refused, and whose it is as far as that is known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+#[non_exhaustive]
+pub struct Rejected {
+    /// Why it is refused.
+    pub error: TokenError,
+    /// The client that it was issued to: only where its issuer has confirmed it.
+    pub client: Option<Arc<str>>,
+}
+
+impl From<TokenError> for Rejected {
+    fn from(error: TokenError) -> Self {
+        Self { error, client: None }
+    }
 }
 
 /// What an access token of the issuer has.
@@ -125,6 +171,7 @@ pub struct Validator {
     opaque: Option<Opaque>,
     clock: Box<dyn Clock>,
     cache: Cache,
+    revocations: Revocations,
 }
 
 /// An issuer whose signature is checked.
@@ -204,7 +251,13 @@ impl Validator {
     /// Accepts nothing.
     pub(crate) fn none() -> Self {
         let clock = Box::new(SystemClock);
-        Self { signed: vec![], opaque: None, clock, cache: Cache::default() }
+        Self {
+            signed: vec![],
+            opaque: None,
+            clock,
+            cache: Cache::default(),
+            revocations: Revocations::default(),
+        }
     }
 
     /// Accepts as well what this issuer signed with keys that are fetched.
@@ -228,16 +281,23 @@ impl Validator {
         self
     }
 
+    /// Refuses what is revoked, from the moment on in which it is.
+    #[must_use]
+    pub fn with_revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = revocations;
+        self
+    }
+
     /// The token of a request, if it was found right before. Whether its times are right is looked at
     /// again; its form was, when it was found right.
-    pub fn recall(&self, headers: &HeaderMap) -> Option<Result<AccessToken, TokenError>> {
+    pub fn recall(&self, headers: &HeaderMap) -> Option<Result<AccessToken, Rejected>> {
         let token = unchecked(headers).ok()??;
         self.known(self.cache.digest(token))
     }
 
     /// Validates a token, and asks for what is missing: its issuer if it is opaque (RFC 7662), or
     /// new keys if it names one that is not there, at most once in ten seconds, whatever the flood.
-    pub async fn authenticate(&self, token: &str) -> Result<AccessToken, TokenError> {
+    pub async fn authenticate(&self, token: &str) -> Result<AccessToken, Rejected> {
         let digest = self.cache.digest(token.as_bytes());
         if let Some(found) = self.known(digest) {
             return found;
@@ -245,7 +305,7 @@ impl Validator {
         match (self.signer(token), &self.opaque) {
             (Ok(signed), _) => {
                 match (self.verify(token, digest, signed), &self.signed[signed].keys) {
-                    (Err(TokenError::UnknownKey), Keys::Remote(keys))
+                    (Err(Rejected { error: TokenError::UnknownKey, .. }), Keys::Remote(keys))
                         if Box::pin(keys.refresh()).await =>
                     {
                         self.verify(token, digest, signed)
@@ -254,31 +314,44 @@ impl Validator {
                 }
             }
             (Err(_), Some(Opaque { issuer, introspector })) => {
-                Box::pin(introspector.authenticate(token, issuer, &*self.clock)).await
+                let asked = introspector.authenticate(token, issuer, &*self.clock);
+                Box::pin(asked).await.and_then(|token| self.unless_revoked(token))
             }
-            (Err(error), None) => Err(error),
+            (Err(error), None) => Err(error.into()),
         }
     }
 
     /// Validates a token that is signed, with the keys that are there.
     pub fn validate(&self, token: &str) -> Result<AccessToken, TokenError> {
         let digest = self.cache.digest(token.as_bytes());
-        match self.known(digest) {
+        let validated = match self.known(digest) {
             Some(found) => found,
             None => self.verify(token, digest, self.signer(token)?),
-        }
+        };
+        validated.map_err(|rejected| rejected.error)
     }
 
     /// A token whose signature was found right with the very keys that are there now. Only its times
     /// can make a difference since.
-    fn known(&self, digest: Digest) -> Option<Result<AccessToken, TokenError>> {
+    fn known(&self, digest: Digest) -> Option<Result<AccessToken, Rejected>> {
         let Found { token, issuer, keys } = self.cache.get(digest)?;
         let current = self.signed.get(issuer)?.keys.generation()?;
         if current != keys {
             return None;
         }
         let times = check_times(token.expires_at(), token.not_before(), self.clock.now());
-        Some(times.map(|()| token))
+        Some(match times {
+            Ok(()) => self.unless_revoked(token),
+            Err(error) => Err(Rejected { error, client: token.0.client.clone() }),
+        })
+    }
+
+    /// Where every token comes by, however it was found to be right.
+    fn unless_revoked(&self, token: AccessToken) -> Result<AccessToken, Rejected> {
+        if self.revocations.has(&token) {
+            return Err(Rejected { error: TokenError::Revoked, client: token.0.client.clone() });
+        }
+        Ok(token)
     }
 
     /// The issuer that a signed token names, by its place in `signed`. Nothing else is read of it
@@ -301,39 +374,35 @@ impl Validator {
     }
 
     /// The claims are read only after the signature was found right.
-    fn verify(
-        &self,
-        token: &str,
-        digest: Digest,
-        issuer: usize,
-    ) -> Result<AccessToken, TokenError> {
+    fn verify(&self, token: &str, digest: Digest, issuer: usize) -> Result<AccessToken, Rejected> {
         let signed = &self.signed[issuer];
-        let header = decode_header(token).map_err(|_| TokenError::Malformed)?;
-        // RFC 7515, section 4.1.11: what must be understood and is not, must be refused.
-        if header.crit.is_some() || header.enc.is_some() || header.zip.is_some() {
-            return Err(TokenError::Malformed);
-        }
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
+        let header: JoseHeader =
+            serde_json::from_slice(&decoded(header)?).map_err(|_| TokenError::Malformed)?;
         signed.issuer.check_type(header.typ.as_deref())?;
         let keys = signed.keys.current()?;
         let key = keys.find(header.kid.as_deref(), header.alg)?;
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         match crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
             Ok(true) => {}
-            Ok(false) => return Err(TokenError::Signature),
+            Ok(false) => return Err(TokenError::Signature.into()),
             Err(error) => {
                 return Err(match error.kind() {
                     ErrorKind::InvalidSignature => TokenError::Signature,
                     ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
                     _ => TokenError::Malformed,
-                });
+                }
+                .into());
             }
         }
-        let (_, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
-        let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| TokenError::Malformed)?;
-        let claims: Claims = serde_json::from_slice(&payload)
+        let claims: Claims = serde_json::from_slice(&decoded(payload)?)
             .map_err(|_| TokenError::Claims("iss, sub, aud, exp or another"))?;
         let token = signed.issuer.accept(claims, self.clock.now())?;
         self.cache.insert(digest, Found { token: token.clone(), issuer, keys: keys.generation() });
-        Ok(token)
+        self.unless_revoked(token)
     }
+}
+
+fn decoded(part: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
 }

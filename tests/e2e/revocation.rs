@@ -1,0 +1,142 @@
+//! Access that is taken away before it expires.
+
+use std::{fs, thread, time::Duration};
+
+use serde_json::json;
+
+use crate::harness::{Reply, Server, stderr, stdout};
+
+fn lists(server: &Server, token: &str) -> Reply {
+    server.call(token, "list_todos", &json!({}))
+}
+
+/// `revocation …`, which has to succeed; gives what it prints.
+fn revocation(server: &Server, arguments: &[&str]) -> String {
+    let output = server.command().arg("revocation").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    stdout(&output)
+}
+
+fn claim(token: &str, name: &str) -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+    claims[name].as_str().unwrap().to_owned()
+}
+
+fn is_revoked(reply: &Reply) {
+    assert_eq!(reply.status, 401, "{reply:#?}");
+    assert_eq!(reply.challenge("error"), Some("invalid_token"));
+    assert_eq!(reply.challenge("error_description"), Some("the token was revoked"));
+}
+
+/// The next request is refused, of a token that was seen before and of one that was not; and still is
+/// after a restart.
+#[test]
+fn from_the_next_request_on() {
+    let mut server = Server::start();
+    let (ada, other) = (server.token("todo:read"), server.token("todo:write"));
+    let grace = server.token_for("grace", "todo:read");
+    assert_eq!(lists(&server, &ada).status, 200);
+    let said = revocation(&server, &["add", "--subject", "ada", "--reason", "laptop lost"]);
+    assert_eq!(said, "revoked: subject ada  (laptop lost)\n");
+    is_revoked(&lists(&server, &ada));
+    is_revoked(&lists(&server, &other));
+    assert_eq!(lists(&server, &grace).status, 200);
+    assert!(server.monitor("/metrics").text.contains("scopeward_revocations 1\n"));
+    assert_eq!(revocation(&server, &["list"]), "subject ada  (laptop lost)\n");
+    server.kill();
+    server.launch();
+    is_revoked(&lists(&server, &ada));
+    revocation(&server, &["remove", "--subject", "ada"]);
+    assert_eq!(lists(&server, &ada).status, 200);
+}
+
+#[test]
+fn one_token_or_one_client() {
+    let server = Server::start();
+    let (one, other) = (server.token("todo:read"), server.token("todo:read"));
+    assert_eq!((lists(&server, &one).status, lists(&server, &other).status), (200, 200));
+    revocation(&server, &["add", "--token", &claim(&one, "jti")]);
+    is_revoked(&lists(&server, &one));
+    assert_eq!(lists(&server, &other).status, 200);
+    revocation(&server, &["add", "--client", &claim(&other, "client_id")]);
+    is_revoked(&lists(&server, &other));
+}
+
+/// Who signs in anew is let in again.
+#[test]
+fn what_was_issued_before() {
+    let server = Server::start();
+    let before = server.token("todo:read");
+    revocation(&server, &["add", "--subject", "ada", "--sign-out"]);
+    is_revoked(&lists(&server, &before));
+    thread::sleep(Duration::from_millis(1100));
+    assert_eq!(lists(&server, &server.token("todo:read")).status, 200);
+    is_revoked(&lists(&server, &before));
+}
+
+/// Somebody of the same name at another issuer is somebody else.
+#[test]
+fn at_one_issuer() {
+    let server = Server::start();
+    let ada = server.token("todo:read");
+    revocation(&server, &["add", "--subject", "ada", "--issuer", "https://other.example"]);
+    assert_eq!(lists(&server, &ada).status, 200);
+    revocation(&server, &["add", "--subject", "ada", "--issuer", &server.origin()]);
+    is_revoked(&lists(&server, &ada));
+}
+
+/// A list that cannot be read lets nobody in again, and is said; one that is gone is no empty list.
+#[test]
+fn a_list_that_is_broken() {
+    let server = Server::start();
+    let ada = server.token("todo:read");
+    revocation(&server, &["add", "--subject", "ada"]);
+    let path = server.folder.path().join("data/revoked.toml");
+    let good = fs::read_to_string(&path).unwrap();
+    for bad in ["[[revoked]]\nsubject = \"grace\"\nsubjekt = \"x\"\n", "[[revoked", "gone"] {
+        if bad == "gone" {
+            fs::remove_file(&path).unwrap();
+        } else {
+            fs::write(&path, bad).unwrap();
+        }
+        thread::sleep(Duration::from_millis(300));
+        is_revoked(&lists(&server, &ada));
+        assert!(server.log().contains("what was revoked before stays revoked"));
+    }
+    assert_eq!(server.monitor("/health").json["revocations"]["refused"], 3);
+    // By hand, as by the command.
+    fs::write(&path, good.replace("ada", "grace")).unwrap();
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(lists(&server, &ada).status, 200);
+    is_revoked(&lists(&server, &server.token_for("grace", "todo:read")));
+}
+
+#[test]
+fn a_server_does_not_start_with_a_list_that_it_cannot_read() {
+    let mut server = Server::start();
+    server.kill();
+    let said = revocation(&server, &["add", "--subject", "ada"]);
+    assert!(said.contains("in force when one starts"), "{said}");
+    fs::write(server.folder.path().join("data/revoked.toml"), "[[revoked]]\n").unwrap();
+    let output = server.command().output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("must have one of"), "{output:?}");
+}
+
+#[test]
+fn a_mistake_is_said() {
+    let server = Server::start();
+    for arguments in [
+        &["add"][..],
+        &["add", "--subject", ""],
+        &["add", "--subject", "a", "--client", "b"],
+        &["add", "--token", "a", "--sign-out"],
+        &["remove", "--subject", "nobody"],
+    ] {
+        let output = server.command().arg("revocation").args(arguments).output().unwrap();
+        assert!(!output.status.success(), "{arguments:?}");
+        assert!(stderr(&output).contains("error:"), "{output:?}");
+    }
+}
