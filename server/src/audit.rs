@@ -5,12 +5,19 @@
 //! and which policy said so. Never a token, never arguments: of a resource the URI template, not the
 //! URI.
 
+pub(crate) mod chain;
 pub(crate) mod file;
+pub(crate) mod journal;
+mod queue;
 pub(crate) mod record;
 
 use std::time::Instant;
 
+pub(crate) use queue::Sink;
+
 use crate::{
+    listen::Peer,
+    metrics::metrics,
     policy::{CompiledPolicy, Feature, Rule, Scope},
     principal::Principal,
     refusal::Refusal,
@@ -52,6 +59,7 @@ fn fields(feature: Feature, name: &str) -> [Option<&str>; 3] {
 
 /// The gate let an operation through.
 pub(crate) fn allowed(caller: &Principal, feature: Feature, rule: &Rule, occasion: Occasion<'_>) {
+    rule.counts(feature).allowed();
     let [tool, resource, prompt] = fields(feature, rule.name());
     tracing::info!(
         target: ALLOWED,
@@ -77,6 +85,10 @@ pub(crate) fn denied(
     rule: Option<&Rule>,
     occasion: Option<Occasion<'_>>,
 ) {
+    match rule {
+        Some(rule) => rule.counts(refusal.feature).denied(),
+        None => metrics().unknown(refusal.feature),
+    }
     let [tool, resource, prompt] = fields(refusal.feature, &refusal.name);
     tracing::warn!(
         target: TARGET,
@@ -98,6 +110,7 @@ pub(crate) fn denied(
 
 /// Something was reached without an authenticated caller.
 pub(crate) fn unauthenticated_use(feature: Feature, name: &str) {
+    metrics().of(feature, name).denied();
     let [tool, resource, prompt] = fields(feature, name);
     tracing::warn!(
         target: TARGET,
@@ -109,10 +122,31 @@ pub(crate) fn unauthenticated_use(feature: Feature, name: &str) {
     );
 }
 
-/// A request came without a valid token.
-pub(crate) fn unauthenticated(reason: &str, policy: &CompiledPolicy) {
-    let policy = policy.revision().as_str();
-    tracing::info!(target: TARGET, decision = "unauthenticated", reason, policy);
+/// A request that came without a valid token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unauthenticated<'a> {
+    /// In one word.
+    pub(crate) code: &'static str,
+    /// In words for a person.
+    pub(crate) reason: &'a str,
+    /// Whose token it is, if its issuer has confirmed that.
+    pub(crate) client: Option<&'a str>,
+    pub(crate) peer: Option<Peer>,
+}
+
+impl Unauthenticated<'_> {
+    pub(crate) fn record(self, policy: &CompiledPolicy) {
+        let Self { code, reason, client, peer } = self;
+        metrics().unauthenticated(code);
+        tracing::info!(
+            target: TARGET,
+            decision = "unauthenticated",
+            reason,
+            client,
+            address = peer.map(tracing::field::display),
+            policy = policy.revision().as_str(),
+        );
+    }
 }
 
 fn micros(started: Instant) -> u64 {

@@ -30,7 +30,13 @@ mod trust;
 mod uri;
 mod vocabulary;
 
-use std::{borrow::Cow, collections::HashMap, fmt, ops::Range};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+};
 
 use condition::Condition;
 
@@ -47,13 +53,17 @@ pub(crate) use reader::{Located, Reader};
 use rules::Rules;
 pub(crate) use scope::AccessLevel;
 pub use scope::{Scope, ScopeError};
-pub use settings::{Check, ListMode, OnDenied, Provider};
+pub use settings::{AuditMode, Check, ListMode, OnDenied, Provider};
 pub(crate) use shape::{Behaviour, Level, SNAPSHOT};
 pub use trust::Trust;
 pub(crate) use uri::{Overlap, UriIndex};
 pub use uri::{UriTemplate, UriTemplateError};
 
-use crate::{diagnostic::Source, resource::ResourceUrl};
+use crate::{
+    diagnostic::Source,
+    metrics::{Counts, metrics},
+    resource::ResourceUrl,
+};
 
 /// A checked policy, ready to decide. It can only be made by [`compile`](Self::compile).
 #[derive(Debug)]
@@ -85,6 +95,7 @@ struct Settings {
     also: Vec<Trust>,
     list: ListMode,
     on_denied: OnDenied,
+    audit: AuditMode,
     check: Check,
 }
 
@@ -138,6 +149,8 @@ pub struct Rule {
     span: Range<usize>,
     /// Where that is, for a person.
     place: Box<str>,
+    /// Where its uses are counted: found once.
+    counts: OnceLock<Arc<Counts>>,
 }
 
 /// What else a call needs under a condition on its arguments and its caller's claims.
@@ -158,6 +171,11 @@ impl Rule {
     /// Why the rule may ask for less than its author declared, if the operator said so.
     pub fn relax(&self) -> Option<&str> {
         self.relax.as_deref()
+    }
+
+    /// Where its uses are counted.
+    pub(crate) fn counts(&self, feature: Feature) -> &Counts {
+        self.counts.get_or_init(|| metrics().of(feature, &self.name))
     }
 
     /// Whether it is left out of the lists of those who may not use it.
@@ -256,6 +274,11 @@ impl CompiledPolicy {
     /// How a refusal is said.
     pub fn on_denied(&self) -> OnDenied {
         self.settings.on_denied
+    }
+
+    /// Whether a call may run that leaves no record.
+    pub fn audit_mode(&self) -> AuditMode {
+        self.settings.audit
     }
 
     /// What the startup check does with an error.

@@ -140,3 +140,53 @@ fn without_a_file_it_says_where_it_looked() {
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(text.contains("audit.jsonl") && text.contains("--data"), "{text}");
 }
+
+/// What was changed afterwards is found, with its place; the chain goes on over restarts.
+#[test]
+fn the_chain_shows_what_was_touched() {
+    let mut server = Server::start();
+    let token = server.token("todo:read");
+    for _ in 0..2 {
+        for _ in 0..5 {
+            server.call(&token, "list_todos", &json!({}));
+        }
+        thread::sleep(Duration::from_millis(100));
+        server.kill();
+        server.launch();
+    }
+    let verify = |arguments: &[&str]| {
+        server.command().args(["audit", "verify"]).args(arguments).output().unwrap()
+    };
+    let good = verify(&[]);
+    assert!(good.status.success(), "{good:?}");
+    let said = stdout(&good);
+    let head = said.trim().strip_prefix("unbroken up to ").unwrap().to_owned();
+    assert!(head.starts_with("10:"), "{said}");
+    assert_eq!(server.monitor("/health").json["audit"]["head"], head.as_str());
+    let path = server.folder.path().join("data/audit.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let broken = |lines: Vec<String>, place: &str| {
+        fs::write(&path, lines.join("\n") + "\n").unwrap();
+        let output = verify(&[]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = crate::harness::stderr(&output);
+        assert!(said.contains(&format!("audit.jsonl:{place}:")), "{said}");
+    };
+    let owned = || lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    let mut changed = owned();
+    changed[3] = changed[3].replace("\"ada\"", "\"eve\"");
+    broken(changed, "5");
+    let mut shorter = owned();
+    shorter.remove(3);
+    broken(shorter, "4");
+    let mut other = owned();
+    other.swap(6, 7);
+    broken(other, "7");
+    // What is cut off at the end is missed by whoever kept the head.
+    fs::write(&path, lines[..9].join("\n") + "\n").unwrap();
+    assert_eq!(verify(&[]).status.code(), Some(0));
+    assert_eq!(verify(&["--head", &head]).status.code(), Some(1));
+    fs::write(&path, text).unwrap();
+    assert_eq!(verify(&["--head", &head]).status.code(), Some(0));
+}

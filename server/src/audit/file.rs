@@ -6,13 +6,9 @@
 use std::{
     cell::RefCell,
     fmt,
-    fs::{File, OpenOptions},
     io::{self, Write},
-    mem,
-    path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    path::Path,
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -23,123 +19,52 @@ use tracing::{
 };
 use tracing_subscriber::{Layer, filter::Targets, layer::Context, registry::LookupSpan};
 
-use super::TARGET;
-
-/// What comes within this time is written together.
-const GATHERED: Duration = Duration::from_millis(5);
-/// More than this is not kept for a disk that does not keep up.
-const MOST_PENDING: usize = 64 * 1024 * 1024;
-/// A buffer that grew beyond this is not kept.
-const LARGEST_KEPT: usize = 1024 * 1024;
-
-/// Where it is, in the data folder.
-pub(crate) fn path(data: &Path) -> PathBuf {
-    data.join("audit.jsonl")
-}
+use super::{
+    TARGET,
+    journal::{Journal, Rotation},
+    queue::Sink,
+};
 
 /// Writes each record to the file. What is still on its way is written when the writer is dropped.
-pub(crate) fn layer<S>(data: &Path) -> io::Result<(impl Layer<S>, Writer)>
+pub(crate) fn layer<S>(data: &Path, rotation: Rotation) -> io::Result<(impl Layer<S>, Writer)>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
 {
-    let mut file = open(&path(data))?;
-    let queue = Arc::new(Queue::default());
-    let records = Records(Arc::clone(&queue));
-    let written = Arc::clone(&queue);
+    let mut journal = Journal::open(data, rotation)?;
+    let sink = Sink::default();
+    let records = Records(sink.clone());
+    let written = sink.clone();
     let thread = thread::Builder::new().name("audit".to_owned());
-    let thread = thread.spawn(move || written.write_to(&mut file))?;
+    let thread = thread.spawn(move || written.write_to(&mut journal))?;
     let only_audit = Targets::new().with_target(TARGET, tracing::Level::TRACE);
-    Ok((records.with_filter(only_audit), Writer { queue, thread: Some(thread) }))
-}
-
-/// For appending, and for nobody else to read: it says who did what.
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    Ok((records.with_filter(only_audit), Writer { sink, thread: Some(thread) }))
 }
 
 /// The thread that writes, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    queue: Arc<Queue>,
+    sink: Sink,
     thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Where the records go.
+    pub(crate) fn sink(&self) -> &Sink {
+        &self.sink
+    }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.queue.pending().is_over = true;
-        self.queue.arrived.notify_one();
+        self.sink.finish();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-/// Lines on their way to the file.
-#[derive(Debug, Default)]
-struct Queue {
-    pending: Mutex<Pending>,
-    arrived: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Pending {
-    lines: Vec<u8>,
-    /// How many records there was no room for.
-    lost: u64,
-    is_over: bool,
-}
-
-impl Queue {
-    fn pending(&self) -> MutexGuard<'_, Pending> {
-        // Whole lines only: there is no half-written state to fear.
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(&self, line: &[u8]) {
-        let mut pending = self.pending();
-        if pending.lines.len() + line.len() > MOST_PENDING {
-            pending.lost += 1;
-            return;
-        }
-        let was_empty = pending.lines.is_empty();
-        pending.lines.extend_from_slice(line);
-        drop(pending);
-        if was_empty {
-            self.arrived.notify_one();
-        }
-    }
-
-    fn write_to(&self, file: &mut impl Write) {
-        let mut lines = vec![];
-        loop {
-            let nothing = |pending: &mut Pending| pending.lines.is_empty() && !pending.is_over;
-            let waited = self.arrived.wait_while(self.pending(), nothing);
-            let mut pending = waited.unwrap_or_else(PoisonError::into_inner);
-            mem::swap(&mut pending.lines, &mut lines);
-            let (lost, is_over) = (mem::take(&mut pending.lost), pending.is_over);
-            drop(pending);
-            if let Err(error) = file.write_all(&lines) {
-                tracing::error!("cannot write the audit file: {error}");
-            }
-            if lost > 0 {
-                tracing::error!("{lost} audit records are lost: the disk does not keep up");
-            }
-            if is_over {
-                return;
-            }
-            lines.clear();
-            lines.shrink_to(LARGEST_KEPT);
-            thread::sleep(GATHERED);
-        }
-    }
-}
-
 /// Makes a line of each event.
-struct Records(Arc<Queue>);
+struct Records(Sink);
 
 impl<S: Subscriber> Layer<S> for Records {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {

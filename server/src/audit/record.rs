@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Record {
     /// RFC 3339, UTC.
     pub(crate) timestamp: String,
-    /// `allow`, `deny` or `unauthenticated`.
+    /// `allow`, `deny` or `unauthenticated`; or `lost`, where records are missing.
     pub(crate) decision: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tool: Option<String>,
@@ -30,6 +30,8 @@ pub(crate) struct Record {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) policy: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) by: Option<String>,
@@ -37,6 +39,13 @@ pub(crate) struct Record {
     pub(crate) trace: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) micros: Option<u64>,
+    /// How many records could not be kept, where `decision` is `lost`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lost: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) number: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) previous: Option<String>,
 }
 
 impl Record {
@@ -63,6 +72,7 @@ impl fmt::Display for Record {
         );
         for (name, field) in [
             ("client", &self.client),
+            ("address", &self.address),
             ("missing", &self.missing),
             ("reason", &self.reason),
             ("rule", &self.rule),

@@ -22,6 +22,7 @@ pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<Setting
     compare("[[resource.also]]".to_owned(), also(old), also(new));
     compare(of("list"), old.list_mode().as_str().into(), new.list_mode().as_str().into());
     compare(of("on_denied"), old.on_denied().as_str().into(), new.on_denied().as_str().into());
+    compare(of("audit"), old.audit_mode().as_str().into(), new.audit_mode().as_str().into());
     compare(
         of("startup_check"),
         old.check_mode().as_str().into(),

@@ -1,6 +1,6 @@
 //! From the manifest to what the hot path uses: scopes become bits, `implies` becomes closures.
 
-use std::{collections::HashMap, ops::Range};
+use std::{collections::HashMap, ops::Range, sync::OnceLock};
 
 use super::{
     CompiledPolicy, Feature, KnownClient, Overlap, Revision, Rule, Rules, ScopeInfo, Settings,
@@ -116,6 +116,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
                 also: resource.also.clone(),
                 list: resource.list,
                 on_denied: resource.on_denied,
+                audit: resource.audit,
                 check: resource.check,
             },
             revision: Revision::of(source.text()),
@@ -343,6 +344,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             hidden: entry.hidden,
             span: entry.name.span.clone(),
             place: source.place(entry.name.span.start).into(),
+            counts: OnceLock::new(),
         })
     }
 }

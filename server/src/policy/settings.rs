@@ -109,6 +109,27 @@ impl OnDenied {
     }
 }
 
+/// Whether a call may run that leaves no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum AuditMode {
+    /// It may: what is lost is counted and told.
+    #[default]
+    BestEffort,
+    /// It may not: while the audit file cannot be written, nothing is called.
+    Required,
+}
+
+impl AuditMode {
+    pub(super) const WORDS: &[(&str, Self)] =
+        &[("best_effort", Self::BestEffort), ("required", Self::Required)];
+
+    /// The word in `policy.toml`.
+    pub fn as_str(self) -> &'static str {
+        word(Self::WORDS, &self)
+    }
+}
+
 /// What the startup check does with an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]

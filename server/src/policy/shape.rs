@@ -5,7 +5,7 @@
 
 use super::{
     Feature,
-    settings::{Check, ListMode, OnDenied, Provider},
+    settings::{AuditMode, Check, ListMode, OnDenied, Provider},
 };
 
 /// A table with fixed keys.
@@ -166,6 +166,11 @@ pub(crate) static RESOURCE: Shape = table(&[
         "on_denied",
         Takes::Word(|| words(OnDenied::WORDS)),
         "How a refusal is said: \"adaptive\", HTTP 403, and a tool error to a client that comes back unchanged; always \"challenge\"; or always \"tool_error\".",
+    ),
+    key(
+        "audit",
+        Takes::Word(|| words(AuditMode::WORDS)),
+        "\"required\" refuses calls while the audit file cannot be written; \"best_effort\" counts and tells what is lost.",
     ),
     key(
         "registered",

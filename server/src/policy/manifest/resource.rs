@@ -11,7 +11,7 @@ use crate::{
         mistake,
         reader::{Located, Reader},
         scope::Scope,
-        settings::{Check, ListMode, OnDenied, Provider},
+        settings::{AuditMode, Check, ListMode, OnDenied, Provider},
         shape,
         trust::Trust,
     },
@@ -38,6 +38,7 @@ pub(crate) struct Resource {
     pub(crate) issuers: Vec<Located<String>>,
     pub(crate) list: ListMode,
     pub(crate) on_denied: OnDenied,
+    pub(crate) audit: AuditMode,
     pub(crate) check: Check,
     pub(crate) registered: Option<Located<Vec<Located<Scope>>>>,
     pub(crate) snapshot_days: Option<u32>,
@@ -67,6 +68,7 @@ pub(super) fn read(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) 
         issuers,
         list: word(&reader, "list", ListMode::WORDS, errors).unwrap_or_default(),
         on_denied: word(&reader, "on_denied", OnDenied::WORDS, errors).unwrap_or_default(),
+        audit: word(&reader, "audit", AuditMode::WORDS, errors).unwrap_or_default(),
         check: word(&reader, "startup_check", Check::WORDS, errors).or(former).unwrap_or_default(),
         registered: reader.strings("registered", errors).map(|list| {
             Located::new(

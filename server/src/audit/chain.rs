@@ -1,0 +1,248 @@
+//! Each record names its predecessor: what was changed, taken out or put in afterwards breaks the
+//! chain.
+//!
+//! A record's last two members are its number and the SHA-256 of the line before it, without the
+//! line's end: `sha256sum` is all that is needed to check one by hand. Nothing in the file says what
+//! came last; who must know keeps the [`Head`] elsewhere.
+
+use std::{fmt, str::FromStr};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Deserialize;
+
+/// The SHA-256 of a line.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Digest([u8; 32]);
+
+impl Digest {
+    pub(crate) fn of(line: &[u8]) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, line).as_ref());
+        Self(bytes)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = [0; 64];
+        for (pair, byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            let digit = |half: u8| b"0123456789abcdef"[usize::from(half)];
+            *pair = [digit(byte >> 4), digit(byte & 0xf)];
+        }
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Not 64 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not NUMBER:DIGEST, as `audit verify` prints it")]
+pub(crate) struct NotAHead;
+
+impl FromStr for Digest {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        let mut bytes = [0; 32];
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return Err(NotAHead);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(pairs) {
+            let digit = |one: u8| char::from(one).to_digit(16).and_then(|d| u8::try_from(d).ok());
+            *byte = digit(pair[0])
+                .zip(digit(pair[1]))
+                .map(|(high, low)| high << 4 | low)
+                .ok_or(NotAHead)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+/// The last record: its number, and the digest of its line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Head {
+    pub(crate) number: u64,
+    pub(crate) digest: Digest,
+}
+
+impl fmt::Display for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.number, self.digest)
+    }
+}
+
+impl FromStr for Head {
+    type Err = NotAHead;
+
+    fn from_str(text: &str) -> Result<Self, NotAHead> {
+        let (number, digest) = text.split_once(':').ok_or(NotAHead)?;
+        Ok(Self { number: number.parse().map_err(|_| NotAHead)?, digest: digest.parse()? })
+    }
+}
+
+impl Head {
+    /// Adds a record, `{…}` and the end of its line, with its number and predecessor; which is the
+    /// head from then on.
+    pub(super) fn append(&mut self, record: &[u8], out: &mut Vec<u8>) {
+        use std::io::Write;
+        let start = out.len();
+        out.extend_from_slice(record.strip_suffix(b"}\n").unwrap_or(record));
+        let number = self.number + 1;
+        // Writing to memory does not fail.
+        let _ = write!(out, ",\"number\":{number},\"previous\":\"{}\"}}", self.digest);
+        *self = Self { number, digest: Digest::of(&out[start..]) };
+        out.push(b'\n');
+    }
+}
+
+/// What a line says of its place in the chain.
+#[derive(Deserialize)]
+struct Link {
+    number: Option<u64>,
+    previous: Option<String>,
+}
+
+/// Why a line cannot stand where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error("it is not a record")]
+    NotARecord,
+    #[error("it has no number or no predecessor, and records before it have")]
+    NotChained,
+    #[error("it is number {0}, and {1} was expected: records are missing, or were put in")]
+    Number(u64, u64),
+    #[error("its predecessor is another line than the one before it: that was changed")]
+    Predecessor,
+}
+
+/// A chain that is gone through from its first record.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    /// The last line, if it was chained.
+    head: Option<Head>,
+    /// The last line, if it was not.
+    before: Option<Digest>,
+    /// The number of the first chained record.
+    pub(crate) first: u64,
+    /// How many records there are that were written before records were chained.
+    pub(crate) unchained: u64,
+}
+
+impl Walk {
+    /// The next line, without its end.
+    pub(crate) fn next(&mut self, line: &[u8]) -> Result<(), Broken> {
+        let said: Link = serde_json::from_slice(line).map_err(|_| Broken::NotARecord)?;
+        let digest = Digest::of(line);
+        let (Some(number), Some(previous)) = (said.number, said.previous) else {
+            if self.head.is_some() {
+                return Err(Broken::NotChained);
+            }
+            self.unchained += 1;
+            self.before = Some(digest);
+            return Ok(());
+        };
+        let previous: Digest = previous.parse().map_err(|_| Broken::NotARecord)?;
+        match (self.head, self.before) {
+            (Some(head), _) if number != head.number + 1 => {
+                return Err(Broken::Number(number, head.number + 1));
+            }
+            (Some(Head { digest: expected, .. }), _) | (None, Some(expected))
+                if previous != expected =>
+            {
+                return Err(Broken::Predecessor);
+            }
+            (Some(_), _) => {}
+            (None, before) => {
+                // The very first has none. Of later ones the files before were taken away.
+                if before.is_none() && number == 1 && previous != Digest::default() {
+                    return Err(Broken::Predecessor);
+                }
+                self.first = number;
+            }
+        }
+        self.head = Some(Head { number, digest });
+        Ok(())
+    }
+
+    /// Where the chain ends: the next record follows this.
+    pub(crate) fn head(&self) -> Head {
+        let unchained = Head { number: 0, digest: self.before.unwrap_or_default() };
+        self.head.unwrap_or(unchained)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chained(records: &[&str]) -> Vec<Vec<u8>> {
+        let mut head = Head::default();
+        let line = |record: &&str| {
+            let mut line = vec![];
+            head.append(format!("{record}\n").as_bytes(), &mut line);
+            line.pop();
+            line
+        };
+        records.iter().map(line).collect()
+    }
+
+    fn walk(lines: &[Vec<u8>]) -> Result<Head, (usize, Broken)> {
+        let mut walk = Walk::default();
+        for (place, line) in lines.iter().enumerate() {
+            walk.next(line).map_err(|broken| (place, broken))?;
+        }
+        Ok(walk.head())
+    }
+
+    const RECORDS: [&str; 4] = [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#, r#"{"a":4}"#];
+
+    #[test]
+    fn what_was_not_touched_holds() {
+        let lines = chained(&RECORDS);
+        let head = walk(&lines).unwrap();
+        assert_eq!(head.number, 4);
+        assert_eq!(head.to_string().parse(), Ok(head));
+        // The oldest file may be gone.
+        assert_eq!(walk(&lines[2..]), Ok(head));
+    }
+
+    #[test]
+    fn what_was_touched_breaks() {
+        let lines = chained(&RECORDS);
+        let changed = |change: &dyn Fn(&mut Vec<Vec<u8>>)| {
+            let mut lines = lines.clone();
+            change(&mut lines);
+            walk(&lines)
+        };
+        assert_eq!(changed(&|all| all[1][5] = b'9'), Err((2, Broken::Predecessor)));
+        assert_eq!(changed(&|all| drop(all.remove(1))), Err((1, Broken::Number(3, 2))));
+        assert_eq!(changed(&|all| all.swap(1, 2)), Err((1, Broken::Number(3, 2))));
+        assert_eq!(changed(&|all| all.insert(2, all[1].clone())), Err((2, Broken::Number(2, 3))));
+        assert_eq!(
+            changed(&|all| all.insert(1, b"{\"a\":5}".to_vec())),
+            Err((1, Broken::NotChained))
+        );
+        assert_eq!(changed(&|all| all[3].truncate(9)), Err((3, Broken::NotARecord)));
+    }
+
+    #[test]
+    fn records_of_before_are_the_first_links() {
+        let mut walk = Walk::default();
+        walk.next(b"{\"old\":1}").unwrap();
+        let mut head = walk.head();
+        let mut line = vec![];
+        head.append(b"{\"new\":1}\n", &mut line);
+        line.pop();
+        walk.next(&line).unwrap();
+        assert_eq!((walk.unchained, walk.first, walk.head()), (1, 1, head));
+        let mut changed = Walk::default();
+        changed.next(b"{\"old\":2}").unwrap();
+        assert_eq!(changed.next(&line), Err(Broken::Predecessor));
+    }
+}
