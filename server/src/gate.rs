@@ -18,7 +18,7 @@ pub mod origin;
 mod plain;
 mod repeated;
 mod sessions;
-mod unread;
+pub(crate) mod unread;
 
 use std::{
     convert::Infallible,
@@ -34,9 +34,13 @@ use axum::{
 use http::{Method, Request, header};
 
 use crate::{
-    audit,
+    audit::{Sink, Unauthenticated},
     features::TaskOwners,
+    limits::{Limit, Limits, Rate},
+    listen::Peer,
     live::LivePolicy,
+    metrics::metrics,
+    policy::AuditMode,
     principal::Principal,
     token::{Validator, bearer},
 };
@@ -44,9 +48,6 @@ use challenge::Challenge;
 use enforce::Admitted;
 use repeated::Challenged;
 use sessions::{Membership, Sessions};
-
-/// The largest body that is read: rmcp's own default, 4 MiB.
-const LARGEST_BODY: usize = 4 * 1024 * 1024;
 
 /// A layer that lets through what the policy allows, and nothing else.
 ///
@@ -67,12 +68,16 @@ struct Inner {
     challenged: Challenged,
     sessions: Sessions,
     tasks: Option<TaskOwners>,
+    limits: Limits,
+    rate: Rate<u64>,
+    audit: Option<Sink>,
 }
 
 impl Gate {
     /// Guards the policy's resource with the tokens that `validator` accepts. The policy is an
     /// `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the gate stands.
     pub fn new(policy: impl Into<LivePolicy>, validator: Validator) -> Self {
+        let limits = Limits::default();
         Self {
             inner: Arc::new(Inner {
                 policy: policy.into(),
@@ -80,8 +85,32 @@ impl Gate {
                 challenged: Challenged::default(),
                 sessions: Sessions::default(),
                 tasks: None,
+                rate: Rate::per_second(limits.rate_per_caller),
+                limits,
+                audit: None,
             }),
         }
+    }
+
+    /// With other limits than the [default ones](Limits::default): of those, how large a body may be
+    /// and how long it may take, and how often one caller may come.
+    #[must_use]
+    pub fn with_limits(mut self, limits: &Limits) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.rate = Rate::per_second(limits.rate_per_caller);
+            inner.limits = limits.clone();
+        }
+        self
+    }
+
+    /// Knows how the records of its decisions fare. Without it a policy that says
+    /// `audit = "required"` lets nobody in.
+    #[must_use]
+    pub(crate) fn with_audit(mut self, audit: Option<Sink>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.audit = audit;
+        }
+        self
     }
 
     /// Also lets callers ask for their own tasks, which the handler behind the gate makes.
@@ -95,12 +124,22 @@ impl Gate {
 
     /// RFC 6750, section 3.1: no token is 401 without an error, an unreadable request is 400, a
     /// token that fails is 401 `invalid_token`.
-    async fn authenticate(&self, headers: &http::HeaderMap) -> Result<Principal, Response> {
+    async fn authenticate(
+        &self,
+        headers: &http::HeaderMap,
+        peer: Option<Peer>,
+    ) -> Result<Principal, Response> {
         let Inner { policy, validator, .. } = &*self.inner;
         // Taken once: the whole request sees this policy.
         let policy = policy.current();
         let refuse = |challenge: Challenge| {
-            audit::unauthenticated(&challenge.message(), &policy);
+            let record = Unauthenticated {
+                code: challenge.code(),
+                reason: &challenge.message(),
+                client: challenge.client(),
+                peer,
+            };
+            record.record(&policy);
             challenge.into_response(&policy)
         };
         if let Some(Ok(token)) = validator.recall(headers) {
@@ -109,11 +148,27 @@ impl Gate {
         match bearer(headers) {
             Ok(Some(token)) => match validator.authenticate(token).await {
                 Ok(token) => Ok(Principal::new(token, Arc::clone(&policy))),
-                Err(error) => Err(refuse(Challenge::InvalidToken(error))),
+                Err(rejected) => Err(refuse(Challenge::InvalidToken(rejected))),
             },
             Ok(None) => Err(refuse(Challenge::NoToken)),
             Err(error) => Err(refuse(Challenge::UnreadableRequest(error))),
         }
+    }
+}
+
+impl Inner {
+    /// Whether anything of this caller is taken now: it does not come too often, and what it does
+    /// would be recorded.
+    fn has_room_for(&self, caller: &Principal) -> Result<(), Response> {
+        if let Err(wait) = self.rate.admit(&caller.number()) {
+            metrics().limited(Limit::Caller);
+            return Err(challenge::too_often(wait));
+        }
+        let is_kept = || self.audit.as_ref().is_some_and(Sink::is_keeping);
+        if caller.policy().audit_mode() == AuditMode::Required && !is_kept() {
+            return Err(challenge::unrecorded());
+        }
+        Ok(())
     }
 }
 
@@ -152,21 +207,26 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let gate = self.gate.clone();
         Box::pin(async move {
-            let caller = match gate.authenticate(request.headers()).await {
+            let peer = request.extensions().get::<Peer>().copied();
+            let admitted = match gate.authenticate(request.headers(), peer).await {
+                Ok(caller) => gate.inner.has_room_for(&caller).map(|()| caller),
+                Err(challenge) => Err(challenge),
+            };
+            let caller = match admitted {
                 Ok(caller) => caller,
-                Err(challenge) => {
+                Err(refusal) => {
                     Box::pin(unread::read_away(request.into_body())).await;
-                    return Ok(challenge);
+                    return Ok(refusal);
                 }
             };
-            let Inner { challenged, sessions, tasks, .. } = &*gate.inner;
+            let Inner { challenged, sessions, tasks, limits, .. } = &*gate.inner;
             let membership = sessions.membership(request.headers(), &caller);
             if membership == Membership::Foreign {
                 Box::pin(unread::read_away(request.into_body())).await;
                 return Ok(enforce::no_such_session());
             }
             let door = enforce::Door { challenged, tasks: tasks.as_ref(), membership };
-            let mut request = match enforce::admit(request, &caller, &door, LARGEST_BODY).await {
+            let mut request = match enforce::admit(request, &caller, &door, limits).await {
                 Ok(Admitted::One(request)) => request,
                 Ok(Admitted::Batch(parts, messages)) => {
                     let each = batch::requests(&parts, messages, &caller);

@@ -11,90 +11,140 @@ use rmcp::transport::streamable_http_server::{
 use tower::Layer;
 
 use crate::{
+    audit::Sink,
     authority::Authority,
     gate::{Gate, metadata, origin},
     handler::Guarded,
-    live::{self, LivePolicy},
+    limits::Limits,
+    live::LivePolicy,
     registry::ScopedTools,
     resource::ResourceUrl,
+    revocation::Revocations,
 };
 
-/// Everything that `serve` serves, as an axum router of its own or part of a larger one. The policy
-/// is an `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the server runs.
+/// A server that is mounted where its author wants it: as an axum router of its own or part of a
+/// larger one. [`main`](crate::main) makes one and listens.
 ///
-/// The authority is the embedded [`Issuer`](crate::issuer::Issuer), or a provider elsewhere.
+/// ```
+/// use std::sync::Arc;
 ///
-/// MCP is served stateless: each request brings its own token and is decided alone, so there is no
-/// session for anyone to take over.
-pub fn router<S: ScopedTools>(
-    server: S,
-    policy: impl Into<LivePolicy>,
-    authority: impl Into<Authority>,
-) -> Router {
-    let config = StreamableHttpServerConfig::default()
-        .with_legacy_session_mode(false)
-        .with_json_response(true);
-    serve(
-        Guarded::new(server),
-        &policy.into(),
-        &authority.into(),
-        config,
-        NeverSessionManager::default(),
-    )
+/// use scopeward::{Authority, Limits, ScopedTools, Server, policy::CompiledPolicy};
+///
+/// fn routes<S: ScopedTools>(tools: S, policy: Arc<CompiledPolicy>, authority: Authority) -> axum::Router {
+///     Server::new(tools, policy, authority).with_limits(&Limits::default()).router()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Server<S> {
+    tools: S,
+    live: LivePolicy,
+    authority: Authority,
+    has_sessions: bool,
+    limits: Limits,
+    revocations: Revocations,
+    audit: Option<Sink>,
 }
 
-/// The same with sessions for callers of revisions until 2025-11-25, as tools need them that ask
-/// their callers something (elicitation, sampling) or write to their log, and for
-/// `resources/subscribe`. A session is the caller's that began it: each request of it brings that
-/// caller's token, and is decided alone all the same.
-pub fn router_with_sessions<S: ScopedTools>(
-    server: S,
-    policy: impl Into<LivePolicy>,
-    authority: impl Into<Authority>,
-) -> Router {
-    let config = StreamableHttpServerConfig::default();
-    let handler = Guarded::new(server).with_sessions();
-    serve(handler, &policy.into(), &authority.into(), config, LocalSessionManager::default())
-}
+impl<S: ScopedTools> Server<S> {
+    /// The policy is an `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the
+    /// server runs. The authority is the embedded [`Issuer`](crate::issuer::Issuer), or a provider
+    /// elsewhere.
+    ///
+    /// MCP is served stateless: each request brings its own token and is decided alone, so there is
+    /// no session for anyone to take over.
+    pub fn new(tools: S, policy: impl Into<LivePolicy>, authority: impl Into<Authority>) -> Self {
+        Self {
+            tools,
+            live: policy.into(),
+            authority: authority.into(),
+            has_sessions: false,
+            limits: Limits::default(),
+            revocations: Revocations::default(),
+            audit: None,
+        }
+    }
 
-fn serve<S: ScopedTools>(
-    handler: Guarded<S>,
-    live: &LivePolicy,
-    authority: &Authority,
-    config: StreamableHttpServerConfig,
-    sessions: impl SessionManager,
-) -> Router {
-    let policy = live.current();
-    let allowed = origin::AllowedOrigins::new(policy.resource().clone());
-    let handler = handler.watching(live.clone());
-    let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
-    let mcp = Arc::new(StreamableHttpService::new(
-        move || Ok(handler.clone()),
-        Arc::new(sessions),
-        config.with_allowed_hosts(allowed.hosts()),
-    ));
-    // Shared: rmcp's own service copies its whole configuration for each request.
-    let mcp = tower::service_fn(move |request: Request<Body>| {
-        let mcp = Arc::clone(&mcp);
-        async move { Ok::<_, Infallible>(mcp.handle(request).await) }
-    });
-    let gate = Gate::new(live, authority.validator()).with_tasks(tasks);
-    let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
-    // In one piece: as layers of the router, each would cost every call a box of its own.
-    let mcp = allowed.layer(origin::ForPages(allowed.clone()).layer(gate.layer(mcp)));
-    Router::new()
-        .merge(metadata::router(live, S::SERVER.0, &authority.urls()))
-        .merge(live::health(live.clone()))
-        .merge(authority.endpoints())
-        .layer(allowed.cors())
-        .merge(authority.pages())
-        .fallback(not_found)
-        .layer(allowed)
-        .route_service(path, mcp)
+    /// With sessions for callers of revisions until 2025-11-25, as tools need them that ask their
+    /// callers something (elicitation, sampling) or write to their log, and for
+    /// `resources/subscribe`. A session is the caller's that began it: each request of it brings that
+    /// caller's token, and is decided alone all the same.
+    #[must_use]
+    pub fn with_sessions(mut self) -> Self {
+        self.has_sessions = true;
+        self
+    }
+
+    /// With other limits: of those, what is about bodies and about callers. What is about
+    /// connections is for whoever accepts them.
+    #[must_use]
+    pub fn with_limits(mut self, limits: &Limits) -> Self {
+        self.limits = limits.clone();
+        self
+    }
+
+    /// Refuses what is revoked.
+    #[must_use]
+    pub fn with_revocations(mut self, revocations: &Revocations) -> Self {
+        self.revocations = revocations.clone();
+        self
+    }
+
+    /// Knows how the records of its decisions fare.
+    #[must_use]
+    pub(crate) fn with_audit(mut self, audit: &Sink) -> Self {
+        self.audit = Some(audit.clone());
+        self
+    }
+
+    /// The MCP endpoint behind its gate, the metadata, and the issuer.
+    pub fn router(self) -> Router {
+        let config = StreamableHttpServerConfig::default();
+        if self.has_sessions {
+            self.serve(config, LocalSessionManager::default())
+        } else {
+            let config = config.with_legacy_session_mode(false).with_json_response(true);
+            self.serve(config, NeverSessionManager::default())
+        }
+    }
+
+    fn serve(self, config: StreamableHttpServerConfig, sessions: impl SessionManager) -> Router {
+        let Self { tools, live, authority, has_sessions, limits, revocations, audit } = self;
+        let policy = live.current();
+        let allowed = origin::AllowedOrigins::new(policy.resource().clone());
+        let handler = Guarded::new(tools);
+        let handler = if has_sessions { handler.with_sessions() } else { handler };
+        let handler = handler.watching(live.clone());
+        let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
+        let mcp = Arc::new(StreamableHttpService::new(
+            move || Ok(handler.clone()),
+            Arc::new(sessions),
+            config.with_allowed_hosts(allowed.hosts()),
+        ));
+        // Shared: rmcp's own service copies its whole configuration for each request.
+        let mcp = tower::service_fn(move |request: Request<Body>| {
+            let mcp = Arc::clone(&mcp);
+            async move { Ok::<_, Infallible>(mcp.handle(request).await) }
+        });
+        let gate = Gate::new(&live, authority.validator().with_revocations(revocations))
+            .with_tasks(tasks)
+            .with_limits(&limits)
+            .with_audit(audit);
+        let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
+        // In one piece: as layers of the router, each would cost every call a box of its own.
+        let mcp = allowed.layer(origin::ForPages(allowed.clone()).layer(gate.layer(mcp)));
+        Router::new()
+            .merge(metadata::router(&live, S::SERVER.0, &authority.urls()))
+            .merge(authority.endpoints())
+            .layer(allowed.cors())
+            .merge(authority.pages())
+            .fallback(not_found)
+            .layer(allowed)
+            .route_service(path, mcp)
+    }
 }
 
 /// Paths that the server needs for itself.
-const OWN: [&str; 4] = ["/.well-known", "/health", "/metrics", "/oauth"];
+const OWN: [&str; 2] = ["/.well-known", "/oauth"];
 
 /// The resource's path is one that the server needs for itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

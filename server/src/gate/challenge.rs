@@ -1,5 +1,7 @@
 //! Decisions in the words of RFC 6750: status, `WWW-Authenticate`, and a body to read.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     response::{IntoResponse, Response},
@@ -13,9 +15,10 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::{
+    limits::retry_after,
     policy::{CompiledPolicy, Feature, Scope},
     refusal::{Refusal, UNAUTHENTICATED, UNAVAILABLE},
-    token::{BearerError, TokenError},
+    token::{BearerError, Rejected, TokenError},
 };
 
 /// Why a request is not authenticated.
@@ -23,7 +26,7 @@ use crate::{
 pub(super) enum Challenge {
     NoToken,
     UnreadableRequest(BearerError),
-    InvalidToken(TokenError),
+    InvalidToken(Rejected),
 }
 
 impl Challenge {
@@ -32,7 +35,24 @@ impl Challenge {
         match self {
             Self::NoToken => "sign in: this server needs an access token".to_owned(),
             Self::UnreadableRequest(error) => error.to_string(),
-            Self::InvalidToken(error) => error.to_string(),
+            Self::InvalidToken(rejected) => rejected.to_string(),
+        }
+    }
+
+    /// In one word, as metrics have it.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::UnreadableRequest(_) => "unreadable_header",
+            Self::InvalidToken(rejected) => rejected.error.reason(),
+        }
+    }
+
+    /// The client whose token it is, if that is known.
+    pub(super) fn client(&self) -> Option<&str> {
+        match self {
+            Self::InvalidToken(rejected) => rejected.client.as_deref(),
+            Self::NoToken | Self::UnreadableRequest(_) => None,
         }
     }
 
@@ -49,7 +69,7 @@ impl Challenge {
         let status = match self {
             Self::UnreadableRequest(_) => StatusCode::BAD_REQUEST,
             // Not the caller's fault: the same token may be good in a moment.
-            Self::InvalidToken(TokenError::Unavailable) => {
+            Self::InvalidToken(Rejected { error: TokenError::Unavailable, .. }) => {
                 let error = ErrorData::new(UNAVAILABLE, self.message(), None);
                 let answer = json_rpc_error(StatusCode::SERVICE_UNAVAILABLE, None, error);
                 return ([(header::RETRY_AFTER, "5")], answer).into_response();
@@ -82,6 +102,23 @@ pub(super) fn insufficient_scope(
     let header = www_authenticate(&metadata, &scope, Some(refusal.error), &description);
     let error = refusal.into_error_data();
     with_challenge(json_rpc_error(StatusCode::FORBIDDEN, Some(id), error), header)
+}
+
+/// RFC 6585, section 4.
+pub(super) fn too_often(wait: Duration) -> Response {
+    let after = retry_after(wait);
+    let message = format!("too many requests of this caller: come back in {after} s");
+    let error = ErrorData::new(UNAVAILABLE, message, None);
+    let answer = json_rpc_error(StatusCode::TOO_MANY_REQUESTS, None, error);
+    ([(header::RETRY_AFTER, after)], answer).into_response()
+}
+
+/// The policy wants a record of each decision, and none can be kept.
+pub(super) fn unrecorded() -> Response {
+    let message = "nothing can be called now: decisions cannot be recorded, and have to be";
+    let error = ErrorData::new(UNAVAILABLE, message, None);
+    let answer = json_rpc_error(StatusCode::SERVICE_UNAVAILABLE, None, error);
+    ([(header::RETRY_AFTER, "5")], answer).into_response()
 }
 
 /// A refusal as the tool's own result; resources and prompts have no result that says no, so theirs

@@ -10,7 +10,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{Bytes, BytesMut};
-use http::{Method, Request, StatusCode, request::Parts};
+use futures_util::FutureExt;
+use http::{HeaderValue, Method, Request, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use rmcp::{
     ErrorData,
@@ -30,6 +31,8 @@ use super::{
 use crate::{
     audit::{self, Occasion},
     features::TaskOwners,
+    limits::{Limit, Limits},
+    metrics::metrics,
     policy::{Decision, Feature, OnDenied, Operation},
     principal::Principal,
     refusal::{Refusal, unknown},
@@ -60,7 +63,7 @@ pub(super) async fn admit(
     request: Request<Body>,
     caller: &Principal,
     door: &Door<'_>,
-    largest: usize,
+    limits: &Limits,
 ) -> Result<Admitted, Response> {
     let started = Instant::now();
     if request.method() != Method::POST {
@@ -70,7 +73,7 @@ pub(super) async fn admit(
         return Ok(Admitted::One(Request::from_parts(parts, Body::empty())));
     }
     let (parts, body) = request.into_parts();
-    let body = read(body, largest).await?;
+    let body = read(body, limits).await?;
     if is_plainly_allowed(&body, caller, started) {
         return Ok(Admitted::One(Request::from_parts(parts, Body::from(body))));
     }
@@ -93,14 +96,26 @@ pub(super) async fn admit(
 }
 
 /// The whole body. One that came in one piece, as most do, is not copied.
-async fn read(mut body: Body, largest: usize) -> Result<Bytes, Response> {
+async fn read(mut body: Body, limits: &Limits) -> Result<Bytes, Response> {
+    let largest = limits.max_body;
+    // Most are there already: no clock is set for these.
+    let mut deadline = None;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    loop {
+        let frame = if let Some(frame) = body.frame().now_or_never() {
+            frame
+        } else {
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + limits.body_timeout());
+            let frame = tokio::time::timeout_at(deadline.into(), body.frame());
+            Box::pin(frame).await.map_err(|_| too_slow())?
+        };
+        let Some(frame) = frame else { break };
         // The client went away or broke off: nobody reads this answer.
         let frame = frame.map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + rest.len() + data.len() > largest {
+            metrics().limited(Limit::Body);
             Box::pin(unread::read_away(body)).await;
             let message = format!("the request's body is larger than {largest} bytes");
             let error = ErrorData::new(ErrorCode::INVALID_REQUEST, message, None);
@@ -119,6 +134,16 @@ async fn read(mut body: Body, largest: usize) -> Result<Bytes, Response> {
     whole.extend_from_slice(&first);
     whole.extend_from_slice(&rest);
     Ok(whole.freeze())
+}
+
+/// RFC 9110, section 15.5.9.
+fn too_slow() -> Response {
+    metrics().limited(Limit::BodyTime);
+    let error =
+        ErrorData::new(ErrorCode::INVALID_REQUEST, "the request's body took too long", None);
+    let mut answer = json_rpc_error(StatusCode::REQUEST_TIMEOUT, None, error);
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// Whether it is a [plain](plain) call that the policy allows, whatever its arguments are.

@@ -15,7 +15,7 @@ const MOST: usize = 4 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Reads on and throws away.
-pub(super) async fn read_away(mut body: Body) {
+pub(crate) async fn read_away(mut body: Body) {
     let reading = async {
         let mut read = 0;
         while read < MOST

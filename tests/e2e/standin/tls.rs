@@ -6,7 +6,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{
     TlsAcceptor,
@@ -33,18 +35,33 @@ impl Authority {
         Self { issuer: Issuer::new(parameters, key), pem }
     }
 
+    /// Its own certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// Where it can be found by whoever shall trust it.
     pub(crate) fn write(&self, path: &Path) {
         std::fs::write(path, &self.pem).unwrap();
     }
 
-    /// A certificate for `localhost`, good until the end of that year.
-    pub(crate) fn certificate(&self, until: i32) -> Arc<ServerConfig> {
+    /// A certificate for `localhost` and its key, as PEM.
+    pub(crate) fn issue(&self, until: i32) -> (String, String) {
+        let (certificate, key) = self.signed(until);
+        (certificate.pem(), key.serialize_pem())
+    }
+
+    fn signed(&self, until: i32) -> (Certificate, KeyPair) {
         let mut parameters = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
         parameters.not_before = date_time_ymd(2020, 1, 1);
         parameters.not_after = date_time_ymd(until, 12, 31);
         let key = KeyPair::generate().unwrap();
-        let certificate = parameters.signed_by(&key, &self.issuer).unwrap();
+        (parameters.signed_by(&key, &self.issuer).unwrap(), key)
+    }
+
+    /// A certificate for `localhost`, good until the end of that year.
+    pub(crate) fn certificate(&self, until: i32) -> Arc<ServerConfig> {
+        let (certificate, key) = self.signed(until);
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
         let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
         let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));

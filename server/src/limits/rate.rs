@@ -1,0 +1,72 @@
+//! How often somebody may come: a bucket for each, refilled all the time (GCRA, by `governor`).
+
+use std::{fmt, hash::Hash, num::NonZeroU32, time::Duration};
+
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+};
+
+/// So many seconds' worth may come at once.
+const BURST: u32 = 10;
+
+/// A limit of each `K`, or none.
+pub(crate) struct Rate<K: Hash + Eq + Clone>(Option<Limiter<K>>);
+
+struct Limiter<K: Hash + Eq + Clone> {
+    buckets: DefaultKeyedRateLimiter<K>,
+    clock: DefaultClock,
+}
+
+impl<K: Hash + Eq + Clone> Rate<K> {
+    /// So many a second, each; with 0 as many as come.
+    pub(crate) fn per_second(rate: u32) -> Self {
+        Self(NonZeroU32::new(rate).map(|rate| {
+            let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1));
+            let quota = Quota::per_second(rate).allow_burst(burst);
+            Limiter { buckets: RateLimiter::keyed(quota), clock: DefaultClock::default() }
+        }))
+    }
+
+    /// Whether this one may come now; else how long it has to wait.
+    pub(crate) fn admit(&self, one: &K) -> Result<(), Duration> {
+        let Some(Limiter { buckets, clock }) = &self.0 else { return Ok(()) };
+        buckets.check_key(one).map_err(|not_until| not_until.wait_time_from(clock.now()))
+    }
+
+    /// Forgets those who could come as if they had never been here. Called now and then.
+    pub(crate) fn tidy(&self) {
+        if let Some(Limiter { buckets, .. }) = &self.0 {
+            buckets.retain_recent();
+            buckets.shrink_to_fit();
+        }
+    }
+}
+
+impl<K: Hash + Eq + Clone> fmt::Debug for Rate<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rate").field("is_limited", &self.0.is_some()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_its_own_bucket() {
+        let rate = Rate::per_second(2);
+        for _ in 0..20 {
+            assert_eq!(rate.admit(&1_u64), Ok(()));
+        }
+        let wait = rate.admit(&1).unwrap_err();
+        assert!(wait > Duration::ZERO && wait <= Duration::from_millis(500), "{wait:?}");
+        assert_eq!(rate.admit(&2), Ok(()));
+    }
+
+    #[test]
+    fn none_is_no_limit() {
+        let rate = Rate::per_second(0);
+        assert!((0..100_000).all(|_| rate.admit(&1_u64).is_ok()));
+    }
+}

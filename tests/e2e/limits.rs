@@ -1,0 +1,235 @@
+//! What a server takes at most, and how it refuses the rest; and how it stops.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use crate::harness::{POLICY, Reply, Server};
+
+/// A server with these settings, over those of all tests.
+fn with(settings: &[(&str, &str)]) -> Server {
+    Server::with_settings(&POLICY, settings)
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream
+}
+
+/// Until the server closes, or says nothing for ten seconds.
+fn rest(stream: &mut TcpStream) -> String {
+    let mut answer = vec![];
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+const CREATE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_todo","arguments":{"title":"in flight"}}}"#;
+
+/// The head of a call, and the first byte of its body.
+fn begin(server: &Server, token: &str) -> TcpStream {
+    let mut stream = connect(server);
+    let head = format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\nAuthorization: Bearer {token}\r\nConnection: \
+         close\r\nContent-Type: application/json\r\nAccept: application/json, \
+         text/event-stream\r\nContent-Length: {}\r\n\r\n{{",
+        server.port,
+        CREATE.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // It is in flight.
+    thread::sleep(Duration::from_millis(200));
+    stream
+}
+
+fn count(server: &Server, limit: &str) -> u64 {
+    let text = server.monitor("/metrics").text;
+    let name = format!("scopeward_refused_by_limit_total{{limit=\"{limit}\"}} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&name));
+    line.map_or(0, |number| number.parse().unwrap())
+}
+
+/// Ten seconds' worth may come at once; what is more is told when to come back, and does.
+fn is_limited(server: &Server, limit: &str, mut ask: impl FnMut() -> Reply) {
+    let begin = Instant::now();
+    let refused = loop {
+        let reply = ask();
+        if reply.status != 200 {
+            break reply;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "never refused");
+    };
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "1"), "{refused:#?}");
+    assert!(refused.text.contains("too many requests"), "{refused:#?}");
+    assert!(count(server, limit) > 0);
+    thread::sleep(Duration::from_millis(1100));
+    assert_eq!(ask().status, 200);
+}
+
+#[test]
+fn one_caller_that_comes_too_often() {
+    let server = with(&[("RATE_PER_CALLER", "1")]);
+    let (ada, grace) = (server.token("todo:read"), server.token_for("grace", "todo:read"));
+    is_limited(&server, "rate_per_caller", || server.call(&ada, "list_todos", &json!({})));
+    // Another token of hers is hers all the same; another caller is not held up.
+    while server.call(&ada, "list_todos", &json!({})).status == 200 {}
+    let again = server.token("todo:read todo:write");
+    assert_eq!(server.call(&again, "list_todos", &json!({})).status, 429);
+    assert_eq!(server.call(&grace, "list_todos", &json!({})).status, 200);
+}
+
+#[test]
+fn one_address_that_comes_too_often() {
+    let server = with(&[("RATE_PER_ADDRESS", "1")]);
+    let path = "/.well-known/oauth-protected-resource";
+    is_limited(&server, "rate_per_address", || server.get(path));
+    // Those who run it are not held up.
+    assert_eq!(server.monitor("/health").status, 200);
+}
+
+#[test]
+fn a_body_that_is_too_large() {
+    let server = with(&[("MAX_BODY", "1000")]);
+    let token = server.token("todo:write");
+    let small = server.call(&token, "create_todo", &json!({ "title": "x".repeat(100) }));
+    assert_eq!(small.status, 200);
+    let large = server.call(&token, "create_todo", &json!({ "title": "x".repeat(1000) }));
+    assert_eq!(large.status, 413, "{large:#?}");
+    assert_eq!(count(&server, "max_body"), 1);
+}
+
+#[test]
+fn a_body_that_does_not_come() {
+    let server = with(&[("BODY_TIMEOUT", "1")]);
+    let mut stream = begin(&server, &server.token("todo:write"));
+    let begin = Instant::now();
+    let answer = rest(&mut stream);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert_eq!(count(&server, "body_timeout"), 1);
+}
+
+#[test]
+fn a_head_that_does_not_come() {
+    let server = with(&[("HEAD_TIMEOUT", "1")]);
+    for head in ["", "POST /mcp HTTP/1.1\r\nHost: loc"] {
+        let mut stream = connect(&server);
+        stream.write_all(head.as_bytes()).unwrap();
+        let begin = Instant::now();
+        let answer = rest(&mut stream);
+        assert!(!answer.contains("200"), "{answer}");
+        assert!(begin.elapsed() < Duration::from_secs(5), "{head:?}: it is held open");
+    }
+    // A head that comes a byte at a time is no faster.
+    let mut stream = connect(&server);
+    let begin = Instant::now();
+    for byte in b"POST /mcp HTTP/1.1\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" {
+        thread::sleep(Duration::from_millis(100));
+        if stream.write_all(&[*byte]).is_err() {
+            break;
+        }
+    }
+    rest(&mut stream);
+    assert!(begin.elapsed() < Duration::from_secs(9), "it is held open");
+}
+
+#[test]
+fn more_requests_than_it_takes() {
+    let server = with(&[("MAX_REQUESTS", "1")]);
+    let token = server.token("todo:write");
+    let mut first = begin(&server, &token);
+    let refused = server.call(&token, "list_todos", &json!({}));
+    assert_eq!((refused.status, refused.header("retry-after")), (503, "1"), "{refused:#?}");
+    first.write_all(&CREATE.as_bytes()[1..]).unwrap();
+    let answer = rest(&mut first);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(server.call(&token, "list_todos", &json!({})).status, 200);
+    assert_eq!(count(&server, "max_requests"), 1);
+}
+
+#[test]
+fn more_connections_than_it_takes() {
+    for (setting, limit) in [
+        ("MAX_CONNECTIONS", "max_connections"),
+        ("MAX_CONNECTIONS_PER_ADDRESS", "max_connections_per_address"),
+    ] {
+        let server = with(&[(setting, "2")]);
+        let held = [connect(&server), connect(&server)];
+        thread::sleep(Duration::from_millis(200));
+        let mut third = connect(&server);
+        assert_eq!(rest(&mut third), "", "it is closed at once");
+        assert!(count(&server, limit) >= 1);
+        drop(held);
+        thread::sleep(Duration::from_millis(200));
+        assert_eq!(server.get("/.well-known/oauth-protected-resource").status, 200);
+    }
+}
+
+/// Two thousand connections that send a byte now and then do not stop honest clients.
+#[test]
+fn slowloris() {
+    let server = with(&[("HEAD_TIMEOUT", "5")]);
+    let token = server.token("todo:read");
+    let mut slow: Vec<TcpStream> = (0..2_000)
+        .map(|_| {
+            let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
+            stream.write_all(b"POST /mcp HTTP/1.1\r\n").unwrap();
+            stream
+        })
+        .collect();
+    for _ in 0..5 {
+        for stream in &mut slow {
+            // Those that were closed meanwhile are not there any more.
+            let _ = stream.write_all(b"X-");
+        }
+        for _ in 0..20 {
+            let begin = Instant::now();
+            assert_eq!(server.call(&token, "list_todos", &json!({})).status, 200);
+            assert!(begin.elapsed() < Duration::from_secs(5));
+        }
+        thread::sleep(Duration::from_secs(1));
+    }
+    thread::sleep(Duration::from_secs(2));
+    let metrics = server.monitor("/metrics").text;
+    let now = metrics.lines().find_map(|line| line.strip_prefix("scopeward_connections "));
+    let now: u64 = now.unwrap().parse().unwrap();
+    assert!(now < 100, "{now} are still held");
+}
+
+/// A call in flight is finished, nothing new is taken, and the process ends well.
+#[test]
+fn a_call_in_flight_is_finished() {
+    let mut server = Server::start();
+    let token = server.token("todo:write");
+    let mut call = begin(&server, &token);
+    let id = server.process_id().to_string();
+    let kill = std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(kill.success());
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.monitor("/health/ready").status, 503);
+    assert_eq!(server.monitor("/health/live").status, 200);
+    assert!(TcpStream::connect(("127.0.0.1", server.port)).is_err(), "it still takes calls");
+    call.write_all(&CREATE.as_bytes()[1..]).unwrap();
+    let answer = rest(&mut call);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(server.wait().success());
+    server.launch();
+    let listed = server.call(&token, "list_todos", &json!({}));
+    assert!(listed.text.contains("in flight"), "{listed:#?}");
+}
+
+/// A call that does not end is cut off, within a bound.
+#[test]
+fn a_call_that_does_not_end_is_cut_off() {
+    let mut server = with(&[("GRACE", "1")]);
+    let _call = begin(&server, &server.token("todo:write"));
+    let begin = Instant::now();
+    assert!(server.stop("-TERM").success());
+    assert!(begin.elapsed() < Duration::from_secs(6));
+    assert!(server.log().contains("did not finish in time"), "{}", server.log());
+}
