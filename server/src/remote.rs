@@ -51,6 +51,14 @@ pub enum RemoteError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The secret that has to be shown cannot be had.
+    #[error("cannot ask {url}: {reason}")]
+    Secret {
+        /// What was to be asked.
+        url: String,
+        /// Why there is no secret; never what it was.
+        reason: String,
+    },
 }
 
 /// How a client says who it is (RFC 6749, section 2.3.1).

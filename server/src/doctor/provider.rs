@@ -184,6 +184,7 @@ fn look_for(connection: &Connection, error: &RemoteError) -> String {
              this MCP server"
                 .to_owned()
         }
+        RemoteError::Secret { .. } => "put the secret into that file, alone".to_owned(),
         RemoteError::Status { .. } | RemoteError::Answer { .. } => {
             let form = connection.preset.issuer;
             format!("the issuer is compared byte by byte, slash at its end included; it is {form}")

@@ -25,7 +25,9 @@ pub(crate) fn of_settings(
                 "copy the resource id from Scalekit's dashboard, MCP Servers",
             );
         }
-        let credentials = ["SCALEKIT_CLIENT_ID", "SCALEKIT_CLIENT_SECRET"].map(&variable);
+        let secret = variable("SCALEKIT_CLIENT_SECRET");
+        let secret = secret.or_else(|| variable("SCALEKIT_CLIENT_SECRET_FILE"));
+        let credentials = [variable("SCALEKIT_CLIENT_ID"), secret];
         if let [Some(_), None] | [None, Some(_)] = credentials {
             report.note(
                 ABOUT,

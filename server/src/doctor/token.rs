@@ -19,7 +19,9 @@ pub(crate) async fn examine(
     const ABOUT: &str = "token";
     let token = match validator.authenticate(token).await {
         Ok(token) => token,
-        Err(error) => return report.wrong(ABOUT, error.to_string(), fix(&error)),
+        Err(rejected) => {
+            return report.wrong(ABOUT, rejected.to_string(), fix(&rejected.error));
+        }
     };
     let caller = Principal::new(token, Arc::clone(policy));
     let granted: Vec<&str> = caller.granted().iter().map(Scope::as_str).collect();
@@ -79,6 +81,7 @@ fn fix(error: &TokenError) -> &'static str {
             "sign in again; if it is new, look at the clock above"
         }
         TokenError::Inactive => "sign in again",
+        TokenError::Revoked => "see `revocation list` for who revoked it, and why",
         TokenError::IdToken(_) | TokenError::Type | TokenError::Marker(_) => {
             "send the access token of the sign-in, not another token of it"
         }

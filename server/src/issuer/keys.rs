@@ -11,6 +11,8 @@ use jsonwebtoken::{
     jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
 };
 
+use zeroize::Zeroizing;
+
 use super::{IssuerError, SignError};
 
 /// An ES256 key pair (RFC 7518, section 3.4).
@@ -25,10 +27,10 @@ impl SigningKey {
     pub(super) fn open(path: &Path) -> Result<Self, IssuerError> {
         let name = || path.display().to_string();
         let io_error = |source| IssuerError::Io { path: name(), source };
-        let document = match fs::read(path) {
+        let document: Zeroizing<Vec<u8>> = match fs::read(path) {
             Ok(document) => {
                 check_owner_only(path)?;
-                document
+                document.into()
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 create(path).map_err(io_error)?
@@ -63,7 +65,7 @@ impl SigningKey {
 
 /// Makes a key and puts it at `path` whole or not at all. Of two processes that start at once,
 /// both use the key of the first.
-fn create(path: &Path) -> io::Result<Vec<u8>> {
+fn create(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     use std::io::Write;
     let document =
         EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
@@ -73,8 +75,10 @@ fn create(path: &Path) -> io::Result<Vec<u8>> {
     file.write_all(document.as_ref())?;
     file.as_file().sync_all()?;
     match file.persist_noclobber(path) {
-        Ok(_) => Ok(document.as_ref().to_vec()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => fs::read(path),
+        Ok(_) => Ok(document.as_ref().to_vec().into()),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::read(path).map(Zeroizing::new)
+        }
         Err(error) => Err(error.error),
     }
 }

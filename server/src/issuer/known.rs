@@ -1,8 +1,10 @@
 //! Which client is this: one that the policy names, one that has registered itself, or one whose
 //! identifier is the URL of its own description.
 
+use secrecy::ExposeSecret;
+
 use super::{Issuer, documents::Described, secret, state};
-use crate::{policy::Scope, redirect::is_one_of};
+use crate::{policy::Scope, redirect::is_one_of, secret::Secret};
 
 /// A client, wherever it is known from.
 #[derive(Debug, Clone)]
@@ -85,11 +87,23 @@ impl Issuer {
         let policy = self.policy();
         let known = policy.clients().iter().find(|client| client.id() == id)?;
         let proof = known.secret_variable().map_or(Proof::Nothing, |variable| {
-            let secret = std::env::var(variable).ok().filter(|secret| !secret.is_empty());
-            if secret.is_none() {
-                tracing::error!(client = id, "{variable} is not set, so nobody can be this client");
+            let setting = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+            let secret = Secret::setting(variable, setting)
+                .and_then(|secret| secret.map(|secret| secret.read()).transpose());
+            match secret {
+                Ok(Some(secret)) => Proof::Secret(secret::fingerprint(secret.expose_secret())),
+                Ok(None) => {
+                    tracing::error!(
+                        client = id,
+                        "{variable} is not set, so nobody can be this client"
+                    );
+                    Proof::Missing
+                }
+                Err(error) => {
+                    tracing::error!(client = id, "{error}; nobody can be this client");
+                    Proof::Missing
+                }
             }
-            secret.map_or(Proof::Missing, |secret| Proof::Secret(secret::fingerprint(&secret)))
         });
         Some(Client {
             id: id.to_owned(),

@@ -6,6 +6,7 @@ use super::{PrefixIn, Preset, RegisteredIn, Tokens, scalekit::ManagementApi};
 use crate::{
     policy::{CompiledPolicy, Provider, Trust},
     remote::{RemoteError, checked},
+    secret::{Secret, SecretError},
     token::{
         AudienceIn, ClaimRules, Client, EndpointAt, Introspection, KeysAt, Marker, TrustedIssuer,
     },
@@ -70,6 +71,8 @@ pub(crate) enum ConnectionError {
     TwoOpaque,
     #[error(transparent)]
     Address(#[from] RemoteError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
 }
 
 impl Connections {
@@ -202,7 +205,8 @@ impl Connection {
         if registered != url {
             audiences.extend([registered.to_owned(), format!("{registered}/")]);
         }
-        let credentials = variable("SCALEKIT_CLIENT_ID").zip(variable("SCALEKIT_CLIENT_SECRET"));
+        let secret = Secret::setting("SCALEKIT_CLIENT_SECRET", &variable)?;
+        let credentials = variable("SCALEKIT_CLIENT_ID").zip(secret);
         let management = credentials.map(|(client_id, client_secret)| ManagementApi {
             environment: environment.clone(),
             resource_id: id.clone(),
@@ -284,7 +288,7 @@ fn introspection(
         (Tokens::Jwt, true) => {
             let id = variable("INTROSPECTION_CLIENT_ID");
             let id = id.ok_or_else(|| missing("INTROSPECTION_CLIENT_ID"))?;
-            let secret = variable("INTROSPECTION_CLIENT_SECRET");
+            let secret = Secret::setting("INTROSPECTION_CLIENT_SECRET", &variable)?;
             let secret = secret.ok_or_else(|| missing("INTROSPECTION_CLIENT_SECRET"))?;
             let endpoint = match url {
                 Some(url) => EndpointAt::Url(url),

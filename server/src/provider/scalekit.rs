@@ -5,31 +5,22 @@
 //! `GET /api/v1/resources/{id}`. Its `scopes` are all scopes of the environment; those with
 //! `enabled` are registered for the resource.
 
-use std::fmt;
-
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::{
     policy::Scope,
     remote::{Remote, RemoteError},
+    secret::Secret,
 };
 
 /// The credentials of an environment.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct ManagementApi {
     pub(crate) environment: String,
     pub(crate) resource_id: String,
     pub(crate) client_id: String,
-    pub(crate) client_secret: String,
-}
-
-/// Not the secret.
-impl fmt::Debug for ManagementApi {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ManagementApi")
-            .field("environment", &self.environment)
-            .finish_non_exhaustive()
-    }
+    pub(crate) client_secret: Secret,
 }
 
 impl ManagementApi {
@@ -43,10 +34,14 @@ impl ManagementApi {
         const TOKENS: &str = "Scalekit's token endpoint";
         const RESOURCES: &str = "Scalekit's resource API";
         let url = format!("{}/oauth/token", self.environment);
+        let secret = self
+            .client_secret
+            .read()
+            .map_err(|error| RemoteError::Secret { url: url.clone(), reason: error.to_string() })?;
         let form = [
             ("grant_type", "client_credentials"),
             ("client_id", &self.client_id),
-            ("client_secret", &self.client_secret),
+            ("client_secret", secret.expose_secret()),
         ];
         let answer = remote.post_form(&url, &form, TOKENS).await?.json;
         let wrong = |url: &str, expected, reason: &str| RemoteError::Answer {

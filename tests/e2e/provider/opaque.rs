@@ -223,3 +223,34 @@ fn jwts_and_opaque_tokens_side_by_side() {
     assert_eq!(lists(&server, &forged), 401);
     assert_eq!(old.introspected(), 1);
 }
+
+/// A secret in a file, as secret managers leave it there: exchanged without a restart, and said
+/// nowhere.
+#[test]
+fn a_secret_in_a_file_is_exchanged_without_a_restart() {
+    let provider = Provider::start();
+    let text = format!(
+        "provider = \"oauth\"\nissuer = \"{}\"\nopaque = true\naudience = \"api\"",
+        provider.url
+    );
+    let settings =
+        [("INTROSPECTION_CLIENT_ID", "rs"), ("INTROSPECTION_CLIENT_SECRET_FILE", "secret")];
+    let mut server = Server::prepare(&policy(&text), &settings);
+    let output = server.command().output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(stderr(&output).contains("cannot read the secret in secret"), "{output:?}");
+    let path = server.folder.path().join("secret");
+    std::fs::write(&path, "the-old-secret\n").unwrap();
+    server.launch();
+    says(&provider, "one", &json!({}));
+    assert_eq!(lists(&server, "one"), 503, "the provider does not know the old secret any more");
+    std::fs::write(&path, format!("{SECRET}\n")).unwrap();
+    assert_eq!(lists(&server, "one"), 200);
+    std::fs::remove_file(&path).unwrap();
+    says(&provider, "two", &json!({}));
+    assert_eq!(lists(&server, "two"), 503);
+    assert!(!server.log().contains("the-old-secret") && !server.log().contains(SECRET));
+    server.set("INTROSPECTION_CLIENT_SECRET", SECRET);
+    let output = server.command().output().unwrap();
+    assert!(stderr(&output).contains("are both set"), "{output:?}");
+}
