@@ -1,5 +1,7 @@
 //! Who issues the tokens of a server: the embedded issuer, or providers elsewhere.
 
+use std::time::Duration;
+
 use axum::Router;
 
 use crate::{
@@ -57,6 +59,15 @@ impl Authority {
                 keys.tried().await;
             }
         }
+    }
+
+    /// The issuers whose keys are fetched, and how long ago each one's were; `None` for keys that were
+    /// never seen.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, Option<Duration>)> {
+        self.providers.iter().filter_map(|trusted| match &trusted.by {
+            By::Keys(keys) => Some((&*trusted.connection.authorization_server, keys.age())),
+            By::Asking(_) => None,
+        })
     }
 
     /// Checks the tokens.

@@ -4,9 +4,11 @@ mod audit;
 mod deployment;
 mod doctor;
 mod files;
+mod lock;
 mod policy;
 mod provider;
 mod resource;
+mod revocation;
 mod serve;
 mod token;
 
@@ -70,6 +72,8 @@ impl Environment {
 struct Cli {
     #[command(flatten)]
     deployment: Deployment,
+    #[command(flatten)]
+    serving: serve::Options,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -101,6 +105,11 @@ enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Take access away before it expires: of a token, a person or a client
+    Revocation {
+        #[command(subcommand)]
+        command: revocation::RevocationCommand,
+    },
     /// Look at the whole deployment, from inside and outside, and say what to do
     Doctor(doctor::DoctorArguments),
     /// Print an access token of the embedded issuer, for curl
@@ -125,7 +134,7 @@ impl Failure {
 }
 
 /// The `main` of a server: gives its binary the commands `serve`, `policy lint` (and `diff`,
-/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull`, `provider list`, `audit tail`, `doctor` and `token`.
+/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull`, `provider list`, `audit tail`, `revocation add`, `doctor` and `token`.
 ///
 /// `open` is called only when the server serves: it opens what the tools need, such as their
 /// database.
@@ -188,13 +197,14 @@ where
     E: Display,
 {
     match &cli.command {
-        None | Some(Command::Serve) => serve::serve(&cli.deployment, open),
+        None | Some(Command::Serve) => serve::serve(&cli.deployment, &cli.serving, open),
         Some(Command::Policy { command }) => {
             policy::run(command, &cli.deployment, &S::REGISTRY, S::SERVER)
         }
         Some(Command::Resource { command }) => resource::run(command, &cli.deployment),
         Some(Command::Provider { command }) => provider::run(command),
         Some(Command::Audit { command }) => audit::run(command, &cli.deployment),
+        Some(Command::Revocation { command }) => revocation::run(command, &cli.deployment),
         Some(Command::Doctor(arguments)) => {
             doctor::doctor(&cli.deployment, &S::REGISTRY, S::SERVER.0, arguments)
         }

@@ -28,9 +28,13 @@ pub mod features;
 pub mod gate;
 pub mod handler;
 pub mod issuer;
+mod limits;
 pub mod lint;
+mod listen;
 pub mod live;
 pub mod matrix;
+mod metrics;
+mod monitor;
 pub mod policy;
 mod principal;
 pub mod provider;
@@ -39,15 +43,19 @@ pub mod refusal;
 mod registry;
 pub mod remote;
 pub mod resource;
+pub mod revocation;
+mod secret;
 mod server;
+mod text;
 pub mod token;
 
 pub use authority::Authority;
 pub use cli::{Environment, main};
+pub use limits::Limits;
 pub use principal::Principal;
 pub use registry::{Declaration, Location, Registry, ScopedTools};
 pub use scopeward_macros::{scoped_prompt, scoped_resource, scoped_tool, scoped_tools};
-pub use server::{router, router_with_sessions};
+pub use server::Server;
 
 /// The MCP library underneath, for its `Parameters`, `Json` and models.
 pub use rmcp;

@@ -4,16 +4,17 @@
 //! ([`Principal::policy`](crate::Principal::policy)); so none is decided by two.
 
 mod background;
-mod health;
 mod watch;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::watch::{Receiver, Sender};
 
-pub use health::router as health;
 pub(crate) use watch::{Refused, Watcher};
 
 use crate::policy::{CompiledPolicy, Trust};
@@ -44,6 +45,7 @@ struct Live {
     status: Mutex<Status>,
     /// Wakes whoever waits for another policy; `true` once the server stops.
     changes: Sender<bool>,
+    is_closing: AtomicBool,
 }
 
 /// What became of the policy file since the start.
@@ -123,6 +125,16 @@ impl LivePolicy {
         self.0.changes.subscribe()
     }
 
+    /// The server was told to stop: nothing new should come to it, and nothing is ended yet.
+    pub(crate) fn closing(&self) {
+        self.0.is_closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.is_closing.load(Ordering::Relaxed)
+    }
+
     /// Tells whoever waits for changes that there will be none.
     pub(crate) fn stop(&self) {
         self.0.changes.send_replace(true);
@@ -146,6 +158,7 @@ impl From<Arc<CompiledPolicy>> for LivePolicy {
                 is_refused: false,
             }),
             changes: Sender::new(false),
+            is_closing: AtomicBool::new(false),
         }))
     }
 }

@@ -27,6 +27,7 @@ use rmcp::{
     service::RequestContext,
 };
 use scopeward::{
+    Limits,
     diagnostic::Source,
     gate::Gate,
     policy::CompiledPolicy,
@@ -401,7 +402,9 @@ fn gate() -> Gate {
     let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
     let keys = VerificationKeys::new(&keys().published);
     let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain);
-    Gate::new(Arc::new(policy), validator)
+    let mut limits = Limits::default();
+    limits.rate_per_caller = 0;
+    Gate::new(Arc::new(policy), validator).with_limits(&limits)
 }
 
 fn token(scope: &str) -> String {

@@ -13,12 +13,11 @@ use axum::{
     middleware::{self, Next},
 };
 use scopeward::{
-    ScopedTools,
+    Limits, ScopedTools, Server,
     diagnostic::Source,
     issuer::Issuer,
     live::LivePolicy,
     policy::{CompiledPolicy, Feature, Scope},
-    router, router_with_sessions,
 };
 use tempfile::TempDir;
 
@@ -66,11 +65,12 @@ impl Running {
         let issuer = Issuer::open(data.path(), &live, "everything").unwrap();
         let running = Self { url, issuer, _data: data };
         let tools = Everything::new(live.clone());
-        let mut router = if has_sessions {
-            router_with_sessions(tools, &live, &running.issuer)
-        } else {
-            router(tools, &live, &running.issuer)
-        };
+        // Few callers make all requests of a test.
+        let mut limits = Limits::default();
+        limits.rate_per_caller = 0;
+        let server = Server::new(tools, &live, &running.issuer).with_limits(&limits);
+        let server = if has_sessions { server.with_sessions() } else { server };
+        let mut router = server.router();
         if signed_in {
             router = sign_in(router, &running.token("suite", &SCOPES));
         }

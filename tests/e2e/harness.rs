@@ -64,6 +64,8 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Server {
     pub(crate) folder: TempDir,
     pub(crate) port: u16,
+    /// Where `/health` and `/metrics` are.
+    pub(crate) monitor: u16,
     child: Option<Child>,
     variables: Vec<(String, String)>,
 }
@@ -87,6 +89,7 @@ impl Server {
                 return server;
             }
             server.port = free_port();
+            server.monitor = free_port();
         }
         panic!("no start:\n{}", server.log());
     }
@@ -97,7 +100,8 @@ impl Server {
         fs::write(folder.path().join("policy.toml"), policy).unwrap();
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let variables = variables.iter().map(owned).collect();
-        Self { folder, port: free_port(), child: None, variables }
+        let [port, monitor] = [free_port(), free_port()];
+        Self { folder, port, monitor, child: None, variables }
     }
 
     /// A further setting, for the next start.
@@ -140,6 +144,9 @@ impl Server {
     pub(crate) fn command(&self) -> Command {
         let mut command = command(self.folder.path());
         command.env("PORT", self.port.to_string());
+        command.env("MONITOR", format!("127.0.0.1:{}", self.monitor));
+        // One caller, at one address, makes all requests of a test.
+        command.env("RATE_PER_CALLER", "0").env("RATE_PER_ADDRESS", "0");
         if crate::IN_FRONT_OF_SCALEKIT {
             // The `.env` of Scalekit's guide for its todo server (docs.scalekit.com, "FastMCP
             // quickstart"): the URL of the server has a slash at its end and no path.
@@ -165,6 +172,11 @@ impl Server {
         let kill = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
         assert!(kill.success());
         child.wait().unwrap()
+    }
+
+    /// Waits for it to end by itself.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.take().unwrap().wait().unwrap()
     }
 
     pub(crate) fn process_id(&self) -> u32 {
@@ -227,6 +239,11 @@ impl Server {
         get(&format!("{}{path}", self.origin()), &[])
     }
 
+    /// What those who run it see.
+    pub(crate) fn monitor(&self, path: &str) -> Reply {
+        get(&format!("http://127.0.0.1:{}{path}", self.monitor), &[])
+    }
+
     /// The names of the tools that this caller is shown.
     pub(crate) fn tools(&self, token: &str) -> Vec<String> {
         let reply = self.rpc(token, "tools/list", &json!({}));
@@ -256,7 +273,7 @@ pub(crate) fn run(policy: &str, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("policy.toml"), policy).unwrap();
     let port = free_port().to_string();
-    command(folder.path()).args(arguments).env("PORT", port).output().unwrap()
+    command(folder.path()).args(arguments).env("PORT", port).env("MONITOR", "off").output().unwrap()
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

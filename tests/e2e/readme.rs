@@ -18,7 +18,9 @@ fn block(words: &str) -> &'static str {
 #[test]
 fn the_greeting() {
     let server = Server::with_policy(SHIPPED);
-    let shown = block("guarded by Scopeward").replace(":3002", &format!(":{}", server.port));
+    let shown = block("guarded by Scopeward")
+        .replace(":3002", &format!(":{}", server.port))
+        .replace(":9464", &format!(":{}", server.monitor));
     // How the program is called depends on how it was started.
     let (shown, _) = shown.split_once("  cargo run -q --").unwrap();
     assert!(server.log().contains(shown), "the README shows\n{shown}\nbut it is\n{}", server.log());

@@ -43,7 +43,7 @@ impl Server {
     }
 
     fn health(&self) -> Value {
-        self.get("/health").json
+        self.monitor("/health").json
     }
 
     fn served(&self) -> String {
@@ -143,7 +143,7 @@ fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
     let health = server.health();
     assert_eq!(health["status"], "degraded");
     assert_eq!(health["policy"]["is_refused"], true);
-    let metrics = server.get("/metrics").text;
+    let metrics = server.monitor("/metrics").text;
     assert!(metrics.contains("scopeward_policy_file_refused 1\n"), "{metrics}");
     assert!(metrics.contains("scopeward_policy_refusals_total 1\n"), "{metrics}");
     assert!(
@@ -174,7 +174,7 @@ fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
 
     fs::write(server.policy_file(), *POLICY).unwrap();
     server.wait_until("the recovery", |server| server.health()["status"] == "ok");
-    assert!(server.get("/metrics").text.contains("scopeward_policy_file_refused 0\n"));
+    assert!(server.monitor("/metrics").text.contains("scopeward_policy_file_refused 0\n"));
     assert_eq!(status().status.code(), Some(0));
 }
 

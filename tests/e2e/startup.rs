@@ -1,6 +1,6 @@
 //! The server starts only when the tools, the policy and the registered scopes agree.
 
-use crate::harness::{POLICY, Server, command, run, stderr};
+use crate::harness::{POLICY, Server, command, free_port, run, stderr};
 
 /// The policy with one replacement does not start: exit code 2, and a message with the place and
 /// the fix. `policy check` says the same.
@@ -184,7 +184,7 @@ fn the_embedded_issuer_refuses_a_public_url() {
 
 #[test]
 fn a_path_that_the_server_needs_for_itself_is_refused() {
-    for path in ["/health", "/metrics", "/oauth/token", "/.well-known/openid-configuration"] {
+    for path in ["/oauth/token", "/.well-known/openid-configuration"] {
         refused(
             "http://localhost:3002/mcp",
             &format!("http://localhost:3002{path}"),
@@ -281,10 +281,25 @@ fn policy_show_is_the_table_of_the_policy() {
 #[test]
 fn a_taken_port_is_said_with_what_to_do() {
     let server = Server::start();
-    let output = server.command().output().unwrap();
+    let output = server.command().args(["--data", "other"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = stderr(&output);
     assert!(text.contains("cannot listen on 127.0.0.1:") && text.contains("PORT="), "{text}");
+    let mut command = server.command();
+    command.args(["--data", "other"]).env("PORT", free_port().to_string());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("for /health and /metrics") && text.contains("MONITOR="), "{text}");
+}
+
+#[test]
+fn a_data_folder_has_one_server() {
+    let server = Server::start();
+    let output = server.command().env("PORT", free_port().to_string()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    assert!(text.contains("another server uses data") && text.contains("--data"), "{text}");
 }
 
 #[test]

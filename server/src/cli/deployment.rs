@@ -2,8 +2,9 @@
 
 use std::{
     io::IsTerminal,
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use super::{Failure, provider};
@@ -15,7 +16,7 @@ use crate::{
     provider::{Connections, Registered},
     registry::Registry,
     resource::{ResourceUrl, Snapshot},
-    server,
+    server, text,
 };
 
 #[derive(Debug, Clone, clap::Args)]
@@ -50,6 +51,34 @@ pub(super) struct Deployment {
     /// Keep sessions for callers of revisions until 2025-11-25, for tools that ask their callers something
     #[arg(long, global = true, env = "MCP_SESSIONS")]
     pub(super) sessions: bool,
+    /// Where /health and /metrics are: an address of their own, on loopback or in a network that
+    /// callers do not reach; `off` for nowhere
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDRESS:PORT",
+        env = "MONITOR",
+        default_value = "127.0.0.1:9464"
+    )]
+    pub(super) monitor: MonitorAt,
+}
+
+/// Where the monitor listens.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum MonitorAt {
+    Address(SocketAddr),
+    Off,
+}
+
+impl FromStr for MonitorAt {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "off" {
+            return Ok(Self::Off);
+        }
+        text.parse().map(Self::Address).map_err(|_| "not ADDRESS:PORT or `off`")
+    }
 }
 
 /// A policy that may serve, and what it was held against.
@@ -191,7 +220,7 @@ const NO_START: &str = "the server does not start";
 
 /// Reads a TOML file.
 pub(super) fn read(path: &Path) -> Result<Source, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    let text = text::read(path).map_err(|error| {
         Failure::refused(format!(
             "cannot read {}: {error}\n  = help: run from the folder that holds policy.toml, \
              or name the file with --policy",

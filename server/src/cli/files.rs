@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::Failure;
+use crate::text;
 
 /// Replaces a file's text in one step: whoever reads it sees the old text or the new one. A
 /// symbolic link stays one, and the file keeps its permissions.
@@ -37,11 +38,11 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
 
 /// A token from a file, or from standard input.
 pub(super) fn read_token(file: &Path) -> Result<String, Failure> {
-    let mut text = String::new();
+    let mut given = String::new();
     let read = if file == Path::new("-") {
-        std::io::stdin().read_to_string(&mut text).map(|_| text)
+        std::io::stdin().read_to_string(&mut given).map(|_| given)
     } else {
-        fs::read_to_string(file)
+        text::read(file)
     };
     let cannot =
         |error| Failure::refused(format!("cannot read the token from {}: {error}", file.display()));

@@ -3,33 +3,89 @@
 use std::{
     fmt::Display,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::Instant};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::{
-    Deployment, Environment, Failure, Verdict, deployment::Checked, policy::table, provider,
+    Deployment, Environment, Failure, Verdict,
+    deployment::{Checked, MonitorAt},
+    lock::DataLock,
+    policy::table,
+    provider,
 };
 use crate::{
-    audit,
+    audit::{self, file::Writer, journal::Rotation},
     authority::Authority,
     check,
     diagnostic::Source,
+    limits::Limits,
+    listen::{
+        Door, raise_open_files,
+        tls::{self, Tls},
+    },
     live::{LivePolicy, Refused, Watcher},
+    monitor::Monitor,
     policy::{Check, CompiledPolicy, Provider},
     provider::{Preset, Registered},
     registry::ScopedTools,
-    server,
+    revocation::{self, Watched},
+    server::Server,
 };
 
-/// Calls in flight have this long to finish once the server was told to stop.
-const GRACE: Duration = Duration::from_secs(10);
+/// Streams have this long to end once no call is in flight any more.
+const FAREWELL: Duration = Duration::from_secs(1);
 
-pub(super) fn serve<S, F, Fut, E>(deployment: &Deployment, open: F) -> Result<Verdict, Failure>
+/// How it is served.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The certificate for TLS, and those that lead to its root, as PEM; read again when it changes
+    #[arg(long, value_name = "FILE", env = "TLS_CERTIFICATE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The private key of the certificate, as PEM
+    #[arg(long, value_name = "FILE", env = "TLS_KEY", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+    /// When the audit file is as large as this, in MiB, another one is begun; 0 for never
+    #[arg(long, value_name = "MIB", env = "AUDIT_SIZE", default_value_t = 100)]
+    audit_size: u64,
+    /// How many of those before it are kept; 0 for all
+    #[arg(long, value_name = "COUNT", env = "AUDIT_KEPT", default_value_t = 10)]
+    audit_kept: usize,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+impl Options {
+    fn rotation(&self) -> Rotation {
+        Rotation { size: self.audit_size.saturating_mul(1024 * 1024), kept: self.audit_kept }
+    }
+
+    /// Called inside a runtime, where the files are looked at again.
+    fn tls(&self, policy: &CompiledPolicy) -> Result<Option<Tls>, Failure> {
+        let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) else {
+            return Ok(None);
+        };
+        if !policy.resource().origin().starts_with("https:") {
+            return Err(Failure::refused(format!(
+                "TLS is set up, and clients are told to come to {} without it\n  = help: write \
+                 https:// in the policy's `url`, or in MCP_URL",
+                policy.resource()
+            )));
+        }
+        let files = tls::Files { certificate: certificate.clone(), key: key.clone() };
+        Tls::watch(files).map(Some).map_err(Failure::refused)
+    }
+}
+
+pub(super) fn serve<S, F, Fut, E>(
+    deployment: &Deployment,
+    options: &Options,
+    open: F,
+) -> Result<Verdict, Failure>
 where
     S: ScopedTools,
     F: FnOnce(Environment) -> Fut,
@@ -42,7 +98,14 @@ where
     std::fs::create_dir_all(&deployment.data).map_err(|error| {
         Failure::refused(format!("cannot use {}: {error}", deployment.data.display()))
     })?;
-    let _audit = start_logging(&deployment.data)?;
+    let _lock = DataLock::take(&deployment.data)?;
+    // With a list that cannot be read, nobody is let in.
+    let watched = Watched::open(&deployment.data).map_err(Failure::refused)?;
+    let revocations = watched.revocations.clone();
+    let audit = start_logging(&deployment.data, options.rotation())?;
+    if let Err(error) = raise_open_files() {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -54,18 +117,40 @@ where
         // With the provider down it starts all the same, and recovers by itself.
         authority.tried().await;
         let listeners = listen(deployment.host(), deployment.port(&policy)).await?;
-        let greeting = greeting::<S>(&policy, &authority, &registered);
-        let watcher = tokio::spawn(watcher::<S>(deployment, &live, registered).run());
+        let monitoring = match deployment.monitor {
+            MonitorAt::Address(address) => Some(bind_monitor(address).await?),
+            MonitorAt::Off => None,
+        };
+        let health = monitoring.as_ref().and_then(|listener| listener.local_addr().ok());
+        let tls = options.tls(&policy)?;
+        let greeting = greeting::<S>(&policy, &authority, &registered, health);
+        let reloads = tokio::spawn(watcher::<S>(deployment, &live, registered).run());
         let told_to_stop = told_to_stop();
         // Whoever reads this may send signals.
         print!("{greeting}");
-        let router = if deployment.sessions {
-            server::router_with_sessions(tools, &live, &authority)
-        } else {
-            server::router(tools, &live, &authority)
-        };
-        run(listeners, &router, &live, told_to_stop).await?;
-        watcher.abort();
+        let mut server = Server::new(tools, &live, &authority)
+            .with_limits(&options.limits)
+            .with_revocations(&revocations);
+        if deployment.sessions {
+            server = server.with_sessions();
+        }
+        let sink = audit.as_ref().map(|writer| writer.sink().clone());
+        if let Some(sink) = &sink {
+            server = server.with_audit(sink);
+        }
+        revocation::watch(watched).map_err(Failure::failed)?;
+        let door = Door::new(server.router(), &options.limits, tls);
+        let monitor =
+            Monitor { live: live.clone(), authority, audit: sink, revocations, door: door.clone() };
+        let (_never, never) = watch::channel(false);
+        if let Some(listener) = monitoring {
+            // As long as the process lives: how it stops is worth a look as well.
+            let is_on_loopback = health.is_some_and(|address| address.ip().is_loopback());
+            let door = Door::new(monitor.router(is_on_loopback), &Limits::default(), None);
+            tokio::spawn(door.serve(listener, never));
+        }
+        run(listeners, &door, &live, &options.limits, told_to_stop).await;
+        reloads.abort();
         Ok(Verdict::Good)
     })
 }
@@ -75,16 +160,17 @@ where
 const LOGGED: &str = "info,rmcp=warn,scopeward::audit::allowed=warn";
 
 /// Logs to standard error, and decisions to their own file as well, until the writer is dropped.
-fn start_logging(data: &Path) -> Result<audit::file::Writer, Failure> {
+/// `None` where a subscriber was there before, which has its own way with records.
+fn start_logging(data: &Path, rotation: Rotation) -> Result<Option<Writer>, Failure> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let log = tracing_subscriber::fmt::layer().with_writer(anstream::stderr).compact();
-    let (records, guard) = audit::file::layer(data).map_err(|error| {
-        let path = audit::file::path(data);
+    let (records, writer) = audit::file::layer(data, rotation).map_err(|error| {
+        let path = audit::journal::path(data);
         Failure::refused(format!("cannot write {}: {error}", path.display()))
     })?;
     // A server that already logs keeps its own subscriber.
-    let _ = tracing_subscriber::registry().with(log.with_filter(filter)).with(records).try_init();
-    Ok(guard)
+    let subscriber = tracing_subscriber::registry().with(log.with_filter(filter)).with(records);
+    Ok(subscriber.try_init().is_ok().then_some(writer))
 }
 
 /// Where it was told to; else on loopback, by both of its addresses: `localhost` may mean either.
@@ -101,6 +187,15 @@ async fn listen(host: Option<IpAddr>, port: u16) -> Result<Vec<TcpListener>, Fai
     }
     let second = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await;
     Ok(std::iter::once(first).chain(second.ok()).collect())
+}
+
+async fn bind_monitor(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {address} for /health and /metrics: {error}\n  = help: choose \
+             another address: MONITOR=127.0.0.1:9465 …, or MONITOR=off"
+        ))
+    })
 }
 
 /// Loads the policy again when its file changes, checked as at the start.
@@ -128,30 +223,34 @@ fn watcher<S: ScopedTools>(
     }
 }
 
+/// Serves until it is told to stop. Then no more connections are taken, calls in flight have their
+/// time, and streams are ended after them.
 async fn run(
     listeners: Vec<TcpListener>,
-    router: &axum::Router,
+    door: &Door,
     live: &LivePolicy,
+    limits: &Limits,
     told_to_stop: impl Future<Output = ()>,
-) -> Result<(), Failure> {
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let mut servers = tokio::task::JoinSet::new();
+) {
+    let (stop, stopped) = watch::channel(false);
+    let mut servers = JoinSet::new();
     for listener in listeners {
-        let mut stopped = stopped.clone();
-        let server = axum::serve(listener, router.clone()).with_graceful_shutdown(async move {
-            let _ = stopped.wait_for(|stop| *stop).await;
-        });
-        servers.spawn(async move { server.await });
+        servers.spawn(door.clone().serve(listener, stopped.clone()));
     }
     told_to_stop.await;
-    tracing::info!("stopping: calls in flight have {} seconds", GRACE.as_secs());
+    let grace = Duration::from_secs(limits.grace);
+    tracing::info!("stopping: calls in flight have {} seconds", limits.grace);
+    let deadline = Instant::now() + grace;
     let _ = stop.send(true);
+    live.closing();
+    while door.requests() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     live.stop();
     let finish = async { while servers.join_next().await.is_some() {} };
-    if tokio::time::timeout(GRACE, finish).await.is_err() {
+    if tokio::time::timeout_at(deadline.max(Instant::now() + FAREWELL), finish).await.is_err() {
         tracing::warn!("some calls did not finish in time");
     }
-    Ok(())
 }
 
 /// From this call on the signals to stop are heard, and do not end the process by themselves.
@@ -185,6 +284,7 @@ fn greeting<S: ScopedTools>(
     policy: &CompiledPolicy,
     authority: &Authority,
     registered: &Registered,
+    health: Option<SocketAddr>,
 ) -> String {
     let (name, version) = S::SERVER;
     let provider = match Preset::of(policy.provider()) {
@@ -194,6 +294,8 @@ fn greeting<S: ScopedTools>(
     let scopes = registered
         .snapshot()
         .map_or_else(String::new, |snapshot| format!("  Scopes    {}\n", snapshot.describe()));
+    let health =
+        health.map_or_else(String::new, |address| format!("  Health    http://{address}/health\n"));
     let program = if std::env::var_os("CARGO").is_some() {
         "cargo run -q --".to_owned()
     } else {
@@ -208,7 +310,7 @@ fn greeting<S: ScopedTools>(
         "\n{name} {version}, guarded by Scopeward\n\n  \
          URL       {url}\n  \
          Policy    {path} (revision {revision})\n  \
-         Provider  {provider}\n{scopes}\n\
+         Provider  {provider}\n{scopes}{health}\n\
          {table}\n\
          Connect an MCP client to the URL and sign in{trial}\n\n",
         url = policy.resource(),

@@ -14,6 +14,7 @@ use crate::{
     diagnostic::{Diagnostics, Source},
     diff,
     policy::CompiledPolicy,
+    text,
 };
 
 /// Between two looks.
@@ -155,7 +156,7 @@ fn retire(policy: Arc<CompiledPolicy>) {
 }
 
 fn look(path: &std::path::Path) -> Look {
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
+    text::read(path).map_err(|error| error.to_string())
 }
 
 /// Says who gains and who loses access.

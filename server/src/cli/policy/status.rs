@@ -6,7 +6,11 @@ use serde_json::Value;
 
 use crate::{
     check,
-    cli::{Deployment, Failure, Verdict, deployment::render, provider::block_on},
+    cli::{
+        Deployment, Failure, Verdict,
+        deployment::{MonitorAt, render},
+        provider::block_on,
+    },
     policy::Check,
     registry::Registry,
 };
@@ -24,7 +28,14 @@ pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Ver
         }
         Err(found) => (true, found, deployment.address_of(&source)?),
     };
-    let address = format!("{}/health", url.origin());
+    let address = match deployment.monitor {
+        MonitorAt::Address(address) => format!("http://{address}/health"),
+        MonitorAt::Off => {
+            return Err(Failure::failed(format!(
+                "with MONITOR=off, {url} does not say how it fares"
+            )));
+        }
+    };
     let health = block_on(ask(&address))?
         .map_err(|reason| Failure::failed(format!("no answer from {address}: {reason}")))?;
     let served = health["policy"]["revision"].as_str().unwrap_or("unknown");

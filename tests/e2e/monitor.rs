@@ -1,0 +1,171 @@
+//! What those who run a server see of it.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    os::unix::fs::symlink,
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{POLICY, Server, stdout},
+    standin::{Mode, Provider},
+};
+
+#[test]
+fn it_has_an_address_of_its_own() {
+    let server = Server::start();
+    for path in ["/health", "/health/live", "/health/ready", "/metrics"] {
+        assert_eq!(server.monitor(path).status, 200, "{path}");
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
+    assert_eq!(server.monitor("/mcp").status, 404);
+    let health = server.monitor("/health").json;
+    assert_eq!((&health["status"], &health["audit"]["lost"]), (&json!("ok"), &json!(0)));
+}
+
+/// A page whose name was made to resolve to this machine does not read it.
+#[test]
+fn it_is_not_reached_by_another_name() {
+    let server = Server::start();
+    for (host, status) in [("evil.example", "403"), ("localhost", "200"), ("[::1]", "200")] {
+        let mut stream = TcpStream::connect(("127.0.0.1", server.monitor)).unwrap();
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: {host}:{}\r\nConnection: close\r\n\r\n",
+            server.monitor
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{host}: {answer}");
+    }
+}
+
+#[test]
+fn every_decision_and_every_failure_is_counted() {
+    let server = Server::start();
+    let reader = server.token("todo:read");
+    for _ in 0..3 {
+        server.call(&reader, "list_todos", &json!({}));
+    }
+    server.call(&reader, "create_todo", &json!({ "title": "x" }));
+    server.call(&reader, "a_name_that_somebody_made_up", &json!({}));
+    server.post_with(&[], "{}");
+    server.post_with(&[("authorization", "Bearer a.b.c")], "{}");
+    server.post_with(&[("authorization", "Bearer a,")], "{}");
+    let text = server.monitor("/metrics").text;
+    for line in [
+        r#"scopeward_decisions_total{feature="tool",name="list_todos",outcome="allow"} 3"#,
+        r#"scopeward_decisions_total{feature="tool",name="create_todo",outcome="deny"} 1"#,
+        r#"scopeward_decisions_total{feature="tool",name="(unknown)",outcome="deny"} 1"#,
+        r#"scopeward_authentication_failures_total{reason="no_token"} 1"#,
+        r#"scopeward_authentication_failures_total{reason="malformed"} 1"#,
+        r#"scopeward_authentication_failures_total{reason="unreadable_header"} 1"#,
+        "scopeward_audit_lost_total 0",
+        "scopeward_revocations 0",
+        "scopeward_requests_in_flight 0",
+    ] {
+        assert!(text.lines().any(|one| one == line), "no {line} in\n{text}");
+    }
+    assert!(!text.contains("made_up"), "a caller's own text is no label");
+    assert!(text.ends_with("# EOF\n"));
+}
+
+/// Who failed, from where, and never with what.
+#[test]
+fn a_failure_is_logged_with_client_and_address() {
+    let provider = Provider::start();
+    let policy = POLICY.replace("\"embedded\"", "\"scalekit\"");
+    let server = Server::with_settings(&policy, &provider.settings());
+    let expired = provider.token(&json!({ "exp": 1, "client_id": "the-old-app" }));
+    let forged = provider.token(&json!({ "client_id": "somebody-else" })) + "x";
+    for token in [&expired, &forged] {
+        assert_eq!(server.call(token, "list_todos", &json!({})).status, 401);
+    }
+    thread::sleep(Duration::from_millis(200));
+    let output = server.command().args(["audit", "query", "--format", "json"]).output().unwrap();
+    let records: Vec<Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [expired_record, forged_record] = &records[..] else { panic!("{records:#?}") };
+    assert_eq!(expired_record["client"], "the-old-app");
+    assert_eq!(expired_record["address"], "127.0.0.1");
+    assert_eq!(forged_record["client"], Value::Null, "nobody has confirmed it");
+    for text in [server.log(), stdout(&output)] {
+        assert!(!text.contains(&expired) && !text.contains(&forged), "{text}");
+    }
+    let text = server.monitor("/metrics").text;
+    let age = text.lines().find_map(|line| line.strip_prefix("scopeward_key_age_seconds{"));
+    let age: i64 = age.unwrap().split_once("} ").unwrap().1.parse().unwrap();
+    assert!((0..60).contains(&age), "{text}");
+}
+
+#[test]
+fn it_is_not_ready_without_keys() {
+    let provider = Provider::start();
+    let policy = POLICY.replace("\"embedded\"", "\"scalekit\"");
+    let mut server = Server::prepare(&policy, &provider.settings());
+    let pull = server.command().args(["resource", "pull"]).output().unwrap();
+    assert!(pull.status.success(), "{pull:?}");
+    provider.set(Mode::Status(500));
+    server.launch();
+    let reply = server.monitor("/health/ready");
+    assert_eq!(reply.status, 503, "{reply:#?}");
+    assert!(reply.text.contains("were never seen"), "{reply:#?}");
+    assert_eq!(server.monitor("/health/live").status, 200);
+    provider.set(Mode::Good);
+    for _ in 0..200 {
+        if server.monitor("/health/ready").status == 200 {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    panic!("never ready:\n{}", server.log());
+}
+
+/// A server whose audit file takes nothing: a device that is always full.
+fn without_room(audit: &str) -> Server {
+    let policy = POLICY.replace("[scopes]", &format!("audit = \"{audit}\"\n\n[scopes]"));
+    let mut server = Server::prepare(&policy, &[]);
+    std::fs::create_dir(server.folder.path().join("data")).unwrap();
+    symlink("/dev/full", server.folder.path().join("data/audit.jsonl")).unwrap();
+    server.launch();
+    server
+}
+
+#[test]
+fn with_a_full_disk_nothing_is_lost_silently() {
+    let server = without_room("best_effort");
+    let token = server.token("todo:read");
+    assert_eq!(server.call(&token, "list_todos", &json!({})).status, 200);
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(server.call(&token, "list_todos", &json!({})).status, 200);
+    let health = server.monitor("/health").json;
+    assert_eq!(
+        (&health["status"], &health["audit"]["is_failing"]),
+        (&json!("degraded"), &json!(true))
+    );
+    assert!(health["audit"]["pending_bytes"].as_u64().unwrap() > 0);
+    let metrics = server.monitor("/metrics").text;
+    assert!(metrics.contains("scopeward_audit_failing 1\n"), "{metrics}");
+    assert!(server.log().contains("the audit file cannot be written"), "{}", server.log());
+}
+
+#[test]
+fn with_a_full_disk_nothing_is_called_that_has_to_be_recorded() {
+    let mut server = without_room("required");
+    let token = server.token("todo:write");
+    // The first one is found out by: it is answered, and its record waits.
+    server.call(&token, "list_todos", &json!({}));
+    thread::sleep(Duration::from_millis(300));
+    for (tool, arguments) in [("list_todos", json!({})), ("create_todo", json!({ "title": "x" }))] {
+        let reply = server.call(&token, tool, &arguments);
+        assert_eq!((reply.status, reply.header("retry-after")), (503, "5"), "{reply:#?}");
+        assert!(reply.text.contains("cannot be recorded"), "{reply:#?}");
+    }
+    assert_eq!(server.monitor("/health/ready").status, 503);
+    assert_eq!(server.stop("-TERM").code(), Some(0));
+    assert!(server.log().contains("audit records are lost"), "{}", server.log());
+}
