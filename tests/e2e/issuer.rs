@@ -7,9 +7,9 @@ use url::Url;
 use crate::harness::{Reply, Server, get, post_form, send};
 
 pub(crate) const REDIRECT: &str = "http://127.0.0.1:7777/callback";
-const VERIFIER: &str = "0123456789-0123456789-0123456789-0123456789";
+pub(crate) const VERIFIER: &str = "0123456789-0123456789-0123456789-0123456789";
 
-fn challenge(verifier: &str) -> String {
+pub(crate) fn challenge(verifier: &str) -> String {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
     URL_SAFE_NO_PAD.encode(digest)
 }
@@ -20,7 +20,7 @@ pub(crate) fn register(server: &Server, registration: &Value) -> Reply {
     send(request.body(registration.to_string()).unwrap())
 }
 
-fn client(server: &Server) -> String {
+pub(crate) fn client(server: &Server) -> String {
     let reply = register(
         server,
         &json!({ "client_name": "Test", "redirect_uris": [REDIRECT],
@@ -80,19 +80,19 @@ pub(crate) fn consent(server: &Server, page: &Page, scopes: &[&str]) -> Reply {
     answer(server, &[("cookie", &page.cookie), ("origin", &server.origin())], &form)
 }
 
-fn answer(server: &Server, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Reply {
+pub(crate) fn answer(server: &Server, headers: &[(&str, &str)], form: &[(&str, &str)]) -> Reply {
     post_form(&format!("{}/oauth/authorize", server.origin()), headers, form)
 }
 
 /// The parameters of a redirect to the client.
-fn redirected(reply: &Reply) -> Vec<(String, String)> {
+pub(crate) fn redirected(reply: &Reply) -> Vec<(String, String)> {
     assert_eq!(reply.status, 303, "{reply:#?}");
     let url = Url::parse(reply.header("location")).unwrap();
     assert!(url.as_str().starts_with(REDIRECT), "{url}");
     url.query_pairs().into_owned().collect()
 }
 
-fn parameter(parameters: &[(String, String)], name: &str) -> Option<String> {
+pub(crate) fn parameter(parameters: &[(String, String)], name: &str) -> Option<String> {
     parameters.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn exchange(
     token(server, &form)
 }
 
-fn refresh(server: &Server, client: &str, refresh_token: &str, scope: &str) -> Reply {
+pub(crate) fn refresh(server: &Server, client: &str, refresh_token: &str, scope: &str) -> Reply {
     let mut form = vec![
         ("grant_type", "refresh_token"),
         ("client_id", client),
@@ -140,7 +140,7 @@ fn refresh(server: &Server, client: &str, refresh_token: &str, scope: &str) -> R
     token(server, &form)
 }
 
-fn text<'a>(reply: &'a Reply, name: &str) -> &'a str {
+pub(crate) fn text<'a>(reply: &'a Reply, name: &str) -> &'a str {
     reply.json[name].as_str().unwrap_or_else(|| panic!("no {name} in {reply:#?}"))
 }
 

@@ -1,0 +1,105 @@
+//! Files that change under the server, or are not what they seem.
+
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt, symlink},
+    thread,
+    time::Duration,
+};
+
+use serde_json::json;
+
+use crate::harness::{POLICY, Server, run, stderr};
+
+/// CWE-367: a policy that is exchanged for another again and again while it is read. Whatever is read
+/// is one of the two, and neither lets a reader write.
+#[test]
+fn a_policy_that_is_exchanged_while_it_is_read() {
+    let server = Server::start();
+    let token = server.token("todo:read");
+    let folder = server.folder.path();
+    let other = POLICY.replace("delete_todo = { write", "delete_todo = { admin");
+    fs::write(folder.join("a.toml"), *POLICY).unwrap();
+    fs::write(folder.join("b.toml"), other).unwrap();
+    for round in 0..200 {
+        let target = if round % 2 == 0 { "a.toml" } else { "b.toml" };
+        let link = folder.join("link");
+        symlink(target, &link).unwrap();
+        fs::rename(&link, folder.join("policy.toml")).unwrap();
+        let reply = server.call(&token, "create_todo", &json!({ "title": "x" }));
+        assert_eq!(reply.status, 403, "{reply:#?}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// CWE-367: half a policy, written slowly: the part that is there would let fewer rules stand.
+#[test]
+fn a_policy_that_is_written_slowly() {
+    let server = Server::start();
+    let token = server.token("todo:read");
+    let path = server.folder.path().join("policy.toml");
+    let bytes = POLICY.as_bytes();
+    for end in (0..=bytes.len()).step_by(bytes.len() / 40) {
+        fs::write(&path, &bytes[..end]).unwrap();
+        thread::sleep(Duration::from_millis(30));
+        let reply = server.call(&token, "create_todo", &json!({ "title": "x" }));
+        assert_eq!(reply.status, 403, "{end}: {reply:#?}");
+        let reply = server.call(&token, "list_todos", &json!({}));
+        assert_eq!(reply.status, 200, "{end}: {reply:#?}");
+    }
+}
+
+/// CWE-59: a link to what is no policy is refused, and the last good one stays.
+#[test]
+fn a_policy_that_is_a_link_to_something_else() {
+    let server = Server::start();
+    let token = server.token("todo:read");
+    let folder = server.folder.path();
+    fs::write(folder.join("secret"), "the-secret-of-somebody = 1\nmore").unwrap();
+    symlink("secret", folder.join("link")).unwrap();
+    fs::rename(folder.join("link"), folder.join("policy.toml")).unwrap();
+    for _ in 0..100 {
+        if server.log().contains("is REFUSED") {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(server.log().contains("is REFUSED"), "{}", server.log());
+    assert_eq!(server.call(&token, "list_todos", &json!({})).status, 200);
+    assert_eq!(server.call(&token, "create_todo", &json!({ "title": "x" })).status, 403);
+}
+
+/// CWE-732: a signing key that others can read is not used.
+#[test]
+fn a_signing_key_that_others_can_read() {
+    let mut server = Server::start();
+    server.kill();
+    let key = server.folder.path().join("data/issuer-key.p8");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let output = server.command().output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(stderr(&output).contains("chmod 600"), "{output:?}");
+}
+
+/// CWE-732: what says who did what, and what signs, is for nobody else to read.
+#[test]
+fn what_the_server_writes_is_its_own() {
+    let server = Server::start();
+    let token = server.token("todo:read");
+    assert_eq!(server.call(&token, "list_todos", &json!({})).status, 200);
+    for name in ["audit.jsonl", "issuer-key.p8", "issuer.json"] {
+        let path = server.folder.path().join("data").join(name);
+        if path.exists() {
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{name}: {mode:o}");
+        }
+    }
+}
+
+/// CWE-770: a policy of a device that never ends is not read for ever.
+#[test]
+fn a_policy_without_end() {
+    let output = run("", &["policy", "lint", "--policy", "/dev/full"]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(stderr(&output).contains("larger than 16 MiB"), "{output:?}");
+}
