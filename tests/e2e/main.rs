@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod attacks;
 mod audit;
 mod clients;
 mod conditions;
@@ -17,19 +18,25 @@ mod doctor;
 mod durability;
 mod everything;
 mod features;
+mod fuzzed;
 mod gate;
 mod harness;
 mod issuer;
 mod keys;
+mod limits;
 mod metadata;
+mod monitor;
 mod policy;
 mod provider;
 mod readme;
 mod registration;
 mod reload;
+mod revocation;
 mod rmcp_client;
+mod soak;
 mod standin;
 mod startup;
+mod tls;
 mod tokens;
 mod unguarded;
 

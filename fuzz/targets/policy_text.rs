@@ -1,0 +1,40 @@
+//! The text of a policy: answered, whatever it is; and what is accepted decides the same after it was
+//! laid out anew.
+
+use scopeward::{
+    diagnostic::Source,
+    policy::{CompiledPolicy, Operation, format},
+};
+
+pub(crate) fn run(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let source = Source::new("policy.toml", text);
+    let policy = match CompiledPolicy::compile(source.clone()) {
+        Ok(policy) => policy,
+        Err(found) => {
+            assert!(!found.is_empty(), "refused without a reason");
+            let _ = found.render(false);
+            return;
+        }
+    };
+    let nobody = policy.hold([]);
+    let everybody = policy.hold(policy.scopes().iter().map(|scope| scope.name().as_str()));
+    for (feature, name, _) in policy.rules() {
+        let operation = Operation::new(feature, name);
+        let (least, most) =
+            (policy.decide(operation, &nobody), policy.decide(operation, &everybody));
+        assert!(!least.is_allow() || most.is_allow(), "more scopes give less: {name}");
+    }
+    assert!(!policy.decide(Operation::tool("\u{0}no such tool"), &everybody).is_allow());
+    let Ok(again) = format::format(text) else { return };
+    let again =
+        CompiledPolicy::compile(Source::new("policy.toml", again)).expect("the same policy");
+    for (feature, name, _) in policy.rules() {
+        let operation = Operation::new(feature, name);
+        assert_eq!(
+            policy.decide(operation, &nobody).is_allow(),
+            again.decide(operation, &nobody).is_allow(),
+            "{name}"
+        );
+    }
+}

@@ -1,0 +1,42 @@
+//! The fuzz targets, over the inputs that are kept: seeds, and what was found.
+
+use std::{fs, path::Path};
+
+#[path = "../../fuzz/targets/authorization_header.rs"]
+mod authorization_header;
+#[path = "../../fuzz/targets/consent_form.rs"]
+mod consent_form;
+#[path = "../../fuzz/targets/issuer_world.rs"]
+mod issuer_world;
+#[path = "../../fuzz/targets/json_rpc_body.rs"]
+mod json_rpc_body;
+#[path = "../../fuzz/targets/jwt.rs"]
+mod jwt;
+#[path = "../../fuzz/targets/policy_text.rs"]
+mod policy_text;
+#[path = "../../fuzz/targets/registration_body.rs"]
+mod registration_body;
+
+fn over(target: &str, run: fn(&[u8])) {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+    let mut count = 0;
+    for kept in ["seeds", "found"] {
+        // Nothing may have been found yet.
+        let Ok(entries) = fs::read_dir(root.join(kept).join(target)) else { continue };
+        for entry in entries {
+            run(&fs::read(entry.unwrap().path()).unwrap());
+            count += 1;
+        }
+    }
+    assert!(count > 1, "there are no inputs for {target}");
+}
+
+#[test]
+fn each_input_that_is_kept() {
+    over("authorization_header", authorization_header::run);
+    over("consent_form", consent_form::run);
+    over("json_rpc_body", json_rpc_body::run);
+    over("jwt", jwt::run);
+    over("policy_text", policy_text::run);
+    over("registration_body", registration_body::run);
+}

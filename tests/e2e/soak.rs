@@ -1,0 +1,389 @@
+//! Load and faults together, for as long as `SOAK_SECONDS` says (half an hour: 1800); briefly unless
+//! it does. And `kill -9` at random moments, `CRASH_ROUNDS` times.
+
+use std::{
+    fs,
+    io::Write,
+    net::TcpStream,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    path::PathBuf,
+    process::Command,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, Scope},
+    time::{Duration, Instant},
+};
+
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{POLICY, Server, mcp_request, stderr},
+    keys::keys,
+    standin::{Mode, Provider},
+};
+
+fn setting(name: &str, usual: u64) -> u64 {
+    std::env::var(name).ok().map_or(usual, |value| value.parse().unwrap())
+}
+
+/// A client of its own, with connections that are kept.
+struct Client {
+    agent: ureq::Agent,
+    url: String,
+}
+
+impl Client {
+    fn new(url: &str) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(20)))
+            .build();
+        Self { agent: agent.into(), url: url.to_owned() }
+    }
+
+    /// The status and the body; `None` if the connection broke.
+    fn send(&self, token: &str, body: &str) -> Option<(u16, String)> {
+        let request = mcp_request(&self.url).header("authorization", format!("Bearer {token}"));
+        let mut reply = self.agent.run(request.body(body.to_owned()).unwrap()).ok()?;
+        let text = reply.body_mut().read_to_string().ok()?;
+        Some((reply.status().as_u16(), text))
+    }
+
+    fn call(&self, token: &str, tool: &str, arguments: &Value) -> Option<(u16, String)> {
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": tool, "arguments": arguments } });
+        self.send(token, &body.to_string())
+    }
+}
+
+/// The id of a todo that was created; `None` if it was not.
+fn created(answer: Option<(u16, String)>) -> Option<String> {
+    let (200, text) = answer? else { return None };
+    let json: Value = serde_json::from_str(&text).ok()?;
+    let result = &json["result"];
+    if result["isError"] == true {
+        return None;
+    }
+    Some(result["structuredContent"]["id"].as_str()?.to_owned())
+}
+
+/// A small disk of its own, where this user may mount one.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(at: PathBuf) -> Option<Self> {
+        fs::create_dir_all(&at).unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs"]).arg(&at);
+        mount.output().is_ok_and(|output| output.status.success()).then_some(Self(at))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+/// What everybody who takes part shares.
+struct World<'a> {
+    server: &'a Server,
+    provider: &'a Provider,
+    is_over: AtomicBool,
+    calls: AtomicU64,
+    refused: AtomicU64,
+    acknowledged: Mutex<Vec<(String, String)>>,
+}
+
+impl World<'_> {
+    /// Whoever finds something wrong ends it for all.
+    fn take_part<'s>(&'s self, scope: &'s Scope<'s, '_>, part: impl FnOnce() + Send + 's) {
+        scope.spawn(move || {
+            if let Err(wrong) = catch_unwind(AssertUnwindSafe(part)) {
+                self.is_over.store(true, Ordering::Relaxed);
+                resume_unwind(wrong);
+            }
+        });
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.is_over.load(Ordering::Relaxed)
+    }
+
+    fn token(&self, subject: &str, scope: &str) -> String {
+        let claims = json!({ "sub": subject, "scope": scope, "exp": crate::standin::now() + 7200 });
+        self.provider.sign(&claims, Algorithm::ES256, "ec", &keys().ec)
+    }
+
+    /// Creates todos, looks at them, and now and then tries what it may not.
+    fn honest(&self, number: usize) {
+        let client = Client::new(&self.server.url());
+        let subject = format!("user-{number}");
+        let writer = self.token(&subject, "todo:write");
+        let reader = self.token(&subject, "todo:read");
+        let mut last = None;
+        for turn in 0_u64.. {
+            if !self.goes_on() {
+                return;
+            }
+            self.calls.fetch_add(1, Ordering::Relaxed);
+            if turn % 50 == 0 {
+                let answer = client.call(&writer, "create_todo", &json!({ "title": "soak" }));
+                if let Some(id) = created(answer) {
+                    self.acknowledged.lock().unwrap().push((subject.clone(), id.clone()));
+                    last = Some(id);
+                }
+            }
+            if let Some(id) = &last {
+                let answer = client.call(&reader, "get_todo", &json!({ "id": id }));
+                if let Some((200, text)) = &answer {
+                    assert!(text.contains(id.as_str()), "another todo: {text}");
+                }
+            }
+            for (token, tool, arguments) in [
+                (&reader, "create_todo", json!({ "title": "WRONG" })),
+                (&writer, "purge_todos", json!({})),
+            ] {
+                let Some((status, text)) = client.call(token, tool, &arguments) else { continue };
+                assert!(matches!(status, 401 | 403 | 503), "{tool} was allowed: {status} {text}");
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Tokens and bodies that nobody should accept.
+    fn hostile(&self) {
+        let client = Client::new(&self.server.url());
+        let good = self.token("eve", "todo:read");
+        let forged = self.provider.sign(
+            &json!({ "sub": "root", "scope": "todo:write admin:access" }),
+            Algorithm::RS256,
+            "rsa",
+            &keys().other_rsa,
+        );
+        let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_todo","arguments":{"title":"WRONG"}}}"#;
+        let huge = format!("[{}]", "[".repeat(50_000));
+        for turn in 0_usize.. {
+            if !self.goes_on() {
+                return;
+            }
+            let (token, body) = match turn % 6 {
+                0 => (forged.clone(), call),
+                1 => (format!("{good}x"), call),
+                2 => (good.clone(), call),
+                3 => (good.clone(), huge.as_str()),
+                4 => (format!("a.{turn}.c"), call),
+                _ => (good.clone(), "{\"jsonrpc\":"),
+            };
+            if let Some((status, text)) = client.send(&token, body) {
+                assert!(matches!(status, 400 | 401 | 403 | 503), "allowed: {status} {text}");
+                self.refused.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Connections that say nothing, break off, or stop in the middle.
+    fn broken(&self) {
+        let mut held = vec![];
+        while self.goes_on() {
+            if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.server.port)) {
+                let _ = stream.write_all(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Le");
+                held.push(stream);
+            }
+            if held.len() > 200 {
+                held.clear();
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// The policy changes, is broken, and is well again; both that are good refuse the same.
+    fn reloading(&self) {
+        let path = self.server.folder.path().join("policy.toml");
+        let good = fs::read_to_string(&path).unwrap();
+        for turn in 0_usize.. {
+            if !self.goes_on() {
+                break;
+            }
+            let text = match turn % 3 {
+                0 => good.replace("delete_todo = { write", "delete_todo = { admin"),
+                1 => good.replace("[tools]", "[tolls]"),
+                _ => good.clone(),
+            };
+            fs::write(&path, text).unwrap();
+            thread::sleep(Duration::from_millis(700));
+        }
+        fs::write(&path, good).unwrap();
+    }
+
+    /// The provider goes away and comes back, with other keys.
+    fn provider(&self) {
+        for mode in
+            [Mode::Rotated, Mode::Down, Mode::Good, Mode::Status(500), Mode::Broken].iter().cycle()
+        {
+            if !self.goes_on() {
+                break;
+            }
+            self.provider.set(*mode);
+            thread::sleep(Duration::from_secs(3));
+        }
+        self.provider.set(Mode::Good);
+    }
+
+    /// The disk fills, and has room again.
+    fn filling(&self, disk: &Disk) {
+        let filler = disk.0.join("filler");
+        while self.goes_on() {
+            thread::sleep(Duration::from_secs(4));
+            if let Ok(mut file) = fs::File::create(&filler) {
+                let zeros = vec![0; 64 * 1024];
+                while file.write_all(&zeros).is_ok() {}
+            }
+            thread::sleep(Duration::from_secs(2));
+            let _ = fs::remove_file(&filler);
+        }
+    }
+
+    /// The resident memory of the server, in KiB.
+    fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.server.process_id()));
+        let status = status.unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
+
+#[test]
+fn load_and_faults_together() {
+    let length = Duration::from_secs(setting("SOAK_SECONDS", 20));
+    let provider = Provider::start();
+    let policy = POLICY.replace("\"embedded\"", "\"scalekit\"");
+    let settings = [
+        &provider.settings()[..],
+        &[("AUDIT_SIZE", "4"), ("AUDIT_KEPT", "2"), ("RUST_LOG", "warn,rmcp=error")],
+    ]
+    .concat();
+    let mut server = Server::prepare(&policy, &settings);
+    let disk = Disk::mount(server.folder.path().join("data"));
+    let pull = server.command().args(["resource", "pull"]).output().unwrap();
+    assert!(pull.status.success(), "{pull:?}");
+    server.launch();
+    let world = World {
+        server: &server,
+        provider: &provider,
+        is_over: AtomicBool::new(false),
+        calls: AtomicU64::new(0),
+        refused: AtomicU64::new(0),
+        acknowledged: Mutex::default(),
+    };
+    let (mut early, mut late) = (0, 0);
+    thread::scope(|scope| {
+        let world = &world;
+        for number in 0..8 {
+            world.take_part(scope, move || world.honest(number));
+        }
+        for _ in 0..2 {
+            world.take_part(scope, move || world.hostile());
+        }
+        world.take_part(scope, move || world.broken());
+        world.take_part(scope, move || world.reloading());
+        world.take_part(scope, move || world.provider());
+        if let Some(disk) = &disk {
+            world.take_part(scope, move || world.filling(disk));
+        }
+        let begin = Instant::now();
+        while world.goes_on() && begin.elapsed() < length {
+            thread::sleep(Duration::from_millis(500));
+            let now = world.memory();
+            if begin.elapsed() < length / 3 { early = early.max(now) } else { late = late.max(now) }
+        }
+        world.is_over.store(true, Ordering::Relaxed);
+    });
+    let _ = fs::remove_file(server.folder.path().join("data/filler"));
+
+    // It recovers by itself.
+    let begin = Instant::now();
+    let is_well = || {
+        let health = server.monitor("/health").json;
+        health["status"] == "ok" && health["audit"]["pending_bytes"] == 0
+    };
+    while !is_well() {
+        let health = server.monitor("/health").json;
+        assert!(begin.elapsed() < Duration::from_secs(90), "{health:#}\n{}", server.log());
+        thread::sleep(Duration::from_millis(200));
+    }
+    let client = Client::new(&server.url());
+    let acknowledged = world.acknowledged.lock().unwrap();
+    for (subject, id) in acknowledged.iter() {
+        let token = world.token(subject, "todo:read");
+        let (status, text) = client.call(&token, "get_todo", &json!({ "id": id })).unwrap();
+        assert!(status == 200 && text.contains(id.as_str()), "{id} is lost: {status} {text}");
+    }
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+    let verify = server.command().args(["audit", "verify"]).output().unwrap();
+    assert!(verify.status.success(), "{}", stderr(&verify));
+    println!(
+        "{} s: {} turns, {} refusals, {} todos acknowledged and none lost, {} … {} KiB, disk {}",
+        length.as_secs(),
+        world.calls.load(Ordering::Relaxed),
+        world.refused.load(Ordering::Relaxed),
+        acknowledged.len(),
+        early,
+        late,
+        if disk.is_some() { "filled" } else { "not filled: nothing can be mounted here" },
+    );
+    assert!(acknowledged.len() > 10, "too little was written to show anything");
+    // Flat: the pools are full after a third of the time.
+    if length > Duration::from_mins(5) {
+        assert!(late < early * 5 / 4 + 16 * 1024, "memory grows: {early} … {late} KiB");
+    }
+}
+
+/// Every acknowledged todo is there, the chain is whole up to its last record, and the key signs on.
+#[test]
+fn kill_9_at_any_moment() {
+    let rounds = setting("CRASH_ROUNDS", 10);
+    let mut server = Server::start();
+    let token = server.token("todo:write");
+    let key = fs::read(server.folder.path().join("data/issuer-key.p8")).unwrap();
+    let acknowledged = Mutex::new(Vec::<String>::new());
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    for round in 0..rounds {
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let client = Client::new(&server.url());
+                    while !is_over.load(Ordering::Relaxed) {
+                        let answer = client.call(&token, "create_todo", &json!({ "title": "x" }));
+                        match created(answer) {
+                            Some(id) => acknowledged.lock().unwrap().push(id),
+                            None => thread::sleep(Duration::from_millis(5)),
+                        }
+                    }
+                });
+            }
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(round);
+            thread::sleep(Duration::from_millis(20 + (seed >> 33) % 250));
+            let id = server.process_id().to_string();
+            assert!(Command::new("kill").args(["-9", &id]).status().unwrap().success());
+            is_over.store(true, Ordering::Relaxed);
+        });
+        server.kill();
+        let verify = server.command().args(["audit", "verify"]).output().unwrap();
+        assert!(verify.status.success(), "round {round}: {}", stderr(&verify));
+        server.launch();
+    }
+    let acknowledged = acknowledged.lock().unwrap();
+    let client = Client::new(&server.url());
+    for id in acknowledged.iter() {
+        let (status, text) = client.call(&token, "get_todo", &json!({ "id": id })).unwrap();
+        assert!(status == 200 && text.contains(id.as_str()), "{id} is lost: {text}");
+    }
+    assert_eq!(fs::read(server.folder.path().join("data/issuer-key.p8")).unwrap(), key);
+    assert!(acknowledged.len() as u64 > rounds, "too little was written to show anything");
+    println!("{} acknowledged todos, none lost in {rounds} kills", acknowledged.len());
+}
