@@ -195,6 +195,10 @@ impl Running {
             .current_dir(folder.path())
             .env("PORT", address.port().to_string())
             .env("HOST", "127.0.0.1")
+            .env("MONITOR", "off")
+            // Looked at for each call, and never reached: one caller makes them all.
+            .env("RATE_PER_CALLER", "100000000")
+            .env("RATE_PER_ADDRESS", "100000000")
             .env("ISSUER", &world.issuer_url)
             .env("AUDIENCE", &url)
             .env("PUBLIC_KEY", world.issuer.rsa_pem())
