@@ -85,7 +85,7 @@ pub(crate) fn reload(options: &Options) -> Result<()> {
 
 /// How many policies the server has loaded.
 fn loaded(server: &Running) -> Result<u64> {
-    let health = server.get("/health")?;
+    let health = server.health()?;
     let health: serde_json::Value = serde_json::from_str(&health)?;
     health["policy"]["loaded"].as_u64().with_context(|| format!("no count in {health}"))
 }

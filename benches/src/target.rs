@@ -95,6 +95,8 @@ pub struct Running {
     child: Child,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where ours says how it fares.
+    monitor: SocketAddr,
     folder: TempDir,
     url: String,
 }
@@ -186,7 +188,7 @@ impl Running {
         command: &mut Command,
         policy: impl FnOnce(&str) -> String,
     ) -> Result<Self> {
-        let address = free_address()?;
+        let (address, monitor) = (free_address()?, free_address()?);
         let url = format!("http://{address}/mcp");
         let folder = tempfile::tempdir()?;
         let policy_file = folder.path().join("policy.toml");
@@ -195,7 +197,7 @@ impl Running {
             .current_dir(folder.path())
             .env("PORT", address.port().to_string())
             .env("HOST", "127.0.0.1")
-            .env("MONITOR", "off")
+            .env("MONITOR", monitor.to_string())
             // Looked at for each call, and never reached: one caller makes them all.
             .env("RATE_PER_CALLER", "100000000")
             .env("RATE_PER_ADDRESS", "100000000")
@@ -209,7 +211,7 @@ impl Running {
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(folder.path().join("log"))?);
         let child = world.cores.spawn(command)?;
-        Ok(Self { child, address, folder, url })
+        Ok(Self { child, address, monitor, folder, url })
     }
 
     /// Until the call is answered as expected.
@@ -272,11 +274,11 @@ impl Running {
         Ok(Call { request: self.request(&token, body), expected })
     }
 
-    /// The body that a path answers with.
-    pub fn get(&self, path: &str) -> Result<String> {
-        let request = format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+    /// What ours says of how it fares.
+    pub fn health(&self) -> Result<String> {
+        let request = format!("GET /health HTTP/1.1\r\nhost: {}\r\n\r\n", self.monitor);
         let call = Call { request: request.into_bytes(), expected: "" };
-        exchange(&mut TcpStream::connect(self.address)?, &call)
+        exchange(&mut TcpStream::connect(self.monitor)?, &call)
     }
 
     /// A POST of MCP as clients of revision 2025-11-25 write it.

@@ -98,8 +98,11 @@ impl Limits {
 /// Which limit refused something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Limit {
+    Head,
+    HeadTime,
     Body,
     BodyTime,
+    WriteTime,
     Caller,
     Address,
     Requests,
@@ -111,6 +114,9 @@ impl Limit {
     /// Its name in metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Head => "max_head",
+            Self::HeadTime => "head_timeout",
+            Self::WriteTime => "write_timeout",
             Self::Body => "max_body",
             Self::BodyTime => "body_timeout",
             Self::Caller => "rate_per_caller",

@@ -11,6 +11,7 @@ pub(crate) mod tls;
 use std::{
     collections::HashMap,
     convert::Infallible,
+    error::Error,
     io,
     net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -175,6 +176,9 @@ impl Door {
         let connection = self.0.http.serve_connection(TokioIo::new(stream), service);
         // Broken off, timed out, or no HTTP: nobody is there who could be told.
         if let Err(error) = ending.watch(connection).await {
+            if let Some(limit) = limit_of(&error) {
+                metrics().limited(limit);
+            }
             tracing::debug!(address = %peer, "a connection ended: {error}");
         }
     }
@@ -201,6 +205,18 @@ impl Door {
         };
         request.extensions_mut().insert(peer);
         router.clone().call(request).await
+    }
+}
+
+/// The limit that ended a connection, if one did. An idle one ends like one whose head does not come.
+fn limit_of(error: &hyper::Error) -> Option<Limit> {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    if error.is_parse_too_large() {
+        Some(Limit::Head)
+    } else if source.is_some_and(|source| source.kind() == io::ErrorKind::TimedOut) {
+        Some(Limit::WriteTime)
+    } else {
+        error.is_timeout().then_some(Limit::HeadTime)
     }
 }
 

@@ -136,6 +136,45 @@ fn a_head_that_does_not_come() {
     }
     rest(&mut stream);
     assert!(begin.elapsed() < Duration::from_secs(9), "it is held open");
+    assert!(count(&server, "head_timeout") >= 2, "{}", server.monitor("/metrics").text);
+}
+
+#[test]
+fn a_head_that_is_too_large() {
+    let server = with(&[("MAX_HEAD", "8192")]);
+    let mut stream = connect(&server);
+    let _ =
+        stream.write_all(format!("GET /mcp HTTP/1.1\r\nX: {}\r\n", "x".repeat(60_000)).as_bytes());
+    let answer = rest(&mut stream);
+    assert!(!answer.contains("200"), "{answer}");
+    assert_eq!(count(&server, "max_head"), 1, "{}", server.monitor("/metrics").text);
+}
+
+/// A client that asks for much and takes nothing of it does not hold the server.
+#[test]
+fn an_answer_that_nobody_takes() {
+    let server = with(&[("WRITE_TIMEOUT", "1")]);
+    let token = server.token("todo:write");
+    let todo = json!({ "title": "x", "description": "x".repeat(10_000) });
+    for _ in 0..50 {
+        assert_eq!(server.call(&token, "create_todo", &todo).status, 200);
+    }
+    let mut stream = connect(&server);
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_todos","arguments":{}}}"#;
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\nAuthorization: Bearer {token}\r\nContent-Type: \
+         application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: \
+         {}\r\n\r\n{body}",
+        server.port,
+        body.len()
+    );
+    let begin = Instant::now();
+    while count(&server, "write_timeout") == 0 {
+        // Until the pipes are full.
+        let _ = stream.set_write_timeout(Some(Duration::from_millis(100)));
+        let _ = stream.write_all(request.as_bytes());
+        assert!(begin.elapsed() < Duration::from_mins(1), "{}", server.monitor("/metrics").text);
+    }
 }
 
 #[test]
