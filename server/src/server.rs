@@ -91,8 +91,8 @@ impl<S: ScopedTools> Server<S> {
 
     /// Knows how the records of its decisions fare.
     #[must_use]
-    pub(crate) fn with_audit(mut self, audit: &Sink) -> Self {
-        self.audit = Some(audit.clone());
+    pub(crate) fn with_audit(mut self, audit: Option<Sink>) -> Self {
+        self.audit = audit;
         self
     }
 

@@ -128,15 +128,13 @@ where
         let told_to_stop = told_to_stop();
         // Whoever reads this may send signals.
         print!("{greeting}");
+        let sink = audit.as_ref().map(|writer| writer.sink().clone());
         let mut server = Server::new(tools, &live, &authority)
             .with_limits(&options.limits)
-            .with_revocations(&revocations);
+            .with_revocations(&revocations)
+            .with_audit(sink.clone());
         if deployment.sessions {
             server = server.with_sessions();
-        }
-        let sink = audit.as_ref().map(|writer| writer.sink().clone());
-        if let Some(sink) = &sink {
-            server = server.with_audit(sink);
         }
         revocation::watch(watched).map_err(Failure::failed)?;
         let door = Door::new(server.router(), &options.limits, tls);

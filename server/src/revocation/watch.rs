@@ -49,13 +49,14 @@ pub(crate) fn watch(mut watched: Watched) -> std::io::Result<()> {
         let mut refused = None;
         loop {
             thread::sleep(INTERVAL);
-            let text = settled(&path);
+            let text = read(&path);
             if let Ok(text) = &text
                 && *text == watched.text
             {
                 refused = None;
                 continue;
             }
+            let text = text.and_then(|text| settled(&path, text));
             let loaded = text.map_err(|error| error.to_string()).and_then(|text| {
                 // A list that is taken away must not let everyone in again.
                 let text = text.ok_or_else(|| format!("{} is gone", path.display()))?;
@@ -83,8 +84,7 @@ pub(crate) fn watch(mut watched: Watched) -> std::io::Result<()> {
 }
 
 /// What was read twice the same: a file that is being written is left alone.
-fn settled(path: &Path) -> Result<Option<String>, RevokedError> {
-    let mut text = read(path)?;
+fn settled(path: &Path, mut text: Option<String>) -> Result<Option<String>, RevokedError> {
     loop {
         let again = read(path)?;
         if again == text {

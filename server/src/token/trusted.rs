@@ -140,9 +140,7 @@ impl TrustedIssuer {
             claims: OnceLock::new(),
         })))
     }
-}
 
-impl TrustedIssuer {
     /// Everything that the claims must say; gives the issuer as it is kept, and the scopes.
     fn check(&self, claims: &Claims, now: u64) -> Result<(&Arc<str>, Vec<Scope>), TokenError> {
         let Some(issuer) = self.spelling(&claims.iss) else {
