@@ -3,7 +3,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::{FnArg, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
+use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
 
 use crate::{declaration::Declaration, feature::Feature};
 
@@ -34,12 +34,16 @@ fn set_attributes(method: &mut ImplItemFn, declared: &Declaration) {
 /// The expansion of a block without mistakes.
 pub(crate) fn block(mut block: ItemImpl, declared: &[Declaration]) -> TokenStream {
     let mut routes = vec![];
+    let mut answering = vec![];
     let mut has_tasks = false;
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
         let number = declared.iter().position(|one| one.method == method.sig.ident);
         let Some(number) = number else { continue };
         let one = &declared[number];
+        if one.feature == Feature::Tool && only_answers(method) {
+            answering.push(number);
+        }
         insert_check(method, number);
         if one.feature == Feature::Resource {
             routes.push(route(method, one));
@@ -48,7 +52,11 @@ pub(crate) fn block(mut block: ItemImpl, declared: &[Declaration]) -> TokenStrea
         set_attributes(method, one);
     }
     let has = |feature: Feature| declared.iter().any(|one| one.feature == feature);
-    let entries = declared.iter().map(declaration);
+    let entries = declared.iter().enumerate().map(|(number, one)| {
+        let entry = declaration(one);
+        let only = answering.contains(&number).then(|| quote!(.answering_only()));
+        quote!(#entry #only)
+    });
     let tools = if has(Feature::Tool) {
         quote!(::scopeward::__private::refusals_as_results(Self::__scopeward_router()))
     } else {
@@ -145,12 +153,24 @@ fn scoped_tools_impl(
 
 /// Whether a tool takes `Tasks`.
 fn takes_tasks(method: &ImplItemFn) -> bool {
-    method.sig.inputs.iter().any(|input| match input {
-        FnArg::Typed(typed) => match &*typed.ty {
-            Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Tasks"),
-            _ => false,
-        },
-        FnArg::Receiver(_) => false,
+    parameters(method).any(|name| name.is_some_and(|name| name == "Tasks"))
+}
+
+/// Whether a tool takes only what has no way to its caller in it. A parameter of an unknown type may
+/// have one.
+fn only_answers(method: &ImplItemFn) -> bool {
+    const KNOWN: [&str; 3] = ["Parameters", "Principal", "Updates"];
+    parameters(method).all(|name| name.is_some_and(|name| KNOWN.iter().any(|known| name == known)))
+}
+
+/// The types of the parameters, each by the last part of its path, if it has one.
+fn parameters(method: &ImplItemFn) -> impl Iterator<Item = Option<&Ident>> {
+    method.sig.inputs.iter().filter_map(|input| match input {
+        FnArg::Typed(typed) => Some(match &*typed.ty {
+            Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
+            _ => None,
+        }),
+        FnArg::Receiver(_) => None,
     })
 }
 

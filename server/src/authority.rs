@@ -8,6 +8,7 @@ use crate::{
     issuer::Issuer,
     provider::{Check, Connection, Connections, Forwarder},
     remote::Remote,
+    revocation::Revocations,
     token::{Introspector, RemoteKeys, Validator},
 };
 
@@ -70,16 +71,17 @@ impl Authority {
         })
     }
 
-    /// Checks the tokens.
-    pub(crate) fn validator(&self) -> Validator {
+    /// Checks the tokens, and refuses what is revoked.
+    pub(crate) fn validator(&self, revocations: Revocations) -> Validator {
         let own = self.embedded.as_ref().map_or_else(Validator::none, Issuer::validator);
-        self.providers.iter().fold(own, |validator, trusted| {
+        let every = self.providers.iter().fold(own, |validator, trusted| {
             let issuer = trusted.connection.issuer();
             match &trusted.by {
                 By::Keys(keys) => validator.or_signed(issuer, keys.clone()),
                 By::Asking(introspector) => validator.or_asked(issuer, introspector.clone()),
             }
-        })
+        });
+        every.with_revocations(revocations)
     }
 
     /// The authorization servers that protected resource metadata names: first the one where

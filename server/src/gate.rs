@@ -15,7 +15,7 @@ mod enforce;
 pub(crate) mod expiry;
 pub mod metadata;
 pub mod origin;
-mod plain;
+pub(crate) mod plain;
 mod repeated;
 mod sessions;
 pub(crate) mod unread;

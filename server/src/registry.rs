@@ -45,6 +45,7 @@ pub struct Declaration {
     destructive: Option<bool>,
     location: Location,
     arguments: Option<Arguments>,
+    only_answers: bool,
 }
 
 /// What gives the JSON Schema of arguments.
@@ -79,7 +80,15 @@ impl Declaration {
             destructive: None,
             location,
             arguments: None,
+            only_answers: false,
         }
+    }
+
+    /// The same tool, whose parameters are known to have nothing in them by which it could tell or
+    /// ask its caller something before it answers.
+    #[must_use]
+    pub const fn answering_only(self) -> Self {
+        Self { only_answers: true, ..self }
     }
 
     /// The same tool with what its annotations say: MCP's `readOnlyHint` and `destructiveHint`.
@@ -137,6 +146,11 @@ impl Declaration {
         !matches!(self.feature, Feature::Tool)
             || self.read_only.is_some()
             || self.destructive.is_some()
+    }
+
+    /// Whether its answer is all that it says: no notification and no question goes before it.
+    pub const fn only_answers(&self) -> bool {
+        self.only_answers
     }
 
     /// Where it was declared.

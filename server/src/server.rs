@@ -1,14 +1,19 @@
 //! The whole HTTP server: the MCP endpoint behind its gate, the metadata, the issuer.
 
+mod direct;
+
 use std::{convert::Infallible, sync::Arc};
 
 use axum::{Json, Router, body::Body, response::IntoResponse};
+use futures_util::future::Either;
 use http::{Request, StatusCode};
 use rmcp::transport::streamable_http_server::{
     SessionManager, StreamableHttpServerConfig, StreamableHttpService,
     session::{local::LocalSessionManager, never::NeverSessionManager},
 };
 use tower::Layer;
+
+use direct::Direct;
 
 use crate::{
     audit::Sink,
@@ -115,17 +120,25 @@ impl<S: ScopedTools> Server<S> {
         let handler = if has_sessions { handler.with_sessions() } else { handler };
         let handler = handler.watching(live.clone());
         let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
+        // What a session's calls say has a stream to go to.
+        let direct = (!has_sessions).then(|| Arc::new(Direct::new(handler.clone())));
         let mcp = Arc::new(StreamableHttpService::new(
             move || Ok(handler.clone()),
             Arc::new(sessions),
-            config.with_allowed_hosts(allowed.hosts()),
+            config.with_allowed_hosts(allowed.hosts()).with_max_request_body_bytes(limits.max_body),
         ));
         // Shared: rmcp's own service copies its whole configuration for each request.
-        let mcp = tower::service_fn(move |request: Request<Body>| {
+        let mcp = tower::service_fn(move |mut request: Request<Body>| {
+            if let Some(answer) = direct.as_ref().and_then(|direct| direct.answer(&mut request)) {
+                return Either::Left(answer);
+            }
             let mcp = Arc::clone(&mcp);
-            async move { Ok::<_, Infallible>(mcp.handle(request).await) }
+            // In a box, so that what is not needed is not moved about.
+            Either::Right(Box::pin(async move {
+                Ok::<_, Infallible>(mcp.handle(request).await.map(Body::new))
+            }))
         });
-        let gate = Gate::new(&live, authority.validator().with_revocations(revocations))
+        let gate = Gate::new(&live, authority.validator(revocations))
             .with_tasks(tasks)
             .with_limits(&limits)
             .with_audit(audit);

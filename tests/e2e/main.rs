@@ -14,6 +14,7 @@ mod clients;
 mod conditions;
 mod conformance;
 mod differential;
+mod direct;
 mod doctor;
 mod durability;
 mod everything;

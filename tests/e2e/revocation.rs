@@ -140,3 +140,36 @@ fn a_mistake_is_said() {
         assert!(stderr(&output).contains("error:"), "{output:?}");
     }
 }
+
+/// What is asked about a token is answered as the server would: a revoked one is not good.
+#[test]
+fn what_explains_and_examines_knows_of_it() {
+    let server = Server::start();
+    let token = server.token("todo:read");
+    let file = server.folder.path().join("token");
+    fs::write(&file, &token).unwrap();
+    let explain = || {
+        let mut command = server.command();
+        command
+            .args(["policy", "explain", "--tool", "list_todos", "--token"])
+            .arg(&file)
+            .output()
+            .unwrap()
+    };
+    let doctor = || server.command().args(["doctor", "--token"]).arg(&file).output().unwrap();
+    assert_eq!(explain().status.code(), Some(0));
+    assert!(!stdout(&doctor()).contains("revoked"));
+    revocation(&server, &["add", "--subject", "ada"]);
+    let explained = explain();
+    assert_ne!(explained.status.code(), Some(0));
+    assert!(stderr(&explained).contains("the token was revoked"), "{explained:?}");
+    let examined = doctor();
+    assert_ne!(examined.status.code(), Some(0));
+    assert!(stdout(&examined).contains("was revoked"), "{examined:?}");
+    // With a list that nobody can read, nothing is called good.
+    fs::write(server.folder.path().join("data/revoked.toml"), "[[").unwrap();
+    for output in [explain(), doctor()] {
+        assert_ne!(output.status.code(), Some(0), "{output:?}");
+        assert!(stderr(&output).contains("revoked.toml"), "{output:?}");
+    }
+}

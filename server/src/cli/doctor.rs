@@ -11,6 +11,7 @@ use crate::{
     provider::Connections,
     registry::Registry,
     remote::Remote,
+    revocation::Watched,
 };
 
 #[derive(Debug, clap::Args)]
@@ -91,7 +92,9 @@ fn examine(
         if let Some(token) = token {
             let authority = provider::authority(deployment, &connections, &policy, name)?;
             authority.tried().await;
-            doctor::examine_token(report, &authority.validator(), &policy, token).await;
+            let watched = Watched::open(&deployment.data).map_err(Failure::refused)?;
+            let validator = authority.validator(watched.revocations);
+            doctor::examine_token(report, &validator, &policy, token).await;
         }
         Ok(())
     })?

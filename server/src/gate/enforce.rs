@@ -23,7 +23,7 @@ use rmcp::{
 
 use super::{
     challenge::{insufficient_scope, json_rpc_error, refusal_as_answer},
-    plain,
+    plain::{self, PlainCall},
     repeated::Challenged,
     sessions::Membership,
     unread,
@@ -74,8 +74,10 @@ pub(super) async fn admit(
     }
     let (parts, body) = request.into_parts();
     let body = read(body, limits).await?;
-    if is_plainly_allowed(&body, caller, started) {
-        return Ok(Admitted::One(Request::from_parts(parts, Body::from(body))));
+    if let Some(call) = plainly_allowed(&body, caller, started) {
+        let mut request = Request::from_parts(parts, Body::from(body));
+        request.extensions_mut().insert(call);
+        return Ok(Admitted::One(request));
     }
     if is_batch(&body) {
         let messages = batch(&parts, &body, door)?;
@@ -146,16 +148,16 @@ fn too_slow() -> Response {
     answer
 }
 
-/// Whether it is a [plain](plain) call that the policy allows, whatever its arguments are.
-fn is_plainly_allowed(body: &[u8], caller: &Principal, started: Instant) -> bool {
-    let Some(plain::Call { tool, traceparent }) = plain::read(body) else { return false };
-    match caller.may(Operation::tool(tool)) {
+/// The [plain](plain) call, if it is one that the policy allows, whatever its arguments are.
+fn plainly_allowed(body: &Bytes, caller: &Principal, started: Instant) -> Option<PlainCall> {
+    let call = plain::read(body)?;
+    match caller.may(Operation::tool(call.tool)) {
         Decision::Allow(rule) if !rule.has_conditions() => {
-            audit::allowed(caller, Feature::Tool, rule, Occasion::new(started, traceparent));
-            true
+            audit::allowed(caller, Feature::Tool, rule, Occasion::new(started, call.traceparent));
+            Some(call.of(body))
         }
         // What is refused, or depends on more, is read to the end.
-        _ => false,
+        _ => None,
     }
 }
 

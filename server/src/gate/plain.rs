@@ -5,6 +5,8 @@
 //! name written without escapes. Such a call that the policy allows, whatever its arguments, goes on
 //! with nothing copied. Everything else, and all that is refused, is read by rmcp's type.
 
+use bytes::Bytes;
+use rmcp::model::{CallToolRequestParams, JsonObject, RequestId, RequestMetaObject};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -13,6 +15,52 @@ use serde_json::value::RawValue;
 pub(super) struct Call<'m> {
     pub(super) tool: &'m str,
     pub(super) traceparent: Option<&'m str>,
+    id: &'m str,
+    arguments: Option<&'m str>,
+    meta: Option<&'m str>,
+}
+
+/// A plain call that was allowed, for whoever executes it: parts of the body, not read twice.
+#[derive(Debug, Clone)]
+pub(crate) struct PlainCall {
+    tool: Bytes,
+    id: Bytes,
+    arguments: Option<Bytes>,
+    meta: Option<Bytes>,
+}
+
+impl Call<'_> {
+    /// The call, as parts of the `body` that it was read of.
+    pub(super) fn of(&self, body: &Bytes) -> PlainCall {
+        let part = |text: &str| body.slice_ref(text.as_bytes());
+        PlainCall {
+            tool: part(self.tool),
+            id: part(self.id),
+            arguments: self.arguments.map(part),
+            meta: self.meta.map(part),
+        }
+    }
+}
+
+impl PlainCall {
+    pub(crate) fn tool(&self) -> &str {
+        str::from_utf8(&self.tool).unwrap_or_default()
+    }
+
+    /// The message as rmcp's types have it: what rmcp itself would read, or nothing. The parameters
+    /// have another `tool`, if a name is there that lives longer.
+    pub(crate) fn read(
+        &self,
+        tool: impl Into<std::borrow::Cow<'static, str>>,
+    ) -> Option<(RequestId, RequestMetaObject, CallToolRequestParams)> {
+        let id = serde_json::from_slice(&self.id).ok()?;
+        let meta = self.meta.as_deref().map(serde_json::from_slice::<JsonObject>).transpose();
+        let meta = RequestMetaObject::from(meta.ok()?.unwrap_or_default());
+        let mut params = CallToolRequestParams::new(tool);
+        let arguments = self.arguments.as_deref().map(serde_json::from_slice).transpose();
+        params.arguments = arguments.ok()?;
+        Some((id, meta, params))
+    }
 }
 
 /// A member that stands twice, is unknown, or has another form makes it none of these.
@@ -60,7 +108,13 @@ pub(super) fn read(body: &[u8]) -> Option<Call<'_>> {
         }
         Some(_) => return None,
     };
-    Some(Call { tool: params.name, traceparent })
+    Some(Call {
+        tool: params.name,
+        traceparent,
+        id: id.get(),
+        arguments: params.arguments.map(RawValue::get),
+        meta: params.meta.map(RawValue::get),
+    })
 }
 
 /// A string, or a number that is an integer for every reader.
@@ -77,20 +131,31 @@ mod tests {
 
     use super::*;
 
-    /// What rmcp makes of a body: the name and the trace of a `tools/call`.
-    fn of_rmcp(body: &str) -> Option<(String, Option<String>)> {
+    /// A whole `tools/call`, with its trace.
+    type Whole = (RequestId, RequestMetaObject, CallToolRequestParams, Option<String>);
+
+    /// What rmcp makes of a body.
+    fn of_rmcp(body: &str) -> Option<Whole> {
         match serde_json::from_str(body).ok()? {
             ClientJsonRpcMessage::Request(request) => {
-                let trace = request.request.get_meta().get_traceparent().map(str::to_owned);
+                let meta = request.request.get_meta().clone();
+                let trace = meta.get_traceparent().map(str::to_owned);
                 match request.request {
                     ClientRequest::CallToolRequest(call) => {
-                        Some((call.params.name.into_owned(), trace))
+                        Some((request.id, meta, call.params, trace))
                     }
                     _ => None,
                 }
             }
             _ => None,
         }
+    }
+
+    /// The same, of what is read as plain.
+    fn of_plain(body: &Bytes) -> Option<Whole> {
+        let call = read(body)?;
+        let (id, meta, params) = call.of(body).read(call.tool.to_owned())?;
+        Some((id, meta, params, call.traceparent.map(str::to_owned)))
     }
 
     #[test]
@@ -105,8 +170,10 @@ mod tests {
             (r#"{"name":"a","_meta":{"traceparent":"00-1","x":{}}}"#, Some("00-1")),
         ] {
             let body = call(params);
-            let found = read(body.as_bytes());
-            assert_eq!(found, Some(Call { tool: "a", traceparent: trace }), "{body}");
+            let found = read(body.as_bytes()).map(|call| (call.tool, call.traceparent));
+            assert_eq!(found, Some(("a", trace)), "{body}");
+            assert!(of_rmcp(&body).is_some(), "{body}");
+            assert_eq!(of_plain(&Bytes::from(body.clone())), of_rmcp(&body), "{body}");
         }
         for params in [
             r#"{"name":"\u0061"}"#,
@@ -205,13 +272,21 @@ mod tests {
         /// Whatever is read as plain, rmcp reads as the same call, or as nothing that it would run.
         #[test]
         fn a_plain_call_is_the_one_that_rmcp_reads(body in message()) {
-            if let Some(Call { tool, traceparent }) = read(body.as_bytes()) {
+            if let Some(Call { tool, traceparent, .. }) = read(body.as_bytes()) {
                 let whole: Result<ClientJsonRpcMessage, _> = serde_json::from_str(&body);
                 if whole.is_ok() {
-                    let read_by_rmcp = of_rmcp(&body);
-                    let expected = (tool.to_owned(), traceparent.map(str::to_owned));
+                    let read_by_rmcp = of_rmcp(&body).map(|(_, _, params, trace)| (params.name, trace));
+                    let expected = (tool.into(), traceparent.map(str::to_owned));
                     prop_assert_eq!(read_by_rmcp, Some(expected), "{}", body);
                 }
+            }
+        }
+
+        /// What is executed without rmcp's reading is what that would have been.
+        #[test]
+        fn a_plain_call_has_in_it_what_rmcp_reads(body in message()) {
+            if let Some(whole) = of_plain(&Bytes::from(body.clone())) {
+                prop_assert_eq!(Some(whole), of_rmcp(&body), "{}", body);
             }
         }
     }

@@ -1,0 +1,210 @@
+//! The short way of a call whose answer is all that it says.
+//!
+//! For each request rmcp's transport starts three tasks and four channels, so that a tool can tell
+//! and ask its caller something before it answers. A tool that takes nothing by which it could
+//! ([`Declaration::only_answers`](crate::Declaration::only_answers)) needs none of them: rmcp's handler
+//! is called here, with what rmcp would give it, and its answer is the response.
+//!
+//! Only what the gate has read in one way only, and allowed, comes here; of that, what clients of
+//! revisions until 2025-11-25 write, as they nearly all write it. All else is rmcp's to read, to
+//! answer and to refuse.
+
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    future::ready,
+    panic::AssertUnwindSafe,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use rmcp::{
+    ErrorData, Peer, RoleServer, ServerHandler, Service,
+    model::{
+        CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientJsonRpcMessage,
+        ClientRequest, Implementation, InitializeRequestParams, ProtocolVersion, RequestId,
+        ServerJsonRpcMessage,
+    },
+    service::{RequestContext, serve_directly},
+    transport::Transport,
+};
+use tokio::runtime::Handle;
+
+use crate::{
+    gate::plain::PlainCall,
+    handler::Guarded,
+    policy::Feature,
+    principal::Principal,
+    registry::{Declaration, ScopedTools},
+};
+
+/// The revisions whose calls have nothing beside them: no metadata that is required, and no headers
+/// that repeat the body. A request that names none is of the second.
+const REVISIONS: [ProtocolVersion; 4] = [
+    ProtocolVersion::V_2024_11_05,
+    ProtocolVersion::V_2025_03_26,
+    ProtocolVersion::V_2025_06_18,
+    ProtocolVersion::V_2025_11_25,
+];
+const UNNAMED: usize = 1;
+
+/// MCP, "Sending Messages to the Server": both must be accepted, and so clients write it.
+const ACCEPTED: [&str; 3] = [
+    "application/json, text/event-stream",
+    "application/json,text/event-stream",
+    "text/event-stream, application/json",
+];
+
+/// Whatever of `_meta` belongs to MCP itself is for rmcp to read.
+const OF_MCP: &str = "io.modelcontextprotocol/";
+
+/// The tools that can be called this way.
+pub(super) struct Direct<S: ScopedTools> {
+    handler: Guarded<S>,
+    tools: HashSet<&'static str>,
+    peers: [OnceLock<Peer<RoleServer>>; REVISIONS.len()],
+}
+
+impl<S: ScopedTools> Direct<S> {
+    pub(super) fn new(handler: Guarded<S>) -> Self {
+        let tools = S::REGISTRY.of(Feature::Tool).filter(|tool| tool.only_answers());
+        let tools = tools.map(Declaration::name).collect();
+        Self { handler, tools, peers: Default::default() }
+    }
+
+    /// The answer to come, if the request can go the short way; it is unchanged otherwise.
+    pub(super) fn answer(self: &Arc<Self>, request: &mut Request<Body>) -> Option<ToItsEnd> {
+        let call = request.extensions_mut().remove::<PlainCall>()?;
+        let tool = *self.tools.get(call.tool())?;
+        let headers = request.headers();
+        let revision = revision(headers)?;
+        if !is_usual(headers) {
+            return None;
+        }
+        let (id, meta, params) = call.read(tool)?;
+        if meta.keys().any(|key| key.starts_with(OF_MCP)) {
+            return None;
+        }
+        let caller = request.extensions().get::<Principal>()?.clone();
+        let mut context = RequestContext::new(id.clone(), self.peer(revision));
+        context.meta = meta;
+        context.extensions.insert(caller);
+        let this = Arc::clone(self);
+        Some(ToItsEnd(Some(Box::pin(this.call(id, params, context)))))
+    }
+
+    /// The caller's other end, as a call of this revision sees it: it is of that revision, and it is
+    /// gone. None of these calls could use it.
+    fn peer(&self, revision: usize) -> Peer<RoleServer> {
+        let peer = || {
+            let caller = InitializeRequestParams::new(
+                ClientCapabilities::default(),
+                Implementation::default(),
+            )
+            .with_protocol_version(REVISIONS[revision].clone());
+            serve_directly(Nobody, Nobody, Some(caller)).peer().clone()
+        };
+        self.peers[revision].get_or_init(peer).clone()
+    }
+
+    async fn call(
+        self: Arc<Self>,
+        id: RequestId,
+        params: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Response {
+        let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
+        let answer = AssertUnwindSafe(Service::handle_request(&self.handler, request, context));
+        let answer = match answer.catch_unwind().await {
+            Ok(Ok(result)) => ServerJsonRpcMessage::response(result, id),
+            Ok(Err(error)) => ServerJsonRpcMessage::error(error, Some(id)),
+            // What it said is for whoever runs the server, and has been printed.
+            Err(_) => {
+                tracing::error!(%id, "a tool panicked");
+                let error = ErrorData::internal_error("the tool failed", None);
+                ServerJsonRpcMessage::error(error, Some(id))
+            }
+        };
+        match serde_json::to_vec(&answer) {
+            Ok(body) => {
+                let json = HeaderValue::from_static("application/json");
+                ([(header::CONTENT_TYPE, json)], body).into_response()
+            }
+            Err(error) => {
+                tracing::error!(%error, "a tool's result is not JSON");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
+
+fn revision(headers: &HeaderMap) -> Option<usize> {
+    match headers.get("mcp-protocol-version") {
+        None => Some(UNNAMED),
+        Some(named) => REVISIONS.iter().position(|revision| named == revision.as_str()),
+    }
+}
+
+/// Whether it has the form, and accepts the one of the answer, as nearly every request does.
+fn is_usual(headers: &HeaderMap) -> bool {
+    let is = |name, usual: &[&str]| {
+        headers.get(name).is_some_and(|value| usual.iter().any(|usual| value == usual))
+    };
+    is(header::CONTENT_TYPE, &["application/json"]) && is(header::ACCEPT, &ACCEPTED)
+}
+
+/// A call that is run to its end, also when nobody waits for the answer any more: what a tool has
+/// begun to write is not left half done because its caller hung up.
+pub(super) struct ToItsEnd(Option<Pin<Box<dyn Future<Output = Response> + Send>>>);
+
+impl Future for ToItsEnd {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(call) = &mut self.0 else { return Poll::Pending };
+        let answer = call.as_mut().poll(context);
+        if answer.is_ready() {
+            self.0 = None;
+        }
+        answer.map(Ok)
+    }
+}
+
+impl Drop for ToItsEnd {
+    fn drop(&mut self) {
+        if let (Some(call), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(call);
+        }
+    }
+}
+
+/// A server without anything, whose only caller has hung up.
+struct Nobody;
+
+impl ServerHandler for Nobody {}
+
+impl Transport<RoleServer> for Nobody {
+    type Error = Infallible;
+
+    fn send(
+        &mut self,
+        _: ServerJsonRpcMessage,
+    ) -> impl Future<Output = Result<(), Infallible>> + Send + 'static {
+        ready(Ok(()))
+    }
+
+    fn receive(&mut self) -> impl Future<Output = Option<ClientJsonRpcMessage>> + Send {
+        ready(None)
+    }
+
+    fn close(&mut self) -> impl Future<Output = Result<(), Infallible>> + Send {
+        ready(Ok(()))
+    }
+}

@@ -1,0 +1,309 @@
+//! Calls that go past rmcp's transport: what is answered is the same, and what was begun is finished.
+
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rmcp::{
+    ErrorData, Json, Peer, RoleServer,
+    handler::server::wrapper::Parameters,
+    model::{CallToolResult, NumberOrString, ProgressNotificationParam, ProgressToken},
+    schemars,
+};
+use scopeward::{
+    Limits, Principal, ScopedTools, Server,
+    diagnostic::Source,
+    issuer::Issuer,
+    policy::{CompiledPolicy, Feature, Scope},
+    scoped_tools,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::harness::{self, Reply, mcp_request, send};
+
+const POLICY: &str = r#"
+version = 1
+[resource]
+url = "URL"
+on_denied = "challenge"
+[scopes]
+"a:read" = "Read"
+"a:write" = "Write"
+[tools]
+add = { read = "a" }
+whoami = { read = "a" }
+list = { read = "a" }
+fails = { read = "a" }
+refuses = { read = "a" }
+panics = { read = "a" }
+slow = { read = "a" }
+tells = { read = "a" }
+write = { write = "a" }
+"#;
+
+#[derive(Debug, Clone, Default)]
+struct Tools {
+    begun: Arc<AtomicUsize>,
+    finished: Arc<AtomicUsize>,
+}
+
+#[derive(Debug, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+struct Numbers {
+    one: i64,
+    #[serde(default)]
+    other: f64,
+    #[serde(flatten)]
+    rest: std::collections::BTreeMap<String, Value>,
+}
+
+#[scoped_tools]
+impl Tools {
+    /// Gives back what it was given.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn add(&self, Parameters(numbers): Parameters<Numbers>) -> Json<Numbers> {
+        Json(numbers)
+    }
+
+    /// Says who calls.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn whoami(&self, caller: Principal) -> String {
+        caller.subject().to_owned()
+    }
+
+    /// Has a result that older revisions do not know.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn list(&self) -> CallToolResult {
+        CallToolResult::structured(json!([1, 2]))
+    }
+
+    /// Fails.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn fails(&self) -> Result<String, String> {
+        Err("no luck".to_owned())
+    }
+
+    /// Answers with an error of JSON-RPC.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn refuses(&self) -> Result<String, ErrorData> {
+        Err(ErrorData::resource_not_found("no such thing", Some(json!({ "thing": 1 }))))
+    }
+
+    /// Panics.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn panics(&self) -> String {
+        panic!("of a tool, on purpose")
+    }
+
+    /// Takes its time.
+    #[scoped_tool(scopes = ["a:read"])]
+    async fn slow(&self) -> String {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        self.finished.fetch_add(1, Ordering::SeqCst);
+        "done".to_owned()
+    }
+
+    /// Tells how far it is.
+    #[scoped_tool(scopes = ["a:read"])]
+    async fn tells(&self, peer: Peer<RoleServer>) -> String {
+        let token = ProgressToken(NumberOrString::Number(1));
+        let told = peer.notify_progress(ProgressNotificationParam::new(token, 0.5)).await;
+        format!("told: {}", told.is_ok())
+    }
+
+    /// Writes.
+    #[scoped_tool(scopes = ["a:write"])]
+    fn write(&self) -> String {
+        "written".to_owned()
+    }
+}
+
+struct World {
+    url: String,
+    tools: Tools,
+    token: String,
+    _data: TempDir,
+}
+
+fn world() -> World {
+    let data = tempfile::tempdir().unwrap();
+    let tools = Tools::default();
+    let mut token = String::new();
+    let origin = harness::serve(|origin| {
+        let text = POLICY.replace("URL", &format!("{origin}/mcp"));
+        let policy = Arc::new(CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap());
+        let issuer = Issuer::open(data.path(), Arc::clone(&policy), "direct").unwrap();
+        token = issuer.sign("ada", "test", &[Scope::parse("a:read").unwrap()]).unwrap();
+        let mut limits = Limits::default();
+        limits.rate_per_caller = 0;
+        Server::new(tools.clone(), policy, &issuer).with_limits(&limits).router()
+    });
+    World { url: format!("{origin}/mcp"), tools, token, _data: data }
+}
+
+/// One that rmcp's transport reads as the usual one, and the short way does not know.
+const BY_RMCP: &str = "application/json, text/event-stream, */*";
+const USUAL: &str = "application/json, text/event-stream";
+
+impl World {
+    fn post(&self, accept: &str, version: Option<&str>, body: &str) -> Reply {
+        let mut request = mcp_request(&self.url);
+        request.headers_mut().unwrap().insert("accept", accept.parse().unwrap());
+        if let Some(version) = version {
+            request = request.header("mcp-protocol-version", version);
+        }
+        let request = request.header("authorization", format!("Bearer {}", self.token));
+        send(request.body(body.to_owned()).unwrap())
+    }
+
+    fn call(&self, params: &str) -> Reply {
+        self.post(USUAL, Some("2025-11-25"), &message("1", params))
+    }
+}
+
+fn message(id: &str, params: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#)
+}
+
+#[test]
+fn which_tools_only_answer() {
+    let only: Vec<_> = Tools::REGISTRY
+        .of(Feature::Tool)
+        .filter(|tool| tool.only_answers())
+        .map(scopeward::Declaration::name)
+        .collect();
+    assert_eq!(only, ["add", "whoami", "list", "fails", "refuses", "panics", "slow", "write"]);
+}
+
+/// Whatever a call, an id and a revision are: the answer is the one that rmcp's transport gives.
+#[test]
+fn both_ways_give_the_same_answer() {
+    let world = world();
+    let calls = [
+        r#"{"name":"add","arguments":{"one":1}}"#,
+        r#"{"name":"add","arguments":{"one":1,"one":2,"x":1,"x":[{}]}}"#,
+        r#"{"name":"add","arguments":{"one":-9223372036854775808,"other":-0,"x":18446744073709551615}}"#,
+        r#"{"name":"add","arguments":{"one":1,"x":18446744073709551616,"y":1e308,"z":1.10}}"#,
+        r#"{"name":"add","arguments":{"one":1,"x":1e400}}"#,
+        r#"{"name":"add","arguments":{"one":1,"other":5,"é":"\ud83d\ude00","n":null}}"#,
+        r#"{"name":"add","arguments":{"one":1,"x":"\ud83d"}}"#,
+        r#"{"name":"add","arguments":{"one":"1"}}"#,
+        r#"{"name":"add","arguments":{}}"#,
+        r#"{"name":"add","arguments":null}"#,
+        r#"{"name":"add"}"#,
+        r#"{"name":"whoami","arguments":{"more":1}}"#,
+        r#"{"name":"whoami","_meta":{"progressToken":1,"traceparent":"00-1"}}"#,
+        r#"{"name":"whoami","_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25"}}"#,
+        r#"{"name":"whoami","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#,
+        r#"{"name":"whoami","_meta":{"io.modelcontextprotocol/clientCapabilities":{}}}"#,
+        r#"{"name":"list"}"#,
+        r#"{"name":"fails"}"#,
+        r#"{"name":"refuses"}"#,
+        r#"{"name":"write"}"#,
+        r#"{"name":"unknown"}"#,
+    ];
+    let versions =
+        ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28", "2025-01-01", "x"];
+    let versions = versions.into_iter().map(Some).chain([None]);
+    let compare = |version: Option<&str>, body: &str| {
+        let ways = [USUAL, BY_RMCP].map(|accept| world.post(accept, version, body));
+        let seen = |reply: &Reply| {
+            let headers = ["content-type", "www-authenticate", "cache-control"];
+            (reply.status, headers.map(|name| reply.header(name).to_owned()), reply.text.clone())
+        };
+        assert_eq!(seen(&ways[0]), seen(&ways[1]), "{version:?} {body}");
+    };
+    for version in versions {
+        for params in calls {
+            compare(version, &message("1", params));
+        }
+    }
+    for id in ["0", "\"a\"", "\"\\u0061 \\\"\"", "\"\"", "999999999999999", "-1", "1.5", "null"] {
+        compare(Some("2025-11-25"), &message(id, calls[0]));
+    }
+}
+
+/// Those that must not go the short way do not: they are refused as ever.
+#[test]
+fn what_is_not_accepted_is_refused() {
+    let world = world();
+    let body = message("1", r#"{"name":"whoami"}"#);
+    assert_eq!(world.post("application/json", None, &body).status, 406);
+    assert_eq!(world.post("*/*", None, &body).status, 406);
+    let mut request = mcp_request(&world.url);
+    request.headers_mut().unwrap().insert("content-type", "text/plain".parse().unwrap());
+    let request = request.header("authorization", format!("Bearer {}", world.token));
+    assert_eq!(send(request.body(body.clone()).unwrap()).status, 415);
+    assert_eq!(send(mcp_request(&world.url).body(body).unwrap()).status, 401);
+}
+
+#[test]
+fn a_tool_that_panics_is_an_error_of_that_call_alone() {
+    let world = world();
+    for _ in 0..3 {
+        let reply = world.call(r#"{"name":"panics"}"#);
+        assert_eq!(
+            (reply.status, reply.json),
+            (
+                200,
+                json!({
+                    "jsonrpc": "2.0", "id": 1,
+                    "error": { "code": -32603, "message": "the tool failed" },
+                })
+            )
+        );
+        let next = world.call(r#"{"name":"whoami"}"#);
+        assert_eq!(next.json["result"]["content"][0]["text"], "ada");
+    }
+}
+
+/// A tool that can tell its caller something before it answers is given the way to.
+#[test]
+fn what_a_tool_tells_its_caller_arrives() {
+    let world = world();
+    let reply = world.call(r#"{"name":"tells","_meta":{"progressToken":1}}"#);
+    assert!(reply.header("content-type").starts_with("text/event-stream"), "{reply:?}");
+    assert!(reply.text.contains("notifications/progress"), "{reply:?}");
+    assert!(reply.text.contains("told: true"), "{reply:?}");
+}
+
+#[test]
+fn what_was_begun_is_finished_when_the_caller_hangs_up() {
+    let world = world();
+    let authority = world.url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap();
+    let body = message("1", r#"{"name":"slow"}"#);
+    let request = format!(
+        "POST /mcp HTTP/1.1\r\nhost: {authority}\r\nauthorization: Bearer {}\r\ncontent-type: \
+         application/json\r\naccept: {USUAL}\r\ncontent-length: {}\r\n\r\n{body}",
+        world.token,
+        body.len()
+    );
+    let until = |counter: &AtomicUsize, count: usize| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while counter.load(Ordering::SeqCst) < count {
+            assert!(Instant::now() < deadline, "never");
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    for round in 1..=3 {
+        let mut connection = TcpStream::connect(authority).unwrap();
+        connection.write_all(request.as_bytes()).unwrap();
+        until(&world.tools.begun, round);
+        drop(connection);
+        until(&world.tools.finished, round);
+    }
+    // One who stays has the answer.
+    let mut connection = TcpStream::connect(authority).unwrap();
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = vec![0; 4096];
+    let length = connection.read(&mut answer).unwrap();
+    assert!(String::from_utf8_lossy(&answer[..length]).contains("done"));
+}
