@@ -244,7 +244,10 @@ where
             sessions.follow(&method, asked.as_ref(), (answer.status(), answer.headers()), &caller);
             if method == Method::GET && is_event_stream(&answer) {
                 let (parts, body) = answer.into_parts();
-                return Ok(Response::from_parts(parts, expiry::limit(body, &caller)));
+                return Ok(Response::from_parts(
+                    parts,
+                    expiry::limit(body, caller, gate.inner.validator.revocations()),
+                ));
             }
             Ok(answer)
         })

@@ -38,6 +38,7 @@ use crate::{
     principal::Principal,
     refusal::{Refusal, unknown},
     registry::ScopedTools,
+    revocation::Revocations,
 };
 use changes::Subscribed;
 pub use lists::REQUIRED_SCOPES_META;
@@ -51,6 +52,7 @@ use page::page;
 pub struct Guarded<S: ScopedTools> {
     inner: Arc<Inner<S>>,
     live: Option<LivePolicy>,
+    revocations: Revocations,
     /// What it says of itself: asked for at every request.
     info: Arc<ServerConfig>,
     /// What belongs to one session; `None` where there are none.
@@ -83,6 +85,7 @@ impl<S: ScopedTools> Clone for Guarded<S> {
         Self {
             inner: Arc::clone(&self.inner),
             live: self.live.clone(),
+            revocations: self.revocations.clone(),
             info: Arc::clone(&self.info),
             session: self.session.as_ref().map(|_| Session::default()),
         }
@@ -103,13 +106,20 @@ impl<S: ScopedTools> Guarded<S> {
             services: Services::default(),
         };
         let info = Arc::new(ServerConfig::default());
-        Self { inner: Arc::new(inner), live: None, info, session: None }.described()
+        let revocations = Revocations::default();
+        Self { inner: Arc::new(inner), live: None, revocations, info, session: None }.described()
     }
 
     /// Also tells subscribers when a change of the policy changes their lists.
     #[must_use]
     pub fn watching(self, live: LivePolicy) -> Self {
         Self { live: Some(live), ..self }.described()
+    }
+
+    /// Also ends what a caller listens to when its access is revoked.
+    #[must_use]
+    pub fn with_revocations(self, revocations: Revocations) -> Self {
+        Self { revocations, ..self }
     }
 
     /// For a transport with sessions (revisions until 2025-11-25): callers can subscribe to
@@ -428,6 +438,7 @@ impl<S: ScopedTools> ServerHandler for Guarded<S> {
         let forwarding = changes::forward(
             self.inner.services.updates.clone(),
             self.live.clone(),
+            self.revocations.clone(),
             caller.clone(),
             request.uri.clone(),
             context.peer,

@@ -58,6 +58,10 @@ impl Principal {
         Self::new(self.0.token.clone(), policy)
     }
 
+    pub(crate) fn token(&self) -> &AccessToken {
+        &self.0.token
+    }
+
     /// When the caller's token expires, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> u64 {
         self.0.token.expires_at()

@@ -30,6 +30,8 @@ pub struct Revocations(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     current: ArcSwap<List>,
+    /// Wakes whoever waits for another list.
+    changes: tokio::sync::watch::Sender<()>,
     /// How often a changed file was refused.
     refused: AtomicU64,
 }
@@ -74,6 +76,17 @@ impl Revocations {
             }
         }
         self.0.current.store(Arc::new(list));
+        self.0.changes.send_replace(());
+    }
+
+    /// Waits until this token is revoked.
+    pub(crate) async fn revoked(&self, token: &AccessToken) {
+        let mut changes = self.0.changes.subscribe();
+        while !self.has(token) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Whether this token is revoked, or whom it speaks for, or the client that it was issued to.

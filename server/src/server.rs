@@ -118,7 +118,7 @@ impl<S: ScopedTools> Server<S> {
         let allowed = origin::AllowedOrigins::new(policy.resource().clone());
         let handler = Guarded::new(tools);
         let handler = if has_sessions { handler.with_sessions() } else { handler };
-        let handler = handler.watching(live.clone());
+        let handler = handler.watching(live.clone()).with_revocations(revocations.clone());
         let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
         // What a session's calls say has a stream to go to.
         let direct = (!has_sessions).then(|| Arc::new(Direct::new(handler.clone())));

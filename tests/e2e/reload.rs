@@ -303,6 +303,26 @@ fn subscribers_are_told_when_their_list_changes_and_only_then() {
     assert_eq!(last["id"], 7, "the final result: {last}");
 }
 
+/// Nothing more is said to a caller whose access was taken away, also where it was listening before.
+#[test]
+fn a_stream_ends_when_its_caller_is_revoked() {
+    let server = Server::start();
+    let mut ada = Subscription::open(&server, &server.token("todo:read"));
+    let mut grace = Subscription::open(&server, &server.token_for("grace", "todo:read"));
+    for subscription in [&mut ada, &mut grace] {
+        let first = subscription.next().unwrap();
+        assert_eq!(first["method"], "notifications/subscriptions/acknowledged", "{first}");
+    }
+    let mut command = server.command();
+    let revoked = command.args(["revocation", "add", "--subject", "ada"]).output().unwrap();
+    assert!(revoked.status.success(), "{revoked:?}");
+    let last = std::iter::from_fn(|| ada.next()).last();
+    assert_eq!(last.unwrap()["id"], 7, "the final result, and the end");
+    fs::write(server.policy_file(), stricter()).unwrap();
+    server.wait_for_policy(&stricter());
+    assert_eq!(grace.next().unwrap()["method"], "notifications/tools/list_changed");
+}
+
 #[test]
 fn listening_needs_a_token_and_the_revision_that_has_it() {
     let server = Server::start();

@@ -1,4 +1,4 @@
-//! A stream ends when the token that opened it expires.
+//! A stream ends with the access that opened it: when the token expires, or is revoked.
 
 use std::{
     pin::Pin,
@@ -9,21 +9,27 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::Frame;
-use tokio::time::Sleep;
 
-use crate::principal::Principal;
+use crate::{principal::Principal, revocation::Revocations};
 
-/// A body that ends at a time, wherever it is.
+/// A body that ends with something else, wherever it is.
 struct Until {
     body: Body,
-    end: Pin<Box<Sleep>>,
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
     is_over: bool,
 }
 
-/// The body, as long as the caller's token is valid.
-pub(super) fn limit(body: Body, caller: &Principal) -> Body {
-    let end = Box::pin(tokio::time::sleep(lifetime(caller)));
-    Body::new(Until { body, end, is_over: false })
+/// The body, as long as the caller has access.
+pub(super) fn limit(body: Body, caller: Principal, revocations: Revocations) -> Body {
+    Body::new(Until { body, end: Box::pin(end(caller, revocations)), is_over: false })
+}
+
+/// Waits until the caller's token expires or is revoked.
+pub(crate) async fn end(caller: Principal, revocations: Revocations) {
+    tokio::select! {
+        () = tokio::time::sleep(lifetime(&caller)) => {}
+        () = revocations.revoked(caller.token()) => {}
+    }
 }
 
 /// How long the caller's token is still valid.

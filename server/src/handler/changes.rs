@@ -11,15 +11,15 @@ use tokio::{sync::broadcast::error::RecvError, task::JoinHandle};
 
 use super::Guarded;
 use crate::{
-    features::Updates, gate::expiry::lifetime, live::LivePolicy, policy::Operation,
-    principal::Principal, registry::ScopedTools,
+    features::Updates, gate::expiry, live::LivePolicy, policy::Operation, principal::Principal,
+    registry::ScopedTools, revocation::Revocations,
 };
 
 /// A session subscribes to so many resources at most.
 const MOST: usize = 1_000;
 
 impl<S: ScopedTools> Guarded<S> {
-    /// Sends what `caller` listens for, until it goes away, its token expires, or the server stops:
+    /// Sends what `caller` listens for, until it goes away, its access ends, or the server stops:
     /// that another policy shows it other lists, and that a resource which it may read has changed.
     pub(super) async fn tell_of_changes(
         &self,
@@ -30,8 +30,8 @@ impl<S: ScopedTools> Guarded<S> {
         let sink = subscription.sink();
         let mut changes = live.changes();
         let mut updates = self.inner.services.updates.listen();
-        let expired = tokio::time::sleep(lifetime(&caller));
-        tokio::pin!(expired);
+        let ended = expiry::end(caller.clone(), self.revocations.clone());
+        tokio::pin!(ended);
         while !*changes.borrow_and_update() {
             let current = live.current();
             if current.revision() != caller.policy().revision() {
@@ -43,7 +43,7 @@ impl<S: ScopedTools> Guarded<S> {
             }
             tokio::select! {
                 woken = changes.changed() => if woken.is_err() { return },
-                () = &mut expired => return,
+                () = &mut ended => return,
                 () = subscription.cancelled() => return,
                 change = updates.recv() => {
                     let resources = sink.accepted().resource_subscriptions.iter().flatten();
@@ -96,6 +96,7 @@ fn is_meant(updated: &Result<String, RecvError>, uri: &str) -> bool {
 pub(super) async fn forward(
     updates: Updates,
     live: Option<LivePolicy>,
+    revocations: Revocations,
     caller: Principal,
     uri: String,
     peer: Peer<RoleServer>,
@@ -122,7 +123,10 @@ pub(super) async fn forward(
             }
         }
     };
-    let _ = tokio::time::timeout(lifetime(&caller), telling).await;
+    tokio::select! {
+        () = telling => {}
+        () = expiry::end(caller.clone(), revocations) => {}
+    }
 }
 
 /// What one session has subscribed to. It ends with the session.

@@ -288,6 +288,11 @@ impl Validator {
         self
     }
 
+    /// What is refused because it is revoked.
+    pub(crate) fn revocations(&self) -> Revocations {
+        self.revocations.clone()
+    }
+
     /// The token of a request, if it was found right before. Whether its times are right is looked at
     /// again; its form was, when it was found right.
     pub fn recall(&self, headers: &HeaderMap) -> Option<Result<AccessToken, Rejected>> {
