@@ -4,7 +4,7 @@ use std::{fs, thread, time::Duration};
 
 use serde_json::json;
 
-use crate::harness::{Reply, Server, stderr, stdout};
+use crate::harness::{POLICY, Reply, Server, stderr, stdout};
 
 fn lists(server: &Server, token: &str) -> Reply {
     server.call(token, "list_todos", &json!({}))
@@ -172,4 +172,37 @@ fn what_explains_and_examines_knows_of_it() {
         assert_ne!(output.status.code(), Some(0), "{output:?}");
         assert!(stderr(&output).contains("revoked.toml"), "{output:?}");
     }
+}
+
+/// The stream of a session ends, and the session is of no use any more.
+#[test]
+fn the_stream_of_a_session() {
+    let server = Server::with_settings(&POLICY, &[("MCP_SESSIONS", "true")]);
+    let bearer = format!("Bearer {}", server.token("todo:read"));
+    let begin = json!({
+        "jsonrpc": "2.0", "id": 1, "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-11-25", "capabilities": {},
+            "clientInfo": { "name": "test", "version": "1" },
+        },
+    });
+    let begun = server.post_with(&[("authorization", &bearer)], &begin.to_string());
+    let session = begun.header("mcp-session-id").to_owned();
+    let headers = [("authorization", &*bearer), ("mcp-session-id", &*session)];
+    let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string();
+    assert_eq!(server.post_with(&headers, &ready).status, 202);
+    let stream = ureq::get(server.url())
+        .header("authorization", &bearer)
+        .header("mcp-session-id", &session)
+        .header("accept", "text/event-stream")
+        .config()
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .call()
+        .unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    revocation(&server, &["add", "--subject", "ada"]);
+    // It ends: there is nothing more to read, and no time runs out.
+    stream.into_body().read_to_string().unwrap();
+    is_revoked(&server.post_with(&headers, &ready));
 }
