@@ -134,7 +134,7 @@ impl<'p> Explanation<'p> {
         let (line, _) = source.position(rule.span().start);
         let written = source.text().lines().nth(line - 1).unwrap_or_default().trim();
         text.push_str(&format!("  needs    {}\n", self.policy.describe(rule)));
-        let place = rule.place();
+        let place = self.policy.place(rule);
         text.push_str(&format!("  rule     {place}  {written}\n"));
         let additions = self.additions();
         for (index, addition) in additions.iter().enumerate() {

@@ -147,8 +147,8 @@ pub struct Rule {
     relax: Option<String>,
     hidden: bool,
     span: Range<usize>,
-    /// Where that is, for a person.
-    place: Box<str>,
+    /// Where that is, for a person: found once.
+    place: OnceLock<Box<str>>,
     /// Where its uses are counted: found once.
     counts: OnceLock<Arc<Counts>>,
 }
@@ -196,11 +196,6 @@ impl Rule {
     /// Where the rule stands in the source.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
-    }
-
-    /// The same as `path:line:column`.
-    pub fn place(&self) -> &str {
-        &self.place
     }
 }
 
@@ -294,6 +289,11 @@ impl CompiledPolicy {
     /// The text that this was compiled from.
     pub fn source(&self) -> &Source {
         &self.source
+    }
+
+    /// Where one of its rules stands: `path:line:column`.
+    pub fn place<'p>(&self, rule: &'p Rule) -> &'p str {
+        rule.place.get_or_init(|| self.source.place(rule.span.start).into())
     }
 
     /// The vocabulary, in the order of the file.

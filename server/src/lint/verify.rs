@@ -134,7 +134,7 @@ fn caller<'a>(granted: impl Iterator<Item = &'a str>) -> String {
 
 /// What a rule says, and where.
 fn says(policy: &CompiledPolicy, name: &str, rule: &Rule) -> String {
-    let place = rule.place();
+    let place = policy.place(rule);
     let needs = match &rule.requirement {
         Requirement::Authenticated => "is open to any authenticated caller".to_owned(),
         Requirement::AnyOf(_) => {

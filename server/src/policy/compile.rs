@@ -105,7 +105,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
         }
         let uris = self.uris(manifest);
         let clients = self.clients(manifest);
-        let rules = self.rules(source, manifest);
+        let rules = self.rules(manifest);
 
         let has_conditions = rules.iter().any(|(_, rule)| !rule.when.is_empty());
         let resource = &manifest.resource;
@@ -306,12 +306,12 @@ impl<'m, 'e> Compiler<'m, 'e> {
         uris
     }
 
-    fn rules(&mut self, source: &Source, manifest: &Manifest) -> Rules {
+    fn rules(&mut self, manifest: &Manifest) -> Rules {
         let entries = manifest.rules.iter();
-        Rules::new(entries.filter_map(|entry| Some((entry.feature, self.rule(source, entry)?))))
+        Rules::new(entries.filter_map(|entry| Some((entry.feature, self.rule(entry)?))))
     }
 
-    fn rule(&mut self, source: &Source, entry: &Entry) -> Option<Rule> {
+    fn rule(&mut self, entry: &Entry) -> Option<Rule> {
         let vocabulary = Vocabulary::new(&self.ids);
         let rule = entry.rule.as_ref();
         let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
@@ -343,7 +343,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             relax: entry.relax.as_ref().map(|reason| reason.value.clone()),
             hidden: entry.hidden,
             span: entry.name.span.clone(),
-            place: source.place(entry.name.span.start).into(),
+            place: OnceLock::new(),
             counts: OnceLock::new(),
         })
     }

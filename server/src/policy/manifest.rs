@@ -62,7 +62,7 @@ fn document<'i>(source: &'i Source, errors: &mut Vec<Diagnostic>) -> Option<DeTa
 pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Manifest> {
     let document = document(source, errors)?;
     let end = source.text().len()..source.text().len();
-    let root = Reader::new(&document, &shape::POLICY, "the policy");
+    let root = Reader::new(&document, &shape::POLICY, &"the policy");
     read_version(&root, end.clone(), errors);
     let tables_at = [end.clone(), end.clone(), end];
     let mut manifest = Manifest { tables_at, ..Manifest::default() };
@@ -93,7 +93,7 @@ pub(super) fn read_test_file(
     errors: &mut Vec<Diagnostic>,
 ) -> Option<(Vec<CaseEntry>, Vec<InvariantEntry>)> {
     let document = document(source, errors)?;
-    let root = Reader::new(&document, &shape::TEST_FILE, "a test file");
+    let root = Reader::new(&document, &shape::TEST_FILE, &"a test file");
     let found = assertions::read(&root, errors);
     root.finish(errors);
     Some(found)

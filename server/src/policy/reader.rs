@@ -1,6 +1,6 @@
 //! Walks a TOML table with its spans and collects every mistake instead of stopping at the first.
 
-use std::ops::Range;
+use std::{fmt::Display, ops::Range};
 
 use toml::{
     Spanned,
@@ -32,22 +32,33 @@ pub(crate) struct Reader<'t, 'i> {
     table: &'t DeTable<'i>,
     shape: &'static Shape,
     /// What the table is, for messages: "`[resource]`", "the tool `create_todo`".
-    what: String,
+    what: &'t dyn Display,
 }
 
 impl<'t, 'i> Reader<'t, 'i> {
     pub(crate) fn new(
         table: &'t DeTable<'i>,
         shape: &'static Shape,
-        what: impl Into<String>,
+        what: &'t dyn Display,
     ) -> Self {
-        Self { table, shape, what: what.into() }
+        Self { table, shape, what }
     }
 
     /// The value of `key`.
     pub(crate) fn get(&self, key: &str) -> Option<Located<&'t DeValue<'i>>> {
         debug_assert!(self.shape.keys.iter().any(|known| known.name == key), "{key}");
         self.table.get(key).map(located)
+    }
+
+    /// Which of `keys` there are, with their values. Most tables are shorter than such a list.
+    pub(crate) fn those(
+        &self,
+        keys: &'static [&'static str],
+    ) -> impl Iterator<Item = (&'static str, Located<&'t DeValue<'i>>)> {
+        self.table.iter().filter_map(|(key, value)| {
+            let name = key.get_ref().as_ref();
+            Some((*keys.iter().find(|known| **known == name)?, located(value)))
+        })
     }
 
     /// Where `key` itself stands.
@@ -60,7 +71,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         key: &str,
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Located<String>> {
-        string(&self.get(key)?, &format!("`{key}`"), errors)
+        string(&self.get(key)?, format_args!("`{key}`"), errors)
     }
 
     /// A string that says something.
@@ -71,7 +82,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Located<String>> {
         let text = self.string(key, errors)?;
-        said(text, &format!("`{key}`"), help, errors)
+        said(text, format_args!("`{key}`"), help, errors)
     }
 
     pub(crate) fn boolean(&self, key: &str, errors: &mut Vec<Diagnostic>) -> Option<Located<bool>> {
@@ -79,7 +90,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         if let Some(value) = found.value.as_bool() {
             return Some(Located::new(value, found.span));
         }
-        errors.push(wrong_type(&found, &format!("`{key}`"), "`true` or `false`"));
+        errors.push(wrong_type(&found, format_args!("`{key}`"), "`true` or `false`"));
         None
     }
 
@@ -91,7 +102,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         if let Some(number) = number.filter(|number| *number > 0) {
             return Some(Located::new(number, found.span));
         }
-        errors.push(wrong_type(&found, &format!("`{key}`"), "a whole number, at least 1"));
+        errors.push(wrong_type(&found, format_args!("`{key}`"), "a whole number, at least 1"));
         None
     }
 
@@ -101,7 +112,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         key: &str,
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Located<Vec<Located<String>>>> {
-        strings(&self.get(key)?, &format!("`{key}`"), errors)
+        strings(&self.get(key)?, format_args!("`{key}`"), errors)
     }
 
     /// One word of a fixed set.
@@ -111,7 +122,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         words: &[(&'static str, T)],
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Located<T>> {
-        word(&self.string(key, errors)?, &format!("`{key}`"), words, errors)
+        word(&self.string(key, errors)?, format_args!("`{key}`"), words, errors)
     }
 
     /// A table of its own.
@@ -125,7 +136,7 @@ impl<'t, 'i> Reader<'t, 'i> {
             let span = self.key_span(key).unwrap_or(found.span);
             return Some(Located::new(table, span));
         }
-        errors.push(wrong_type(&found, &format!("`{key}`"), "a table"));
+        errors.push(wrong_type(&found, format_args!("`{key}`"), "a table"));
         None
     }
 
@@ -138,7 +149,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         let Some(found) = self.get(key) else { return vec![] };
         let Some(items) = found.value.as_array() else {
             errors.push(
-                wrong_type(&found, &format!("`{key}`"), "a list of tables")
+                wrong_type(&found, format_args!("`{key}`"), "a list of tables")
                     .help(format!("write `[[{key}]]` above each one")),
             );
             return vec![];
@@ -148,7 +159,7 @@ impl<'t, 'i> Reader<'t, 'i> {
             match item.value.as_table() {
                 Some(table) => tables.push(Located::new(table, item.span)),
                 None => {
-                    errors.push(wrong_type(&item, &format!("each item of `{key}`"), "a table"));
+                    errors.push(wrong_type(&item, format_args!("each item of `{key}`"), "a table"));
                 }
             }
         }
@@ -189,7 +200,11 @@ pub(crate) fn located<'t, 'i>(value: &'t Spanned<DeValue<'i>>) -> Located<&'t De
     Located::new(value.get_ref(), value.span())
 }
 
-pub(crate) fn wrong_type(found: &Located<&DeValue<'_>>, what: &str, wanted: &str) -> Diagnostic {
+pub(crate) fn wrong_type(
+    found: &Located<&DeValue<'_>>,
+    what: impl Display,
+    wanted: &str,
+) -> Diagnostic {
     Diagnostic::new(mistake::WRONG_TYPE, found.span.clone(), format!("{what} must be {wanted}"))
         .label(format!("this is {}", with_article(found.value.type_str())))
 }
@@ -201,7 +216,7 @@ fn with_article(noun: &str) -> String {
 
 pub(crate) fn string(
     found: &Located<&DeValue<'_>>,
-    what: &str,
+    what: impl Display,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Located<String>> {
     if let Some(text) = found.value.as_str() {
@@ -214,7 +229,7 @@ pub(crate) fn string(
 /// The text, unless it is empty.
 pub(crate) fn said(
     text: Located<String>,
-    what: &str,
+    what: impl Display,
     help: &str,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Located<String>> {
@@ -228,7 +243,7 @@ pub(crate) fn said(
 
 pub(crate) fn strings(
     found: &Located<&DeValue<'_>>,
-    what: &str,
+    what: impl Display,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Located<Vec<Located<String>>>> {
     let Some(items) = found.value.as_array() else {
@@ -237,7 +252,7 @@ pub(crate) fn strings(
     };
     let items = items
         .iter()
-        .filter_map(|item| string(&located(item), &format!("each item of {what}"), errors))
+        .filter_map(|item| string(&located(item), format_args!("each item of {what}"), errors))
         .collect();
     Some(Located::new(items, found.span.clone()))
 }
@@ -245,7 +260,7 @@ pub(crate) fn strings(
 /// One word of a fixed set.
 pub(crate) fn word<T: Copy>(
     found: &Located<String>,
-    what: &str,
+    what: impl Display,
     words: &[(&'static str, T)],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Located<T>> {

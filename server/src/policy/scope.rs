@@ -16,6 +16,22 @@ use std::{borrow::Borrow, fmt};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope(Box<str>);
 
+impl TryFrom<String> for Scope {
+    type Error = ScopeError;
+
+    fn try_from(text: String) -> Result<Self, ScopeError> {
+        check(&text).map(|()| Self(text.into()))
+    }
+}
+
+fn check(text: &str) -> Result<(), ScopeError> {
+    match text.chars().find(|c| !u8::try_from(*c).is_ok_and(is_scope_byte)) {
+        Some(character) => Err(ScopeError::Character(character)),
+        None if text.is_empty() => Err(ScopeError::Empty),
+        None => Ok(()),
+    }
+}
+
 /// Why a string is not a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -31,11 +47,7 @@ pub enum ScopeError {
 impl Scope {
     /// Checks `text` and keeps it as a scope.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
-        match text.chars().find(|c| !u8::try_from(*c).is_ok_and(is_scope_byte)) {
-            Some(character) => Err(ScopeError::Character(character)),
-            None if text.is_empty() => Err(ScopeError::Empty),
-            None => Ok(Self(text.into())),
-        }
+        check(text).map(|()| Self(text.into()))
     }
 
     /// Whether `text` is a scope; usable at compile time, where the registry checks itself.

@@ -67,7 +67,7 @@ impl Snapshot {
             Diagnostic::new(mistake::INVALID_TOML, error.span().unwrap_or(end.clone()), message)
                 .help("run `resource pull` again")
         }));
-        let reader = Reader::new(document.get_ref(), &SNAPSHOT, "the snapshot");
+        let reader = Reader::new(document.get_ref(), &SNAPSHOT, &"the snapshot");
         let required = |key: &str, errors: &mut Vec<Diagnostic>| {
             if reader.key_span(key).is_none() && syntax.is_empty() {
                 let message = format!("the snapshot has no `{key}`");

@@ -43,6 +43,9 @@ fn compare<'a>(
     entry: impl Fn(&'a str) -> Entry<'a>,
     report: &mut Report,
 ) {
+    // Of two, the one that was written first is not the finding.
+    let mut names: Vec<_> = names.collect();
+    names.sort_by_key(|(_, at)| at.start);
     let mut seen: HashMap<String, (&str, &Range<usize>)> = HashMap::new();
     for (name, at) in names {
         let looks: String = skeleton(&name.to_lowercase()).collect();

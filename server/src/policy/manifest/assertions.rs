@@ -56,7 +56,7 @@ pub(super) fn read(
 }
 
 fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Option<CaseEntry> {
-    let reader = Reader::new(table.value, &shape::CASE, "a test");
+    let reader = Reader::new(table.value, &shape::CASE, &"a test");
     let name = reader.text("name", "say what the test shows, or leave it out", errors);
     let list = reader.strings("scopes", errors);
     let granted = list.map(|list| Located::new(scopes(&list.value, &[], errors), list.span));
@@ -89,7 +89,7 @@ fn read_invariant(
     table: &Located<&DeTable<'_>>,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<InvariantEntry> {
-    let reader = Reader::new(table.value, &shape::INVARIANT, "an invariant");
+    let reader = Reader::new(table.value, &shape::INVARIANT, &"an invariant");
     let name = reader.text("name", "say what must hold, or leave it out", errors);
     let mut about = vec![];
     let mut is_whole = true;
@@ -117,7 +117,8 @@ fn read_invariant(
     }
     let mut rule = |key: &str| {
         let rule = reader.table(key, errors)?;
-        let part = Reader::new(rule.value, &shape::RULE, format!("`{key}`"));
+        let named = format!("`{key}`");
+        let part = Reader::new(rule.value, &shape::RULE, &named);
         let what = Located::new(key.to_owned(), rule.span.clone());
         let found = read_rule(&part, &what, &[], errors);
         part.finish(errors);

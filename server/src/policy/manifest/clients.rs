@@ -48,7 +48,7 @@ pub(super) fn read(
 }
 
 fn read_client(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Option<ClientEntry> {
-    let reader = Reader::new(table.value, &shape::CLIENT, "a client");
+    let reader = Reader::new(table.value, &shape::CLIENT, &"a client");
     let missing = |message: &str, help: &str| {
         Diagnostic::new(mistake::MISSING_KEY, table.span.clone(), message).help(help)
     };

@@ -46,7 +46,7 @@ pub(crate) struct Resource {
 }
 
 pub(super) fn read(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Resource {
-    let reader = Reader::new(table.value, &shape::RESOURCE, "`[resource]`");
+    let reader = Reader::new(table.value, &shape::RESOURCE, &"`[resource]`");
     let former = word(&reader, "check", Check::WORDS, errors);
     let replaced = reader.replaced().filter_map(|(key, span)| {
         let by = key.replaced_by?;
@@ -110,7 +110,7 @@ fn also(
 ) -> Vec<Trust> {
     let mut all = vec![];
     for table in reader.tables("also", errors) {
-        let also = Reader::new(table.value, &shape::ALSO, "`[[resource.also]]`");
+        let also = Reader::new(table.value, &shape::ALSO, &"`[[resource.also]]`");
         let provider = word(&also, "provider", Provider::WORDS, errors);
         let at = also.key_span("provider");
         let wrong = match (&at, provider) {

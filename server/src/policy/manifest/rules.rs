@@ -1,8 +1,11 @@
 //! `[tools]`, `[resources]`, `[prompts]`: the one rule of each, as written.
 
-use std::ops::Range;
+use std::{fmt, ops::Range};
 
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeString, DeTable, DeValue},
+};
 
 use super::{
     Allow, read_allow,
@@ -12,7 +15,7 @@ use crate::{
     diagnostic::Diagnostic,
     policy::{
         Feature, mistake,
-        reader::{Located, Reader, located, string, strings, wrong_type},
+        reader::{Located, Reader, located, strings, wrong_type},
         scope::Scope,
         shape::{self, RULES},
     },
@@ -56,62 +59,72 @@ pub(super) fn read(
     table: &DeTable<'_>,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Entry> {
-    let mut entries = vec![];
-    for (key, value) in table {
-        let name = Located::new(key.get_ref().to_string(), key.span());
-        let value = located(value);
-        let what = format!("the {feature} `{}`", name.value);
-        let Some(table) = value.value.as_table() else {
-            errors.push(
-                wrong_type(&value, &what, "a table")
-                    .help(format!("write `{} = {{ read = \"todo\" }}`", name.value)),
-            );
-            entries.push(Entry {
-                feature,
-                name,
-                rule: None,
-                is_any_of: false,
-                relax: None,
-                hidden: false,
-                allow: vec![],
-                when: vec![],
-                is_whole: false,
-            });
-            continue;
-        };
-        let reader = Reader::new(table, &shape::OPERATION, &what);
-        let rule = read_rule(&reader, &name, &[feature.table(), &name.value, "all_of"], errors);
-        let help = format!(
-            "say why this {feature} may be {} with fewer scopes than it declares",
-            feature.participle()
+    table.iter().map(|(key, value)| read_one(feature, key, value, errors)).collect()
+}
+
+fn read_one(
+    feature: Feature,
+    key: &Spanned<DeString<'_>>,
+    value: &Spanned<DeValue<'_>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Entry {
+    let name = Located::new(key.get_ref().to_string(), key.span());
+    let mut entry = Entry {
+        feature,
+        name,
+        rule: None,
+        is_any_of: false,
+        relax: None,
+        hidden: false,
+        allow: vec![],
+        when: vec![],
+        is_whole: false,
+    };
+    let name = &entry.name;
+    let what = Named(feature, &name.value);
+    let value = located(value);
+    let Some(table) = value.value.as_table() else {
+        errors.push(
+            wrong_type(&value, what, "a table")
+                .help(format!("write `{} = {{ read = \"todo\" }}`", name.value)),
         );
-        let relax = reader.text("relax", &help, errors);
-        let hidden = reader.boolean("hidden", errors).is_some_and(|flag| flag.value);
-        let allow = read_allow(&reader, errors);
-        let is_any_of = reader.key_span("any_of").is_some();
-        let before = errors.len();
-        let tables = reader.tables("when", errors);
-        let is_whole = errors.len() == before;
-        let when = tables.iter().map(|table| read_when(table, errors)).collect();
-        reader.finish(errors);
-        entries.push(Entry {
-            feature,
-            name,
-            rule,
-            is_any_of,
-            relax,
-            hidden,
-            allow,
-            when,
-            is_whole,
-        });
+        return entry;
+    };
+    let reader = Reader::new(table, &shape::OPERATION, &what);
+    entry.rule = read_rule(&reader, name, &[feature.table(), &name.value, "all_of"], errors);
+    entry.is_any_of = reader.key_span("any_of").is_some();
+    // Of most, the rule is all there is.
+    if entry.rule.is_some() && table.len() == 1 {
+        entry.is_whole = true;
+        return entry;
     }
-    entries.sort_by_key(|entry| entry.name.span.start);
-    entries
+    let help = format!(
+        "say why this {feature} may be {} with fewer scopes than it declares",
+        feature.participle()
+    );
+    entry.relax = reader.text("relax", &help, errors);
+    entry.hidden = reader.boolean("hidden", errors).is_some_and(|flag| flag.value);
+    entry.allow = read_allow(&reader, errors);
+    let before = errors.len();
+    let tables = reader.tables("when", errors);
+    entry.is_whole = errors.len() == before;
+    entry.when = tables.iter().map(|table| read_when(table, errors)).collect();
+    reader.finish(errors);
+    entry
+}
+
+/// One of them, in messages.
+#[derive(Clone, Copy)]
+struct Named<'n>(Feature, &'n str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} `{}`", self.0, self.1)
+    }
 }
 
 fn read_when(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> WhenEntry {
-    let reader = Reader::new(table.value, &shape::WHEN, "a condition");
+    let reader = Reader::new(table.value, &shape::WHEN, &"a condition");
     let help = "say when: `if = \"args.done == true\"`";
     let condition = reader.text("if", help, errors);
     if reader.key_span("if").is_none() {
@@ -133,8 +146,7 @@ pub(super) fn read_rule(
     all_of_path: &[&str],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<RuleEntry> {
-    let mut written: Vec<(&'static str, Located<&DeValue<'_>>)> =
-        RULES.into_iter().filter_map(|key| Some((key, reader.get(key)?))).collect();
+    let mut written: Vec<(&'static str, Located<&DeValue<'_>>)> = reader.those(&RULES).collect();
     written.sort_by_key(|(_, value)| value.span.start);
 
     let Some((key, value)) = written.first() else {
@@ -185,9 +197,16 @@ pub(super) fn read_rule(
             None
         }
         level => {
-            let name = string(value, &format!("`{level}`"), errors)?;
-            let whole = Located::new(format!("{}:{level}", name.value), name.span);
-            Some(RuleEntry::Alternatives(vec![vec![scope(&whole, errors)?]]))
+            let Some(name) = value.value.as_str() else {
+                errors.push(wrong_type(value, format_args!("`{level}`"), "a string"));
+                return None;
+            };
+            let mut whole = String::with_capacity(name.len() + 1 + level.len());
+            whole += name;
+            whole.push(':');
+            whole += level;
+            let whole = Located::new(whole, value.span.clone());
+            Some(RuleEntry::Alternatives(vec![vec![scope(whole, errors)?]]))
         }
     }
 }
@@ -235,10 +254,10 @@ fn read_any_of(
     for item in items.iter().map(located) {
         let alternative = match item.value {
             DeValue::String(text) => {
-                scope(&Located::new(text.to_string(), item.span), errors).map(|scope| vec![scope])
+                scope(Located::new(text.to_string(), item.span), errors).map(|scope| vec![scope])
             }
             DeValue::Table(table) => {
-                let reader = Reader::new(table, &shape::ALTERNATIVE, "an alternative");
+                let reader = Reader::new(table, &shape::ALTERNATIVE, &"an alternative");
                 let all = reader.get("all_of");
                 reader.finish(errors);
                 if all.is_none() {

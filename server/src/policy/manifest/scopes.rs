@@ -35,7 +35,7 @@ pub(super) fn read_scopes(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> 
     let mut entries = vec![];
     for (key, value) in table {
         let written = Located::new(key.get_ref().to_string(), key.span());
-        let name = scope(&written, errors);
+        let name = scope(written.clone(), errors);
         let Meaning { title, implies, step_up, allow } =
             read_scope(&written, &located(value), errors);
         if let Some(name) = name {
@@ -105,15 +105,12 @@ fn said(title: Located<String>, what: &str, errors: &mut Vec<Diagnostic>) -> Str
     title.value
 }
 
-pub(super) fn scope(
-    text: &Located<String>,
-    errors: &mut Vec<Diagnostic>,
-) -> Option<Located<Scope>> {
-    match Scope::parse(&text.value) {
-        Ok(scope) => Some(Located::new(scope, text.span.clone())),
+pub(super) fn scope(text: Located<String>, errors: &mut Vec<Diagnostic>) -> Option<Located<Scope>> {
+    match Scope::try_from(text.value) {
+        Ok(scope) => Some(Located::new(scope, text.span)),
         Err(error) => {
             errors.push(
-                Diagnostic::new(mistake::INVALID_SCOPE, text.span.clone(), error.to_string())
+                Diagnostic::new(mistake::INVALID_SCOPE, text.span, error.to_string())
                     .help("use printable ASCII without space, `\"` and `\\`"),
             );
             None
@@ -130,7 +127,7 @@ pub(super) fn scopes(
 ) -> Vec<Located<Scope>> {
     let mut found: Vec<Located<Scope>> = vec![];
     for (index, text) in list.iter().enumerate() {
-        let Some(scope) = scope(text, errors) else {
+        let Some(scope) = scope(text.clone(), errors) else {
             continue;
         };
         if let Some(earlier) = found.iter().find(|earlier| earlier.value == scope.value) {
