@@ -7,7 +7,7 @@ use anyhow::Result;
 use bench::{
     generator::{Pace, run},
     report::Rounds,
-    target::{Kind, Running, World},
+    target::{Kind, Running, What, World},
 };
 
 #[derive(Debug, Clone, clap::Args)]
@@ -27,9 +27,9 @@ pub(crate) struct Options {
     /// How many callers there are, each with a token of its own
     #[arg(long, default_value_t = 1)]
     tokens: usize,
-    /// List a thousand tools instead of calling one
-    #[arg(long)]
-    list: bool,
+    /// What they are asked for
+    #[arg(long, value_enum, default_value_t = What::Call)]
+    what: What,
 }
 
 pub(crate) fn load(options: &Options) -> Result<()> {
@@ -46,13 +46,13 @@ pub(crate) fn load(options: &Options) -> Result<()> {
     );
     let mut servers = vec![];
     for kind in &options.servers {
-        let server = if options.list {
+        let server = if options.what == What::List {
             Running::start_many(*kind, &world)?
         } else {
             Running::start(*kind, &world)?
         };
         let calls = (0..options.tokens)
-            .map(|n| server.call_for(*kind, &world, n, options.list))
+            .map(|n| server.call_for(*kind, &world, n, options.what))
             .collect::<Result<Vec<_>>>()?;
         servers.push((server, calls));
     }

@@ -120,6 +120,17 @@ pub fn policy<'a>(world: &World, url: &str, tools: impl Iterator<Item = &'a str>
     )
 }
 
+/// What a server is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum What {
+    /// One tool, as clients of revision 2025-11-25 call it
+    Call,
+    /// The same, as clients of revision 2026-07-28 do
+    CallOfLatest,
+    /// A list of a thousand tools
+    List,
+}
+
 /// An address that nobody listens on.
 fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
@@ -142,7 +153,7 @@ impl Running {
         };
         command.env(SERVER, "bare-todo");
         let running = Self::spawn(world, &mut command, |url| todo::policy(world, url))?;
-        running.wait(&running.call_for(kind, world, 0, false)?)?;
+        running.wait(&running.call_for(kind, world, 0, What::Call)?)?;
         Ok(running)
     }
 
@@ -178,7 +189,8 @@ impl Running {
                 policy(world, url, ["get_todo"].into_iter())
             }
         })?;
-        running.wait(&running.call_for(kind, world, 0, many)?)?;
+        let what = if many { What::List } else { What::Call };
+        running.wait(&running.call_for(kind, world, 0, what)?)?;
         Ok(running)
     }
 
@@ -231,12 +243,22 @@ impl Running {
 
     /// The call that a server of this kind is compared by, by one of as many subjects as there are
     /// numbers.
-    pub fn call_for(&self, kind: Kind, world: &World, subject: usize, list: bool) -> Result<Call> {
-        match kind {
-            Kind::BareTodo | Kind::Todo => todo::call(self, world, Algorithm::RS256, subject),
-            _ if list => self.list(world, subject),
-            _ => self.call(world, subject),
+    pub fn call_for(&self, kind: Kind, world: &World, subject: usize, what: What) -> Result<Call> {
+        match (kind, what) {
+            (Kind::BareTodo | Kind::Todo, _) => todo::call(self, world, Algorithm::RS256, subject),
+            (_, What::List) => self.list(world, subject),
+            (_, What::Call) => self.call(world, subject),
+            (_, What::CallOfLatest) => self.call_of_latest(world, subject),
         }
+    }
+
+    /// The same call as clients of revision 2026-07-28 write it.
+    fn call_of_latest(&self, world: &World, subject: usize) -> Result<Call> {
+        const HEADERS: &str =
+            "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: get_todo\r\n";
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_todo","arguments":{"id":"todo-42"},"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"bench","version":"1"},"io.modelcontextprotocol/clientCapabilities":{}}}}"#;
+        let token = self.token(world, Algorithm::RS256, subject)?;
+        Ok(Call { request: self.request(&token, HEADERS, body), expected: "Buy 42 stamps" })
     }
 
     /// A call of the one tool.
@@ -268,10 +290,16 @@ impl Running {
         body: &str,
         expected: &'static str,
     ) -> Result<Call> {
+        let token = self.token(world, algorithm, subject)?;
+        // As clients of revision 2025-11-25 write it.
+        let headers = "mcp-protocol-version: 2025-11-25\r\n";
+        Ok(Call { request: self.request(&token, headers, body), expected })
+    }
+
+    fn token(&self, world: &World, algorithm: Algorithm, subject: usize) -> Result<String> {
         let name = format!("usr_58327482062864{subject}");
         let to = Subject { name: &name, audience: &self.url, scope: "todo:read todo:write" };
-        let token = world.issuer.token(algorithm, &world.issuer_url, &to)?;
-        Ok(Call { request: self.request(&token, body), expected })
+        world.issuer.token(algorithm, &world.issuer_url, &to)
     }
 
     /// What ours says of how it fares.
@@ -281,12 +309,12 @@ impl Running {
         exchange(&mut TcpStream::connect(self.monitor)?, &call)
     }
 
-    /// A POST of MCP as clients of revision 2025-11-25 write it.
-    fn request(&self, token: &str, body: &str) -> Vec<u8> {
+    /// A POST of MCP; `headers` are those of its revision, each with its end.
+    fn request(&self, token: &str, headers: &str, body: &str) -> Vec<u8> {
         format!(
             "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
              content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
-             mcp-protocol-version: 2025-11-25\r\ncontent-length: {}\r\n\r\n{body}",
+             {headers}content-length: {}\r\n\r\n{body}",
             self.address,
             body.len()
         )

@@ -43,7 +43,7 @@ fn load_of_every_server() {
 #[test]
 fn load_of_many_callers_and_of_lists() {
     let servers = ["load", "--servers", "bare,scopeward"];
-    for more in [&["--tokens", "20"][..], &["--list"]] {
+    for more in [&["--tokens", "20"][..], &["--what", "list"], &["--what", "call-of-latest"]] {
         let out = bench(&[&servers, &BRIEF[..], more].concat());
         assert!(out.contains("Scopeward"), "{out}");
     }

@@ -14,7 +14,10 @@ use std::{
 use rmcp::{
     ErrorData, Json, Peer, RoleServer,
     handler::server::wrapper::Parameters,
-    model::{CallToolResult, NumberOrString, ProgressNotificationParam, ProgressToken},
+    model::{
+        CallToolResponse, CallToolResult, ClientCapabilities, InputRequiredResult, NumberOrString,
+        ProgressNotificationParam, ProgressToken,
+    },
     schemars,
 };
 use scopeward::{
@@ -42,6 +45,9 @@ add = { read = "a" }
 whoami = { read = "a" }
 list = { read = "a" }
 fails = { read = "a" }
+asks = { read = "a" }
+lacks = { read = "a" }
+headed = { read = "a" }
 refuses = { read = "a" }
 panics = { read = "a" }
 slow = { read = "a" }
@@ -62,6 +68,12 @@ struct Numbers {
     other: f64,
     #[serde(flatten)]
     rest: std::collections::BTreeMap<String, Value>,
+}
+
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+struct Headed {
+    #[schemars(extend("x-mcp-header" = "Region"))]
+    region: String,
 }
 
 #[scoped_tools]
@@ -94,6 +106,25 @@ impl Tools {
     #[scoped_tool(scopes = ["a:read"])]
     fn refuses(&self) -> Result<String, ErrorData> {
         Err(ErrorData::resource_not_found("no such thing", Some(json!({ "thing": 1 }))))
+    }
+
+    /// Asks its caller something, in its answer.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn asks(&self) -> CallToolResponse {
+        InputRequiredResult::from_request_state("asked").into()
+    }
+
+    /// Needs something of the client that it does not have.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn lacks(&self) -> Result<String, ErrorData> {
+        let needed = ClientCapabilities::builder().enable_elicitation().build();
+        Err(ErrorData::missing_required_client_capability(needed))
+    }
+
+    /// Has an argument that a header repeats.
+    #[scoped_tool(scopes = ["a:read"])]
+    fn headed(&self, Parameters(headed): Parameters<Headed>) -> String {
+        headed.region
     }
 
     /// Panics.
@@ -149,6 +180,9 @@ fn world() -> World {
     World { url: format!("{origin}/mcp"), tools, token, _data: data }
 }
 
+/// What a client of MCP 2026-07-28 says of itself with each request.
+const MODERN: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"},"io.modelcontextprotocol/clientCapabilities":{},"more":[1]}"#;
+
 /// One that rmcp's transport reads as the usual one, and the short way does not know.
 const BY_RMCP: &str = "application/json, text/event-stream, */*";
 const USUAL: &str = "application/json, text/event-stream";
@@ -159,6 +193,12 @@ impl World {
         request.headers_mut().unwrap().insert("accept", accept.parse().unwrap());
         if let Some(version) = version {
             request = request.header("mcp-protocol-version", version);
+        }
+        // What a client of the last revision says in its headers as well.
+        if let Ok(Value::Object(message)) = serde_json::from_str(body)
+            && let Some(tool) = message["params"]["name"].as_str()
+        {
+            request = request.header("mcp-method", "tools/call").header("mcp-name", tool);
         }
         let request = request.header("authorization", format!("Bearer {}", self.token));
         send(request.body(body.to_owned()).unwrap())
@@ -180,7 +220,13 @@ fn which_tools_only_answer() {
         .filter(|tool| tool.only_answers())
         .map(scopeward::Declaration::name)
         .collect();
-    assert_eq!(only, ["add", "whoami", "list", "fails", "refuses", "panics", "slow", "write"]);
+    assert_eq!(
+        only,
+        [
+            "add", "whoami", "list", "fails", "refuses", "asks", "lacks", "headed", "panics",
+            "slow", "write"
+        ]
+    );
 }
 
 /// Whatever a call, an id and a revision are: the answer is the one that rmcp's transport gives.
@@ -204,6 +250,18 @@ fn both_ways_give_the_same_answer() {
         r#"{"name":"whoami","_meta":{"io.modelcontextprotocol/protocolVersion":"2025-11-25"}}"#,
         r#"{"name":"whoami","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#,
         r#"{"name":"whoami","_meta":{"io.modelcontextprotocol/clientCapabilities":{}}}"#,
+        r#"{"name":"list","_meta":MODERN}"#,
+        r#"{"name":"list","_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":1}}"#,
+        r#"{"name":"add","arguments":{"one":1,"x":18446744073709551616},"_meta":MODERN}"#,
+        r#"{"name":"add","_meta":MODERN}"#,
+        r#"{"name":"whoami","_meta":MODERN}"#,
+        r#"{"name":"fails","_meta":MODERN}"#,
+        r#"{"name":"refuses","_meta":MODERN}"#,
+        r#"{"name":"asks","_meta":MODERN}"#,
+        r#"{"name":"asks"}"#,
+        r#"{"name":"lacks","_meta":MODERN}"#,
+        r#"{"name":"headed","arguments":{"region":"eu"},"_meta":MODERN}"#,
+        r#"{"name":"headed","arguments":{"region":"eu"}}"#,
         r#"{"name":"list"}"#,
         r#"{"name":"fails"}"#,
         r#"{"name":"refuses"}"#,
@@ -223,7 +281,7 @@ fn both_ways_give_the_same_answer() {
     };
     for version in versions {
         for params in calls {
-            compare(version, &message("1", params));
+            compare(version, &message("1", &params.replace("MODERN", MODERN)));
         }
     }
     for id in ["0", "\"a\"", "\"\\u0061 \\\"\"", "\"\"", "999999999999999", "-1", "1.5", "null"] {
@@ -248,8 +306,14 @@ fn what_is_not_accepted_is_refused() {
 #[test]
 fn a_tool_that_panics_is_an_error_of_that_call_alone() {
     let world = world();
-    for _ in 0..3 {
-        let reply = world.call(r#"{"name":"panics"}"#);
+    // This way only: past the transport that would wait for the answer.
+    let modern = message("1", &r#"{"name":"panics","_meta":MODERN}"#.replace("MODERN", MODERN));
+    for (version, body) in [
+        (Some("2025-11-25"), &message("1", r#"{"name":"panics"}"#)),
+        (None, &message("1", r#"{"name":"panics"}"#)),
+        (Some("2026-07-28"), &modern),
+    ] {
+        let reply = world.post(USUAL, version, body);
         assert_eq!(
             (reply.status, reply.json),
             (

@@ -186,8 +186,8 @@ fn the_stream_of_a_session() {
             "clientInfo": { "name": "test", "version": "1" },
         },
     });
-    let begun = server.post_with(&[("authorization", &bearer)], &begin.to_string());
-    let session = begun.header("mcp-session-id").to_owned();
+    let answer = server.post_with(&[("authorization", &bearer)], &begin.to_string());
+    let session = answer.header("mcp-session-id").to_owned();
     let headers = [("authorization", &*bearer), ("mcp-session-id", &*session)];
     let ready = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }).to_string();
     assert_eq!(server.post_with(&headers, &ready).status, 202);
@@ -196,7 +196,7 @@ fn the_stream_of_a_session() {
         .header("mcp-session-id", &session)
         .header("accept", "text/event-stream")
         .config()
-        .timeout_global(Some(Duration::from_secs(60)))
+        .timeout_global(Some(Duration::from_mins(1)))
         .build()
         .call()
         .unwrap();

@@ -5,12 +5,11 @@
 //! ([`Declaration::only_answers`](crate::Declaration::only_answers)) needs none of them: rmcp's handler
 //! is called here, with what rmcp would give it, and its answer is the response.
 //!
-//! Only what the gate has read in one way only, and allowed, comes here; of that, what clients of
-//! revisions until 2025-11-25 write, as they nearly all write it. All else is rmcp's to read, to
-//! answer and to refuse.
+//! Only what the gate has read in one way only, and allowed, comes here; of that, what clients write
+//! as they nearly all write it. All else is rmcp's to read, to answer and to refuse.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     convert::Infallible,
     future::ready,
     panic::AssertUnwindSafe,
@@ -29,8 +28,8 @@ use rmcp::{
     ErrorData, Peer, RoleServer, ServerHandler, Service,
     model::{
         CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientJsonRpcMessage,
-        ClientRequest, Implementation, InitializeRequestParams, ProtocolVersion, RequestId,
-        ServerJsonRpcMessage,
+        ClientRequest, ErrorCode, Implementation, InitializeRequestParams, ProtocolVersion,
+        RequestId, ServerJsonRpcMessage,
     },
     service::{RequestContext, serve_directly},
     transport::Transport,
@@ -45,15 +44,17 @@ use crate::{
     registry::{Declaration, ScopedTools},
 };
 
-/// The revisions whose calls have nothing beside them: no metadata that is required, and no headers
-/// that repeat the body. A request that names none is of the second.
-const REVISIONS: [ProtocolVersion; 4] = [
+/// The revisions, from the oldest. A request that names none is of the second. Those of the last bring
+/// metadata, and headers that repeat the body.
+const REVISIONS: [ProtocolVersion; 5] = [
     ProtocolVersion::V_2024_11_05,
     ProtocolVersion::V_2025_03_26,
     ProtocolVersion::V_2025_06_18,
     ProtocolVersion::V_2025_11_25,
+    ProtocolVersion::V_2026_07_28,
 ];
 const UNNAMED: usize = 1;
+const LAST: usize = REVISIONS.len() - 1;
 
 /// MCP, "Sending Messages to the Server": both must be accepted, and so clients write it.
 const ACCEPTED: [&str; 3] = [
@@ -62,34 +63,50 @@ const ACCEPTED: [&str; 3] = [
     "text/event-stream, application/json",
 ];
 
-/// Whatever of `_meta` belongs to MCP itself is for rmcp to read.
+/// What of `_meta` belongs to MCP itself.
 const OF_MCP: &str = "io.modelcontextprotocol/";
+
+/// MCP 2026-07-28, "Standard Headers": what a schema calls an argument that a header repeats.
+const HEADER_OF_ARGUMENT: &str = "x-mcp-header";
 
 /// The tools that can be called this way.
 pub(super) struct Direct<S: ScopedTools> {
     handler: Guarded<S>,
-    tools: HashSet<&'static str>,
+    /// Each with whether a header may have to repeat one of its arguments.
+    tools: HashMap<&'static str, bool>,
     peers: [OnceLock<Peer<RoleServer>>; REVISIONS.len()],
 }
 
 impl<S: ScopedTools> Direct<S> {
     pub(super) fn new(handler: Guarded<S>) -> Self {
         let tools = S::REGISTRY.of(Feature::Tool).filter(|tool| tool.only_answers());
-        let tools = tools.map(Declaration::name).collect();
+        let has_headers = |tool: &Declaration| {
+            let schema = handler.get_tool(tool.name()).map(|tool| tool.input_schema);
+            let schema = schema.and_then(|schema| serde_json::to_string(&schema).ok());
+            schema.is_none_or(|schema| schema.contains(HEADER_OF_ARGUMENT))
+        };
+        let tools = tools.map(|tool| (tool.name(), has_headers(tool))).collect();
         Self { handler, tools, peers: Default::default() }
     }
 
     /// The answer to come, if the request can go the short way; it is unchanged otherwise.
     pub(super) fn answer(self: &Arc<Self>, request: &mut Request<Body>) -> Option<ToItsEnd> {
         let call = request.extensions_mut().remove::<PlainCall>()?;
-        let tool = *self.tools.get(call.tool())?;
+        let (tool, has_headers) = self.tools.get_key_value(call.tool())?;
         let headers = request.headers();
         let revision = revision(headers)?;
-        if !is_usual(headers) {
+        if !is_usual(headers) || (revision == LAST && (*has_headers || !repeats(headers, tool))) {
             return None;
         }
-        let (id, meta, params) = call.read(tool)?;
-        if meta.keys().any(|key| key.starts_with(OF_MCP)) {
+        let (id, meta, params) = call.read(*tool)?;
+        let is_of_revision = if revision == LAST {
+            let named = meta.protocol_version();
+            named.is_some_and(|named| named == REVISIONS[LAST])
+                && meta.missing_required_keys(&REVISIONS[LAST]).is_empty()
+        } else {
+            !meta.keys().any(|key| key.starts_with(OF_MCP))
+        };
+        if !is_of_revision {
             return None;
         }
         let caller = request.extensions().get::<Principal>()?.clone();
@@ -97,7 +114,7 @@ impl<S: ScopedTools> Direct<S> {
         context.meta = meta;
         context.extensions.insert(caller);
         let this = Arc::clone(self);
-        Some(ToItsEnd(Some(Box::pin(this.call(id, params, context)))))
+        Some(ToItsEnd(Some(Box::pin(this.call(id, params, context, revision)))))
     }
 
     /// The caller's other end, as a call of this revision sees it: it is of that revision, and it is
@@ -119,6 +136,7 @@ impl<S: ScopedTools> Direct<S> {
         id: RequestId,
         params: CallToolRequestParams,
         context: RequestContext<RoleServer>,
+        revision: usize,
     ) -> Response {
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
         let answer = AssertUnwindSafe(Service::handle_request(&self.handler, request, context));
@@ -132,10 +150,14 @@ impl<S: ScopedTools> Direct<S> {
                 ServerJsonRpcMessage::error(error, Some(id))
             }
         };
+        let status = match &answer {
+            ServerJsonRpcMessage::Error(error) if revision == LAST => status(error.error.code),
+            _ => StatusCode::OK,
+        };
         match serde_json::to_vec(&answer) {
             Ok(body) => {
                 let json = HeaderValue::from_static("application/json");
-                ([(header::CONTENT_TYPE, json)], body).into_response()
+                (status, [(header::CONTENT_TYPE, json)], body).into_response()
             }
             Err(error) => {
                 tracing::error!(%error, "a tool's result is not JSON");
@@ -150,6 +172,27 @@ fn revision(headers: &HeaderMap) -> Option<usize> {
         None => Some(UNNAMED),
         Some(named) => REVISIONS.iter().position(|revision| named == revision.as_str()),
     }
+}
+
+/// The status of an error, as MCP 2026-07-28 has it.
+fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::UNSUPPORTED_PROTOCOL_VERSION
+        | ErrorCode::MISSING_REQUIRED_CLIENT_CAPABILITY
+        | ErrorCode::HEADER_MISMATCH => StatusCode::BAD_REQUEST,
+        ErrorCode::METHOD_NOT_FOUND => StatusCode::NOT_FOUND,
+        _ => StatusCode::OK,
+    }
+}
+
+/// Whether the headers say of the call what its body does (MCP 2026-07-28, "Standard Headers"),
+/// without any encoding.
+fn repeats(headers: &HeaderMap, tool: &str) -> bool {
+    let only = |name, value: &str| {
+        let mut all = headers.get_all(name).iter();
+        all.next().is_some_and(|one| one == value) && all.next().is_none()
+    };
+    only("mcp-method", "tools/call") && only("mcp-name", tool) && !tool.starts_with("=?")
 }
 
 /// Whether it has the form, and accepts the one of the answer, as nearly every request does.

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, MapAccess, Visitor},
+    de::{Error, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Value;
 
@@ -12,9 +12,9 @@ use super::TokenError;
 use crate::policy::Scope;
 
 /// A claim that stands twice, or has another type, makes the whole token unreadable.
-pub(super) struct Claims {
-    pub(super) iss: String,
-    pub(super) sub: String,
+pub(super) struct Claims<'t> {
+    pub(super) iss: Cow<'t, str>,
+    pub(super) sub: Cow<'t, str>,
     aud: Option<Audience>,
     pub(super) exp: NumericDate,
     pub(super) nbf: Option<NumericDate>,
@@ -30,33 +30,33 @@ pub(super) struct Claims {
     pub(super) other: Vec<(Box<str>, Value)>,
 }
 
-impl<'de> Deserialize<'de> for Claims {
+impl<'de> Deserialize<'de> for Claims<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Reading)
     }
 }
 
-/// A claim's name: of the token's own text, unless something in it is escaped.
+/// Of the token's own text, unless something in it is escaped.
 #[derive(Deserialize)]
-struct Name<'t>(#[serde(borrow)] Cow<'t, str>);
+pub(super) struct Text<'t>(#[serde(borrow)] pub(super) Cow<'t, str>);
 
 /// Reads a token's claims, each once and straight to where it belongs: serde's own way to keep what is
 /// not known (`flatten`) reads everything twice.
 struct Reading;
 
 impl<'de> Visitor<'de> for Reading {
-    type Value = Claims;
+    type Value = Claims<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the claims of a token")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Claims, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut all: A) -> Result<Claims<'de>, A::Error> {
         let (mut iss, mut sub, mut aud, mut exp, mut nbf) = (None, None, None, None, None);
         let (mut client_id, mut azp, mut cid, mut appid) = (None, None, None, None);
         let (mut scope, mut scp, mut scopes) = (None, None, None);
         let mut other: Vec<(Box<str>, Value)> = vec![];
-        while let Some(Name(name)) = all.next_key()? {
+        while let Some(Text(name)) = all.next_key()? {
             match &*name {
                 "iss" => once(&mut iss, &mut all, "iss")?,
                 "sub" => once(&mut sub, &mut all, "sub")?,
@@ -79,8 +79,8 @@ impl<'de> Visitor<'de> for Reading {
             }
         }
         Ok(Claims {
-            iss: iss.ok_or_else(|| A::Error::missing_field("iss"))?,
-            sub: sub.ok_or_else(|| A::Error::missing_field("sub"))?,
+            iss: text(iss, "iss")?,
+            sub: text(sub, "sub")?,
             aud: aud.flatten(),
             exp: exp.ok_or_else(|| A::Error::missing_field("exp"))?,
             nbf: nbf.flatten(),
@@ -96,6 +96,10 @@ impl<'de> Visitor<'de> for Reading {
     }
 }
 
+fn text<'t, E: Error>(found: Option<Text<'t>>, name: &'static str) -> Result<Cow<'t, str>, E> {
+    found.map(|text| text.0).ok_or_else(|| E::missing_field(name))
+}
+
 fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     slot: &mut Option<T>,
     all: &mut A,
@@ -109,11 +113,38 @@ fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
 }
 
 /// One audience, or several (RFC 7519, section 4.1.3).
-#[derive(Deserialize)]
-#[serde(untagged)]
 pub(super) enum Audience {
     One(String),
     Several(Vec<String>),
+}
+
+/// Without `untagged`, which reads everything twice.
+impl<'de> Deserialize<'de> for Audience {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Audience;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string, or a list of strings")
+            }
+
+            fn visit_str<E: Error>(self, one: &str) -> Result<Audience, E> {
+                Ok(Audience::One(one.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Audience, A::Error> {
+                let mut several = vec![];
+                while let Some(one) = all.next_element()? {
+                    several.push(one);
+                }
+                Ok(Audience::Several(several))
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 impl Audience {
@@ -198,7 +229,7 @@ impl Default for ClaimRules {
     }
 }
 
-impl Claims {
+impl Claims<'_> {
     pub(super) fn client(&self) -> Option<&str> {
         let all = [&self.client_id, &self.azp, &self.cid, &self.appid];
         all.into_iter().flatten().next().map(String::as_str)

@@ -12,6 +12,7 @@ use std::{
 use aws_lc_rs::digest::{SHA256, digest};
 use moka::{Expiry, future::Cache};
 use secrecy::ExposeSecret;
+use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{OnceCell, Semaphore};
 
@@ -228,7 +229,11 @@ async fn find(remote: &Remote, at: &EndpointAt) -> Result<Endpoint, RemoteError>
 
 /// The answer as claims. RFC 7662, section 2.2: all but `active` is optional, and what is there
 /// means what it means in a JWT.
-fn read(mut answer: Value, issuer: &TrustedIssuer, now: u64) -> Result<Claims, TokenError> {
+fn read(
+    mut answer: Value,
+    issuer: &TrustedIssuer,
+    now: u64,
+) -> Result<Claims<'static>, TokenError> {
     let is_bearer = |kind: &Value| kind.as_str().is_some_and(|k| k.eq_ignore_ascii_case("bearer"));
     // Some issuers answer for their other tokens as well, and say so here.
     if answer.get("token_type").is_some_and(|kind| !is_bearer(kind)) {
@@ -251,5 +256,5 @@ fn read(mut answer: Value, issuer: &TrustedIssuer, now: u64) -> Result<Claims, T
         // It is asked about again before then.
         None => drop(claims.insert("exp".to_owned(), (now + KEPT.as_secs()).into())),
     }
-    serde_json::from_value(answer).map_err(|_| TokenError::Claims("sub, aud, exp or another"))
+    Claims::deserialize(answer).map_err(|_| TokenError::Claims("sub, aud, exp or another"))
 }

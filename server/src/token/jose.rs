@@ -6,12 +6,16 @@
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Deserializer, de::Error};
 
+use super::claims::Text;
+
 /// A parameter that stands twice makes it unreadable (RFC 7515, section 4).
 #[derive(Deserialize)]
-pub(super) struct JoseHeader {
+pub(super) struct JoseHeader<'t> {
     pub(super) alg: Algorithm,
-    pub(super) typ: Option<String>,
-    pub(super) kid: Option<String>,
+    #[serde(borrow)]
+    pub(super) typ: Option<Text<'t>>,
+    #[serde(borrow)]
+    pub(super) kid: Option<Text<'t>>,
     /// What must be understood (section 4.1.11): nothing of it is.
     #[serde(default, rename = "crit")]
     _crit: Absent,

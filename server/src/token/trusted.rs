@@ -117,7 +117,7 @@ impl TrustedIssuer {
     }
 
     /// The token that these claims make, if they are this issuer's, for this resource, and of now.
-    pub(super) fn accept(&self, claims: Claims, now: u64) -> Result<AccessToken, Rejected> {
+    pub(super) fn accept(&self, claims: Claims<'_>, now: u64) -> Result<AccessToken, Rejected> {
         let (issuer, scopes) = self.check(&claims, now).map_err(|error| Rejected {
             error,
             client: claims.client().map(|client| self.shared.text(client)),
@@ -128,7 +128,7 @@ impl TrustedIssuer {
             client: claims.client().map(|client| self.shared.text(client)),
             authority: Arc::clone(&self.name),
             issuer: Arc::clone(issuer),
-            subject: claims.sub.into(),
+            subject: claims.sub.as_ref().into(),
             caller,
             expires_at: claims.exp.seconds(),
             not_before: claims.nbf.map(NumericDate::seconds),
@@ -142,7 +142,7 @@ impl TrustedIssuer {
     }
 
     /// Everything that the claims must say; gives the issuer as it is kept, and the scopes.
-    fn check(&self, claims: &Claims, now: u64) -> Result<(&Arc<str>, Vec<Scope>), TokenError> {
+    fn check(&self, claims: &Claims<'_>, now: u64) -> Result<(&Arc<str>, Vec<Scope>), TokenError> {
         let Some(issuer) = self.spelling(&claims.iss) else {
             return Err(TokenError::Issuer(self.issuer_expected.clone()));
         };

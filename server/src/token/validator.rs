@@ -383,11 +383,12 @@ impl Validator {
         let signed = &self.signed[issuer];
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
-        let header: JoseHeader =
-            serde_json::from_slice(&decoded(header)?).map_err(|_| TokenError::Malformed)?;
-        signed.issuer.check_type(header.typ.as_deref())?;
+        let header = decoded(header)?;
+        let header: JoseHeader<'_> =
+            serde_json::from_slice(&header).map_err(|_| TokenError::Malformed)?;
+        signed.issuer.check_type(header.typ.as_ref().map(|typ| &*typ.0))?;
         let keys = signed.keys.current()?;
-        let key = keys.find(header.kid.as_deref(), header.alg)?;
+        let key = keys.find(header.kid.as_ref().map(|kid| &*kid.0), header.alg)?;
         match crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
             Ok(true) => {}
             Ok(false) => return Err(TokenError::Signature.into()),
@@ -400,7 +401,8 @@ impl Validator {
                 .into());
             }
         }
-        let claims: Claims = serde_json::from_slice(&decoded(payload)?)
+        let payload = decoded(payload)?;
+        let claims: Claims<'_> = serde_json::from_slice(&payload)
             .map_err(|_| TokenError::Claims("iss, sub, aud, exp or another"))?;
         let token = signed.issuer.accept(claims, self.clock.now())?;
         self.cache.insert(digest, Found { token: token.clone(), issuer, keys: keys.generation() });
