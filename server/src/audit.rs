@@ -18,7 +18,7 @@ pub(crate) use queue::Sink;
 use crate::{
     listen::Peer,
     metrics::metrics,
-    policy::{CompiledPolicy, Feature, Rule, Scope},
+    policy::{AuditMode, CompiledPolicy, Feature, Rule, Scope},
     principal::Principal,
     refusal::Refusal,
 };
@@ -27,6 +27,12 @@ use crate::{
 pub(crate) const TARGET: &str = "scopeward::audit";
 /// What those that let somebody through are found by as well.
 const ALLOWED: &str = "scopeward::audit::allowed";
+
+/// Whether nobody is let in now, because what they do would not be recorded and the policy says
+/// `audit = "required"`.
+pub(crate) fn refuses(policy: &CompiledPolicy, sink: Option<&Sink>) -> bool {
+    policy.audit_mode() == AuditMode::Required && !sink.is_some_and(Sink::is_keeping)
+}
 
 /// When a decision was begun, and for which trace.
 #[derive(Debug, Clone, Copy)]

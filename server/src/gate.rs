@@ -34,13 +34,12 @@ use axum::{
 use http::{Method, Request, header};
 
 use crate::{
-    audit::{Sink, Unauthenticated},
+    audit::{self, Sink, Unauthenticated},
     features::TaskOwners,
     limits::{Limit, Limits, Rate},
     listen::Peer,
     live::LivePolicy,
     metrics::metrics,
-    policy::AuditMode,
     principal::Principal,
     token::{Validator, bearer},
 };
@@ -164,8 +163,7 @@ impl Inner {
             metrics().limited(Limit::Caller);
             return Err(challenge::too_often(wait));
         }
-        let is_kept = || self.audit.as_ref().is_some_and(Sink::is_keeping);
-        if caller.policy().audit_mode() == AuditMode::Required && !is_kept() {
+        if audit::refuses(caller.policy(), self.audit.as_ref()) {
             return Err(challenge::unrecorded());
         }
         Ok(())

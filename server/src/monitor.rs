@@ -48,12 +48,6 @@ impl Monitor {
             .with_state(self);
         if is_on_loopback { router.layer(from_fn(only_by_local_names)) } else { router }
     }
-
-    /// Whether a call without a record is refused now.
-    fn audit_refuses(&self) -> bool {
-        self.live.current().audit_mode() == crate::policy::AuditMode::Required
-            && !self.audit.as_ref().is_some_and(Sink::is_keeping)
-    }
 }
 
 async fn only_by_local_names(request: Request, next: Next) -> Response {

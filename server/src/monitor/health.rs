@@ -5,9 +5,17 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::Monitor;
+use crate::audit::{self, Sink};
 
 /// 200 while requests would be answered; else 503 and why they would not.
 pub(super) async fn ready(State(monitor): State<Monitor>) -> impl IntoResponse {
+    let reasons = not_ready(&monitor);
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons })))
+}
+
+/// Why requests would not be answered.
+fn not_ready(monitor: &Monitor) -> Vec<String> {
     let mut reasons = vec![];
     if monitor.live.is_stopping() {
         reasons.push("the server is stopping".to_owned());
@@ -17,21 +25,19 @@ pub(super) async fn ready(State(monitor): State<Monitor>) -> impl IntoResponse {
             reasons.push(format!("the keys of {issuer} were never seen"));
         }
     }
-    if monitor.audit_refuses() {
+    if audit::refuses(&monitor.live.current(), monitor.audit.as_ref()) {
         reasons.push("the audit file cannot be written, and the policy requires it".to_owned());
     }
-    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons })))
+    reasons
 }
 
 /// Everything, and whether a person should look at it.
 pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
     let status = monitor.live.status();
-    let audit = monitor.audit.as_ref().map(crate::audit::Sink::fares);
+    let audit = monitor.audit.as_ref().map(Sink::fares);
     let is_degraded = status.is_refused
-        || monitor.audit_refuses()
         || audit.is_some_and(|audit| audit.is_failing || audit.lost > 0)
-        || monitor.authority.keys().any(|(_, age)| age.is_none());
+        || !not_ready(&monitor).is_empty();
     let keys: Vec<Value> = monitor
         .authority
         .keys()
