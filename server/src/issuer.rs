@@ -29,6 +29,7 @@ use axum::{Json, Router, routing::get};
 use serde_json::{Value, json};
 
 use crate::{
+    folder,
     live::LivePolicy,
     policy::{CompiledPolicy, Scope, ScopeInfo},
     resource::ResourceUrl,
@@ -106,7 +107,7 @@ impl Issuer {
         let policy = policy.into();
         let resource = policy.current().resource().clone();
         Self::may_serve(&resource)?;
-        std::fs::create_dir_all(data)
+        folder::make(data)
             .map_err(|source| IssuerError::Io { path: data.display().to_string(), source })?;
         Ok(Self(Arc::new(Inner {
             url: resource.origin(),

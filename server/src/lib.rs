@@ -25,6 +25,7 @@ pub mod diff;
 mod doctor;
 pub mod explain;
 pub mod features;
+mod folder;
 pub mod gate;
 pub mod handler;
 pub mod issuer;

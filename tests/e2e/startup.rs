@@ -230,6 +230,7 @@ fn a_signing_key_that_others_can_read_is_refused() {
     token(0);
     let key = folder.path().join("data/issuer-key.p8");
     assert_eq!(key.metadata().unwrap().mode() & 0o777, 0o600);
+    assert_eq!(key.parent().unwrap().metadata().unwrap().mode() & 0o777, 0o700);
     std::fs::set_permissions(&key, PermissionsExt::from_mode(0o644)).unwrap();
     assert!(token(2).contains("chmod 600"));
     std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();

@@ -23,6 +23,7 @@ use crate::{
     authority::Authority,
     check,
     diagnostic::Source,
+    folder,
     limits::Limits,
     listen::{
         Door, raise_open_files,
@@ -95,7 +96,7 @@ where
     let Checked { policy, connections, registered } = deployment.checked(&S::REGISTRY)?;
     let policy = Arc::new(policy);
     let live = LivePolicy::from(&policy);
-    std::fs::create_dir_all(&deployment.data).map_err(|error| {
+    folder::make(&deployment.data).map_err(|error| {
         Failure::refused(format!("cannot use {}: {error}", deployment.data.display()))
     })?;
     let _lock = DataLock::take(&deployment.data)?;

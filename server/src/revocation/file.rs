@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use crate::text;
+use crate::{folder, text};
 
 /// Where it is, in the data folder.
 pub(crate) fn path(data: &Path) -> PathBuf {
@@ -164,7 +164,7 @@ pub(crate) fn edit<T>(
 ) -> Result<(String, T), RevokedError> {
     let path = path(data);
     let write = |error| RevokedError::Write(path.display().to_string(), error);
-    fs::create_dir_all(data).map_err(write)?;
+    folder::make(data).map_err(write)?;
     let lock = fs::File::create(data.join("revoked.lock")).map_err(write)?;
     lock.lock().map_err(write)?;
     let text = read(&path)?.unwrap_or_default();
