@@ -102,6 +102,50 @@ fn a_failure_is_logged_with_client_and_address() {
     assert!((0..60).contains(&age), "{text}");
 }
 
+/// Each number that the dashboard shows is one that the server has, under the labels it has.
+#[test]
+fn the_dashboard_shows_what_there_is() {
+    let provider = Provider::start();
+    let policy = POLICY.replace("\"embedded\"", "\"scalekit\"");
+    let server = Server::with_settings(&policy, &provider.settings());
+    let token = provider.token(&json!({ "scope": "todo:read" }));
+    server.call(&token, "list_todos", &json!({}));
+    let large = json!({ "title": "x".repeat(8 << 20) });
+    assert_eq!(server.call(&token, "create_todo", &large).status, 413);
+    server.post_with(&[], "{}");
+    let text = server.monitor("/metrics").text;
+    let known: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE "))
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let dashboard: Value = serde_json::from_str(include_str!("../../docs/grafana.json")).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    let mut asked = 0;
+    for panel in panels {
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            let expression = target["expr"].as_str().unwrap();
+            let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            for name in expression.split(|c| !is_name(c)).filter(|w| w.starts_with("scopeward_")) {
+                asked += 1;
+                // OpenMetrics: the type of a counter or an info is written without what its samples
+                // end in.
+                let ends = ["_total", "_info"];
+                let family = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+                assert!(
+                    known.iter().any(|known| [name, family].contains(known)),
+                    "{name} of {expression:?} is not in {known:?}"
+                );
+            }
+            let labels = expression.split("by (").skip(1).filter_map(|rest| rest.split(')').next());
+            for label in labels.flat_map(|list| list.split(',')).map(str::trim) {
+                assert!(text.contains(&format!("{label}=\"")), "{label} of {expression:?}: {text}");
+            }
+        }
+    }
+    assert!(panels.len() > 5 && asked > 5, "{dashboard:#}");
+}
+
 #[test]
 fn it_is_not_ready_without_keys() {
     let provider = Provider::start();
