@@ -28,24 +28,18 @@ use rmcp::{
 };
 use scopeward::{
     Limits,
-    diagnostic::Source,
     gate::Gate,
-    policy::CompiledPolicy,
     token::{TokenTypes, Validator, VerificationKeys},
 };
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt};
 
-use crate::{harness::http_service, keys::keys};
+use crate::{
+    harness::{http_service, small_policy},
+    keys::keys,
+};
 
-const POLICY: &str = r#"
-version = 1
-[resource]
-url = "http://localhost:3002/mcp"
-on_denied = "challenge"
-[scopes]
-"a:read" = "Read"
-"a:write" = "Write"
+const RULES: &str = r#"
 [tools]
 allowed = { read = "a" }
 denied = { write = "a" }
@@ -399,7 +393,7 @@ const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "http://localhost:3002/mcp";
 
 fn gate() -> Gate {
-    let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
+    let policy = small_policy("http://localhost:3002/mcp", RULES);
     let keys = VerificationKeys::new(&keys().published);
     let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain);
     let mut limits = Limits::default();

@@ -22,24 +22,16 @@ use rmcp::{
 };
 use scopeward::{
     Limits, Principal, ScopedTools, Server,
-    diagnostic::Source,
     issuer::Issuer,
-    policy::{CompiledPolicy, Feature, Scope},
+    policy::{Feature, Scope},
     scoped_tools,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::harness::{self, Reply, mcp_request, send};
+use crate::harness::{self, Reply, mcp_request, send, small_policy};
 
-const POLICY: &str = r#"
-version = 1
-[resource]
-url = "URL"
-on_denied = "challenge"
-[scopes]
-"a:read" = "Read"
-"a:write" = "Write"
+const RULES: &str = r#"
 [tools]
 add = { read = "a" }
 whoami = { read = "a" }
@@ -169,8 +161,7 @@ fn world() -> World {
     let tools = Tools::default();
     let mut token = String::new();
     let origin = harness::serve(|origin| {
-        let text = POLICY.replace("URL", &format!("{origin}/mcp"));
-        let policy = Arc::new(CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap());
+        let policy = Arc::new(small_policy(&format!("{origin}/mcp"), RULES));
         let issuer = Issuer::open(data.path(), Arc::clone(&policy), "direct").unwrap();
         token = issuer.sign("ada", "test", &[Scope::parse("a:read").unwrap()]).unwrap();
         let mut limits = Limits::default();

@@ -13,6 +13,7 @@ use std::{
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
 };
+use scopeward::{diagnostic::Source, policy::CompiledPolicy};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::http;
@@ -356,6 +357,15 @@ pub(crate) fn send(request: http::Request<String>) -> Reply {
         json: serde_json::from_str(&text).unwrap_or(Value::Null),
         text,
     }
+}
+
+/// A policy of two scopes, `a:read` and `a:write`, for this URL; the tables of its rules are given.
+pub(crate) fn small_policy(url: &str, rules: &str) -> CompiledPolicy {
+    let text = format!(
+        "version = 1\n[resource]\nurl = \"{url}\"\non_denied = \"challenge\"\n\
+         [scopes]\n\"a:read\" = \"Read\"\n\"a:write\" = \"Write\"\n{rules}"
+    );
+    CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap()
 }
 
 /// Serves a router at an origin of its own, as long as the tests run.

@@ -10,10 +10,8 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scopeward::{
     Principal,
-    diagnostic::Source,
     gate::Gate,
     handler::Guarded,
-    policy::CompiledPolicy,
     scoped_tools,
     token::{TokenError, TokenTypes, Validator, VerificationKeys},
 };
@@ -21,18 +19,11 @@ use serde_json::{Value, json};
 use tower::Layer;
 
 use crate::{
-    harness::{Reply, http_service, mcp_request, mount, send},
+    harness::{Reply, http_service, mcp_request, mount, send, small_policy},
     keys::keys,
 };
 
-const POLICY: &str = r#"
-version = 1
-[resource]
-url = "http://localhost:3002/mcp"
-on_denied = "challenge"
-[scopes]
-"a:read" = "Read"
-"a:write" = "Write"
+const RULES: &str = r#"
 [tools]
 who = { authenticated = true }
 read = { read = "a" }
@@ -72,7 +63,7 @@ impl Tools {
 fn url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
-        let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
+        let policy = small_policy(AUDIENCE, RULES);
         let keys = VerificationKeys::new(&keys().published);
         assert_eq!(keys.len(), 3, "a key for encryption verifies nothing");
         let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)

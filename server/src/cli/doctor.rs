@@ -11,7 +11,6 @@ use crate::{
     provider::Connections,
     registry::Registry,
     remote::Remote,
-    revocation::Watched,
 };
 
 #[derive(Debug, clap::Args)]
@@ -90,10 +89,7 @@ fn examine(
         let servers: Vec<&str> = embedded.into_iter().chain(elsewhere).collect();
         doctor::seen_from_outside(report, &remote, &policy, &servers).await;
         if let Some(token) = token {
-            let authority = provider::authority(deployment, &connections, &policy, name)?;
-            authority.tried().await;
-            let watched = Watched::open(&deployment.data).map_err(Failure::refused)?;
-            let validator = authority.validator(watched.revocations);
+            let validator = provider::validator(deployment, &connections, &policy, name).await?;
             doctor::examine_token(report, &validator, &policy, token).await;
         }
         Ok(())

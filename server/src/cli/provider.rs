@@ -10,6 +10,8 @@ use crate::{
     provider::{Connection, Connections, PRESETS, Preset, Registered},
     remote::Remote,
     resource::Snapshot,
+    revocation::Watched,
+    token::Validator,
 };
 
 /// The connections of a policy to its providers.
@@ -29,6 +31,20 @@ pub(super) fn authority(
         Some(_) => None,
     };
     Ok(Authority::connect(embedded, connections, Remote::default()))
+}
+
+/// The server's own check of a token, for commands that ask about one: with the keys and the
+/// revocations of now.
+pub(super) async fn validator(
+    deployment: &Deployment,
+    connections: &Connections,
+    policy: impl Into<LivePolicy>,
+    name: &str,
+) -> Result<Validator, Failure> {
+    let revocations = Watched::open(&deployment.data).map_err(Failure::refused)?.revocations;
+    let authority = authority(deployment, connections, policy, name)?;
+    authority.tried().await;
+    Ok(authority.validator(revocations))
 }
 
 /// The registered scopes: as the policy says; or as the provider says; or, if it does not say or

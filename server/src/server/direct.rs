@@ -89,7 +89,7 @@ impl<S: ScopedTools> Direct<S> {
         Self { handler, tools, peers: Default::default() }
     }
 
-    /// The answer to come, if the request can go the short way; it is unchanged otherwise.
+    /// The answer to come, if the request can go the short way. Otherwise rmcp reads it as it came.
     pub(super) fn answer(self: &Arc<Self>, request: &mut Request<Body>) -> Option<ToItsEnd> {
         let call = request.extensions_mut().remove::<PlainCall>()?;
         let (tool, has_headers) = self.tools.get_key_value(call.tool())?;

@@ -10,10 +10,8 @@ use jsonwebtoken::{
 };
 use scopeward::{
     Limits, Principal,
-    diagnostic::Source,
     gate::Gate,
     handler::Guarded,
-    policy::CompiledPolicy,
     scoped_tools,
     token::{TokenTypes, Validator, VerificationKeys},
 };
@@ -22,18 +20,11 @@ use tower::Layer;
 
 use super::{attacks, small};
 use crate::{
-    harness::{Reply, http_service, mcp_request, mount, send},
+    harness::{Reply, http_service, mcp_request, mount, send, small_policy},
     keys::keys,
 };
 
-const POLICY: &str = r#"
-version = 1
-[resource]
-url = "http://localhost:3002/mcp"
-on_denied = "challenge"
-[scopes]
-"a:read" = "Read"
-"a:write" = "Write"
+const RULES: &str = r#"
 [tools]
 read = { read = "a" }
 write = { write = "a" }
@@ -73,7 +64,7 @@ fn url() -> &'static str {
 }
 
 fn mounted(published: &JwkSet) -> String {
-    let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
+    let policy = small_policy(AUDIENCE, RULES);
     let keys = VerificationKeys::new(published);
     let validator =
         Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessToken).with_clock(|| NOW);

@@ -12,7 +12,6 @@ use crate::{
     diagnostic::nearest,
     explain::Explanation,
     policy::{CompiledPolicy, Feature, Operation, Scope},
-    revocation::Watched,
 };
 
 #[derive(Debug, clap::Args)]
@@ -121,11 +120,9 @@ fn scopes_of_token(
 ) -> Result<Vec<Scope>, Failure> {
     let text = read_token(file)?;
     let connections = provider::connections(policy)?;
-    let revocations = Watched::open(&deployment.data).map_err(Failure::refused)?.revocations;
     let token = provider::block_on(async {
-        let authority = provider::authority(deployment, &connections, policy, name)?;
-        authority.tried().await;
-        Ok(authority.validator(revocations).authenticate(&text).await)
+        let validator = provider::validator(deployment, &connections, policy, name).await?;
+        Ok(validator.authenticate(&text).await)
     })??;
     let token = token.map_err(|error| {
         Failure::refused(format!("the server would not accept this token: {error}"))
