@@ -1,15 +1,52 @@
 #!/usr/bin/env bash
-# What CI asks of a policy: its layout, its findings, its tests, and who gains or loses access.
+# Checks a policy in CI: its layout, its findings, its tests, and who gains or loses access.
 # action.yml runs this on GitHub; anywhere else it runs as it is.
 #
-#   COMMAND  the server's binary, or how to run it (default: cargo run --quiet --)
-#   POLICY   the policy file (default: policy.toml)
-#   BASE     the Git revision to compare with (default: none is compared with)
-#   DENY     findings as bad as this fail: error, warning (default: warning)
-#   WIDENING deny: a change that gives somebody access fails (default: it is shown)
+# At most one of these three says which server knows the tools:
+#   COMMAND   how to run its binary (default: cargo run --quiet --locked --)
+#   BINARY    the path of its binary
+#   DOWNLOAD  the tag of a release that holds its binary, with REPOSITORY, ASSET and SHA256: see
+#             binary.sh
+#
+#   POLICY    the policy file (default: policy.toml)
+#   BASE      the Git revision to compare with (default: no comparison)
+#   DENY      the least severe finding that fails: error or warning (default: warning)
+#   WIDENING  "deny" fails a change that gives somebody access (default: the change is shown)
 set -uo pipefail
 
-read -r -a command <<< "${COMMAND:-cargo run --quiet --}"
+fail() {
+  printf '%s%s\n' "${GITHUB_ACTIONS:+::error title=Scopeward policy::}" "$1" >&2
+  exit 2
+}
+
+# A second source would be ignored, and the policy checked against another server than expected.
+sources=(${COMMAND:+command} ${BINARY:+binary} ${DOWNLOAD:+download})
+if [ "${#sources[@]}" -gt 1 ]; then
+  fail "\`${sources[0]}\` and \`${sources[1]}\` both say which server to ask. Keep one of them."
+fi
+# Without a download nothing would be checked against this SHA-256.
+if [ -z "${DOWNLOAD:-}" ] && [ -n "${ASSET:-}${SHA256:-}" ]; then
+  fail '`asset` and `sha256` belong to `download`, which is empty. Set `download` to the tag of a release.'
+fi
+
+if [ -n "${DOWNLOAD:-}" ]; then
+  folder=$(mktemp -d) || exit 2
+  trap 'rm -rf "$folder"' EXIT
+  BINARY=$(bash "$(dirname "${BASH_SOURCE[0]}")/binary.sh" "$folder") || exit 2
+fi
+if [ -n "${BINARY:-}" ]; then
+  case $BINARY in
+    */*) ;;
+    *) BINARY=./$BINARY ;; # because a name without a folder would be looked up in PATH
+  esac
+  shown=$(printf '%q' "$BINARY") # on one line, because each line of the log may be a command
+  [ -f "$BINARY" ] || fail "\`binary\` is $shown, which is not a file. Build or download it in an earlier step."
+  [ -x "$BINARY" ] || fail "\`binary\` is $shown, which is not executable. Run \`chmod +x\` on it; actions/download-artifact drops the permission."
+  command=("$BINARY")
+else
+  read -r -a command <<< "${COMMAND:-cargo run --quiet --locked --}"
+fi
+
 export SCOPEWARD_POLICY=${POLICY:-policy.toml}
 failed=0
 

@@ -17,10 +17,9 @@ use divan::{Bencher, black_box};
 use http::{Request, StatusCode};
 use jsonwebtoken::Algorithm;
 use scopeward::{
-    diagnostic::Source,
     gate::{Gate, Gated},
-    policy::CompiledPolicy,
-    token::{TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenTypes, Validator, VerificationKeys},
+    policy::{CompiledPolicy, diagnostic::Source},
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
 

@@ -10,10 +10,12 @@ use bench::policies::{compile, registry, text};
 use divan::{Bencher, black_box};
 use scopeward::{
     Registry,
-    diagnostic::Source,
-    diff,
-    lint::{self, Stage, Surroundings},
     live::LivePolicy,
+    policy::{
+        diagnostic::Source,
+        diff,
+        lint::{self, LintInputs, Stage},
+    },
 };
 
 fn main() {
@@ -52,10 +54,10 @@ fn compile_and_swap(bencher: Bencher<'_, '_>, tools: usize) {
 fn lint_policy(bencher: Bencher<'_, '_>, tools: usize) {
     let source = Source::new("policy.toml", text(tools, false));
     let registry = registry_of(tools);
-    let surroundings = Surroundings { registry, snapshot: None, now: jiff::Timestamp::UNIX_EPOCH };
-    let found = lint::examine(&source, &surroundings, Stage::Advice).found;
+    let inputs = LintInputs { registry, snapshot: None, now: jiff::Timestamp::UNIX_EPOCH };
+    let found = lint::examine(&source, &inputs, Stage::Advice).found;
     assert!(!found.has_errors(), "{}", found.iter().next().map_or("", |f| f.message()));
-    bencher.bench(|| lint::examine(black_box(&source), &surroundings, Stage::Advice));
+    bencher.bench(|| lint::examine(black_box(&source), &inputs, Stage::Advice));
 }
 
 /// From two compiled policies to who gains and who loses.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use bench::issuer::{ALGORITHMS, Issuer, Subject};
 use divan::{Bencher, black_box};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use scopeward::token::{TokenTypes, Validator, VerificationKeys};
+use scopeward::identity::token::{TokenTypes, Validator, VerificationKeys};
 
 fn main() {
     divan::main();

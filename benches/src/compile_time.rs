@@ -54,7 +54,7 @@ fn write_crate(at: &Path, name: &str, source: &str) -> Result<()> {
          [dependencies]\nscopeward = {{ path = \"{}\", default-features = false }}\n\
          rmcp = {{ version = \"3.11\", default-features = false, features = [\"macros\", \"schemars\", \"server\"] }}\n\
          schemars = \"1\"\nserde = {{ version = \"1\", features = [\"derive\"] }}\n",
-        root.join("server").display()
+        root.join("scopeward").display()
     );
     fs::create_dir_all(at.join("src"))?;
     fs::write(at.join("Cargo.toml"), manifest)?;

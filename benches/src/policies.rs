@@ -4,8 +4,10 @@ use std::fmt::Write;
 
 use scopeward::{
     Declaration, Location, Registry,
-    diagnostic::{Diagnostics, Source},
-    policy::{CompiledPolicy, Feature},
+    policy::{
+        CompiledPolicy, Feature,
+        diagnostic::{Diagnostics, Source},
+    },
 };
 
 /// So many scopes a large policy has.

@@ -1,7 +1,7 @@
 //! `Authorization`: one token, no token, or a refusal; never a part of something else.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-use scopeward::token::bearer;
+use scopeward::identity::token::bearer;
 
 /// Each line is a header of its own.
 pub(crate) fn run(data: &[u8]) {

@@ -4,7 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use axum::{Router, body::Body, response::Response};
 use http::Request;
-use scopeward::{diagnostic::Source, issuer::Issuer, policy::CompiledPolicy};
+use scopeward::{
+    issuer::Issuer,
+    policy::{CompiledPolicy, diagnostic::Source},
+};
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
 

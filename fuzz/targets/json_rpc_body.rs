@@ -18,10 +18,9 @@ use jsonwebtoken::{
 };
 use scopeward::{
     Limits,
-    diagnostic::Source,
     gate::Gate,
-    policy::CompiledPolicy,
-    token::{TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenTypes, Validator, VerificationKeys},
+    policy::{CompiledPolicy, diagnostic::Source},
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;

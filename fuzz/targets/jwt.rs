@@ -10,7 +10,7 @@ use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet},
 };
-use scopeward::token::{TokenTypes, Validator, VerificationKeys};
+use scopeward::identity::token::{TokenTypes, Validator, VerificationKeys};
 use serde_json::json;
 
 struct World {

@@ -1,10 +1,7 @@
 //! The text of a policy: answered, whatever it is; and what is accepted decides the same after it was
 //! laid out anew.
 
-use scopeward::{
-    diagnostic::Source,
-    policy::{CompiledPolicy, Operation, format},
-};
+use scopeward::policy::{CompiledPolicy, Operation, diagnostic::Source, format};
 
 pub(crate) fn run(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };

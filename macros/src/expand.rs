@@ -75,14 +75,14 @@ pub(crate) fn block(mut block: ItemImpl, declared: &[Declaration]) -> TokenStrea
         &quote! {
             const HAS_TASKS: bool = #has_tasks;
 
-            fn resource_router() -> ::scopeward::features::ResourceRouter<Self> {
-                ::scopeward::features::ResourceRouter::default() #(#routes)*
+            fn resource_router() -> ::scopeward::mcp::ResourceRouter<Self> {
+                ::scopeward::mcp::ResourceRouter::default() #(#routes)*
             }
 
             #prompts
 
-            fn completions() -> ::scopeward::features::Completions<Self> {
-                ::scopeward::features::Completions::default() #(#completions)*
+            fn completions() -> ::scopeward::mcp::Completions<Self> {
+                ::scopeward::mcp::Completions::default() #(#completions)*
             }
         },
     );
@@ -214,7 +214,7 @@ fn route(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
     quote! {
         .with(
             #uri,
-            ::scopeward::features::ResourceDetails {
+            ::scopeward::mcp::ResourceDetails {
                 name: ::std::string::String::from(#name),
                 title: #title,
                 description: #description,
@@ -228,10 +228,10 @@ fn route(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
                 let uri = context.uri().to_owned();
                 #(
                     let #names: #types = rmcp::handler::server::common::FromContextPart::<
-                        ::scopeward::features::ResourceContext<'_, Self>,
+                        ::scopeward::mcp::ResourceContext<'_, Self>,
                     >::from_context_part(&mut context)?;
                 )*
-                ::scopeward::features::IntoResource::into_resource(
+                ::scopeward::mcp::IntoResource::into_resource(
                     Self::#ident(#receiver #(#names),*) #wait,
                     &uri,
                     #media,
@@ -285,7 +285,7 @@ fn declaration(declared: &Declaration) -> TokenStream {
     let arguments = match declared.feature {
         Feature::Tool => {
             let attribute = format_ident!("{}_tool_attr", declared.method);
-            quote!(.with_tool(Self::#attribute))
+            quote!(.with_arguments(|| Self::#attribute().input_schema))
         }
         Feature::Prompt => {
             let attribute = format_ident!("{}_prompt_attr", declared.method);

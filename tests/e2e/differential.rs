@@ -29,7 +29,7 @@ use rmcp::{
 use scopeward::{
     Limits,
     gate::Gate,
-    token::{TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenTypes, Validator, VerificationKeys},
 };
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt};
@@ -413,8 +413,14 @@ fn token(scope: &str) -> String {
 async fn no_body_reaches_what_was_not_decided() {
     let token = token("a:read");
     let (behind, bare) = (Recorder::default(), Recorder::default());
-    let gated = gate().layer(http_service(behind.clone()));
-    let open = http_service(bare.clone());
+    let gated = gate().layer(http_service({
+        let behind = behind.clone();
+        move || behind.clone()
+    }));
+    let open = http_service({
+        let bare = bare.clone();
+        move || bare.clone()
+    });
     let mut random = Random(0x5c09e);
     let mut kinds = BTreeSet::new();
     let (mut passed, mut stopped, mut stricter, mut batches) = (0, 0, 0, 0);
@@ -470,8 +476,8 @@ async fn read(response: Response) -> (u16, Vec<(String, String)>, String) {
 #[tokio::test]
 async fn permitted_traffic_is_rmcp_s_own() {
     let token = token("a:read a:write");
-    let gated = gate().layer(http_service(Recorder::default()));
-    let open = http_service(Recorder::default());
+    let gated = gate().layer(http_service(Recorder::default));
+    let open = http_service(Recorder::default);
     let of_2026 = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },

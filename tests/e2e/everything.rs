@@ -14,10 +14,9 @@ use axum::{
 };
 use scopeward::{
     Limits, ScopedTools, Server,
-    diagnostic::Source,
     issuer::Issuer,
     live::LivePolicy,
-    policy::{CompiledPolicy, Feature, Scope},
+    policy::{CompiledPolicy, Feature, Scope, diagnostic::Source},
 };
 use tempfile::TempDir;
 

@@ -355,12 +355,12 @@ async fn without_the_gate_nothing_is_open() {
         ServiceExt,
         model::{GetPromptRequestParams, ReadResourceRequestParams},
     };
-    use scopeward::{handler::Guarded, live::LivePolicy};
+    use scopeward::{live::LivePolicy, mcp::handler::McpHandler};
 
     let policy = crate::everything::policy("http://localhost:1/mcp", true);
     let live = LivePolicy::from(std::sync::Arc::new(policy));
     let (here, there) = tokio::io::duplex(64 * 1024);
-    let server = Guarded::new(Everything::new(live));
+    let server = McpHandler::new(Everything::new(live));
     tokio::spawn(async move { server.serve(there).await.unwrap().waiting().await });
     let client = ().serve(here).await.unwrap();
     let read = client.read_resource(ReadResourceRequestParams::new("test://static-text")).await;

@@ -13,7 +13,7 @@ use std::{
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
 };
-use scopeward::{diagnostic::Source, policy::CompiledPolicy};
+use scopeward::policy::{CompiledPolicy, diagnostic::Source};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::http;
@@ -47,7 +47,7 @@ pub(crate) fn todo() -> &'static Path {
         let folder = std::env::current_exe().unwrap();
         let folder = folder.parent().and_then(Path::parent).unwrap();
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "scopeward", "--bin", "todo"]);
+        build.args(["build", "--quiet", "--package", "todo", "--bin", "todo"]);
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
         if folder.ends_with("release") {
             build.arg("--release");
@@ -398,12 +398,12 @@ where
 }
 
 /// rmcp's own HTTP service, stateless, for a handler that a test brings.
-pub(crate) fn http_service<H: rmcp::ServerHandler + Clone>(
-    handler: H,
+pub(crate) fn http_service<H: rmcp::ServerHandler>(
+    handler: impl Fn() -> H + Send + Sync + 'static,
 ) -> StreamableHttpService<H, NeverSessionManager> {
     let config = StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
         .with_json_response(true);
     let sessions = std::sync::Arc::new(NeverSessionManager::default());
-    StreamableHttpService::new(move || Ok(handler.clone()), sessions, config)
+    StreamableHttpService::new(move || Ok(handler()), sessions, config)
 }

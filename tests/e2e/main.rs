@@ -8,6 +8,7 @@
     reason = "a test that cannot go on should stop where it is"
 )]
 
+mod action;
 mod attacks;
 mod audit;
 mod clients;

@@ -83,7 +83,7 @@ fn the_policies() {
         block("[[client]]").replace("todo:read", "diary:read"),
     );
     for policy in [greeter, &diary] {
-        let source = scopeward::diagnostic::Source::new("README.md", policy);
+        let source = scopeward::policy::diagnostic::Source::new("README.md", policy);
         scopeward::policy::CompiledPolicy::compile(source).unwrap();
     }
     let plain = "update_todo = { write = \"todo\" }\n";

@@ -12,10 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use scopeward::{
-    diagnostic::Source,
-    policy::{CompiledPolicy, Operation},
-};
+use scopeward::policy::{CompiledPolicy, Operation, diagnostic::Source};
 use serde_json::{Value, json};
 
 use crate::harness::{POLICY, Server, mcp_request};

@@ -38,7 +38,7 @@ fn a_tool_without_a_line_stops_the_start() {
             "error[SW001 tool-without-policy]",
             &place("tools]\n"),
             "the tool `delete_todo`",
-            "server/src/bin/todo/tools.rs:",
+            "server/src/tools.rs:",
             "add it: `delete_todo = { write = \"todo\" }`",
         ],
     );
@@ -77,7 +77,7 @@ fn a_weakened_scope_stops_the_start() {
         "error[SW003 weakened]",
         &place("delete_todo ="),
         "may be called without todo:write",
-        "server/src/bin/todo/tools.rs:",
+        "server/src/tools.rs:",
         "add `relax = \"the reason\"`",
     ];
     refused("delete_todo = { write = \"todo\" }", "delete_todo = { read = \"todo\" }", &says);

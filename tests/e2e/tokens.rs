@@ -11,9 +11,9 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scopeward::{
     Principal,
     gate::Gate,
-    handler::Guarded,
+    identity::token::{TokenError, TokenTypes, Validator, VerificationKeys},
+    mcp::handler::McpHandler,
     scoped_tools,
-    token::{TokenError, TokenTypes, Validator, VerificationKeys},
 };
 use serde_json::{Value, json};
 use tower::Layer;
@@ -68,7 +68,7 @@ fn url() -> &'static str {
         assert_eq!(keys.len(), 3, "a key for encryption verifies nothing");
         let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)
             .with_clock(|| NOW);
-        mount(Gate::new(Arc::new(policy), validator).layer(http_service(Guarded::new(Tools))))
+        mount(Gate::new(Arc::new(policy), validator).layer(http_service(|| McpHandler::new(Tools))))
     })
 }
 

@@ -7,7 +7,7 @@ use rmcp::{
     service::RequestContext,
     tool_handler,
 };
-use scopeward::{Principal, ScopedTools, handler::Guarded, scoped_tools};
+use scopeward::{Principal, ScopedTools, mcp::handler::McpHandler, scoped_tools};
 use serde_json::json;
 
 use crate::harness::{Reply, http_service, mcp_request, mount, send};
@@ -73,7 +73,7 @@ fn assert_refused(reply: &Reply, required: &serde_json::Value) {
 
 #[test]
 fn mounted_without_the_gate() {
-    let url = mount(http_service(Guarded::new(Vault)));
+    let url = mount(http_service(|| McpHandler::new(Vault)));
     assert_refused(&call(&url, "open_door", &json!({ "number": 1 })), &json!(["vault:open"]));
     assert_refused(&call(&url, "who", &json!({})), &json!([]));
     // The arguments are not looked at.
@@ -86,13 +86,13 @@ fn mounted_without_the_gate() {
 
 #[test]
 fn mounted_with_rmcps_own_handler() {
-    let url = mount(http_service(Vault));
+    let url = mount(http_service(|| Vault));
     assert_refused(&call(&url, "open_door", &json!({ "number": 1 })), &json!(["vault:open"]));
 }
 
 #[test]
 fn mounted_by_hand_under_another_name() {
-    let url = mount(http_service(ByHand));
+    let url = mount(http_service(|| ByHand));
     let reply = call(&url, "harmless", &json!({ "number": 1 }));
     // Outside the router that the macro made, the refusal is a protocol error.
     assert_eq!(reply.json["error"]["data"]["error"], "invalid_token", "{reply:#?}");

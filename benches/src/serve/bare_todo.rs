@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use store::{Store, Todo};
 
 #[expect(dead_code, reason = "the todo server's own file")]
-#[path = "../../../server/src/bin/todo/store.rs"]
+#[path = "../../../server/src/store.rs"]
 mod store;
 
 #[derive(Deserialize, JsonSchema)]

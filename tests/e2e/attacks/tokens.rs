@@ -11,9 +11,9 @@ use jsonwebtoken::{
 use scopeward::{
     Limits, Principal,
     gate::Gate,
-    handler::Guarded,
+    identity::token::{TokenTypes, Validator, VerificationKeys},
+    mcp::handler::McpHandler,
     scoped_tools,
-    token::{TokenTypes, Validator, VerificationKeys},
 };
 use serde_json::{Value, json};
 use tower::Layer;
@@ -71,7 +71,7 @@ fn mounted(published: &JwkSet) -> String {
     let mut limits = Limits::default();
     limits.rate_per_caller = 0;
     let gate = Gate::new(Arc::new(policy), validator).with_limits(&limits);
-    mount(gate.layer(http_service(Guarded::new(Tools))))
+    mount(gate.layer(http_service(|| McpHandler::new(Tools))))
 }
 
 fn call(token: &str, tool: &str) -> Reply {

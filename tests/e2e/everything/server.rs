@@ -20,8 +20,8 @@ use rmcp::{
 };
 use scopeward::{
     Principal,
-    features::{LogLevel, PromptAnswer, Round, Tasks, Updates, suggest},
     live::LivePolicy,
+    mcp::{LogLevel, PromptAnswer, Round, Tasks, Updates, suggest},
     scoped_tools,
 };
 use serde::Deserialize;

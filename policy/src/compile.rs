@@ -1,0 +1,364 @@
+//! From the manifest to what the hot path uses: scopes become bits, `implies` becomes closures.
+
+use std::{collections::HashMap, ops::Range, sync::OnceLock};
+
+use super::{
+    CompiledPolicy, Feature, KnownClient, Overlap, Revision, Rule, Rules, ScopeInfo, UriIndex,
+    UriTemplate, When,
+    assertions::Assertions,
+    compiled::Settings,
+    condition::Condition,
+    manifest::{self, Entry, Manifest, ScopeEntry},
+    mistake,
+    reader::Located,
+    scope::Scope,
+    scope_set::{ScopeId, ScopeSet},
+    vocabulary::Vocabulary,
+};
+use crate::{
+    ResourceUrl,
+    diagnostic::{Diagnostic, Diagnostics, Source},
+};
+
+/// A snapshot of the registered scopes counts as old after this many days, unless the policy says
+/// otherwise.
+const DEFAULT_SNAPSHOT_DAYS: u32 = 90;
+
+impl CompiledPolicy {
+    /// Compiles a policy, or reports everything that is wrong with it, in one go.
+    pub fn compile(source: Source) -> Result<Self, Diagnostics> {
+        let Draft { policy, errors, .. } = Draft::new(&source);
+        match policy {
+            Some(policy) if errors.is_empty() => Ok(policy),
+            _ => Err(Diagnostics::new(source, errors)),
+        }
+    }
+}
+
+/// A policy that may have mistakes: what could be made of it, so that its rules can be held
+/// against the annotated ones in the same go. With `errors` it decides nothing.
+pub(crate) struct Draft {
+    /// `None` if the file is not TOML.
+    pub(crate) policy: Option<CompiledPolicy>,
+    /// What is written, for findings about the writing.
+    pub(crate) manifest: Manifest,
+    pub(crate) assertions: Assertions,
+    /// What is named, but whose rules are among the mistakes.
+    pub(crate) unreadable: Vec<(Feature, Located<String>)>,
+    pub(crate) errors: Vec<Diagnostic>,
+}
+
+impl Draft {
+    pub(crate) fn new(source: &Source) -> Self {
+        let mut errors = vec![];
+        let manifest = manifest::read(source, &mut errors);
+        let policy = manifest
+            .as_ref()
+            .and_then(|manifest| Compiler::new(manifest, &mut errors).compile(source, manifest));
+        let manifest = manifest.unwrap_or_default();
+        let Some(policy) = policy else {
+            let assertions = Assertions::default();
+            return Self { policy: None, manifest, assertions, unreadable: vec![], errors };
+        };
+        let vocabulary = policy.vocabulary();
+        let assertions =
+            Assertions::compile(&manifest.cases, &manifest.invariants, vocabulary, &mut errors);
+        let unreadable = manifest.rules.iter();
+        let unreadable =
+            unreadable.filter(|entry| policy.rules.get(entry.feature, &entry.name.value).is_none());
+        let unreadable = unreadable.map(|entry| (entry.feature, entry.name.clone())).collect();
+        Self { policy: Some(policy), manifest, assertions, unreadable, errors }
+    }
+}
+
+struct Compiler<'m, 'e> {
+    ids: HashMap<Scope, ScopeId>,
+    entries: &'m [ScopeEntry],
+    errors: &'e mut Vec<Diagnostic>,
+}
+
+impl<'m, 'e> Compiler<'m, 'e> {
+    fn new(manifest: &'m Manifest, errors: &'e mut Vec<Diagnostic>) -> Self {
+        let ids = (0..)
+            .zip(&manifest.scopes)
+            .map(|(id, entry)| (entry.name.value.clone(), ScopeId(id)))
+            .collect();
+        Self { ids, entries: &manifest.scopes, errors }
+    }
+
+    fn compile(mut self, source: &Source, manifest: &Manifest) -> Option<CompiledPolicy> {
+        // Without a URL there is an error, and the draft goes no further than the checks.
+        let url = self
+            .resource_url(manifest, source)
+            .or_else(|| ResourceUrl::parse("http://localhost").ok());
+        let implied: Vec<Vec<ScopeId>> =
+            self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
+        self.report_cycles(&implied);
+        self.check_issuers(manifest);
+        let scopes = self.scopes(&implied);
+        let registered = match &manifest.resource.registered {
+            Some(list) => self.ids(&list.value),
+            None => self.ids.values().copied().collect(),
+        };
+        let mut registered_scopes = ScopeSet::default();
+        for id in registered {
+            registered_scopes.insert(id);
+        }
+        let uris = self.uris(manifest);
+        let clients = self.clients(manifest);
+        let rules = self.rules(manifest);
+
+        let has_conditions = rules.iter().any(|(_, rule)| !rule.when.is_empty());
+        let resource = &manifest.resource;
+        let mut policy = CompiledPolicy {
+            settings: Settings {
+                url: url?,
+                trust: resource.trust.clone(),
+                also: resource.also.clone(),
+                list: resource.list,
+                on_denied: resource.on_denied,
+                audit: resource.audit,
+                check: resource.check,
+            },
+            revision: Revision::of(source.text()),
+            scopes,
+            ids: self.ids,
+            registered: ScopeSet::default(),
+            reachable: ScopeSet::default(),
+            registered_at: resource.registered.as_ref().map(|list| list.span.clone()),
+            snapshot_days: resource.snapshot_days.unwrap_or(DEFAULT_SNAPSHOT_DAYS),
+            has_conditions,
+            rules,
+            uris,
+            clients,
+            tables_at: manifest.tables_at.clone(),
+            source: source.clone(),
+        };
+        policy.set_registered(registered_scopes);
+        Some(policy)
+    }
+
+    /// An issuer that could not be asked is a mistake.
+    fn check_issuers(&mut self, manifest: &Manifest) {
+        for issuer in &manifest.resource.issuers {
+            // RFC 8414, section 2, asks of an issuer what RFC 8707 asks of a resource.
+            if let Err(error) = ResourceUrl::parse(&issuer.value) {
+                let (at, message) = (issuer.span.clone(), error.to_string());
+                self.errors.push(Diagnostic::new(mistake::INVALID_URL, at, message));
+            }
+        }
+    }
+
+    fn resource_url(&mut self, manifest: &Manifest, source: &Source) -> Option<ResourceUrl> {
+        let Some(url) = &manifest.resource.url else {
+            let end = source.text().len();
+            self.errors.push(
+                Diagnostic::new(
+                    mistake::MISSING_URL,
+                    end..end,
+                    "the policy does not say what it protects",
+                )
+                .help("add `[resource]` with `url = \"http://localhost:3002/mcp\"`"),
+            );
+            return None;
+        };
+        match ResourceUrl::parse(&url.value) {
+            Ok(url) => Some(url),
+            Err(error) => {
+                self.errors.push(
+                    Diagnostic::new(mistake::INVALID_URL, url.span.clone(), error.to_string())
+                        .help("write the URL that clients use: `https://mcp.example.com/mcp`"),
+                );
+                None
+            }
+        }
+    }
+
+    fn ids(&mut self, scopes: &[Located<Scope>]) -> Vec<ScopeId> {
+        Vocabulary::new(&self.ids).ids(scopes, self.errors)
+    }
+
+    /// Reports each cycle of `implies` once, at the place that closes it.
+    fn report_cycles(&mut self, implied: &[Vec<ScopeId>]) {
+        const NEW: u8 = 0;
+        const OPEN: u8 = 1;
+        const DONE: u8 = 2;
+        let mut state = vec![NEW; implied.len()];
+        for start in 0..implied.len() {
+            if state[start] != NEW {
+                continue;
+            }
+            // Depth first without recursion: a long chain must not exhaust the stack.
+            state[start] = OPEN;
+            let mut path = vec![(start, 0)];
+            while let Some((scope, next)) = path.last_mut() {
+                let Some(ScopeId(child)) = implied[*scope].get(*next).copied() else {
+                    state[*scope] = DONE;
+                    path.pop();
+                    continue;
+                };
+                *next += 1;
+                let child = child as usize;
+                match state[child] {
+                    NEW => {
+                        state[child] = OPEN;
+                        path.push((child, 0));
+                    }
+                    OPEN => {
+                        let from = path.iter().position(|(scope, _)| *scope == child).unwrap_or(0);
+                        let cycle: Vec<usize> = path[from..].iter().map(|(s, _)| *s).collect();
+                        self.report_cycle(&cycle);
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn report_cycle(&mut self, cycle: &[usize]) {
+        let names: Vec<&str> =
+            cycle.iter().map(|scope| self.entries[*scope].name.value.as_str()).collect();
+        let (Some(first), Some(last)) = (names.first(), cycle.last()) else {
+            return;
+        };
+        let span = self.implies_span(*last, first);
+        let mut error = Diagnostic::new(
+            mistake::IMPLIES_CYCLE,
+            span,
+            format!("`implies` runs in a circle: {} → {first}", names.join(" → ")),
+        );
+        for (index, scope) in cycle[..cycle.len() - 1].iter().enumerate() {
+            error = error.context(
+                self.implies_span(*scope, names[index + 1]),
+                format!("`{}` implies `{}`", names[index], names[index + 1]),
+            );
+        }
+        self.errors.push(
+            error
+                .label("this closes the circle")
+                .help("remove one of them; scopes that mean the same are one scope"),
+        );
+    }
+
+    fn implies_span(&self, scope: usize, implied: &str) -> Range<usize> {
+        let entry = &self.entries[scope];
+        let written = entry.implies.iter().find(|other| other.value.as_str() == implied);
+        written.map_or(entry.name.span.clone(), |other| other.span.clone())
+    }
+
+    fn scopes(&self, implied: &[Vec<ScopeId>]) -> Vec<ScopeInfo> {
+        (0..)
+            .zip(self.entries)
+            .map(|(id, entry)| ScopeInfo {
+                name: entry.name.value.clone(),
+                title: entry.title.clone(),
+                step_up: entry.step_up,
+                closure: closure(ScopeId(id), implied),
+                span: entry.name.span.clone(),
+            })
+            .collect()
+    }
+
+    fn clients(&mut self, manifest: &Manifest) -> Vec<KnownClient> {
+        let clients = manifest.clients.iter().map(|entry| {
+            // A scope that is not defined is a mistake, as in a rule.
+            self.ids(&entry.scopes);
+            KnownClient {
+                id: entry.id.value.clone(),
+                name: entry.name.clone(),
+                redirect_uris: entry.redirect_uris.clone(),
+                scopes: entry.scopes.iter().map(|scope| scope.value.clone()).collect(),
+                secret_variable: entry.secret.clone(),
+            }
+        });
+        clients.collect()
+    }
+
+    /// The resources by their URIs; a URI that two of them would match is a mistake.
+    fn uris(&mut self, manifest: &Manifest) -> UriIndex {
+        let mut uris = UriIndex::default();
+        let entries = || manifest.rules.iter().filter(|entry| entry.feature == Feature::Resource);
+        for entry in entries() {
+            let at = entry.name.span.clone();
+            let added = match UriTemplate::parse(&entry.name.value) {
+                Ok(template) => uris.add(template),
+                Err(error) => {
+                    self.errors.push(
+                        Diagnostic::new(mistake::INVALID_URI, at, error.to_string())
+                            .help("write the URI or URI template as `#[scoped_resource]` has it"),
+                    );
+                    continue;
+                }
+            };
+            if let Err(Overlap { template, with }) = added {
+                let other = entries().find(|entry| entry.name.value == with);
+                let other = other.map_or(at.clone(), |entry| entry.name.span.clone());
+                self.errors.push(
+                    Diagnostic::new(
+                        mistake::OVERLAPPING_RESOURCES,
+                        at,
+                        format!("a URI of `{template}` could be one of `{with}` as well"),
+                    )
+                    .context(other, "the other one")
+                    .help("access never depends on a guess: change one of the two"),
+                );
+            }
+        }
+        uris
+    }
+
+    fn rules(&mut self, manifest: &Manifest) -> Rules {
+        let entries = manifest.rules.iter();
+        Rules::new(entries.filter_map(|entry| Some((entry.feature, self.rule(entry)?))))
+    }
+
+    fn rule(&mut self, entry: &Entry) -> Option<Rule> {
+        let vocabulary = Vocabulary::new(&self.ids);
+        let rule = entry.rule.as_ref();
+        let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
+        let mut when = vec![];
+        let mut is_whole = entry.is_whole;
+        for written in &entry.when {
+            let condition = written.condition.as_ref().and_then(|text| {
+                let wrong = |message| {
+                    Diagnostic::new(mistake::INVALID_CONDITION, text.span.clone(), message)
+                };
+                let condition = Condition::parse(&text.value);
+                condition.map_err(|message| self.errors.push(wrong(message))).ok()
+            });
+            let rule = written.rule.as_ref();
+            let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
+            match (condition, requirement) {
+                (Some(condition), Some(requirement)) => {
+                    when.push(When { condition, requirement, span: written.at.clone() });
+                }
+                _ => is_whole = false,
+            }
+        }
+        // A rule with a condition left out would be weaker.
+        let requirement = requirement.filter(|_| is_whole)?;
+        Some(Rule {
+            name: entry.name.value.as_str().into(),
+            requirement,
+            when,
+            relax: entry.relax.as_ref().map(|reason| reason.value.clone()),
+            hidden: entry.hidden,
+            span: entry.name.span.clone(),
+            place: OnceLock::new(),
+            counts: OnceLock::new(),
+        })
+    }
+}
+
+/// A scope and all that it implies, directly or through others.
+fn closure(scope: ScopeId, implied: &[Vec<ScopeId>]) -> ScopeSet {
+    let mut found = ScopeSet::default();
+    let mut open = vec![scope];
+    while let Some(scope) = open.pop() {
+        if !found.contains(scope) {
+            found.insert(scope);
+            open.extend(implied.get(scope.0 as usize).into_iter().flatten());
+        }
+    }
+    found
+}

@@ -1,0 +1,32 @@
+//! How often a rule allowed and denied.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The numbers of decisions about one name.
+#[derive(Debug, Default)]
+pub struct DecisionCounts {
+    allowed: AtomicU64,
+    denied: AtomicU64,
+}
+
+impl DecisionCounts {
+    /// Counts a use that was allowed.
+    pub fn count_allowed(&self) {
+        self.allowed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a use that was denied.
+    pub fn count_denied(&self) {
+        self.denied.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many uses were allowed.
+    pub fn allowed(&self) -> u64 {
+        self.allowed.load(Ordering::Relaxed)
+    }
+
+    /// How many uses were denied.
+    pub fn denied(&self) -> u64 {
+        self.denied.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,174 @@
+//! May a caller who holds these scopes do this? Answered here and nowhere else.
+
+use smallvec::SmallVec;
+
+use super::{
+    CompiledPolicy, Feature, Object, Operation, Requirement, Rule, Scope, ScopeId, ScopeSet,
+};
+
+/// The answer to "may this caller do this?".
+#[derive(Debug, Clone)]
+#[must_use]
+pub enum Decision<'p> {
+    /// Yes, by this rule.
+    Allow(&'p Rule),
+    /// No: the policy has a rule for it, and the caller does not meet it.
+    Deny(Denial<'p>),
+    /// No: the policy does not name it.
+    Unknown,
+}
+
+impl Decision<'_> {
+    /// Whether the answer is yes.
+    pub fn is_allow(&self) -> bool {
+        matches!(self, Self::Allow(_))
+    }
+}
+
+/// What a refused caller lacks.
+#[derive(Debug, Clone)]
+pub struct Denial<'p> {
+    policy: &'p CompiledPolicy,
+    rule: &'p Rule,
+    /// The rule's own requirement, and those of its conditions that are met.
+    clauses: SmallVec<[&'p Requirement; 2]>,
+    required: SmallVec<[ScopeId; 4]>,
+}
+
+impl<'p> Denial<'p> {
+    /// The rule that said no.
+    pub fn rule(&self) -> &'p Rule {
+        self.rule
+    }
+
+    /// Everything that the operation needs, whether held or not: of several alternatives the
+    /// nearest.
+    pub fn required(&self) -> impl Iterator<Item = &'p Scope> + '_ {
+        let policy = self.policy;
+        self.required.iter().map(move |scope| policy.scope(*scope).name())
+    }
+
+    /// All that the operation needs, in all its alternatives.
+    pub(crate) fn requirement(&self) -> Requirement {
+        let mut clauses = self.clauses.iter();
+        let first = clauses.next().map_or(Requirement::Authenticated, |first| (*first).clone());
+        clauses.fold(first, |all, clause| all.and(clause))
+    }
+
+    /// The part of [`required`](Self::required) that `held` lacks.
+    pub fn missing<'a>(&'a self, held: &'a ScopeSet) -> impl Iterator<Item = &'p Scope> + 'a {
+        let lacking = self.required.iter().filter(|scope| !held.contains(**scope));
+        lacking.map(|scope| self.policy.scope(*scope).name())
+    }
+
+    /// The same refusal by way of an alternative that lacks only scopes marked `step_up`, if the
+    /// rule has one: what the caller was not asked for yet.
+    pub fn by_step_up(&self, held: &ScopeSet) -> Option<Self> {
+        let is_given =
+            |scope: &ScopeId| held.contains(*scope) || self.policy.scope(*scope).is_step_up();
+        let mut required = SmallVec::new();
+        for clause in self.clauses.iter().filter(|clause| !clause.is_met_by(held)) {
+            let mut alternatives = clause.alternatives().iter();
+            add(&mut required, alternatives.find(|all| all.iter().all(is_given))?);
+        }
+        Some(Self { required, clauses: self.clauses.clone(), ..*self })
+    }
+}
+
+/// Each scope once, in the order in which they are asked for.
+fn add(required: &mut SmallVec<[ScopeId; 4]>, all: &[ScopeId]) {
+    for scope in all {
+        if !required.contains(scope) {
+            required.push(*scope);
+        }
+    }
+}
+
+impl CompiledPolicy {
+    /// The scopes that a caller with these granted scopes holds: the granted ones that the policy
+    /// knows, and all that they imply. A scope that the policy does not know gives nothing.
+    pub fn hold<'a>(&self, granted: impl IntoIterator<Item = &'a str>) -> ScopeSet {
+        let mut held = ScopeSet::default();
+        for scope in granted {
+            if let Some(id) = self.scope_id(scope) {
+                held.extend(&self.scope(id).closure);
+            }
+        }
+        held
+    }
+
+    /// May a caller who holds `held` do this? What the policy does not name cannot be done.
+    ///
+    /// ```
+    /// use scopeward_policy::{CompiledPolicy, Operation, diagnostic::Source};
+    ///
+    /// let text = r#"
+    ///     version = 1
+    ///     [resource]
+    ///     url = "http://localhost:3002/mcp"
+    ///     [scopes]
+    ///     "todo:read" = "See your todos"
+    ///     "todo:write" = { title = "Change your todos", implies = ["todo:read"] }
+    ///     [tools]
+    ///     list_todos = { read = "todo" }
+    ///     create_todo = { write = "todo" }
+    /// "#;
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+    /// let reader = policy.hold(["todo:read"]);
+    /// assert!(policy.decide(Operation::tool("list_todos"), &reader).is_allow());
+    /// assert!(!policy.decide(Operation::tool("create_todo"), &reader).is_allow());
+    /// assert!(!policy.decide(Operation::tool("anything_else"), &reader).is_allow());
+    ///
+    /// let writer = policy.hold(["todo:write"]);
+    /// let listing = policy.decide(Operation::tool("list_todos"), &writer);
+    /// assert!(listing.is_allow(), "todo:write implies todo:read");
+    /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn decide(&self, operation: Operation<'_>, held: &ScopeSet) -> Decision<'_> {
+        if operation.feature() == Feature::Resource {
+            return self.decide_resource(operation, held);
+        }
+        match self.rule_of(operation.feature(), operation.name()) {
+            // Nearly every question ends here.
+            Some(rule) if rule.when.is_empty() && rule.requirement.is_met_by(held) => {
+                Decision::Allow(rule)
+            }
+            Some(rule) => self.decide_by(rule, operation.arguments(), operation.claims(), held),
+            None => Decision::Unknown,
+        }
+    }
+
+    fn decide_resource(&self, operation: Operation<'_>, held: &ScopeSet) -> Decision<'_> {
+        let Some((rule, values)) = self.find_resource(operation.name()) else {
+            return Decision::Unknown;
+        };
+        // A template is no resource itself: nobody can do anything with it, except to complete it.
+        if values.is_none() && operation.arguments().is_some() {
+            return Decision::Unknown;
+        }
+        // A resource's arguments are what its URI says, whoever asks.
+        let arguments = values.as_ref().or(operation.arguments());
+        self.decide_by(rule, arguments, operation.claims(), held)
+    }
+
+    fn decide_by<'p>(
+        &'p self,
+        rule: &'p Rule,
+        arguments: Option<&Object>,
+        claims: Option<&Object>,
+        held: &ScopeSet,
+    ) -> Decision<'p> {
+        let conditions = rule.when.iter().filter(|when| when.condition.is_met(arguments, claims));
+        let clauses: SmallVec<[&Requirement; 2]> = std::iter::once(&rule.requirement)
+            .chain(conditions.map(|when| &when.requirement))
+            .collect();
+        if clauses.iter().all(|clause| clause.is_met_by(held)) {
+            return Decision::Allow(rule);
+        }
+        let mut required = SmallVec::new();
+        for clause in &clauses {
+            add(&mut required, clause.nearest(held));
+        }
+        Decision::Deny(Denial { policy: self, rule, clauses, required })
+    }
+}

@@ -1,0 +1,263 @@
+//! What is wrong, where, and what to do next: one type for every finding about the policy.
+//!
+//! A [`Diagnostic`] is plain data; [`render`] shows a list of them to a person or to a program.
+
+mod fix;
+pub mod render;
+mod source;
+
+use std::{fmt, ops::Range};
+
+pub use fix::{Change, Fix, Step};
+pub use source::Source;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Severity {
+    /// The policy works, and something in it deserves a look.
+    Warning,
+    /// The policy cannot be used.
+    Error,
+}
+
+impl Severity {
+    /// The word that every output uses.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A kind of finding. Id and name are stable: scripts, `[lint]` and `allow` match on them.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    /// Such as `SW001`.
+    pub id: &'static str,
+    /// Such as `tool-without-policy`.
+    pub name: &'static str,
+    /// What it means, in one sentence.
+    pub summary: &'static str,
+}
+
+impl Kind {
+    pub(crate) const fn new(id: &'static str, name: &'static str, summary: &'static str) -> Self {
+        Self { id, name, summary }
+    }
+
+    /// Whether `word` is the id or the name.
+    pub fn is_called(&self, word: &str) -> bool {
+        self.id == word || self.name == word
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for Kind {}
+
+/// One finding.
+#[derive(Debug, Clone)]
+pub struct Diagnostic {
+    severity: Severity,
+    kind: Kind,
+    message: String,
+    span: Range<usize>,
+    label: String,
+    context: Vec<(Range<usize>, String)>,
+    notes: Vec<String>,
+    help: Vec<String>,
+    fix: Option<Fix>,
+}
+
+impl Diagnostic {
+    /// A finding about `span`, a byte range of the source: an error, until
+    /// [`with_severity`](Self::with_severity) says otherwise.
+    pub fn new(kind: Kind, span: Range<usize>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            kind,
+            message: message.into(),
+            span,
+            label: String::new(),
+            context: vec![],
+            notes: vec![],
+            help: vec![],
+            fix: None,
+        }
+    }
+
+    /// The same finding, as bad as this.
+    #[must_use]
+    pub fn with_severity(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
+    /// What to write beside the underlined text.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// Another place in the same file that explains the finding.
+    #[must_use]
+    pub fn context(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
+        self.context.push((span, label.into()));
+        self
+    }
+
+    /// A fact that explains the finding.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// What `--fix` would do; it is said as help as well.
+    #[must_use]
+    pub fn fix(mut self, fix: Fix) -> Self {
+        self.help.push(format!("{} (`--fix` does it)", fix.title));
+        self.fix = Some(fix);
+        self
+    }
+
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
+    /// What kind of finding it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The finding in one sentence.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The byte range that it is about.
+    pub fn span(&self) -> Range<usize> {
+        self.span.clone()
+    }
+
+    /// The change that settles it for certain, if there is one.
+    pub fn certain_fix(&self) -> Option<&Fix> {
+        self.fix.as_ref()
+    }
+}
+
+/// Findings about one source.
+#[derive(Debug, Clone)]
+pub struct Diagnostics {
+    source: Source,
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Findings in the order of the file.
+    pub fn new(source: Source, mut list: Vec<Diagnostic>) -> Self {
+        list.sort_by_key(|finding| (finding.span.start, finding.kind.id));
+        Self { source, list }
+    }
+
+    /// Each finding.
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.list.iter()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// How many findings are as bad as `severity`, or worse.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|finding| finding.severity >= severity).count()
+    }
+
+    /// Whether one of them is an error.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// The source that they are about.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// For a person: source lines, underlines and help, as `rustc` prints them.
+    pub fn render(&self, colour: bool) -> String {
+        render::terminal(self, colour)
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// One line per finding: `policy.toml:18:1: error: …`.
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, finding) in self.list.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            let place = self.source.place(finding.span.start);
+            write!(f, "{place}: {}: {}", finding.severity.as_str(), finding.message)?;
+        }
+        Ok(())
+    }
+}
+
+/// "Did you mean": the known name nearest to `wrong`, if one is near enough to be meant.
+pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (wrong.chars().count() / 3).max(2);
+    known
+        .into_iter()
+        .filter(|name| name.len().abs_diff(wrong.len()) <= limit * char::MAX_LEN_UTF8)
+        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
+        .filter(|(distance, _)| *distance <= limit)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_outside_the_text_does_not_panic() {
+        let source = Source::new("p", "ç");
+        let backwards = std::ops::Range { start: 9, end: 3 };
+        let (x, y) = (Kind::new("X", "x", ""), Kind::new("Y", "y", ""));
+        let list = vec![Diagnostic::new(x, 1..900, "m"), Diagnostic::new(y, backwards, "n")];
+        let rendered = Diagnostics::new(source, list).render(false);
+        assert!(rendered.contains("error[X x]: m") && rendered.contains("error[Y y]: n"));
+    }
+
+    #[test]
+    fn the_nearest_name_must_be_near() {
+        assert_eq!(nearest("creat_todo", ["create_todo", "get_todo"]), Some("create_todo"));
+        assert_eq!(nearest("zebra", ["create_todo", "get_todo"]), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! What else a reviewer should see: settings that are not access to a tool themselves.
+
+use super::SettingChange;
+use crate::{CompiledPolicy, Scope, ScopeInfo};
+
+pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<SettingChange> {
+    let mut changes = vec![];
+    let mut compare = |setting: String, old: String, new: String| {
+        if old != new {
+            changes.push(SettingChange { setting, old, new });
+        }
+    };
+    for (old, new) in old.settings().into_iter().zip(new.settings()) {
+        let setting = match old.name {
+            "also" => "[[resource.also]]".to_owned(),
+            name => format!("[resource] {name}"),
+        };
+        compare(setting, old.value, new.value);
+    }
+    compare(
+        "registered scopes".to_owned(),
+        list(old.registered_scopes().map(ScopeInfo::name)),
+        list(new.registered_scopes().map(ScopeInfo::name)),
+    );
+    compare(
+        "scopes asked for at first sign-in".to_owned(),
+        list(old.sign_in_scopes()),
+        list(new.sign_in_scopes()),
+    );
+    for (feature, name, rule) in new.rules() {
+        if let Some(before) = old.rule(feature, name) {
+            let word = |hidden: bool| if hidden { "hidden" } else { "shown" }.to_owned();
+            compare(
+                format!("[{}] {name}", feature.table()),
+                word(before.is_hidden()),
+                word(rule.is_hidden()),
+            );
+        }
+    }
+    changes
+}
+
+/// In alphabetical order: the order of `[scopes]` gives nobody anything.
+fn list<'a>(scopes: impl Iterator<Item = &'a Scope>) -> String {
+    let mut names: Vec<&str> = scopes.map(Scope::as_str).collect();
+    names.sort_unstable();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}

@@ -1,0 +1,118 @@
+//! A policy as lints see it: compiled, as it was written, and beside what was declared.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+
+use super::LintInputs;
+use crate::{
+    Snapshot,
+    {
+        Assertions, Behaviour, CompiledPolicy, Declaration, Entry, Feature, Located, Manifest,
+        Registry, Rule, ScopeEntry, ScopeSet, When,
+        condition::{self, Fault},
+    },
+};
+
+pub(crate) struct LintContext<'a> {
+    pub(crate) policy: &'a CompiledPolicy,
+    /// What is written, for findings about the writing.
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) assertions: &'a Assertions,
+    pub(crate) unreadable: &'a [(Feature, Located<String>)],
+    pub(crate) registry: &'a Registry,
+    pub(crate) snapshot: Option<&'a Snapshot>,
+    pub(crate) now: Timestamp,
+    /// All scopes that some rule asks for.
+    pub(crate) needed: ScopeSet,
+    /// The scopes that something asks for itself.
+    pub(crate) optional: HashSet<&'static str>,
+    declared: HashMap<(Feature, &'static str), &'static Declaration>,
+}
+
+impl<'a> LintContext<'a> {
+    pub(super) fn new(
+        policy: &'a CompiledPolicy,
+        manifest: &'a Manifest,
+        assertions: &'a Assertions,
+        unreadable: &'a [(Feature, Located<String>)],
+        inputs: &LintInputs<'a>,
+    ) -> Self {
+        let registry = inputs.registry;
+        let all = registry.all().iter();
+        Self {
+            policy,
+            manifest,
+            assertions,
+            unreadable,
+            registry,
+            snapshot: inputs.snapshot,
+            now: inputs.now,
+            needed: policy.needed_scopes(),
+            optional: all.clone().flat_map(|one| one.optional().iter().copied()).collect(),
+            declared: all.map(|one| ((one.feature(), one.name()), one)).collect(),
+        }
+    }
+
+    /// What is annotated under this name.
+    pub(crate) fn declared(&self, feature: Feature, name: &str) -> Option<&'static Declaration> {
+        self.declared.get(&(feature, name)).copied()
+    }
+
+    /// Everything annotated that has a rule, with its rule and how that is written.
+    pub(crate) fn ruled(
+        &self,
+    ) -> impl Iterator<Item = (&'static Declaration, &'a Rule, &'a Entry)> {
+        self.rules().filter_map(|(rule, entry)| {
+            Some((self.declared(entry.feature, &entry.name.value)?, rule, entry))
+        })
+    }
+
+    /// What is wrong with each condition, by the JSON Schema of the arguments it is about.
+    pub(crate) fn condition_faults(
+        &self,
+    ) -> impl Iterator<Item = (&'static Declaration, &'a When, Fault)> {
+        self.ruled().filter(|(_, rule, _)| !rule.when.is_empty()).flat_map(|(declared, rule, _)| {
+            let schema = declared.arguments();
+            rule.when.iter().flat_map(move |when| {
+                let faults =
+                    schema.as_ref().map(|schema| condition::check(&when.condition, schema));
+                faults.into_iter().flatten().map(move |fault| (declared, when, fault))
+            })
+        })
+    }
+
+    /// Every rule and how it is written.
+    pub(crate) fn rules(&self) -> impl Iterator<Item = (&'a Rule, &'a Entry)> {
+        let entries = self.manifest.rules.iter();
+        entries
+            .filter_map(|entry| Some((self.policy.rule(entry.feature, &entry.name.value)?, entry)))
+    }
+
+    /// The scopes that `[scopes]` defines and nobody uses; of these the registered ones, or the
+    /// others.
+    pub(crate) fn unused_scopes(&self, registered: bool) -> impl Iterator<Item = &'a ScopeEntry> {
+        self.manifest.scopes.iter().filter(move |entry| {
+            self.policy.is_registered(&entry.name.value) == registered && !self.is_used(entry)
+        })
+    }
+
+    /// Whether somebody uses a scope: a rule, or something by itself.
+    fn is_used(&self, entry: &ScopeEntry) -> bool {
+        let name = entry.name.value.as_str();
+        let scope = self.policy.scope_id(name).map(|id| self.policy.scope(id));
+        self.optional.contains(name) || scope.is_some_and(|scope| scope.gives_any(&self.needed))
+    }
+}
+
+impl Behaviour {
+    /// Whether a tool is one of these.
+    pub(crate) fn includes(self, tool: &Declaration) -> bool {
+        match self {
+            Self::All => true,
+            Self::Destructive => tool.is_destructive(),
+            Self::Changing => !tool.is_read_only(),
+            Self::ReadOnly => tool.is_read_only(),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+use super::prelude::*;
+use crate::condition::Fault;
+
+pub(in crate::lint) static LINT: Lint = Lint {
+    kind: Kind::new(
+        "SW009",
+        "absent-argument",
+        "A condition asks for an argument that may be left out.",
+    ),
+    severity: Severity::Warning,
+    stage: Stage::Advice,
+    why: "Without the argument the condition cannot be evaluated, and counts as met: the call needs \
+          the further scopes although it does not do what they are for. `has(…)` says what is meant.",
+    bad: Example::new(
+        &[UPDATER],
+        "[scopes]\n\"todo:write\" = \"Change your todos\"\n\"todo:close\" = \"Close todos\"\n[tools]\nupdate_todo = { write = \"todo\", when = [{ if = \"args.done\", all_of = [\"todo:close\"] }] }",
+    ),
+    good: Example::new(
+        &[UPDATER],
+        "[scopes]\n\"todo:write\" = \"Change your todos\"\n\"todo:close\" = \"Close todos\"\n[tools]\nupdate_todo = { write = \"todo\", when = [{ if = \"has(args.done) && args.done\", all_of = [\"todo:close\"] }] }",
+    ),
+    check,
+};
+
+fn check(context: &LintContext<'_>, report: &mut Report) {
+    for (declared, when, fault) in context.condition_faults() {
+        let Fault::MayBeAbsent(path) = fault else { continue };
+        let message = format!("`{path}` may be left out, and the condition counts as met then");
+        let warning = finding(&LINT, when.span.clone(), message)
+            .help(format!("begin with `has({path}) &&`, or with `!has({path}) ||`"));
+        report.push(Entry::Rule(declared.feature(), declared.name()), warning);
+    }
+}

@@ -1,0 +1,38 @@
+use super::prelude::*;
+
+pub(in crate::lint) static LINT: Lint = Lint {
+    kind: Kind::new("SW024", "deprecated-key", "A key is written under a former name."),
+    severity: Severity::Warning,
+    stage: Stage::Advice,
+    why: "It is still read, and a later version of the format will not read it. If both names are \
+          there, the new one counts.",
+    bad: Example::new(
+        &[READER],
+        "[resource]\nurl = \"http://localhost:3002/mcp\"\ncheck = \"enforce\"\n[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    good: Example::new(
+        &[READER],
+        "[resource]\nurl = \"http://localhost:3002/mcp\"\nstartup_check = \"enforce\"\n[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(context: &LintContext<'_>, report: &mut Report) {
+    for replaced in &context.manifest.resource.replaced {
+        let (name, by) = (replaced.name, replaced.by);
+        let (title, change) = if replaced.is_both {
+            (format!("remove `{name}`: `{by}` counts"), Change::Remove)
+        } else {
+            (format!("write `{by}`"), Change::Rename(by))
+        };
+        report.push(
+            Entry::File,
+            finding(
+                &LINT,
+                replaced.span.clone(),
+                format!("`{name}` is called `{by}` now"),
+            )
+            .fix(Fix { title, path: replaced.path.clone(), change }),
+        );
+    }
+}

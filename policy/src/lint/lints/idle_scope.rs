@@ -1,0 +1,33 @@
+use super::prelude::*;
+
+pub(in crate::lint) static LINT: Lint = Lint {
+    kind: Kind::new(
+        "SW012",
+        "idle-scope",
+        "A scope is defined, and neither registered nor needed.",
+    ),
+    severity: Severity::Warning,
+    stage: Stage::Advice,
+    why: "It does nothing. Whoever reads the policy has to find that out.",
+    bad: Example::new(
+        &[READER],
+        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:share\" = \"Share your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    good: Example::new(
+        &[READER],
+        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(context: &LintContext<'_>, report: &mut Report) {
+    for entry in context.unused_scopes(false) {
+        let scope = &entry.name.value;
+        let message = format!("`{scope}` is defined and never used");
+        report.push(
+            Entry::Scope(scope.as_str()),
+            finding(&LINT, entry.name.span.clone(), message)
+                .help("remove it, or use it in a rule"),
+        );
+    }
+}

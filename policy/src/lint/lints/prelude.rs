@@ -1,0 +1,56 @@
+//! What most lints need.
+
+pub(super) use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
+
+pub(super) use unicode_security::skeleton;
+
+use crate::Location;
+pub(super) use crate::{
+    diagnostic::{Change, Diagnostic, Fix, Kind, Severity, Step, nearest},
+    lint::{
+        Example, Lint, Stage,
+        context::LintContext,
+        finding,
+        report::{Entry, Report},
+        suggest::{key, quoted, rule_for},
+        verify,
+    },
+    {AccessLevel, Declaration, Feature, Located, Requirement, Rule, RuleEntry, Scope, ScopeId},
+};
+
+/// A tool of the examples.
+const fn tool(name: &'static str, scopes: &'static [&'static str]) -> Declaration {
+    Declaration::new(Feature::Tool, name, scopes, &[], Location::new("src/tools.rs", 12, 7))
+}
+
+pub(super) const READER: Declaration =
+    tool("list_todos", &["todo:read"]).with_hints(Some(true), None);
+pub(super) const LOOK_ALIKE: Declaration =
+    tool("List_todos", &["todo:read"]).with_hints(Some(true), None);
+pub(super) const WRITER: Declaration =
+    tool("create_todo", &["todo:write"]).with_hints(None, Some(false));
+pub(super) const DELETER: Declaration =
+    tool("delete_todo", &["todo:write"]).with_hints(None, Some(true));
+pub(super) const ARCHIVER: Declaration = tool("archive_todos", &["todo:read"]);
+pub(super) const OPEN: Declaration = tool("reset", &[]).with_hints(None, Some(true));
+pub(super) const EXPORTER: Declaration = Declaration::new(
+    Feature::Tool,
+    "export_todos",
+    &["todo:read"],
+    &["admin:access"],
+    Location::new("src/tools.rs", 30, 7),
+)
+.with_hints(Some(true), None);
+/// Its arguments are known.
+pub(super) const UPDATER: Declaration =
+    tool("update_todo", &["todo:write"]).with_hints(None, Some(false)).with_arguments(|| {
+        let schema = serde_json::json!({
+            "type": "object",
+            "properties": { "id": { "type": "string" }, "done": { "type": "boolean" } },
+            "required": ["id"],
+        });
+        std::sync::Arc::new(schema.as_object().cloned().unwrap_or_default())
+    });

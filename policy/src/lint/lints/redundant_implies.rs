@@ -1,0 +1,71 @@
+use super::prelude::*;
+
+pub(in crate::lint) static LINT: Lint = Lint {
+    kind: Kind::new(
+        "SW015",
+        "redundant-implies",
+        "`implies` names a scope that another one in the list implies already.",
+    ),
+    severity: Severity::Warning,
+    stage: Stage::Advice,
+    why: "It changes nothing now, and it keeps giving the scope when the other one stops to.",
+    bad: Example::new(
+        &[READER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = { title = \"Change your todos\", implies = [\"todo:read\"] }\n\"todo:admin\" = { title = \"Everything\", implies = [\"todo:write\", \"todo:read\"] }\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    good: Example::new(
+        &[READER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = { title = \"Change your todos\", implies = [\"todo:read\"] }\n\"todo:admin\" = { title = \"Everything\", implies = [\"todo:write\"] }\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(context: &LintContext<'_>, report: &mut Report) {
+    for entry in &context.manifest.scopes {
+        let name = entry.name.value.as_str();
+        for given in given_by_another(context, &entry.implies) {
+            let (scope, by) = (&given.scope.value, &given.by.value);
+            let message = format!("`{name}` gives `{scope}` already, because it implies `{by}`");
+            let list = vec!["scopes".into(), name.into(), "implies".into()];
+            report.push(Entry::Scope(name), given.finding(&LINT, message, list));
+        }
+    }
+}
+
+/// A scope of a list, and another one in it that gives it.
+pub(super) struct Given<'l> {
+    index: usize,
+    pub(super) scope: &'l Located<Scope>,
+    pub(super) by: &'l Located<Scope>,
+}
+
+impl Given<'_> {
+    /// That it can be left out of the list at this path.
+    pub(super) fn finding(&self, lint: &Lint, message: String, mut path: Vec<Step>) -> Diagnostic {
+        let scope = &self.scope.value;
+        path.push(self.index.into());
+        finding(lint, self.scope.span.clone(), message)
+            .context(self.by.span.clone(), format!("implies `{scope}`"))
+            .fix(Fix { title: format!("remove `{scope}`"), path, change: Change::Remove })
+    }
+}
+
+/// The scopes of a list that another one in it implies, with their places and that other one.
+pub(super) fn given_by_another<'l>(
+    context: &LintContext<'_>,
+    list: &'l [Located<Scope>],
+) -> Vec<Given<'l>> {
+    let gives = |one: &Scope, other: &Scope| {
+        let other = context.policy.scope_id(other.as_str());
+        other.is_some_and(|other| context.policy.hold([one.as_str()]).contains(other))
+    };
+    let mut found = vec![];
+    if list.len() < 2 {
+        return found;
+    }
+    for (index, scope) in list.iter().enumerate() {
+        let by = list.iter().find(|by| by.value != scope.value && gives(&by.value, &scope.value));
+        found.extend(by.map(|by| Given { index, scope, by }));
+    }
+    found
+}

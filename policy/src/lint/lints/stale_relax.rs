@@ -1,0 +1,45 @@
+use super::prelude::*;
+
+pub(in crate::lint) static LINT: Lint = Lint {
+    kind: Kind::new(
+        "SW013",
+        "stale-relax",
+        "`relax` stands beside a rule that asks for all that its tool declares.",
+    ),
+    severity: Severity::Warning,
+    stage: Stage::Advice,
+    why: "The reason has outlived what it excused. Left there, it would excuse the next weakening \
+          of this rule, unseen.",
+    bad: Example::new(
+        &[READER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\", relax = \"the demo needs it\" }",
+    ),
+    good: Example::new(
+        &[WRITER],
+        "[scopes]\n\"todo:draft\" = \"Write drafts\"\n\"todo:write\" = \"Change your todos\"\n[tools]\ncreate_todo = { any_of = [\"todo:write\", \"todo:draft\"], relax = \"a new todo is a draft\" }",
+    ),
+    check,
+};
+
+fn check(context: &LintContext<'_>, report: &mut Report) {
+    for (tool, rule, entry) in context.ruled() {
+        let Some(relax) = &entry.relax else { continue };
+        if !super::weakened::lacking(context, tool, rule).is_empty() {
+            continue;
+        }
+        let (feature, name) = (tool.feature(), tool.name());
+        report.push(
+            Entry::Rule(feature, name),
+            finding(
+                &LINT,
+                relax.span.clone(),
+                format!("`{name}` asks for all that it declares, so there is nothing to relax"),
+            )
+            .fix(Fix {
+                title: "remove `relax`".to_owned(),
+                path: vec![feature.table().into(), name.into(), "relax".into()],
+                change: Change::Remove,
+            }),
+        );
+    }
+}

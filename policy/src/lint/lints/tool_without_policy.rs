@@ -1,0 +1,40 @@
+use super::prelude::*;
+
+pub(in crate::lint) static LINT: Lint = Lint {
+    kind: Kind::new(
+        "SW001",
+        "tool-without-policy",
+        "A tool, resource or prompt is annotated, and the policy has no rule for it.",
+    ),
+    severity: Severity::Error,
+    stage: Stage::Draft,
+    why: "What has no rule cannot be used by anyone. Give it one, at least as strict as what its \
+          author declared.",
+    bad: Example::new(&[WRITER], "[tools]"),
+    good: Example::new(
+        &[WRITER],
+        "[scopes]\n\"todo:write\" = \"Change your todos\"\n[tools]\ncreate_todo = { write = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(context: &LintContext<'_>, report: &mut Report) {
+    let unreadable: HashSet<(Feature, &str)> =
+        context.unreadable.iter().map(|(feature, name)| (*feature, name.value.as_str())).collect();
+    for tool in context.registry.all() {
+        let (feature, name) = (tool.feature(), tool.name());
+        if context.policy.rule(feature, name).is_some() || unreadable.contains(&(feature, name)) {
+            continue;
+        }
+        let (table, verb) = (feature.table(), feature.verb());
+        let message = format!(
+            "`[{table}]` has no rule for the {feature} `{name}`, so nobody could {verb} it"
+        );
+        report.push(
+            Entry::File,
+            finding(&LINT, context.policy.table_at(feature), message)
+                .note(format!("`{name}` is declared at {}", tool.location()))
+                .help(format!("add it: `{} = {}`", key(name), rule_for(tool.scopes()))),
+        );
+    }
+}

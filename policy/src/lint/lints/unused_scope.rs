@@ -1,0 +1,41 @@
+use super::prelude::*;
+
+pub(in crate::lint) static LINT: Lint = Lint {
+    kind: Kind::new("SW011", "unused-scope", "A scope is registered, and nothing needs it."),
+    severity: Severity::Warning,
+    stage: Stage::Agreement,
+    why: "People are asked to consent to it and tokens carry it for nothing: least privilege asks \
+          for less. Remove it from the registration and from `[scopes]`.",
+    bad: Example::new(
+        &[READER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:share\" = \"Share your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    good: Example::new(
+        &[READER],
+        "[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+    ),
+    check,
+};
+
+fn check(context: &LintContext<'_>, report: &mut Report) {
+    for entry in context.unused_scopes(true) {
+        let scope = &entry.name.value;
+        let message = format!("`{scope}` is registered, and nothing needs it");
+        report.push(
+            Entry::Scope(scope.as_str()),
+            finding(&LINT, entry.name.span.clone(), message)
+                .help("remove it, so that nobody is asked for it"),
+        );
+    }
+    let Some(snapshot) = context.snapshot else { return };
+    for scope in snapshot.scopes().filter(|scope| context.policy.scope_id(scope).is_none()) {
+        let at = context.manifest.resource.at.clone().unwrap_or_default();
+        let message = format!("`{scope}` is registered, and the policy does not know it");
+        report.push(
+            Entry::File,
+            finding(&LINT, at, message)
+                .note(snapshot.describe())
+                .help("remove it from the registration, or define it in `[scopes]`"),
+        );
+    }
+}

@@ -1,0 +1,366 @@
+//! Every lint on its own examples, and two hundred mutations of a good policy.
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::{Feature, Location, Operation, model::model};
+use proptest::prelude::*;
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+/// Lints a whole file.
+fn lint(text: &str, registry: &Registry) -> Diagnostics {
+    let inputs = LintInputs { registry, snapshot: None, now: now() };
+    examine(&Source::new("policy.toml", text), &inputs, Stage::Advice).found
+}
+
+/// A policy with what the examples leave out.
+pub(crate) fn whole(policy: &str) -> String {
+    let resource = "[resource]\nurl = \"http://localhost:3002/mcp\"\n";
+    let resource = if policy.contains("[resource]") { "" } else { resource };
+    format!("version = 1\n{resource}{policy}\n")
+}
+
+fn lint_example(example: &Example) -> Diagnostics {
+    let registry = Registry::new(example.declared);
+    let snapshot =
+        example.snapshot.map(|text| Snapshot::parse(&Source::new(Snapshot::FILE, text)).unwrap());
+    let inputs = LintInputs { registry: &registry, snapshot: snapshot.as_ref(), now: now() };
+    let source = Source::new("policy.toml", whole(example.policy));
+    examine(&source, &inputs, Stage::Advice).found
+}
+
+#[test]
+fn every_lint_speaks_on_its_bad_example_and_only_there() {
+    for lint in LINTS {
+        let bad = lint_example(&lint.bad);
+        let spoken: Vec<&str> = bad.iter().map(|finding| finding.kind().name).collect();
+        assert!(spoken.contains(&lint.kind.name), "{}: {spoken:?}\n{bad}", lint.kind.name);
+        let good = lint_example(&lint.good);
+        assert!(good.is_empty(), "{}:\n{}", lint.kind.name, good.render(false));
+        insta::assert_snapshot!(lint.kind.name, bad.render(false));
+        assert!(explain(lint.kind.id).unwrap().contains(lint.why));
+        assert_eq!(explain(lint.kind.id), explain(lint.kind.name));
+    }
+}
+
+#[test]
+fn ids_and_names_are_unique_and_in_order() {
+    let lints: Vec<Kind> = LINTS.iter().map(|lint| lint.kind).collect();
+    assert!(lints.is_sorted_by_key(|kind| kind.id), "the list follows the ids");
+    let all: Vec<Kind> = kinds().collect();
+    for (index, kind) in all.iter().enumerate() {
+        let others = &all[index + 1..];
+        assert!(others.iter().all(|other| other.id != kind.id && other.name != kind.name));
+        assert!(explain(kind.id).unwrap().contains(kind.summary), "{}", kind.id);
+    }
+    assert!(explain("all").unwrap().lines().count() == all.len());
+    assert!(explain("SW999").is_none());
+    let pages: Vec<String> = all.iter().map(|kind| explain(kind.id).unwrap()).collect();
+    insta::assert_snapshot!("explain", pages.join("\n----\n"));
+}
+
+const READER: Declaration =
+    Declaration::new(Feature::Tool, "list", &["a:read"], &[], Location::new("src/t.rs", 1, 1))
+        .with_hints(Some(true), None);
+
+fn levels(lines: &str) -> String {
+    whole(&format!(
+        "[scopes]\n\"a:read\" = \"R\"\n\"a:more\" = \"M\"\n[tools]\nlist = {{ read = \"a\" }}\n{lines}"
+    ))
+}
+
+#[test]
+fn levels_are_set_in_the_lint_table() {
+    let registry = Registry::new(&[READER]);
+    let said = |lines: &str| lint(&levels(lines), &registry).to_string();
+    assert!(said("").contains("warning: `a:more` is registered"));
+    assert!(said("[lint]\nunused-scope = \"error\"").contains("error: `a:more`"));
+    assert!(said("[lint]\nSW011 = \"error\"").contains("error: `a:more`"), "by id as well");
+    assert_eq!(said("[lint]\nunused-scope = \"off\""), "");
+    assert!(said("[lint]\nunused-scop = \"off\"").contains("no lint named `unused-scop`"));
+    assert!(said("[lint]\nweakened = \"off\"").contains("`weakened` is part of the startup check"));
+    assert!(said("[lint]\nunused-scope = \"quiet\"").contains("cannot be \"quiet\""));
+}
+
+#[test]
+fn a_finding_is_silenced_on_its_line_with_a_reason() {
+    let registry = Registry::new(&[READER]);
+    let with = |allow: &str| {
+        let scope = format!("\"a:more\" = {{ title = \"M\", allow = {{ {allow} }} }}");
+        lint(&levels("").replace("\"a:more\" = \"M\"", &scope), &registry).to_string()
+    };
+    assert_eq!(with("unused-scope = \"next week's tool\""), "");
+    assert!(with("unused-scope = \" \"").contains("is empty"), "a reason is one");
+    assert!(with("idle-scope = \"x\"").contains("nothing to allow"), "stale");
+    assert!(with("weakened = \"x\"").contains("stays an error"));
+    let off = "[lint]\nunused-scope = \"off\"";
+    let scope = "\"a:more\" = { title = \"M\", allow = { unused-scope = \"x\" } }";
+    let both = levels(off).replace("\"a:more\" = \"M\"", scope);
+    assert_eq!(lint(&both, &registry).to_string(), "", "what is not asked cannot be stale");
+}
+
+#[test]
+fn fixes_keep_comments_layout_and_access() {
+    const EDITOR: Declaration =
+        Declaration::new(Feature::Tool, "edit", &["a:write"], &[], Location::new("src/t.rs", 9, 1))
+            .with_hints(Some(false), Some(false));
+    let text = r#"# top
+version = 1
+
+[resource]
+url = "http://localhost:3002/mcp" # where
+check = "warn"   # former
+
+[scopes]
+"a:read"  = "R"   # see
+"a:write" = { title = "W", implies = ["a:read"] }
+"a:admin" = { title = "A", implies = ["a:read", "a:write"], allow = { idle-scope = "no" } } # all
+
+[tools]
+# the reader
+list = { any_of = [ "a:read", "a:admin" ], relax = "old" } # look
+edit = { all_of = [
+    "a:read", # to look
+    "a:write", # to change
+] }
+"#;
+    let registry = Registry::new(&[READER, EDITOR]);
+    let inputs = LintInputs { registry: &registry, snapshot: None, now: now() };
+    let fixed = fix::fix(&Source::new("policy.toml", text), &inputs).unwrap();
+    let done: Vec<String> =
+        fixed.done.iter().map(|(line, what)| format!("{line}: {what}")).collect();
+    insta::assert_snapshot!("fixed", format!("{}\n---\n{}", done.join("\n"), fixed.source.text()));
+    let again = fix::fix(&fixed.source, &inputs).unwrap();
+    assert!(again.done.is_empty(), "{:?}", again.done);
+}
+
+const GOOD: &str = r#"version = 1
+[resource]
+url = "http://localhost:3002/mcp"
+provider = "embedded"
+list = "step_up"
+registered = ["todo:read", "todo:write", "todo:share", "admin:access"]
+[scopes]
+"todo:read" = "See your todos"
+"todo:share" = { title = "Share your todos", implies = ["todo:read"] }
+"todo:write" = { title = "Change your todos", implies = ["todo:share"] }
+"admin:access" = { title = "See everyone's todos", step_up = true }
+[tools]
+list_todos = { read = "todo" }
+share_todo = { any_of = ["todo:share", { all_of = ["todo:read", "admin:access"] }] }
+create_todo = { write = "todo" }
+purge_todos = { all_of = ["todo:write", "admin:access"] }
+whoami = { authenticated = true, hidden = true }
+[[invariant]]
+name = "nothing destructive without todo:write"
+tools = "destructive"
+needs = { write = "todo" }
+[[test]]
+scopes = ["todo:read"]
+can = ["list_todos"]
+cannot = ["create_todo", "purge_todos", "share_todo"]
+"#;
+
+const fn declared(name: &'static str, scopes: &'static [&'static str]) -> Declaration {
+    Declaration::new(Feature::Tool, name, scopes, &[], Location::new("src/tools.rs", 1, 1))
+}
+
+const TOOLS: &[Declaration] = &[
+    declared("list_todos", &["todo:read"]).with_hints(Some(true), None),
+    declared("share_todo", &["todo:read"]).with_hints(None, Some(false)),
+    declared("create_todo", &["todo:write"]).with_hints(None, Some(false)),
+    declared("purge_todos", &["todo:write", "admin:access"]).with_hints(None, Some(true)),
+    declared("whoami", &[]).with_hints(Some(true), None),
+];
+
+/// A mutation, and the line where it was made.
+struct Mutation {
+    what: String,
+    text: String,
+    line: usize,
+}
+
+fn mutations() -> Vec<Mutation> {
+    let mut list = vec![];
+    let lines: Vec<&str> = GOOD.lines().collect();
+    let mut add = |what: String, text: String, line: usize| {
+        if text != GOOD {
+            list.push(Mutation { what, text, line });
+        }
+    };
+    let joined = |lines: &[&str]| lines.join("\n") + "\n";
+    for number in 0..lines.len() {
+        let mut dropped = lines.clone();
+        dropped.remove(number);
+        add(format!("drop line {}", number + 1), joined(&dropped), number + 1);
+        let mut doubled = lines.clone();
+        doubled.insert(number, lines[number]);
+        add(format!("double line {}", number + 1), joined(&doubled), number + 1);
+        if number + 1 < lines.len() {
+            let mut swapped = lines.clone();
+            swapped.swap(number, number + 1);
+            add(
+                format!("swap lines {} and {}", number + 1, number + 2),
+                joined(&swapped),
+                number + 1,
+            );
+        }
+    }
+    // Misspell each word once: its second letter goes.
+    let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let mut at = 0;
+    while let Some(start) = GOOD[at..].find(is_letter).map(|n| at + n) {
+        let end = GOOD[start..].find(|c| !is_letter(c)).map_or(GOOD.len(), |n| start + n);
+        if end - start > 2 {
+            let text = format!("{}{}", &GOOD[..=start], &GOOD[start + 2..]);
+            let line = GOOD[..start].matches('\n').count() + 1;
+            add(format!("misspell `{}` in line {line}", &GOOD[start..end]), text, line);
+            let (head, tail) = (&GOOD[..=start], &GOOD[start + 3..]);
+            let turned: String = GOOD[start + 1..start + 3].chars().rev().collect();
+            let text = format!("{head}{turned}{tail}");
+            add(format!("turn letters of `{}` in line {line}", &GOOD[start..end]), text, line);
+        }
+        at = end;
+    }
+    let mut replace = |from: &str, to: &str| {
+        assert_eq!(GOOD.matches(from).count(), 1, "{from}");
+        let line = GOOD[..GOOD.find(from).unwrap()].matches('\n').count() + 1;
+        add(format!("{from} → {to}"), GOOD.replace(from, to), line);
+    };
+    // Weaken, and run in a circle.
+    replace("create_todo = { write = \"todo\" }", "create_todo = { read = \"todo\" }");
+    replace("create_todo = { write = \"todo\" }", "create_todo = { authenticated = true }");
+    replace(
+        "{ all_of = [\"todo:write\", \"admin:access\"] }",
+        "{ any_of = [\"todo:write\", \"admin:access\"] }",
+    );
+    replace("{ all_of = [\"todo:write\", \"admin:access\"] }", "{ all_of = [\"todo:write\"] }");
+    replace(
+        "\"todo:read\" = \"See your todos\"",
+        "\"todo:read\" = { title = \"R\", implies = [\"todo:write\"] }",
+    );
+    replace(
+        "\"todo:read\" = \"See your todos\"",
+        "\"todo:read\" = { title = \"R\", implies = [\"todo:read\"] }",
+    );
+    replace("implies = [\"todo:share\"]", "implies = [\"todo:write\"]");
+    list
+}
+
+/// Who may call what, for every set of scopes, and which lists show it.
+fn access(policy: &CompiledPolicy) -> Vec<(String, u32, bool)> {
+    let names = ["todo:read", "todo:share", "todo:write", "admin:access"];
+    let mut access = vec![];
+    for tool in TOOLS {
+        let is_hidden = policy.rule(Feature::Tool, tool.name()).is_some_and(crate::Rule::is_hidden);
+        access.push((format!("{} in {:?}", tool.name(), policy.list_mode()), 0, is_hidden));
+        for bits in 0..16_u32 {
+            let granted = (0..4).filter(|n| bits & (1 << n) != 0).map(|n| names[n]);
+            let allowed =
+                policy.decide(Operation::tool(tool.name()), &policy.hold(granted)).is_allow();
+            access.push((tool.name().to_owned(), bits, allowed));
+        }
+    }
+    access
+}
+
+/// Each mutation is found, near where it was made; or the policy is provably the same.
+#[test]
+fn every_mutation_is_found_or_changes_nothing() {
+    let registry = Registry::new(TOOLS);
+    let good = lint(GOOD, &registry);
+    assert!(good.is_empty(), "{}", good.render(false));
+    let reference = CompiledPolicy::compile(Source::new("policy.toml", GOOD)).unwrap();
+    let mutations = mutations();
+    assert!(mutations.len() >= 200, "only {}", mutations.len());
+    let mut equivalent = vec![];
+    for Mutation { what, text, line } in &mutations {
+        let found = lint(text, &registry);
+        let last = text.lines().count() + 1;
+        if found.is_empty() {
+            let policy =
+                CompiledPolicy::compile(Source::new("policy.toml", text.as_str())).unwrap();
+            assert_eq!(access(&policy), access(&reference), "{what}: passes silently\n{text}");
+            equivalent.push(what.clone());
+            continue;
+        }
+        // What is dropped is missed where it is needed, or where it would stand; everything else
+        // is found on its own line, or the next when a line was put in between.
+        let places: Vec<usize> =
+            found.iter().map(|f| found.source().position(f.span().start).0).collect();
+        assert!(places.iter().all(|place| (1..=last).contains(place)), "{what}");
+        if !what.starts_with("drop") && !what.starts_with("swap") {
+            let near = places.iter().any(|place| place.abs_diff(*line) <= 1);
+            let said = found.iter().any(|f| {
+                f.kind().name.starts_with("failed")
+                    || f.kind().name.starts_with("undefined")
+                    || f.kind().name.ends_with("policy")
+            });
+            assert!(near || said, "{what}: found in {places:?}\n{}", found.render(false));
+        }
+        found.render(true);
+    }
+    insta::assert_snapshot!("equivalent_mutations", equivalent.join("\n"));
+}
+
+/// Cut off at every byte: an answer each time. What still passes is a whole policy for these
+/// tools, with the very same access.
+#[test]
+fn truncation_at_every_byte_is_answered() {
+    let registry = Registry::new(TOOLS);
+    let reference = CompiledPolicy::compile(Source::new("policy.toml", GOOD)).unwrap();
+    for end in 0..GOOD.len() {
+        let text = &GOOD[..end];
+        let found = lint(text, &registry);
+        found.render(false);
+        if !found.has_errors() {
+            let policy = CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap();
+            assert_eq!(access(&policy), access(&reference), "cut at {end}:\n{text}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// An invariant is proved exactly when it holds for every set of scopes, and the
+    /// counterexample is one.
+    #[test]
+    fn proofs_equal_brute_force(model in model()) {
+        // The first tool's rule is the rule, the second's is what it must entail.
+        prop_assume!(model.tools.len() >= 2);
+        let policy = CompiledPolicy::compile(Source::new("policy.toml", model.text())).unwrap();
+        let requirement = |tool: &str| &policy.rule(Feature::Tool, tool).unwrap().requirement;
+        let proof = policy.entails(requirement("t0"), requirement("t1"));
+        let scopes = model.implies.len();
+        let breaks = |bits: u32| {
+            let granted = (0..scopes).filter(|n| bits & (1 << n) != 0).collect();
+            let held = model.holds(&granted);
+            model.allows(0, &held) && !model.allows(1, &held)
+        };
+        prop_assert_eq!(proof.is_err(), (0..1_u32 << scopes).any(breaks));
+        if let Err(counterexample) = proof {
+            let numbers = counterexample.iter().map(|s| s.name().as_str()[2..].parse::<u32>().unwrap());
+            prop_assert!(breaks(numbers.fold(0, |bits, n| bits | 1 << n)));
+        }
+    }
+
+    /// Whatever is fixed: the access stays, and nothing certain is left to do.
+    #[test]
+    fn fixes_never_change_access(model in model()) {
+        let registry = Registry::new(&[]);
+        let inputs = LintInputs { registry: &registry, snapshot: None, now: now() };
+        let source = Source::new("policy.toml", model.text());
+        let fixed = fix::fix(&source, &inputs).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let (old, new) = (
+            CompiledPolicy::compile(source).unwrap(),
+            CompiledPolicy::compile(fixed.source.clone()).map_err(|e| TestCaseError::fail(e.to_string()))?,
+        );
+        prop_assert!(crate::diff::compare(&old, &new).is_empty());
+        let left = fix::fix(&fixed.source, &inputs).unwrap().done;
+        prop_assert!(left.is_empty(), "{:?}", left);
+    }
+}

@@ -1,0 +1,157 @@
+//! `policy.toml` as written: every key known, every scope a scope, every place remembered.
+//!
+//! Nothing here looks at two entries together; that is [`compile`](super::compile)'s work.
+
+mod assertions;
+mod clients;
+mod resource;
+mod rules;
+mod scopes;
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+
+pub(crate) use assertions::{CaseEntry, InvariantEntry, Selection};
+pub(crate) use clients::ClientEntry;
+pub(crate) use resource::Resource;
+pub(crate) use rules::{Entry, RuleEntry};
+pub(crate) use scopes::ScopeEntry;
+
+use super::{
+    Feature, mistake,
+    reader::{Located, Reader, string, word, wrong_type},
+    shape::{self, LEVELS, Level},
+};
+use crate::diagnostic::{Diagnostic, Source};
+
+#[derive(Debug, Default)]
+pub(crate) struct Manifest {
+    pub(crate) resource: Resource,
+    pub(crate) scopes: Vec<ScopeEntry>,
+    /// Of all features, each in the order of the file.
+    pub(crate) rules: Vec<Entry>,
+    /// Where a missing rule would be added: the table's header, or the end of the file.
+    pub(crate) tables_at: [Range<usize>; 3],
+    pub(crate) clients: Vec<ClientEntry>,
+    pub(crate) levels: Vec<(Located<String>, Level)>,
+    pub(crate) cases: Vec<CaseEntry>,
+    pub(crate) invariants: Vec<InvariantEntry>,
+}
+
+/// A finding that is meant: the lint's name and the reason.
+#[derive(Debug)]
+pub(crate) struct Allow {
+    pub(crate) lint: Located<String>,
+}
+
+/// The document's tables; a mistake of syntax is reported, and then there are none.
+fn document<'i>(source: &'i Source, errors: &mut Vec<Diagnostic>) -> Option<DeTable<'i>> {
+    let (document, syntax_errors) = DeTable::parse_recoverable(source.text());
+    let end = source.text().len()..source.text().len();
+    errors.extend(syntax_errors.iter().map(|error| {
+        let message = format!("invalid TOML: {}", error.message());
+        Diagnostic::new(mistake::INVALID_TOML, error.span().unwrap_or(end.clone()), message)
+            .help("correct this first: nothing else in the file could be checked")
+    }));
+    // What a recovered document seems to lack may only be lost to the syntax error.
+    syntax_errors.is_empty().then(|| document.into_inner())
+}
+
+/// Reads the manifest; every mistake goes to `errors`. `None` if the file is not TOML.
+pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Manifest> {
+    let document = document(source, errors)?;
+    let end = source.text().len()..source.text().len();
+    let root = Reader::new(&document, &shape::POLICY, &"the policy");
+    read_version(&root, end.clone(), errors);
+    let tables_at = [end.clone(), end.clone(), end];
+    let mut manifest = Manifest { tables_at, ..Manifest::default() };
+    if let Some(table) = root.table("resource", errors) {
+        manifest.resource = resource::read(&table, errors);
+    }
+    if let Some(table) = root.table("scopes", errors) {
+        manifest.scopes = scopes::read_scopes(table.value, errors);
+    }
+    for feature in Feature::ALL {
+        if let Some(table) = root.table(feature.table(), errors) {
+            manifest.tables_at[feature.index()] = table.span;
+            manifest.rules.extend(rules::read(feature, table.value, errors));
+        }
+    }
+    if let Some(table) = root.table("lint", errors) {
+        manifest.levels = read_levels(table.value, errors);
+    }
+    manifest.clients = clients::read(&root.tables("client", errors), errors);
+    (manifest.cases, manifest.invariants) = assertions::read(&root, errors);
+    root.finish(errors);
+    Some(manifest)
+}
+
+/// Reads a file that holds tests and invariants only.
+pub(super) fn read_test_file(
+    source: &Source,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<(Vec<CaseEntry>, Vec<InvariantEntry>)> {
+    let document = document(source, errors)?;
+    let root = Reader::new(&document, &shape::TEST_FILE, &"a test file");
+    let found = assertions::read(&root, errors);
+    root.finish(errors);
+    Some(found)
+}
+
+/// The resource's URL, even of a file that is not wholly TOML.
+pub fn written_url(source: &Source) -> Option<String> {
+    let (document, _) = DeTable::parse_recoverable(source.text());
+    let resource = document.get_ref().get("resource")?.get_ref().as_table()?;
+    resource.get("url")?.get_ref().as_str().map(str::to_owned)
+}
+
+fn read_version(root: &Reader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {
+    match root.get("version") {
+        None => errors.push(
+            Diagnostic::new(mistake::MISSING_VERSION, end, "the policy does not say its version")
+                .help("add `version = 1` as the first line"),
+        ),
+        Some(found) => match found.value.as_integer() {
+            Some(version) if version.as_str() == "1" && version.radix() == 10 => {}
+            Some(_) => errors.push(
+                Diagnostic::new(
+                    mistake::UNKNOWN_VERSION,
+                    found.span,
+                    "this version is not known here",
+                )
+                .help("write `version = 1`, or use a newer release of Scopeward"),
+            ),
+            None => errors.push(wrong_type(&found, "`version`", "the number 1")),
+        },
+    }
+}
+
+fn read_levels(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<(Located<String>, Level)> {
+    let mut levels = vec![];
+    for (key, value) in table {
+        let lint = Located::new(key.get_ref().to_string(), key.span());
+        let what = format!("`{}`", lint.value);
+        let value = string(&super::reader::located(value), &what, errors);
+        if let Some(level) = value.and_then(|value| word(&value, &what, LEVELS, errors)) {
+            levels.push((lint, level.value));
+        }
+    }
+    levels
+}
+
+/// `allow = { lint = "reason" }` of a scope or a rule.
+fn read_allow(reader: &Reader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Vec<Allow> {
+    let Some(table) = reader.table("allow", errors) else { return vec![] };
+    let mut allowed = vec![];
+    for (key, value) in table.value {
+        let lint = Located::new(key.get_ref().to_string(), key.span());
+        let what = format!("the reason of `{}`", lint.value);
+        let reason = string(&super::reader::located(value), &what, errors);
+        let help = "say why this finding is meant";
+        if reason.and_then(|reason| super::reader::said(reason, &what, help, errors)).is_some() {
+            allowed.push(Allow { lint });
+        }
+    }
+    allowed
+}

@@ -1,0 +1,285 @@
+//! `[tools]`, `[resources]`, `[prompts]`: the one rule of each, as written.
+
+use std::{fmt, ops::Range};
+
+use toml::{
+    Spanned,
+    de::{DeString, DeTable, DeValue},
+};
+
+use super::{
+    Allow, read_allow,
+    scopes::{scope, scopes},
+};
+use crate::{
+    diagnostic::Diagnostic,
+    mistake,
+    {
+        Feature,
+        reader::{Located, Reader, located, strings, wrong_type},
+        scope::Scope,
+        shape::{self, RULES},
+    },
+};
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) feature: Feature,
+    pub(crate) name: Located<String>,
+    /// `None` when the rule is a mistake.
+    pub(crate) rule: Option<RuleEntry>,
+    /// Whether it is written as `any_of`, and not as one of the forms with one alternative.
+    pub(crate) is_any_of: bool,
+    pub(crate) relax: Option<Located<String>>,
+    pub(crate) hidden: bool,
+    pub(crate) allow: Vec<Allow>,
+    pub(crate) when: Vec<WhenEntry>,
+    /// Whether every part of it could be read.
+    pub(crate) is_whole: bool,
+}
+
+/// One `[[tools.….when]]`, as written.
+#[derive(Debug)]
+pub(crate) struct WhenEntry {
+    pub(crate) at: Range<usize>,
+    /// `None` when it is a mistake.
+    pub(crate) condition: Option<Located<String>>,
+    pub(crate) rule: Option<RuleEntry>,
+}
+
+/// Which sets of scopes suffice, as written.
+#[derive(Debug)]
+pub(crate) enum RuleEntry {
+    Authenticated,
+    /// Each alternative is a set of scopes, never empty; there is at least one.
+    Alternatives(Vec<Vec<Located<Scope>>>),
+}
+
+pub(super) fn read(
+    feature: Feature,
+    table: &DeTable<'_>,
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Entry> {
+    table.iter().map(|(key, value)| read_one(feature, key, value, errors)).collect()
+}
+
+fn read_one(
+    feature: Feature,
+    key: &Spanned<DeString<'_>>,
+    value: &Spanned<DeValue<'_>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Entry {
+    let name = Located::new(key.get_ref().to_string(), key.span());
+    let mut entry = Entry {
+        feature,
+        name,
+        rule: None,
+        is_any_of: false,
+        relax: None,
+        hidden: false,
+        allow: vec![],
+        when: vec![],
+        is_whole: false,
+    };
+    let name = &entry.name;
+    let what = Named(feature, &name.value);
+    let value = located(value);
+    let Some(table) = value.value.as_table() else {
+        errors.push(
+            wrong_type(&value, what, "a table")
+                .help(format!("write `{} = {{ read = \"todo\" }}`", name.value)),
+        );
+        return entry;
+    };
+    let reader = Reader::new(table, &shape::OPERATION, &what);
+    entry.rule = read_rule(&reader, name, &[feature.table(), &name.value, "all_of"], errors);
+    entry.is_any_of = reader.key_span("any_of").is_some();
+    // Of most, the rule is all there is.
+    if entry.rule.is_some() && table.len() == 1 {
+        entry.is_whole = true;
+        return entry;
+    }
+    let help = format!(
+        "say why this {feature} may be {} with fewer scopes than it declares",
+        feature.participle()
+    );
+    entry.relax = reader.text("relax", &help, errors);
+    entry.hidden = reader.boolean("hidden", errors).is_some_and(|flag| flag.value);
+    entry.allow = read_allow(&reader, errors);
+    let before = errors.len();
+    let tables = reader.tables("when", errors);
+    entry.is_whole = errors.len() == before;
+    entry.when = tables.iter().map(|table| read_when(table, errors)).collect();
+    reader.finish(errors);
+    entry
+}
+
+/// One of them, in messages.
+#[derive(Clone, Copy)]
+struct Named<'n>(Feature, &'n str);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} `{}`", self.0, self.1)
+    }
+}
+
+fn read_when(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> WhenEntry {
+    let reader = Reader::new(table.value, &shape::WHEN, &"a condition");
+    let help = "say when: `if = \"args.done == true\"`";
+    let condition = reader.text("if", help, errors);
+    if reader.key_span("if").is_none() {
+        let message = "the condition does not say when";
+        errors.push(Diagnostic::new(mistake::MISSING_KEY, table.span.clone(), message).help(help));
+    }
+    let what = Located::new("such a call".to_owned(), table.span.clone());
+    let rule = read_rule(&reader, &what, &[], errors);
+    reader.finish(errors);
+    let at = condition.as_ref().map_or(table.span.clone(), |condition| condition.span.clone());
+    WhenEntry { at, condition, rule }
+}
+
+/// The one rule of something. Two rules, or none, are a mistake: access never depends on a guess.
+/// `all_of_path` is where an `all_of` would stand, for the fix of a mistake in it.
+pub(super) fn read_rule(
+    reader: &Reader<'_, '_>,
+    subject: &Located<String>,
+    all_of_path: &[&str],
+    errors: &mut Vec<Diagnostic>,
+) -> Option<RuleEntry> {
+    let mut written: Vec<(&'static str, Located<&DeValue<'_>>)> = reader.those(&RULES).collect();
+    written.sort_by_key(|(_, value)| value.span.start);
+
+    let Some((key, value)) = written.first() else {
+        errors.push(
+            Diagnostic::new(
+                mistake::MISSING_RULE,
+                subject.span.clone(),
+                format!("nothing says who may use `{}`", subject.value),
+            )
+            .help(
+                "give it one of `read`, `write`, `admin`, `all_of` or `any_of`; what is open to \
+                 any authenticated caller is `{ authenticated = true }`",
+            ),
+        );
+        return None;
+    };
+    for (second, value) in &written[1..] {
+        errors.push(
+            Diagnostic::new(
+                mistake::TWO_RULES,
+                reader.key_span(second).unwrap_or(value.span.clone()),
+                format!("`{}` has two rules: `{key}` and `{second}`", subject.value),
+            )
+            .context(reader.key_span(key).unwrap_or(value.span.clone()), "the first rule")
+            .help("keep one; several scopes that are all needed are `all_of = [\"…\", \"…\"]`"),
+        );
+    }
+    if written.len() > 1 {
+        return None;
+    }
+    match *key {
+        "all_of" => {
+            read_all_of(value, all_of_path, errors).map(|all| RuleEntry::Alternatives(vec![all]))
+        }
+        "any_of" => read_any_of(value, errors).map(RuleEntry::Alternatives),
+        "authenticated" => {
+            if value.value.as_bool() == Some(true) {
+                return Some(RuleEntry::Authenticated);
+            }
+            errors.push(
+                Diagnostic::new(
+                    mistake::WRONG_TYPE,
+                    value.span.clone(),
+                    "`authenticated` can only be `true`",
+                )
+                .help("nothing is open without authentication; name the scopes it needs instead"),
+            );
+            None
+        }
+        level => {
+            let Some(name) = value.value.as_str() else {
+                errors.push(wrong_type(value, format_args!("`{level}`"), "a string"));
+                return None;
+            };
+            let mut whole = String::with_capacity(name.len() + 1 + level.len());
+            whole += name;
+            whole.push(':');
+            whole += level;
+            let whole = Located::new(whole, value.span.clone());
+            Some(RuleEntry::Alternatives(vec![vec![scope(whole, errors)?]]))
+        }
+    }
+}
+
+fn read_all_of(
+    value: &Located<&DeValue<'_>>,
+    path: &[&str],
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Vec<Located<Scope>>> {
+    let list = strings(value, "`all_of`", errors)?;
+    let before = errors.len();
+    let all = scopes(&list.value, path, errors);
+    if all.is_empty() {
+        if errors.len() == before && value.value.as_array().is_some_and(|list| list.is_empty()) {
+            errors.push(
+                Diagnostic::new(mistake::EMPTY_RULE, list.span, "an empty `all_of` allows nobody")
+                    .help("name a scope; what is open to any authenticated caller is `{ authenticated = true }`"),
+            );
+        }
+        return None;
+    }
+    Some(all)
+}
+
+fn read_any_of(
+    value: &Located<&DeValue<'_>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Vec<Vec<Located<Scope>>>> {
+    let Some(items) = value.value.as_array() else {
+        errors.push(wrong_type(value, "`any_of`", "a list of alternatives"));
+        return None;
+    };
+    if items.is_empty() {
+        errors.push(
+            Diagnostic::new(
+                mistake::EMPTY_RULE,
+                value.span.clone(),
+                "an empty `any_of` allows nobody",
+            )
+            .help("list at least one alternative: `any_of = [\"todo:write\", \"todo:admin\"]`"),
+        );
+        return None;
+    }
+    let mut alternatives = vec![];
+    for item in items.iter().map(located) {
+        let alternative = match item.value {
+            DeValue::String(text) => {
+                scope(Located::new(text.to_string(), item.span), errors).map(|scope| vec![scope])
+            }
+            DeValue::Table(table) => {
+                let reader = Reader::new(table, &shape::ALTERNATIVE, &"an alternative");
+                let all = reader.get("all_of");
+                reader.finish(errors);
+                if all.is_none() {
+                    errors.push(
+                        Diagnostic::new(
+                            mistake::MISSING_RULE,
+                            item.span,
+                            "this alternative names no scope",
+                        )
+                        .help("write `{ all_of = [\"todo:write\", \"admin:access\"] }`"),
+                    );
+                }
+                all.and_then(|all| read_all_of(&all, &[], errors))
+            }
+            _ => {
+                errors.push(wrong_type(&item, "an alternative", "a scope or `{ all_of = […] }`"));
+                None
+            }
+        };
+        alternatives.extend(alternative);
+    }
+    // One alternative short of what was written would silently refuse somebody.
+    (alternatives.len() == items.len()).then_some(alternatives)
+}

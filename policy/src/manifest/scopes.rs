@@ -1,0 +1,149 @@
+//! `[scopes]`: the vocabulary, as written.
+
+use toml::de::{DeTable, DeValue};
+
+use super::{Allow, read_allow};
+use crate::{
+    diagnostic::{Change, Diagnostic, Fix, Step},
+    mistake,
+    {
+        reader::{Located, Reader, located, wrong_type},
+        scope::Scope,
+        shape,
+    },
+};
+
+#[derive(Debug)]
+pub(crate) struct ScopeEntry {
+    pub(crate) name: Located<Scope>,
+    pub(crate) title: String,
+    pub(crate) implies: Vec<Located<Scope>>,
+    pub(crate) step_up: bool,
+    pub(crate) allow: Vec<Allow>,
+}
+
+/// What stands behind a scope's name.
+#[derive(Default)]
+struct Meaning {
+    title: String,
+    implies: Vec<Located<Scope>>,
+    step_up: bool,
+    allow: Vec<Allow>,
+}
+
+pub(super) fn read_scopes(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<ScopeEntry> {
+    let mut entries = vec![];
+    for (key, value) in table {
+        let written = Located::new(key.get_ref().to_string(), key.span());
+        let name = scope(written.clone(), errors);
+        let Meaning { title, implies, step_up, allow } =
+            read_scope(&written, &located(value), errors);
+        if let Some(name) = name {
+            entries.push(ScopeEntry { name, title, implies, step_up, allow });
+        }
+    }
+    entries.sort_by_key(|entry| entry.name.span.start);
+    entries
+}
+
+/// A scope with a mistake is still a defined one: the rules that use it are not mistaken.
+fn read_scope(
+    name: &Located<String>,
+    value: &Located<&DeValue<'_>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Meaning {
+    let what = format!("the scope `{}`", name.value);
+    match value.value {
+        DeValue::String(title) => {
+            let title = Located::new(title.to_string(), value.span.clone());
+            Meaning { title: said(title, &what, errors), ..Meaning::default() }
+        }
+        DeValue::Table(table) => {
+            let reader = Reader::new(table, &shape::SCOPE, &what);
+            if reader.key_span("title").is_none() {
+                errors.push(
+                    Diagnostic::new(
+                        mistake::MISSING_TITLE,
+                        name.span.clone(),
+                        format!("{what} has no title"),
+                    )
+                    .help("add `title = \"…\"`: people read it on the consent page"),
+                );
+            }
+            let title = reader.string("title", errors);
+            let path = ["scopes", &name.value, "implies"];
+            let meaning = Meaning {
+                title: title.map(|title| said(title, &what, errors)).unwrap_or_default(),
+                implies: reader
+                    .strings("implies", errors)
+                    .map(|list| scopes(&list.value, &path, errors))
+                    .unwrap_or_default(),
+                step_up: reader.boolean("step_up", errors).is_some_and(|flag| flag.value),
+                allow: read_allow(&reader, errors),
+            };
+            reader.finish(errors);
+            meaning
+        }
+        _ => {
+            errors.push(
+                wrong_type(value, &what, "a title, or a table")
+                    .help(format!("write `\"{}\" = \"What it allows\"`", name.value)),
+            );
+            Meaning::default()
+        }
+    }
+}
+
+fn said(title: Located<String>, what: &str, errors: &mut Vec<Diagnostic>) -> String {
+    if title.value.trim().is_empty() {
+        let message = format!("{what} has an empty title");
+        errors.push(
+            Diagnostic::new(mistake::MISSING_TITLE, title.span, message)
+                .help("say what it allows: people read it on the consent page"),
+        );
+    }
+    title.value
+}
+
+pub(super) fn scope(text: Located<String>, errors: &mut Vec<Diagnostic>) -> Option<Located<Scope>> {
+    match Scope::try_from(text.value) {
+        Ok(scope) => Some(Located::new(scope, text.span)),
+        Err(error) => {
+            errors.push(
+                Diagnostic::new(mistake::INVALID_SCOPE, text.span, error.to_string())
+                    .help("use printable ASCII without space, `\"` and `\\`"),
+            );
+            None
+        }
+    }
+}
+
+/// The scopes of the list at `path`; one that stands twice is a mistake. Without a path the fix is
+/// left to the reader.
+pub(super) fn scopes(
+    list: &[Located<String>],
+    path: &[&str],
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<Located<Scope>> {
+    let mut found: Vec<Located<Scope>> = vec![];
+    for (index, text) in list.iter().enumerate() {
+        let Some(scope) = scope(text.clone(), errors) else {
+            continue;
+        };
+        if let Some(earlier) = found.iter().find(|earlier| earlier.value == scope.value) {
+            let message = format!("`{}` is listed twice", scope.value);
+            let error = Diagnostic::new(mistake::DUPLICATE_SCOPE, scope.span, message)
+                .context(earlier.span.clone(), "first listed here");
+            let title = "remove the second one";
+            errors.push(if path.is_empty() {
+                error.help(title)
+            } else {
+                let path = path.iter().map(|key| Step::from(*key)).chain([index.into()]).collect();
+                error.fix(Fix { title: title.to_owned(), path, change: Change::Remove })
+            });
+        } else {
+            found.push(scope);
+        }
+    }
+    found
+}

@@ -1,0 +1,46 @@
+//! Sets of a policy's scopes: one bit each.
+
+use smallvec::SmallVec;
+
+/// A scope's number within one compiled policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ScopeId(pub(super) u32);
+
+/// A set of a policy's scopes: one bit each.
+///
+/// INVARIANT: a set is only meaningful with the policy that made it. Sets are therefore made by
+/// [`CompiledPolicy::hold`] and kept beside that policy.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScopeSet(SmallVec<[u64; 2]>);
+
+impl ScopeSet {
+    pub(super) fn insert(&mut self, ScopeId(id): ScopeId) {
+        let word = id as usize / 64;
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (id % 64);
+    }
+
+    pub(super) fn extend(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        for (word, more) in self.0.iter_mut().zip(&other.0) {
+            *word |= more;
+        }
+    }
+
+    pub(crate) fn is_subset(&self, other: &Self) -> bool {
+        let others = other.0.iter().copied().chain(std::iter::repeat(0));
+        self.0.iter().zip(others).all(|(mine, theirs)| mine & !theirs == 0)
+    }
+
+    pub(super) fn intersects(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(one, two)| one & two != 0)
+    }
+
+    pub(crate) fn contains(&self, ScopeId(id): ScopeId) -> bool {
+        self.0.get(id as usize / 64).is_some_and(|word| word & (1 << (id % 64)) != 0)
+    }
+}

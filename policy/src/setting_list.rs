@@ -1,0 +1,35 @@
+//! The settings of a policy as text: compared by a diff, and held at a reload.
+
+use super::{CompiledPolicy, ProviderSettings};
+
+/// One setting of `[resource]` and its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Its key, such as `url`; `also` for the further providers.
+    pub name: &'static str,
+    /// Its value, for a person.
+    pub value: String,
+    /// Whether it stays as it is while the server runs, because tokens are issued for it.
+    pub is_fixed: bool,
+}
+
+impl CompiledPolicy {
+    /// Every setting of `[resource]`, in an order that is the same for every policy.
+    pub fn settings(&self) -> Vec<Setting> {
+        let also: Vec<_> = self.also().iter().map(ProviderSettings::describe).collect();
+        let also = if also.is_empty() { "none".to_owned() } else { also.join("; ") };
+        let fixed = [("url", self.resource().to_string())];
+        let fixed = fixed.into_iter().chain(self.trust().settings()).chain([("also", also)]);
+        let free = [
+            ("list", self.list_mode().as_str()),
+            ("on_denied", self.on_denied().as_str()),
+            ("audit", self.audit_mode().as_str()),
+            ("startup_check", self.startup_check().as_str()),
+        ];
+        let free = free.into_iter().map(|(name, value)| (name, value.to_owned()));
+        fixed
+            .map(|(name, value)| Setting { name, value, is_fixed: true })
+            .chain(free.map(|(name, value)| Setting { name, value, is_fixed: false }))
+            .collect()
+    }
+}

@@ -1,0 +1,193 @@
+//! The snapshot of the registered scopes: what the authorization server said when it was asked,
+//! in a file that is committed, for where there is no network.
+
+use jiff::Timestamp;
+use toml::de::DeTable;
+use toml_edit::{Array, DocumentMut, value};
+
+use crate::{
+    diagnostic::{Diagnostic, Diagnostics, Source},
+    mistake, {Reader, SNAPSHOT, Scope},
+};
+
+/// The scopes registered for a resource, who said so, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// `None` while it is in no file yet.
+    path: Option<String>,
+    resource: String,
+    issuer: String,
+    provider: Option<String>,
+    source: Option<String>,
+    pulled_at: Timestamp,
+    scopes: Vec<Scope>,
+}
+
+impl Snapshot {
+    /// The name of the file, beside `policy.toml`.
+    pub const FILE: &str = "registered-scopes.toml";
+
+    /// What an issuer said about a resource.
+    pub fn new(resource: &str, issuer: &str, pulled_at: Timestamp, scopes: Vec<Scope>) -> Self {
+        let (resource, issuer) = (resource.to_owned(), issuer.to_owned());
+        Self { path: None, resource, issuer, provider: None, source: None, pulled_at, scopes }
+    }
+
+    /// The provider's word in the policy, and where exactly it was asked.
+    #[must_use]
+    pub fn said_by(mut self, provider: &str, source: &str) -> Self {
+        (self.provider, self.source) = (Some(provider.to_owned()), Some(source.to_owned()));
+        self
+    }
+
+    /// Reads the file's text.
+    ///
+    /// ```
+    /// use scopeward_policy::{Snapshot, diagnostic::Source};
+    ///
+    /// let text = "version = 1\nresource = \"http://localhost/mcp\"\nissuer = \"http://localhost\"\n\
+    ///             pulled_at = \"2026-01-31T12:00:00Z\"\nscopes = [\"a:read\"]\n";
+    /// let snapshot = Snapshot::parse(&Source::new(Snapshot::FILE, text))?;
+    /// assert!(snapshot.scopes().eq(["a:read"]));
+    /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn parse(source: &Source) -> Result<Self, Diagnostics> {
+        let mut errors = vec![];
+        match Self::read(source, &mut errors) {
+            Some(snapshot) if errors.is_empty() => Ok(snapshot),
+            _ => Err(Diagnostics::new(source.clone(), errors)),
+        }
+    }
+
+    fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Self> {
+        let end = source.text().len()..source.text().len();
+        let (document, syntax) = DeTable::parse_recoverable(source.text());
+        errors.extend(syntax.iter().map(|error| {
+            let message = format!("invalid TOML: {}", error.message());
+            Diagnostic::new(mistake::INVALID_TOML, error.span().unwrap_or(end.clone()), message)
+                .help("run `resource pull` again")
+        }));
+        let reader = Reader::new(document.get_ref(), &SNAPSHOT, &"the snapshot");
+        let required = |key: &str, errors: &mut Vec<Diagnostic>| {
+            if reader.key_span(key).is_none() && syntax.is_empty() {
+                let message = format!("the snapshot has no `{key}`");
+                errors.push(
+                    Diagnostic::new(mistake::MISSING_KEY, end.clone(), message)
+                        .help("run `resource pull` again"),
+                );
+            }
+        };
+        let text = |key: &str, errors: &mut Vec<Diagnostic>| {
+            required(key, errors);
+            reader.text(key, "run `resource pull` again", errors)
+        };
+        let (resource, issuer) = (text("resource", errors), text("issuer", errors));
+        let mut said = |key| reader.text(key, "run `resource pull` again", errors);
+        let (provider, source_of_it) = (said("provider"), said("source"));
+        let pulled_at = text("pulled_at", errors).and_then(|at| {
+            let time = at.value.parse::<Timestamp>();
+            time.map_err(|_| {
+                let message = "`pulled_at` must be a time such as \"2026-01-31T12:00:00Z\"";
+                errors.push(Diagnostic::new(mistake::WRONG_TYPE, at.span, message));
+            })
+            .ok()
+        });
+        required("scopes", errors);
+        let mut scopes = vec![];
+        for text in reader.strings("scopes", errors).map(|list| list.value).unwrap_or_default() {
+            match Scope::parse(&text.value) {
+                Ok(scope) => scopes.push(scope),
+                Err(error) => errors.push(Diagnostic::new(
+                    mistake::INVALID_SCOPE,
+                    text.span,
+                    error.to_string(),
+                )),
+            }
+        }
+        reader.finish(errors);
+        Some(Self {
+            path: Some(source.path().to_owned()),
+            resource: resource?.value,
+            issuer: issuer?.value,
+            provider: provider.map(|provider| provider.value),
+            source: source_of_it.map(|source| source.value),
+            pulled_at: pulled_at?,
+            scopes,
+        })
+    }
+
+    /// As the file's text.
+    pub fn to_toml(&self) -> String {
+        let mut document = DocumentMut::new();
+        let mut scopes: Array = self.scopes.iter().map(Scope::as_str).collect();
+        for scope in scopes.iter_mut() {
+            scope.decor_mut().set_prefix("\n    ");
+        }
+        scopes.set_trailing_comma(true);
+        scopes.set_trailing("\n");
+        document["version"] = value(1);
+        document["resource"] = value(&self.resource);
+        document["issuer"] = value(&self.issuer);
+        for (key, said) in [("provider", &self.provider), ("source", &self.source)] {
+            if let Some(said) = said {
+                document[key] = value(said);
+            }
+        }
+        document["pulled_at"] = value(self.pulled_at.to_string());
+        document["scopes"] = value(scopes);
+        format!(
+            "# The scopes that the authorization server has registered. Written by `resource pull`;\n\
+             # commit it, and `policy lint` needs no network.\n{document}"
+        )
+    }
+
+    /// The registered scopes.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.iter().map(Scope::as_str)
+    }
+
+    /// Where the snapshot is, who said so, and when.
+    pub fn describe(&self) -> String {
+        let Self { path, issuer, source, pulled_at, .. } = self;
+        if let Some(path) = path {
+            return format!("{path} says what {issuer} had registered at {pulled_at}");
+        }
+        let source = source.as_ref().unwrap_or(issuer);
+        format!("{source} says what is registered now, at {pulled_at}")
+    }
+
+    /// For how many whole days it has been there.
+    pub fn age_in_days(&self, now: Timestamp) -> i64 {
+        now.duration_since(self.pulled_at).as_hours() / 24
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let scopes = ["todo:read", "a'b#c"].map(|scope| Scope::parse(scope).unwrap()).to_vec();
+        let at: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
+        let written = Snapshot::new("http://localhost/mcp", "http://localhost", at, scopes)
+            .said_by("oauth", "http://localhost/.well-known/oauth-authorization-server");
+        let source = Source::new(Snapshot::FILE, written.to_toml());
+        let read = Snapshot::parse(&source).unwrap();
+        assert_eq!(read, Snapshot { path: Some(Snapshot::FILE.to_owned()), ..written.clone() });
+        assert_eq!(written.age_in_days("2026-02-02T11:00:00Z".parse().unwrap()), 1);
+        insta::assert_snapshot!(source.text());
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let wrong = |text: &str| {
+            Snapshot::parse(&Source::new(Snapshot::FILE, text)).unwrap_err().to_string()
+        };
+        assert!(wrong("").contains("no `resource`"));
+        assert!(wrong("scopes = [\"a b\"]").contains("1:11: error: ' ' cannot be part"));
+        assert!(wrong("pulled_at = \"yesterday\"").contains("must be a time"));
+        assert!(wrong("[").contains("invalid TOML"));
+        assert!(wrong("scpoes = 1").contains("no key `scpoes`"));
+    }
+}

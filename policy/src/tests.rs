@@ -1,0 +1,461 @@
+//! The compiled decision against a naive twin, and every mistake a file can hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::{model::model, *};
+use crate::{
+    diagnostic::{Diagnostics, Source},
+    lint,
+};
+
+fn compile(text: &str) -> Result<CompiledPolicy, Diagnostics> {
+    CompiledPolicy::compile(Source::new("policy.toml", text))
+}
+
+proptest! {
+    /// For every set of granted scopes, the compiled policy answers as the naive one does.
+    #[test]
+    fn the_compiled_decision_is_the_naive_one(model in model()) {
+        let policy = compile(&model.text()).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        for bits in 0..1_u32 << model.implies.len() {
+            let granted: BTreeSet<usize> = (0..model.implies.len()).filter(|n| bits & (1 << n) != 0).collect();
+            let names: Vec<String> = granted.iter().map(|n| format!("s:{n}")).collect();
+            let held = policy.hold(names.iter().map(String::as_str));
+            let naive = model.holds(&granted);
+            for tool in 0..model.tools.len() {
+                let decision = policy.decide(Operation::tool(&format!("t{tool}")), &held);
+                prop_assert_eq!(decision.is_allow(), model.allows(tool, &naive));
+                let Decision::Deny(denial) = decision else { continue };
+
+                // What is asked for is one of the alternatives, and no other lacks less.
+                let number = |scope: &Scope| scope.as_str()[2..].parse::<usize>().unwrap();
+                let required: Vec<usize> = denial.required().map(number).collect();
+                prop_assert!(model.tools[tool].contains(&required));
+                let missing: Vec<usize> = denial.missing(&held).map(number).collect();
+                let lacks = |all: &[usize]| all.iter().filter(|n| !naive.contains(n)).count();
+                prop_assert_eq!(missing.len(), lacks(&required));
+                prop_assert!(model.tools[tool].iter().all(|all| lacks(all) >= missing.len()));
+                // Granting what is missing is enough.
+                let more = names.iter().map(String::as_str).chain(denial.missing(&held).map(Scope::as_str));
+                let enough = policy.decide(Operation::tool(&format!("t{tool}")), &policy.hold(more)).is_allow();
+                prop_assert!(enough);
+            }
+            prop_assert!(!policy.decide(Operation::tool("not_a_tool"), &held).is_allow());
+        }
+    }
+
+    /// Conditions against a naive twin: what is needed is the rule's own and that of each condition
+    /// that is met; all of it is asked for at once.
+    #[test]
+    fn conditional_decisions_are_the_naive_ones(
+        model in model(),
+        own in prop::collection::vec(any::<prop::sample::Index>(), 1..3),
+        first in any::<prop::sample::Index>(),
+        second in any::<prop::sample::Index>(),
+    ) {
+        let count = model.implies.len();
+        let own: BTreeSet<usize> = own.iter().map(|n| n.index(count)).collect();
+        let (first, second) = (first.index(count), second.index(count));
+        let list: Vec<String> = own.iter().map(|n| format!("\"s:{n}\"")).collect();
+        let rule = format!(
+            "special = {{ all_of = [{}], when = [{{ if = \"args.x\", all_of = [\"s:{first}\"] }}, \
+             {{ if = \"args.y == claims.sub\", any_of = [\"s:{second}\", \"s:{first}\"] }}] }}\n",
+            list.join(", ")
+        );
+        let policy = compile(&format!("{}{rule}", model.text())).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let claims = serde_json::json!({ "sub": "ada" });
+        let claims = claims.as_object().unwrap();
+        for bits in 0..1_u32 << count {
+            let granted: BTreeSet<usize> = (0..count).filter(|n| bits & (1 << n) != 0).collect();
+            let names: Vec<String> = granted.iter().map(|n| format!("s:{n}")).collect();
+            let held = policy.hold(names.iter().map(String::as_str));
+            let naive = model.holds(&granted);
+            for (x, y) in [(false, "bob"), (true, "bob"), (false, "ada"), (true, "ada")] {
+                let arguments = serde_json::json!({ "x": x, "y": y });
+                let operation = Operation::tool("special")
+                    .with_arguments(arguments.as_object().unwrap())
+                    .with_claims(claims);
+                let decision = policy.decide(operation, &held);
+                let expected = own.is_subset(&naive)
+                    && (!x || naive.contains(&first))
+                    && (y != "ada" || naive.contains(&second) || naive.contains(&first));
+                prop_assert_eq!(decision.is_allow(), expected, "{} {} {:?}", x, y, granted);
+                let Decision::Deny(denial) = decision else { continue };
+                let more = names.iter().map(String::as_str).chain(denial.missing(&held).map(Scope::as_str));
+                prop_assert!(policy.decide(operation, &policy.hold(more)).is_allow());
+            }
+            // Which arguments there will be is not known: the rule's own part counts.
+            let listed = policy.decide(Operation::tool("special").with_claims(claims), &held);
+            prop_assert_eq!(listed.is_allow(), own.is_subset(&naive));
+        }
+    }
+
+    /// More scopes never take anything away.
+    #[test]
+    fn a_scope_more_never_refuses(model in model(), bits in any::<u32>(), extra in 0_usize..7) {
+        let policy = compile(&model.text()).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let names: Vec<String> =
+            (0..model.implies.len()).filter(|n| bits & (1 << n) != 0).map(|n| format!("s:{n}")).collect();
+        let extra = format!("s:{extra}");
+        let held = policy.hold(names.iter().map(String::as_str));
+        let more = policy.hold(names.iter().map(String::as_str).chain([extra.as_str()]));
+        for (tool, _) in policy.tools() {
+            prop_assert!(!policy.decide(Operation::tool(tool), &held).is_allow() || policy.decide(Operation::tool(tool), &more).is_allow());
+        }
+    }
+
+    /// Whatever stands in the file: an answer, no panic, and places that are in the file.
+    #[test]
+    fn any_text_is_answered(text in "(?s)[\\[\\]{}=\"#,.\n a-z0-9:é_]{0,200}") {
+        if let Err(found) = compile(&text) {
+            prop_assert!(!found.is_empty());
+            found.render(false);
+        }
+    }
+}
+
+const GOOD: &str = r#"version = 1
+[resource]
+url = "http://localhost:3002/mcp"
+[scopes]
+"todo:read" = "See your todos"
+"todo:write" = { title = "Change your todos", implies = ["todo:read"] }
+"admin:access" = { title = "See everyone's todos", step_up = true }
+[tools]
+list_todos = { read = "todo" }
+create_todo = { any_of = ["todo:write", { all_of = ["todo:read", "admin:access"] }] }
+purge_todos = { all_of = ["todo:write", "admin:access"], relax = "tested" }
+whoami = { authenticated = true, hidden = true }
+"#;
+
+#[test]
+fn the_good_policy_is_good() {
+    let policy = compile(GOOD).unwrap_or_else(|found| panic!("{found}"));
+    assert_eq!(
+        policy.describe(policy.rule(Feature::Tool, "purge_todos").unwrap()),
+        "todo:write and admin:access"
+    );
+    assert_eq!(
+        policy.describe(policy.rule(Feature::Tool, "create_todo").unwrap()),
+        "todo:write, or todo:read and admin:access"
+    );
+    let asked: Vec<&str> = policy.sign_in_scopes().map(Scope::as_str).collect();
+    assert_eq!(asked, ["todo:read", "todo:write"], "step_up scopes are not asked for at first");
+    assert!(policy.decide(Operation::tool("whoami"), &policy.hold([])).is_allow());
+}
+
+/// The good policy cut off at every byte, and with every line left out or doubled.
+fn mutilated() -> Vec<String> {
+    let mut texts: Vec<String> = (0..GOOD.len()).map(|end| GOOD[..end].to_owned()).collect();
+    let lines: Vec<&str> = GOOD.lines().collect();
+    for n in 0..lines.len() {
+        let without = lines.iter().enumerate().filter(|(m, _)| *m != n).map(|(_, line)| *line);
+        texts.push(without.collect::<Vec<_>>().join("\n"));
+        let mut doubled = lines.clone();
+        doubled.insert(n, lines[n]);
+        texts.push(doubled.join("\n"));
+    }
+    texts
+}
+
+/// Mutilated: an answer, never a panic; and
+/// a policy that still compiles never allows a tool that the whole one did not name.
+#[test]
+fn mutilated_policies_are_answered() {
+    let whole = compile(GOOD).unwrap();
+    for text in mutilated() {
+        match compile(&text) {
+            Ok(policy) => {
+                assert!(
+                    policy.rules().all(|(feature, name, _)| whole.rule(feature, name).is_some()),
+                    "{text}"
+                );
+            }
+            Err(found) => {
+                let last = text.lines().count() + 1;
+                for finding in &found {
+                    let (line, _) = found.source().position(finding.span().start);
+                    assert!((1..=last).contains(&line), "{found}\n{text}");
+                }
+                found.render(true);
+            }
+        }
+    }
+}
+
+/// Each mistake, made by one replacement in the good policy: its name and its place.
+const MISTAKES: &[(&str, &str, &str, &str)] = &[
+    ("version = 1", "", "missing-version", "13:1"),
+    ("version = 1", "version = 2", "unknown-version", "1:11"),
+    ("version = 1", "version = \"1\"", "wrong-type", "1:11"),
+    ("version = 1", "version = 1\nowner = 1", "unknown-key", "2:1"),
+    ("url = \"http://localhost:3002/mcp\"", "", "missing-url", "13:1"),
+    ("http://localhost:3002/mcp", "http://example.com/mcp", "invalid-url", "3:7"),
+    ("url =", "ulr =", "unknown-key", "3:1"),
+    ("[scopes]", "provider = \"octa\"\n[scopes]", "unknown-value", "4:12"),
+    ("[scopes]", "list = true\n[scopes]", "wrong-type", "4:8"),
+    ("[scopes]", "registered = [\"todo:raed\"]\n[scopes]", "undefined-scope", "4:15"),
+    ("\"See your todos\"", "\" \"", "missing-title", "5:15"),
+    ("\"See your todos\"", "{ step_up = true }", "missing-title", "5:1"),
+    ("\"See your todos\"", "7", "wrong-type", "5:15"),
+    ("\"todo:read\" =", "\"todo read\" =", "invalid-scope", "5:1"),
+    ("implies = [\"todo:read\"]", "implies = [\"todo:raed\"]", "undefined-scope", "6:58"),
+    ("implies = [\"todo:read\"]", "implies = [\"todo:write\"]", "implies-cycle", "6:58"),
+    (
+        "implies = [\"todo:read\"]",
+        "implies = [\"todo:read\", \"todo:read\"]",
+        "duplicate-scope",
+        "6:71",
+    ),
+    ("step_up = true", "stepup = true", "unknown-key", "7:52"),
+    ("{ read = \"todo\" }", "{}", "missing-rule", "9:1"),
+    ("{ read = \"todo\" }", "\"todo:read\"", "wrong-type", "9:14"),
+    ("{ read = \"todo\" }", "{ raed = \"todo\" }", "unknown-key", "9:16"),
+    ("{ read = \"todo\" }", "{ read = \"todo\", write = \"todo\" }", "two-rules", "9:31"),
+    ("{ read = \"todo\" }", "{ read = \"toto\" }", "undefined-scope", "9:23"),
+    ("{ read = \"todo\" }", "{ read = \"to do\" }", "invalid-scope", "9:23"),
+    ("{ read = \"todo\" }", "{ read = 1 }", "wrong-type", "9:23"),
+    ("{ read = \"todo\" }", "{ all_of = [] }", "empty-rule", "9:25"),
+    ("{ read = \"todo\" }", "{ any_of = [] }", "empty-rule", "9:25"),
+    ("{ read = \"todo\" }", "{ any_of = [{}] }", "missing-rule", "9:26"),
+    ("{ read = \"todo\" }", "{ any_of = [{ all_of = [] }] }", "empty-rule", "9:37"),
+    (
+        "{ read = \"todo\" }",
+        "{ all_of = [\"todo:read\", \"todo:read\"] }",
+        "duplicate-scope",
+        "9:39",
+    ),
+    ("authenticated = true", "authenticated = false", "wrong-type", "12:28"),
+    ("relax = \"tested\"", "relax = \"\"", "empty-text", "11:66"),
+    ("hidden = true", "hidden = 1", "wrong-type", "12:43"),
+    ("whoami =", "whoami = =", "invalid-toml", "12:10"),
+    ("whoami =", "list_todos =", "invalid-toml", "12:1"),
+    ("[scopes]", "snapshot_days = 0\n[scopes]", "wrong-type", "4:17"),
+    ("[scopes]", "startup_check = \"never\"\n[scopes]", "unknown-value", "4:17"),
+    ("hidden = true }", "hidden = true }\n[[test]]\ncan = [\"whoami\"]", "missing-key", "13:1"),
+    ("hidden = true }", "hidden = true }\n[[test]]\nscopes = []", "missing-key", "13:1"),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = [\"x\"]\ncan = []",
+        "undefined-scope",
+        "14:11",
+    ),
+    ("hidden = true }", "hidden = true }\n[test]\nscopes = []", "wrong-type", "13:1"),
+    ("hidden = true }", "hidden = true }\n[[invariant]]\ntools = \"al\"", "unknown-value", "14:9"),
+    ("hidden = true }", "hidden = true }\n[[invariant]]\ntools = \"all\"", "missing-key", "13:1"),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[invariant]]\ntools = \"all\"\nneeds = { read = \"x\", write = \"x\" }",
+        "two-rules",
+        "15:23",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[invariant]]\ntools = 1\nenough = {}",
+        "missing-rule",
+        "15:1",
+    ),
+    ("hidden = true", "allow = { idle-scope = \"\" }", "empty-text", "12:57"),
+    ("hidden = true", "allow = \"idle-scope\"", "wrong-type", "12:42"),
+    ("hidden = true", "when = [{ if = \"args.\", read = \"todo\" }]", "invalid-condition", "12:49"),
+    (
+        "hidden = true",
+        "when = [{ if = \"1 == 1\", read = \"todo\" }]",
+        "invalid-condition",
+        "12:49",
+    ),
+    ("hidden = true", "when = [{ read = \"todo\" }]", "missing-key", "12:42"),
+    ("hidden = true", "when = [{ if = \"args.x\" }]", "missing-rule", "12:42"),
+    ("hidden = true", "when = [{ if = \"args.x\", read = \"toto\" }]", "undefined-scope", "12:66"),
+    ("hidden = true", "when = { if = \"args.x\", read = \"todo\" }", "wrong-type", "12:41"),
+    (
+        "hidden = true }",
+        "hidden = true }\n[resources]\n\"todos\" = { read = \"todo\" }",
+        "invalid-uri",
+        "14:1",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[resources]\n\"t://{a}\" = { read = \"todo\" }\n\"t://{b}\" = { read = \"todo\" }",
+        "overlapping-resources",
+        "15:1",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[client]]\nid = \"a\"\nredirect_uris = []\n[[client]]\nid = \"a\"\nredirect_uris = []",
+        "duplicate-client",
+        "17:6",
+    ),
+    ("hidden = true }", "hidden = true }\n[[client]]\nid = \"a\"", "missing-key", "13:1"),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[client]]\nid = \"a\"\nredirect_uris = [\"http://a.example\"]",
+        "invalid-url",
+        "15:18",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[client]]\nid = \"a\"\nscopes = [\"todo:raed\"]\nsecret_env = \"S\"",
+        "undefined-scope",
+        "15:11",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[prompts]\nplan = { raed = \"todo\" }",
+        "unknown-key",
+        "14:10",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[invariant]]\nprompts = \"destructive\"\nneeds = { read = \"todo\" }",
+        "unknown-value",
+        "14:11",
+    ),
+];
+
+#[test]
+fn each_mistake_is_found_at_its_place() {
+    let mut seen = BTreeMap::new();
+    for (from, to, code, place) in MISTAKES {
+        assert_eq!(GOOD.matches(from).count(), 1, "{from}");
+        let text = GOOD.replace(from, to);
+        let found = compile(&text).err().unwrap_or_else(|| panic!("{to}: no mistake was found"));
+        let at = |finding: &crate::diagnostic::Diagnostic| {
+            let (line, column) = found.source().position(finding.span().start);
+            (finding.kind().name, format!("{line}:{column}"))
+        };
+        assert!(found.iter().any(|f| at(f) == (*code, (*place).to_owned())), "{to}\n{found:#?}");
+        seen.entry(*code).or_insert_with(|| found.render(false));
+    }
+    let texts: String = seen.iter().map(|(code, text)| format!("== {code}\n{text}")).collect();
+    insta::assert_snapshot!("each_mistake", texts);
+    for kind in mistake::ALL {
+        assert!(seen.contains_key(kind.name), "no example of {}", kind.name);
+    }
+}
+
+#[test]
+fn every_mistake_is_reported_in_one_go() {
+    let text = GOOD
+        .replace("url =", "ulr =")
+        .replace("todo:read\"]", "todo:raed\"]")
+        .replace("step_up", "stepup")
+        .replace("{ read = \"todo\" }", "{ raed = \"todo\" }")
+        .replace("\"tested\"", "\"\"")
+        .replace("= true, hidden", "= false, hidden");
+    let found = compile(&text).unwrap_err();
+    let lines: BTreeMap<usize, &str> =
+        found.iter().map(|f| (found.source().position(f.span().start).0, f.kind().name)).collect();
+    for line in [3, 6, 7, 9, 11, 12, 13] {
+        assert!(lines.contains_key(&line), "nothing about line {line}\n{found}");
+    }
+    insta::assert_snapshot!("every_mistake", found.render(false));
+}
+
+#[test]
+fn a_circle_of_three_is_shown_whole() {
+    let text = GOOD
+        .replace(
+            "\"todo:read\" = \"See your todos\"",
+            "\"todo:read\" = { title = \"R\", implies = [\"admin:access\"] }",
+        )
+        .replace("step_up = true", "implies = [\"todo:write\"]");
+    let found = compile(&text).unwrap_err();
+    assert_eq!(found.iter().count(), 1, "a circle is reported once");
+    insta::assert_snapshot!("circle_of_three", found.render(false));
+}
+
+#[test]
+fn more_scopes_than_a_machine_word_has_bits() {
+    let scopes: String = (0..300).map(|n| format!("\"s:{n}\" = \"S\"\n")).collect();
+    let tools: String = (0..300).map(|n| format!("t{n} = {{ all_of = [\"s:{n}\"] }}\n")).collect();
+    let text = format!(
+        "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n[scopes]\n{scopes}[tools]\n{tools}"
+    );
+    let policy = compile(&text).unwrap();
+    let held = policy.hold(["s:0", "s:63", "s:64", "s:299", "s:300", "nonsense"]);
+    let allowed: Vec<&str> = policy
+        .tools()
+        .filter(|(tool, _)| policy.decide(Operation::tool(tool), &held).is_allow())
+        .map(|(t, _)| t)
+        .collect();
+    assert_eq!(allowed, ["t0", "t299", "t63", "t64"]);
+}
+
+#[test]
+fn the_revision_follows_the_text() {
+    let (one, two) = (compile(GOOD).unwrap(), compile(&format!("{GOOD}# a comment")).unwrap());
+    assert_eq!(one.revision(), compile(GOOD).unwrap().revision());
+    assert_ne!(one.revision(), two.revision());
+}
+
+/// The mistakes that a JSON Schema can see; the others take two places together, or a parser.
+const STRUCTURAL: &[&str] = &[
+    "missing-version",
+    "unknown-version",
+    "wrong-type",
+    "unknown-key",
+    "unknown-value",
+    "missing-url",
+    "missing-title",
+    "invalid-scope",
+    "duplicate-scope",
+    "missing-rule",
+    "two-rules",
+    "empty-rule",
+    "empty-text",
+    "missing-key",
+];
+
+fn whole_schema() -> serde_json::Value {
+    schema::json_schema(&lint::changeable().collect::<Vec<_>>())
+}
+
+/// Editors say what the server says: a file is valid by the schema exactly when the reader finds
+/// no mistake that a schema can see.
+#[test]
+fn the_schema_and_the_reader_agree() {
+    let schema = jsonschema::validator_for(&whole_schema()).unwrap();
+    let judge = |text: &str| {
+        let Ok(json) = toml::from_str::<serde_json::Value>(text) else { return };
+        let structural = match compile(text) {
+            Ok(_) => vec![],
+            Err(found) => {
+                let names = found.iter().map(|finding| finding.kind().name);
+                names.filter(|name| STRUCTURAL.contains(name)).collect()
+            }
+        };
+        let errors: Vec<String> = schema.iter_errors(&json).map(|e| e.to_string()).collect();
+        assert_eq!(errors.is_empty(), structural.is_empty(), "{structural:?} {errors:?}\n{text}");
+    };
+    judge(GOOD);
+    for (from, to, ..) in MISTAKES {
+        judge(&GOOD.replace(from, to));
+    }
+    for text in mutilated() {
+        judge(&text);
+    }
+    for lint in crate::lint::LINTS {
+        for example in [&lint.bad, &lint.good] {
+            judge(&crate::lint::tests::whole(example.policy));
+        }
+    }
+}
+
+/// `policy.schema.json` is what `policy schema` prints, and accepts the policy beside it.
+#[test]
+fn the_committed_schema_is_true() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+    let committed = std::fs::read_to_string(format!("{folder}/policy.schema.json")).unwrap();
+    let schema = whole_schema();
+    assert!(
+        committed == format!("{schema:#}\n"),
+        "run `cargo run -q -- policy schema > policy.schema.json`"
+    );
+    jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{error}"));
+    let policy = std::fs::read_to_string(format!("{folder}/policy.toml")).unwrap();
+    let policy: serde_json::Value = toml::from_str(&policy).unwrap();
+    assert!(jsonschema::is_valid(&schema, &policy));
+}

@@ -1,0 +1,104 @@
+//! `doctor`: looks at the whole deployment, and says what to do.
+
+mod outside;
+mod provider_health;
+mod report;
+mod settings;
+mod token;
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{Deployment, Environment, Failure, Verdict, files::read_token, provider};
+use crate::{
+    identity::provider::Connections,
+    policy::{
+        CompiledPolicy, Provider, Registry,
+        agreement::{self, Checked},
+        diagnostic::Severity,
+    },
+    remote::Remote,
+};
+use report::Report;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DoctorArguments {
+    /// A file with an access token to look at; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
+}
+
+pub(super) fn doctor(
+    deployment: &Deployment,
+    registry: &Registry,
+    name: &str,
+    arguments: &DoctorArguments,
+) -> Result<Verdict, Failure> {
+    let token = arguments.token.as_deref().map(read_token).transpose()?;
+    let mut report = Report::default();
+    let examined = examine(&mut report, deployment, registry, name, token.as_deref());
+    anstream::print!("{report}");
+    examined?;
+    Ok(Verdict::of(report.is_good()))
+}
+
+fn examine(
+    report: &mut Report,
+    deployment: &Deployment,
+    registry: &Registry,
+    name: &str,
+    token: Option<&str>,
+) -> Result<(), Failure> {
+    let source = deployment.source()?;
+    let Ok(policy) = CompiledPolicy::compile(source.clone()) else {
+        report.wrong("policy", "it has mistakes", "run `policy lint`, which shows each");
+        return Ok(());
+    };
+    let policy = Arc::new(deployment.deploy(policy)?);
+    let connections = match Connections::of(&policy, Environment::setting) {
+        Ok(connections) => connections,
+        Err(error) => {
+            let env_file = dotenvy::dotenv().ok().map(|path| path.display().to_string());
+            settings::of_connection_error(report, &error, env_file.as_deref());
+            return Ok(());
+        }
+    };
+    settings::of_settings(report, &policy, &connections, Environment::setting);
+    provider::block_on(async {
+        let remote = Remote::default();
+        for connection in connections.all() {
+            provider_health::examine(report, &remote, connection, &policy).await;
+        }
+        if policy.provider() == Provider::Embedded {
+            report.ok("provider", "the embedded issuer, for development on this machine only");
+        }
+        let registered =
+            provider::ask_registered(&policy, connections.main.as_ref(), &remote).await;
+        let snapshot = match registered {
+            Some(snapshot) => Some(snapshot),
+            None => deployment.snapshot_of(&source)?,
+        };
+        match agreement::check(&source, registry, snapshot.as_ref()) {
+            Ok(Checked { policy, found }) if !found.has_errors() => {
+                let (rules, revision) = (policy.rules().count(), policy.revision());
+                let path = source.path();
+                report.ok("policy", format!("{path}: {rules} rules, revision {revision}"));
+            }
+            Ok(Checked { found, .. }) | Err(found) => {
+                let count = found.count(Severity::Error);
+                let text = format!("errors that stop the start: {count}");
+                report.wrong("policy", text, "run `policy check`, which shows each");
+            }
+        }
+        // A look changes nothing: the embedded issuer is not opened for it.
+        let own = policy.resource().origin();
+        let embedded = connections.main.is_none().then_some(&*own);
+        let elsewhere = connections.all().map(|connection| &*connection.authorization_server);
+        let servers: Vec<&str> = embedded.into_iter().chain(elsewhere).collect();
+        outside::seen_from_outside(report, &remote, &policy, &servers).await;
+        if let Some(token) = token {
+            let validator = provider::validator(deployment, &connections, &policy, name).await?;
+            token::examine(report, &validator, &policy, token).await;
+        }
+        Ok(())
+    })?
+}

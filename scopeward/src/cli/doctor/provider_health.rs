@@ -1,0 +1,200 @@
+//! A provider: is it there, is it who it should be, and does it know the scopes?
+
+use std::{collections::BTreeSet, time::SystemTime};
+
+use super::report::Report;
+use crate::{
+    identity::{
+        provider::{Connection, RegisteredError, TokenCheck},
+        token::{Fetched, Introspector, KeysAt, LEEWAY, TokenError, VerificationKeys, fetch_keys},
+    },
+    policy::CompiledPolicy,
+    remote::{Answer, Metadata, Remote, RemoteError},
+};
+
+/// Asks the provider everything that the server asks it.
+pub(crate) async fn examine(
+    report: &mut Report,
+    remote: &Remote,
+    connection: &Connection,
+    policy: &CompiledPolicy,
+) {
+    let metadata = connection.metadata(remote).await;
+    match &metadata {
+        Ok(metadata) => {
+            report.ok("discovery", metadata.url.clone());
+            can_sign_in(report, metadata);
+            clock(report, &metadata.answer);
+        }
+        Err(error) => report.wrong("discovery", error.to_string(), look_for(connection, error)),
+    }
+    match &connection.check {
+        TokenCheck::Keys(at) => keys(report, remote, connection, at).await,
+        TokenCheck::Asking(how) => {
+            let introspector = Introspector::new(how.clone(), remote.clone());
+            introspection(report, &introspector).await;
+        }
+    }
+    registered(report, remote, connection, policy).await;
+}
+
+/// Clients of MCP register themselves, or are known by their own document.
+fn can_sign_in(report: &mut Report, metadata: &Metadata) {
+    const ABOUT: &str = "sign-in";
+    let json = &metadata.answer.json;
+    let has = |name: &str| json[name].is_string();
+    if !has("authorization_endpoint") || !has("token_endpoint") {
+        return report.wrong(
+            ABOUT,
+            "its metadata names no authorization_endpoint and token_endpoint",
+            "name an authorization server as the issuer",
+        );
+    }
+    let methods = json["code_challenge_methods_supported"].as_array();
+    if methods.is_none_or(|all| !all.iter().any(|method| method == "S256")) {
+        return report.note(
+            ABOUT,
+            "its metadata does not name S256 in code_challenge_methods_supported, and clients of \
+             MCP go no further without it",
+            "turn on PKCE at the provider",
+        );
+    }
+    if has("registration_endpoint") || json["client_id_metadata_document_supported"] == true {
+        return report.ok(ABOUT, "clients can register themselves: leave their client id empty");
+    }
+    report.note(
+        ABOUT,
+        "clients cannot register themselves there, so MCP Inspector and others fail with an empty \
+         client id",
+        "turn on dynamic registration at the provider, or give each client the id of one that is \
+         registered there",
+    );
+}
+
+fn clock(report: &mut Report, answer: &Answer) {
+    const ABOUT: &str = "clock";
+    let Some(theirs) = answer.date else {
+        return report.note(
+            ABOUT,
+            "the provider's answers have no Date",
+            "none: nothing is broken",
+        );
+    };
+    let ours = SystemTime::now();
+    let (apart, side) = match ours.duration_since(theirs) {
+        Ok(apart) => (apart, "ahead of"),
+        Err(error) => (error.duration(), "behind"),
+    };
+    let text = format!("this machine's is {} s {side} the provider's", apart.as_secs());
+    if apart.as_secs() <= LEEWAY {
+        report.ok(ABOUT, text);
+    } else {
+        report.wrong(
+            ABOUT,
+            format!("{text}, so tokens expire too soon or are not valid yet"),
+            "set the clock by NTP",
+        );
+    }
+}
+
+async fn keys(report: &mut Report, remote: &Remote, connection: &Connection, at: &KeysAt) {
+    match fetch_keys(remote, at).await {
+        Ok(Fetched { keys, url, .. }) => report.ok("keys", describe(&keys, &url)),
+        Err(error) => report.wrong("keys", error.to_string(), look_for(connection, &error)),
+    }
+}
+
+fn describe(keys: &VerificationKeys, url: &str) -> String {
+    let plural = if keys.len() == 1 { "key" } else { "keys" };
+    let names: BTreeSet<String> = keys.algorithms().map(|name| format!("{name:?}")).collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
+    format!("{} {plural} at {url} ({names})", keys.len())
+}
+
+/// A token that nobody ever issued: the answer must be that it is not active.
+async fn introspection(report: &mut Report, introspector: &Introspector) {
+    const ABOUT: &str = "introspect";
+    match introspector.probe().await {
+        Ok(()) => report.ok(ABOUT, "the provider says what its opaque tokens are"),
+        Err(error) => report.wrong(
+            ABOUT,
+            error.to_string(),
+            "check INTROSPECTION_CLIENT_ID and INTROSPECTION_CLIENT_SECRET, and that this client \
+             may introspect",
+        ),
+    }
+}
+
+async fn registered(
+    report: &mut Report,
+    remote: &Remote,
+    connection: &Connection,
+    policy: &CompiledPolicy,
+) {
+    const ABOUT: &str = "scopes";
+    let snapshot = match connection.registered(remote, policy.resource()).await {
+        Ok(snapshot) => snapshot,
+        Err(RegisteredError::Unsaid(who)) => {
+            return report.note(
+                ABOUT,
+                format!("{who} does not say which scopes are registered"),
+                "hold them against the provider's console yourself, and write them as `registered`",
+            );
+        }
+        Err(RegisteredError::Remote(error)) => {
+            return report.wrong(ABOUT, error.to_string(), look_for(connection, &error));
+        }
+    };
+    let there: BTreeSet<&str> = snapshot.scopes().collect();
+    let known = policy.scopes().iter().map(|scope| scope.name().as_str());
+    let missing: Vec<&str> = known.filter(|scope| !there.contains(scope)).collect();
+    if missing.is_empty() {
+        return report
+            .ok(ABOUT, format!("all {} of the policy are registered", policy.scopes().len()));
+    }
+    for scope in missing {
+        let other = there.iter().find(|there| there.eq_ignore_ascii_case(scope));
+        let (text, fix) = match other {
+            Some(other) => (
+                format!("{scope} is not registered, but {other} is: the case counts"),
+                "spell it the same in the policy and at the provider".to_owned(),
+            ),
+            None => (
+                format!("{scope} is not registered, so no token can have it"),
+                format!("register it at {}, spelled exactly so", connection.preset.title),
+            ),
+        };
+        report.wrong(ABOUT, text, fix);
+    }
+}
+
+/// What most often is behind such an error.
+fn look_for(connection: &Connection, error: &RemoteError) -> String {
+    let is_scalekit = connection.management.is_some() || connection.metadata_url.is_some();
+    match error {
+        RemoteError::Address(_) => "write an https URL".to_owned(),
+        RemoteError::Unreachable { .. } => {
+            "check the address, this machine's DNS, proxy and firewall, and the provider's status \
+             page"
+                .to_owned()
+        }
+        RemoteError::Status { url, status: 401 | 403, .. } if url.ends_with("/oauth/token") => {
+            "check SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET".to_owned()
+        }
+        RemoteError::Status { status: 404, .. } if is_scalekit => {
+            "check SCALEKIT_ENVIRONMENT_URL, and SCALEKIT_RESOURCE_ID against the dashboard's id of \
+             this MCP server"
+                .to_owned()
+        }
+        RemoteError::Secret { .. } => "put the secret into that file, alone".to_owned(),
+        RemoteError::Status { .. } | RemoteError::Answer { .. } => {
+            let form = connection.preset.issuer;
+            format!("the issuer is compared byte by byte, slash at its end included; it is {form}")
+        }
+    }
+}
+
+/// Whether an error means that the issuer could not be asked.
+pub(super) fn is_unavailable(error: &TokenError) -> bool {
+    *error == TokenError::Unavailable
+}

@@ -1,0 +1,74 @@
+//! The findings of `doctor`, each on one line with what to do about it.
+
+use std::fmt;
+
+/// How it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
+    Ok,
+    /// Worth knowing; nothing is broken.
+    Note,
+    Wrong,
+}
+
+/// What was found, in the order in which it was looked for.
+#[derive(Debug, Default)]
+pub(crate) struct Report(Vec<Finding>);
+
+#[derive(Debug)]
+struct Finding {
+    mark: Mark,
+    about: &'static str,
+    text: String,
+    fix: Option<String>,
+}
+
+impl Report {
+    pub(crate) fn ok(&mut self, about: &'static str, text: impl Into<String>) {
+        self.add(Mark::Ok, about, text.into(), None);
+    }
+
+    pub(crate) fn note(
+        &mut self,
+        about: &'static str,
+        text: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.add(Mark::Note, about, text.into(), Some(fix.into()));
+    }
+
+    pub(crate) fn wrong(
+        &mut self,
+        about: &'static str,
+        text: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.add(Mark::Wrong, about, text.into(), Some(fix.into()));
+    }
+
+    fn add(&mut self, mark: Mark, about: &'static str, text: String, fix: Option<String>) {
+        self.0.push(Finding { mark, about, text, fix });
+    }
+
+    /// Whether nothing is wrong.
+    pub(crate) fn is_good(&self) -> bool {
+        self.0.iter().all(|finding| finding.mark != Mark::Wrong)
+    }
+}
+
+/// One line for each finding, whatever others wrote into it.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Finding { mark, about, text, fix } in &self.0 {
+            let mark = match mark {
+                Mark::Ok => "ok",
+                Mark::Note => "note",
+                Mark::Wrong => "WRONG",
+            };
+            let fix = fix.as_ref().map_or_else(String::new, |fix| format!("; fix: {fix}"));
+            let line = format!("{mark:5}  {about:10}  {text}{fix}");
+            writeln!(f, "{}", line.replace(char::is_control, " "))?;
+        }
+        Ok(())
+    }
+}

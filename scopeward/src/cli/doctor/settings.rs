@@ -1,0 +1,71 @@
+//! The environment, and the URL.
+
+use super::report::Report;
+use crate::{
+    identity::provider::{ConnectionError, Connections},
+    policy::{CompiledPolicy, Provider},
+};
+
+/// The settings that a provider needs, and what is odd about them.
+pub(crate) fn of_settings(
+    report: &mut Report,
+    policy: &CompiledPolicy,
+    connections: &Connections,
+    variable: impl Fn(&str) -> Option<String>,
+) {
+    const ABOUT: &str = "settings";
+    if policy.provider() == Provider::Scalekit {
+        let id = variable("SCALEKIT_RESOURCE_ID").unwrap_or_default();
+        if id.starts_with("res_") {
+            report.ok(ABOUT, format!("SCALEKIT_ENVIRONMENT_URL and SCALEKIT_RESOURCE_ID ({id})"));
+        } else {
+            report.wrong(
+                ABOUT,
+                format!("SCALEKIT_RESOURCE_ID is {id}, and the ids of MCP servers begin with res_"),
+                "copy the resource id from Scalekit's dashboard, MCP Servers",
+            );
+        }
+        let secret = variable("SCALEKIT_CLIENT_SECRET");
+        let secret = secret.or_else(|| variable("SCALEKIT_CLIENT_SECRET_FILE"));
+        let credentials = [variable("SCALEKIT_CLIENT_ID"), secret];
+        if let [Some(_), None] | [None, Some(_)] = credentials {
+            report.note(
+                ABOUT,
+                "of SCALEKIT_CLIENT_ID and SCALEKIT_CLIENT_SECRET only one is set, so Scalekit's \
+                 API is not asked which scopes are registered",
+                "set both, or neither",
+            );
+        }
+    }
+    for connection in connections.all() {
+        let audiences = connection.audiences.join(" or ");
+        report
+            .ok("audience", format!("tokens of {} must be for {audiences}", connection.issuers[0]));
+    }
+    let url = policy.resource();
+    let text = match variable("MCP_URL") {
+        Some(written) if written.trim_end_matches('/') != url.as_str() => {
+            format!("{url}: MCP_URL is {written}, and the path is the policy's")
+        }
+        Some(written) if written.ends_with('/') => {
+            format!("{url}: the slash at the end of MCP_URL makes no difference")
+        }
+        _ => url.to_string(),
+    };
+    report.ok("url", text);
+}
+
+/// What is missing before any provider can be asked; `env_file` is the one that was read.
+pub(crate) fn of_connection_error(
+    report: &mut Report,
+    error: &ConnectionError,
+    env_file: Option<&str>,
+) {
+    let text = error.to_string();
+    let (text, help) = text.split_once("\n  = help: ").unwrap_or((&text, "correct it"));
+    let read = match env_file {
+        Some(path) => format!("{path} was read"),
+        None => "no .env was found in this folder or above it".to_owned(),
+    };
+    report.wrong("settings", format!("{text} ({read})"), help);
+}

@@ -1,0 +1,98 @@
+//! A token: would it be accepted, and what for?
+
+use std::sync::Arc;
+
+use super::{provider_health::is_unavailable, report::Report};
+use crate::{
+    identity::{
+        Principal,
+        token::{TokenError, Validator},
+    },
+    policy::{CompiledPolicy, Decision, Operation, Scope},
+};
+
+/// Asks the server's own validator and the server's own decision.
+pub(crate) async fn examine(
+    report: &mut Report,
+    validator: &Validator,
+    policy: &Arc<CompiledPolicy>,
+    token: &str,
+) {
+    const ABOUT: &str = "token";
+    let token = match validator.authenticate(token).await {
+        Ok(token) => token,
+        Err(rejected) => {
+            return report.wrong(ABOUT, rejected.to_string(), fix(&rejected.error));
+        }
+    };
+    let caller = Principal::new(token, Arc::clone(policy));
+    let granted: Vec<&str> = caller.granted().iter().map(Scope::as_str).collect();
+    let granted = if granted.is_empty() { "no scope".to_owned() } else { granted.join(", ") };
+    let client = caller.client().unwrap_or("an unnamed client");
+    report.ok(ABOUT, format!("{} through {client}, granted {granted}", caller.subject()));
+
+    // Scopes that differ only by case are meant to be the same, and are not.
+    for scope in caller.granted() {
+        let alike =
+            policy.scopes().iter().map(|known| known.name().as_str()).find(|known| {
+                *known != scope.as_str() && known.eq_ignore_ascii_case(scope.as_str())
+            });
+        if let Some(alike) = alike {
+            report.wrong(
+                ABOUT,
+                format!("it has {scope}, and the policy knows {alike}: the case counts"),
+                "spell it the same in the policy and at the provider",
+            );
+        }
+    }
+    let (mut can, mut lacks) = (vec![], vec![]);
+    for (feature, name, _) in policy.rules() {
+        match caller.may(Operation::new(feature, name)) {
+            Decision::Allow(_) => can.push(name),
+            Decision::Deny(denial) => {
+                let missing: Vec<&str> = denial.missing(caller.held()).map(Scope::as_str).collect();
+                lacks.push(format!("{name} ({})", missing.join(", ")));
+            }
+            Decision::Unknown => {}
+        }
+    }
+    if lacks.is_empty() {
+        report.ok("access", "it may use everything");
+    } else {
+        let can = if can.is_empty() { "nothing".to_owned() } else { can.join(", ") };
+        report.note(
+            "access",
+            format!("it may use {can}, and lacks what these need: {}", lacks.join(", ")),
+            "sign in again and grant the scopes in brackets; a token never gets more later",
+        );
+    }
+}
+
+/// What to do about a token that is refused.
+fn fix(error: &TokenError) -> &'static str {
+    match error {
+        error if is_unavailable(error) => "see what is said above about the provider",
+        TokenError::Audience(_) => {
+            "sign in for this server's URL; or correct the resource id, MCP_URL or `audience` that \
+             is expected here (a slash at the end counts, but for MCP_URL)"
+        }
+        TokenError::Issuer(_) => {
+            "correct the issuer here, byte by byte, or take the token from that issuer"
+        }
+        TokenError::Expired | TokenError::NotYetValid => {
+            "sign in again; if it is new, look at the clock above"
+        }
+        TokenError::Inactive => "sign in again",
+        TokenError::Revoked => "see `revocation list` for who revoked it, and why",
+        TokenError::IdToken(_) | TokenError::Type | TokenError::Marker(_) => {
+            "send the access token of the sign-in, not another token of it"
+        }
+        TokenError::UnknownKey | TokenError::Signature | TokenError::Algorithm => {
+            "take the token from the provider and environment that is configured here"
+        }
+        TokenError::ScopeClaim(_) | TokenError::Claims(_) => {
+            "let the provider write access tokens as `provider show` says"
+        }
+        _ => "send the access token alone, without `Bearer` and whole: a JWT has three parts",
+    }
+}

@@ -1,0 +1,61 @@
+//! `policy …`: one file for each command.
+
+mod check;
+mod diff;
+mod explain;
+mod fmt;
+mod lint;
+mod matrix;
+mod schema;
+mod show;
+mod status;
+mod test;
+
+pub(super) use show::table;
+
+use super::{Deployment, Failure, Verdict};
+use crate::policy::Registry;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum PolicyCommand {
+    /// Check that the tools, the policy and the registered scopes agree, without serving
+    Check,
+    /// Show each tool, what it needs, and where its rule stands
+    Show,
+    /// Find what is wrong with the policy, and what deserves a look
+    Lint(lint::LintArguments),
+    /// Show who gains and who loses access between two policies
+    Diff(diff::DiffArguments),
+    /// Say whether a caller may call a tool, why, and what is missing
+    Explain(explain::ExplainArguments),
+    /// Show tools by scopes: who may call what at a glance
+    Matrix(matrix::MatrixArguments),
+    /// Run the policy's tests and prove its invariants
+    Test(test::TestArguments),
+    /// Write the policy in its canonical layout
+    Fmt(fmt::FmtArguments),
+    /// Print the JSON Schema of policy.toml
+    Schema,
+    /// Ask the running server which policy it serves
+    Status,
+}
+
+pub(super) fn run(
+    command: &PolicyCommand,
+    deployment: &Deployment,
+    registry: &Registry,
+    server: (&str, &str),
+) -> Result<Verdict, Failure> {
+    match command {
+        PolicyCommand::Check => check::check(deployment, registry),
+        PolicyCommand::Show => show::show(deployment),
+        PolicyCommand::Lint(arguments) => lint::lint(deployment, registry, server, arguments),
+        PolicyCommand::Diff(arguments) => diff::diff(deployment, arguments),
+        PolicyCommand::Explain(arguments) => explain::explain(deployment, server.0, arguments),
+        PolicyCommand::Matrix(arguments) => matrix::matrix(deployment, arguments),
+        PolicyCommand::Test(arguments) => test::test(deployment, registry, arguments),
+        PolicyCommand::Fmt(arguments) => fmt::fmt(deployment, arguments),
+        PolicyCommand::Schema => Ok(schema::schema()),
+        PolicyCommand::Status => status::status(deployment, registry),
+    }
+}

@@ -1,0 +1,20 @@
+//! `policy check`: the startup check without serving.
+
+use crate::{
+    cli::{Deployment, Failure, Verdict, deployment::Served},
+    policy::Registry,
+};
+
+pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<Verdict, Failure> {
+    let Served { policy, registered, .. } = deployment.checked(registry)?;
+    let rules = policy.rules().count();
+    anstream::println!(
+        "{} (revision {}): {rules} rules; what is annotated, the policy and the registered scopes agree",
+        policy.source().path(),
+        policy.revision()
+    );
+    if let Some(snapshot) = registered.snapshot() {
+        anstream::println!("  = note: {}", snapshot.describe());
+    }
+    Ok(Verdict::Good)
+}

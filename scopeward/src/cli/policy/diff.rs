@@ -1,0 +1,119 @@
+//! `policy diff`: who gains and who loses access between two policies.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{
+    cli::{Deployment, Failure, Verdict, deployment},
+    policy::{
+        CompiledPolicy,
+        diagnostic::Source,
+        diff::{self, Difference},
+    },
+};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct DiffArguments {
+    /// The policy before; with --git the policy after
+    #[arg(value_name = "OLD", required_unless_present = "git")]
+    first: Option<PathBuf>,
+    /// The policy after; the policy file unless written
+    #[arg(value_name = "NEW", conflicts_with = "git")]
+    second: Option<PathBuf>,
+    /// Compare with the policy at this revision of the Git repository
+    #[arg(long, value_name = "REV")]
+    git: Option<String>,
+    /// How to print the difference
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Fail if somebody gains, or loses, access
+    #[arg(long, value_enum, value_name = "DIRECTION")]
+    deny: Vec<Direction>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    /// For a pull request's comment
+    Markdown,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Direction {
+    Widening,
+    Narrowing,
+}
+
+pub(super) fn diff(deployment: &Deployment, arguments: &DiffArguments) -> Result<Verdict, Failure> {
+    let policy = deployment.policy_path();
+    let (old, new) = match (&arguments.git, &arguments.first) {
+        (Some(revision), path) => {
+            let path = path.as_deref().unwrap_or(policy);
+            let new = compile(deployment::read(path)?)?;
+            (at_revision(revision, path, &new)?, new)
+        }
+        (None, first) => {
+            let old = first.as_deref().unwrap_or(policy);
+            let new = arguments.second.as_deref().unwrap_or(policy);
+            (compile(deployment::read(old)?)?, compile(deployment::read(new)?)?)
+        }
+    };
+    let difference = diff::compare(&old, &new);
+    match arguments.format {
+        Format::Text => anstream::print!("{}", diff::text(&difference)),
+        Format::Markdown => print!("{}", diff::markdown(&difference)),
+        Format::Json => print!("{}", diff::json(&difference)),
+    }
+    let is_denied = |direction: &Direction| is_in(*direction, &difference);
+    Ok(Verdict::of(!arguments.deny.iter().any(is_denied)))
+}
+
+fn is_in(direction: Direction, difference: &Difference) -> bool {
+    match direction {
+        Direction::Widening => difference.widens(),
+        Direction::Narrowing => difference.narrows(),
+    }
+}
+
+fn compile(source: Source) -> Result<CompiledPolicy, Failure> {
+    CompiledPolicy::compile(source)
+        .map_err(|found| deployment::refuse(&found, "it cannot be compared"))
+}
+
+/// The policy as it was; one that did not exist allowed nothing.
+fn at_revision(
+    revision: &str,
+    path: &Path,
+    new: &CompiledPolicy,
+) -> Result<CompiledPolicy, Failure> {
+    let commit = format!("{revision}^{{commit}}");
+    git(path, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?
+        .ok_or_else(|| Failure::refused(format!("this repository has no revision `{revision}`")))?;
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let object = format!("{revision}:./{name}");
+    let shown = format!("{} at {revision}", path.display());
+    if let Some(text) = git(path, &["show", "--end-of-options", &object])? {
+        return compile(Source::new(shown, text));
+    }
+    anstream::eprintln!("{} does not exist at {revision}: it allowed nothing", path.display());
+    let nothing = format!("version = 1\n[resource]\nurl = \"{}\"\n", new.resource());
+    compile(Source::new(shown, nothing))
+}
+
+/// What Git prints; `None` if it says no.
+fn git(path: &Path, arguments: &[&str]) -> Result<Option<String>, Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let output = Command::new("git")
+        .current_dir(folder.unwrap_or(Path::new(".")))
+        .args(arguments)
+        .output()
+        .map_err(|error| Failure::refused(format!("cannot run git: {error}")))?;
+    if !output.status.success() {
+        return Ok(None);
+    }
+    let text = String::from_utf8(output.stdout);
+    text.map(Some).map_err(|_| Failure::refused("the policy at that revision is not UTF-8"))
+}

@@ -1,0 +1,131 @@
+//! `policy explain`: whether a caller may use something, why, and what is missing.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    cli::{Deployment, Failure, Verdict, files::read_token, provider},
+    policy::{
+        CompiledPolicy, Feature, Operation, Scope, diagnostic::nearest, explain::Explanation,
+    },
+};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct ExplainArguments {
+    #[command(flatten)]
+    subject: SubjectArguments,
+    /// The arguments of the call, as a JSON object, for rules that depend on them
+    #[arg(long, value_name = "JSON")]
+    arguments: Option<String>,
+    /// The claims of the caller's token, as a JSON object, for rules that depend on them
+    #[arg(long, value_name = "JSON")]
+    claims: Option<String>,
+    /// The scopes that the caller was granted, separated by spaces
+    #[arg(long, value_name = "SCOPES", required_unless_present = "token")]
+    scopes: Option<String>,
+    /// A file with the caller's access token; `-` is standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "scopes")]
+    token: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+/// What is to be used: one of these.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct SubjectArguments {
+    /// The tool
+    #[arg(long, value_name = "NAME")]
+    tool: Option<String>,
+    /// The resource
+    #[arg(long, value_name = "URI")]
+    resource: Option<String>,
+    /// The prompt
+    #[arg(long, value_name = "NAME")]
+    prompt: Option<String>,
+}
+
+impl SubjectArguments {
+    fn named(&self) -> (Feature, &str) {
+        match (&self.tool, &self.resource, &self.prompt) {
+            (_, Some(uri), _) => (Feature::Resource, uri),
+            (_, _, Some(name)) => (Feature::Prompt, name),
+            (tool, ..) => (Feature::Tool, tool.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+pub(super) fn explain(
+    deployment: &Deployment,
+    name: &str,
+    arguments: &ExplainArguments,
+) -> Result<Verdict, Failure> {
+    let policy = Arc::new(deployment.compile()?);
+    let granted = match (&arguments.token, &arguments.scopes) {
+        (Some(file), _) => scopes_of_token(file, deployment, &policy, name)?,
+        (None, scopes) => {
+            let words = scopes.as_deref().unwrap_or_default().split_whitespace();
+            let parsed = words.map(|word| {
+                Scope::parse(word).map_err(|error| Failure::refused(format!("`{word}`: {error}")))
+            });
+            parsed.collect::<Result<_, _>>()?
+        }
+    };
+    let (feature, subject) = arguments.subject.named();
+    let known = policy.rules().filter(|(other, ..)| *other == feature).map(|(_, name, _)| name);
+    if policy.rule(feature, subject).is_none()
+        && let Some(right) = nearest(subject, known)
+    {
+        anstream::eprintln!("the policy has no rule for `{subject}`: did you mean `{right}`?");
+    }
+    let given = object("--arguments", arguments.arguments.as_deref())?;
+    let claims = object("--claims", arguments.claims.as_deref())?;
+    let mut operation = Operation::new(feature, subject);
+    if let Some(given) = &given {
+        operation = operation.with_arguments(given);
+    }
+    if let Some(claims) = &claims {
+        operation = operation.with_claims(claims);
+    }
+    let explanation = Explanation::new(&policy, operation, granted);
+    match arguments.format {
+        Format::Text => anstream::print!("{}", explanation.text()),
+        Format::Json => print!("{}", explanation.json()),
+    }
+    Ok(Verdict::of(explanation.is_allowed()))
+}
+
+fn object(option: &str, text: Option<&str>) -> Result<Option<Map<String, Value>>, Failure> {
+    let parsed = text.map(serde_json::from_str).transpose();
+    parsed.map_err(|error| Failure::refused(format!("{option} takes a JSON object: {error}")))
+}
+
+/// The scopes of a token that the server would accept, checked by the server's own validator.
+fn scopes_of_token(
+    file: &Path,
+    deployment: &Deployment,
+    policy: &Arc<CompiledPolicy>,
+    name: &str,
+) -> Result<Vec<Scope>, Failure> {
+    let text = read_token(file)?;
+    let connections = provider::connections(policy)?;
+    let token = provider::block_on(async {
+        let validator = provider::validator(deployment, &connections, policy, name).await?;
+        Ok(validator.authenticate(&text).await)
+    })??;
+    let token = token.map_err(|error| {
+        Failure::refused(format!("the server would not accept this token: {error}"))
+    })?;
+    Ok(token.scopes().to_vec())
+}

@@ -1,0 +1,100 @@
+//! `policy test`: the policy's tests, run, and its invariants, proved.
+
+use std::{io::IsTerminal, path::PathBuf};
+
+use jiff::Timestamp;
+
+use crate::{
+    cli::{Deployment, Failure, Verdict, deployment},
+    policy::{
+        Assertions, CompiledPolicy, Registry,
+        diagnostic::{Diagnostic, Diagnostics, Source},
+        lint::{
+            self, Examined, LintInputs, Stage,
+            verify::{self, Verified},
+        },
+    },
+};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct TestArguments {
+    /// A file with further tests, in place of policy.test.toml beside the policy
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+}
+
+pub(super) fn test(
+    deployment: &Deployment,
+    registry: &Registry,
+    arguments: &TestArguments,
+) -> Result<Verdict, Failure> {
+    let source = deployment.source()?;
+    let inputs = LintInputs { registry, snapshot: None, now: Timestamp::now() };
+    let Examined { policy, assertions, found } = lint::examine(&source, &inputs, Stage::Agreement);
+    let Some(policy) = policy else {
+        return Err(deployment::refuse(&found, "it cannot be tested"));
+    };
+    let mut files = vec![(source, assertions)];
+    let beside = deployment.policy_path().with_extension("test.toml");
+    let path = arguments.file.clone().or_else(|| beside.exists().then_some(beside));
+    if let Some(path) = path {
+        let source = deployment::read(&path)?;
+        let assertions = Assertions::read(&source, &policy)
+            .map_err(|found| deployment::refuse(&found, "it cannot be run"))?;
+        files.push((source, assertions));
+    }
+    let mut tally = Tally::default();
+    for (source, assertions) in &files {
+        tally.run(source, assertions, &policy, registry);
+    }
+    anstream::println!("{}", tally.summary(&policy));
+    Ok(Verdict::of(tally.failed == 0))
+}
+
+#[derive(Default)]
+struct Tally {
+    tests: usize,
+    invariants: usize,
+    failed: usize,
+}
+
+impl Tally {
+    fn run(
+        &mut self,
+        source: &Source,
+        assertions: &Assertions,
+        policy: &CompiledPolicy,
+        registry: &Registry,
+    ) {
+        for Verified { is_invariant, name, failures } in
+            verify::verify(source, assertions, policy, registry)
+        {
+            let count = if is_invariant { &mut self.invariants } else { &mut self.tests };
+            *count += 1;
+            self.report(source, &name, failures);
+        }
+    }
+
+    fn report(&mut self, source: &Source, name: &str, failures: Vec<Diagnostic>) {
+        if failures.is_empty() {
+            anstream::println!("ok      {name}");
+            return;
+        }
+        self.failed += 1;
+        anstream::println!("FAILED  {name}\n");
+        let found = Diagnostics::new(source.clone(), failures);
+        anstream::print!("{}", found.render(std::io::stdout().is_terminal()));
+    }
+
+    fn summary(&self, policy: &CompiledPolicy) -> String {
+        let Self { tests, invariants, failed } = self;
+        if tests + invariants == 0 {
+            return "nothing to test: add `[[test]]` or `[[invariant]]` to the policy".to_owned();
+        }
+        let scopes = policy.scopes().len();
+        format!(
+            "\n{tests} tests, {invariants} invariants (for all sets of {scopes} scopes): {}",
+            if *failed == 0 { "all hold".to_owned() } else { format!("{failed} FAILED") }
+        )
+    }
+}

@@ -1,0 +1,109 @@
+//! `resource …`: the scopes registered for the resource.
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use super::{Deployment, Failure, Verdict, files, provider};
+use crate::{
+    identity::provider::{RegisteredError, pull},
+    policy::Snapshot,
+    remote::Remote,
+};
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum ResourceCommand {
+    /// Ask the authorization server which scopes are registered, and keep the answer for the lint
+    Pull(PullArguments),
+    /// Which scopes are registered, who says so, and whether the snapshot still agrees
+    Status,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PullArguments {
+    /// The authorization server; unless written, the running server says who it is
+    #[arg(long, value_name = "URL")]
+    issuer: Option<String>,
+    /// The file to write, in place of registered-scopes.toml beside the policy
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) fn run(command: &ResourceCommand, deployment: &Deployment) -> Result<Verdict, Failure> {
+    match command {
+        ResourceCommand::Pull(arguments) => pull_now(arguments, deployment),
+        ResourceCommand::Status => status(deployment),
+    }
+}
+
+/// 0 when what is used agrees with what the provider says; 1 when a snapshot differs, or nobody
+/// says anything.
+fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
+    let policy = deployment.compile()?;
+    let list = |scopes: Vec<&str>| match scopes.len() {
+        0 => "none".to_owned(),
+        _ => scopes.join(", "),
+    };
+    if policy.registered_at().is_some() {
+        let scopes = policy.registered_scopes().map(|scope| scope.name().as_str()).collect();
+        anstream::println!("{} says `registered`: {}", policy.source().path(), list(scopes));
+    }
+    let Some(connection) = provider::connections(&policy)?.main else {
+        anstream::println!("The embedded issuer registers what the policy says.");
+        return Ok(Verdict::Good);
+    };
+    let live = provider::block_on(async {
+        connection.registered(&Remote::default(), policy.resource()).await
+    })?;
+    match &live {
+        Ok(live) => anstream::println!(
+            "{} has registered: {}",
+            connection.authorization_server,
+            list(live.scopes().collect())
+        ),
+        Err(error) => anstream::println!("The provider does not say: {error}"),
+    }
+    let snapshot = deployment.snapshot(None)?;
+    let Some(snapshot) = snapshot else {
+        anstream::println!("There is no {}.", Snapshot::FILE);
+        return Ok(Verdict::of(live.is_ok() || policy.registered_at().is_some()));
+    };
+    anstream::println!("{}: {}", snapshot.describe(), list(snapshot.scopes().collect()));
+    let Ok(live) = live else { return Ok(Verdict::Good) };
+    let set = |snapshot: &Snapshot| snapshot.scopes().map(str::to_owned).collect::<BTreeSet<_>>();
+    if set(&live) == set(&snapshot) {
+        anstream::println!("They agree.");
+        return Ok(Verdict::Good);
+    }
+    anstream::println!("They differ: run `resource pull`, and commit the file.");
+    Ok(Verdict::Bad)
+}
+
+fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdict, Failure> {
+    let policy = deployment.compile()?;
+    let connection = provider::connections(&policy)?.main;
+    let pulled = provider::block_on(async {
+        match (&arguments.issuer, connection) {
+            (None, Some(connection)) => {
+                connection.registered(&Remote::default(), policy.resource()).await
+            }
+            (issuer, _) => {
+                Ok(pull::pull(policy.resource(), policy.provider(), issuer.as_deref()).await?)
+            }
+        }
+    })?;
+    let snapshot = pulled.map_err(|error: RegisteredError| {
+        Failure::failed(format!(
+            "{error}\n  = help: start the server, or name the authorization server with --issuer"
+        ))
+    })?;
+    let beside = || deployment.policy_path().with_file_name(Snapshot::FILE);
+    let path = arguments.output.clone().unwrap_or_else(beside);
+    files::replace(&path, &snapshot.to_toml())?;
+    let names: Vec<&str> = snapshot.scopes().collect();
+    anstream::println!(
+        "{}: {} scopes registered: {}",
+        path.display(),
+        names.len(),
+        names.join(", ")
+    );
+    Ok(Verdict::Good)
+}

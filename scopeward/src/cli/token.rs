@@ -1,0 +1,56 @@
+//! `token`: an access token for trying things with curl.
+
+use std::sync::Arc;
+
+use super::{Deployment, Failure, Verdict};
+use crate::{
+    issuer::Issuer,
+    policy::{Provider, Scope, diagnostic::nearest},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TokenArguments {
+    /// The scopes to grant, separated by spaces
+    #[arg(long, value_name = "SCOPES")]
+    scope: String,
+    /// Whom the token speaks for
+    #[arg(long, value_name = "NAME", default_value = "developer")]
+    subject: String,
+}
+
+/// Prints a token, and nothing else, to standard output.
+pub(super) fn token(
+    deployment: &Deployment,
+    name: &str,
+    arguments: &TokenArguments,
+) -> Result<Verdict, Failure> {
+    let policy = Arc::new(deployment.compile()?);
+    if policy.provider() != Provider::Embedded {
+        return Err(Failure::refused(format!(
+            "only the embedded issuer's tokens can be made here, and the provider is \"{}\"",
+            policy.provider().as_str()
+        )));
+    }
+    let issuer = Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?;
+    let words = arguments.scope.split_whitespace();
+    let scopes = words.map(|word| registered(&issuer, word)).collect::<Result<Vec<_>, _>>()?;
+    let token =
+        issuer.sign(&arguments.subject, "scopeward-token", &scopes).map_err(Failure::failed)?;
+    anstream::println!("{token}");
+    Ok(Verdict::Good)
+}
+
+fn registered(issuer: &Issuer, word: &str) -> Result<Scope, Failure> {
+    let known = issuer.registered();
+    if let Some(scope) = known.iter().find(|scope| scope.as_str() == word) {
+        return Ok(scope.clone());
+    }
+    let names = known.iter().map(Scope::as_str);
+    let help = match nearest(word, names.clone()) {
+        Some(right) => format!("did you mean `{right}`?"),
+        None => format!("registered scopes: {}", names.collect::<Vec<_>>().join(", ")),
+    };
+    Err(Failure::refused(format!(
+        "the scope `{word}` is not registered for this resource\n  = help: {help}"
+    )))
+}

@@ -1,0 +1,259 @@
+//! The HTTP door: authenticates each request, decides, and lets through or challenges.
+//!
+//! ```text
+//! request ─ Host, Origin ─ bearer token → principal ─ body → MCP method → decision ─ rmcp
+//!               403              401                     4xx        403
+//! ```
+//!
+//! [`Gate`] is a [`tower::Layer`] around rmcp's `StreamableHttpService`, or any service that
+//! speaks MCP's Streamable HTTP; [`metadata`] and [`origin`] are what else the resource server
+//! needs in front of it.
+
+mod batch;
+mod challenge;
+mod challenged;
+mod enforce;
+pub mod metadata;
+pub mod origin;
+mod sessions;
+
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{Method, Request, header};
+
+use crate::{
+    http::{Peer, drain},
+    identity::{
+        Principal, expiry,
+        token::{Validator, bearer},
+    },
+    limits::{Limit, Limits, Rate},
+    live::LivePolicy,
+    mcp::TaskOwners,
+    record::{
+        audit::{Recorder, Unauthenticated},
+        metrics::metrics,
+    },
+};
+use challenge::Challenge;
+use challenged::Challenged;
+use enforce::Admitted;
+use sessions::{Membership, Sessions};
+
+/// A layer that lets through what the policy allows, and nothing else.
+///
+/// Every request needs a valid token. Of the MCP methods only those that the gate knows pass;
+/// `tools/call`, `resources/read`, `prompts/get` and what else is about one tool, resource or prompt
+/// pass when [`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide) allows it. What
+/// passes carries its [`Principal`] in the request's extensions. A session (of the revisions that
+/// have them) is its caller's alone.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    policy: LivePolicy,
+    validator: Validator,
+    challenged: Challenged,
+    sessions: Sessions,
+    tasks: Option<TaskOwners>,
+    limits: Limits,
+    rate: Rate<u64>,
+    recorder: Recorder,
+}
+
+impl Gate {
+    /// Guards the policy's resource with the tokens that `validator` accepts. The policy is an
+    /// `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the gate stands.
+    pub fn new(policy: impl Into<LivePolicy>, validator: Validator) -> Self {
+        let limits = Limits::default();
+        Self {
+            inner: Arc::new(Inner {
+                policy: policy.into(),
+                validator,
+                challenged: Challenged::default(),
+                sessions: Sessions::default(),
+                tasks: None,
+                rate: Rate::per_second(limits.rate_per_caller),
+                limits,
+                recorder: Recorder::default(),
+            }),
+        }
+    }
+
+    /// With other limits than the [default ones](Limits::default): of those, how large a body may be
+    /// and how long it may take, and how often one caller may come.
+    #[must_use]
+    pub fn with_limits(mut self, limits: &Limits) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.rate = Rate::per_second(limits.rate_per_caller);
+            inner.limits = limits.clone();
+        }
+        self
+    }
+
+    /// Records its decisions there. Without an audit file a policy that says `audit = "required"`
+    /// lets nobody in.
+    #[must_use]
+    pub(crate) fn with_recorder(mut self, recorder: Recorder) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.recorder = recorder;
+        }
+        self
+    }
+
+    /// Also lets callers ask for their own tasks, which the handler behind the gate makes.
+    #[must_use]
+    pub(crate) fn with_tasks(mut self, tasks: Option<TaskOwners>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.tasks = tasks;
+        }
+        self
+    }
+
+    /// RFC 6750, section 3.1: no token is 401 without an error, an unreadable request is 400, a
+    /// token that fails is 401 `invalid_token`.
+    async fn authenticate(
+        &self,
+        headers: &http::HeaderMap,
+        peer: Option<Peer>,
+    ) -> Result<Principal, Response> {
+        let Inner { policy, validator, recorder, .. } = &*self.inner;
+        // Taken once: the whole request sees this policy.
+        let policy = policy.current();
+        let refuse = |challenge: Challenge| {
+            let request = Unauthenticated {
+                code: challenge.code(),
+                reason: &challenge.message(),
+                client: challenge.client(),
+                peer,
+            };
+            recorder.unauthenticated(request, &policy);
+            challenge.into_response(&policy)
+        };
+        if let Some(Ok(token)) = validator.recall(headers) {
+            return Ok(Principal::new(token, policy));
+        }
+        match bearer(headers) {
+            Ok(Some(token)) => match validator.authenticate(token).await {
+                Ok(token) => Ok(Principal::new(token, Arc::clone(&policy))),
+                Err(rejected) => Err(refuse(Challenge::InvalidToken(rejected))),
+            },
+            Ok(None) => Err(refuse(Challenge::NoToken)),
+            Err(error) => Err(refuse(Challenge::UnreadableRequest(error))),
+        }
+    }
+}
+
+impl Inner {
+    /// Whether anything of this caller is taken now: it does not come too often, and what it does
+    /// would be recorded.
+    fn has_room_for(&self, caller: &Principal) -> Result<(), Response> {
+        if let Err(wait) = self.rate.admit(&caller.number()) {
+            metrics().limited(Limit::Caller);
+            return Err(challenge::too_often(wait));
+        }
+        if self.recorder.refuses(caller.policy()) {
+            return Err(challenge::unrecorded());
+        }
+        Ok(())
+    }
+}
+
+impl<S> tower::Layer<S> for Gate {
+    type Service = Gated<S>;
+
+    fn layer(&self, inner: S) -> Gated<S> {
+        Gated { gate: self.clone(), inner }
+    }
+}
+
+/// A service behind a [`Gate`].
+#[derive(Debug, Clone)]
+pub struct Gated<S> {
+    gate: Gate,
+    inner: S,
+}
+
+impl<S> tower::Service<Request<Body>> for Gated<S>
+where
+    S: tower::Service<Request<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Response: IntoResponse,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        // The service that was polled ready is the one to call.
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let gate = self.gate.clone();
+        Box::pin(async move {
+            let peer = request.extensions().get::<Peer>().copied();
+            let admitted = match gate.authenticate(request.headers(), peer).await {
+                Ok(caller) => gate.inner.has_room_for(&caller).map(|()| caller),
+                Err(challenge) => Err(challenge),
+            };
+            let caller = match admitted {
+                Ok(caller) => caller,
+                Err(refusal) => {
+                    Box::pin(drain::read_away(request.into_body())).await;
+                    return Ok(refusal);
+                }
+            };
+            let Inner { challenged, sessions, tasks, limits, recorder, .. } = &*gate.inner;
+            let membership = sessions.membership(request.headers(), &caller);
+            if membership == Membership::Foreign {
+                Box::pin(drain::read_away(request.into_body())).await;
+                return Ok(enforce::no_such_session());
+            }
+            let door = enforce::Door { challenged, tasks: tasks.as_ref(), recorder, membership };
+            let mut request = match enforce::admit(request, &caller, &door, limits).await {
+                Ok(Admitted::One(request)) => request,
+                Ok(Admitted::Batch(parts, messages)) => {
+                    let each = batch::requests(&parts, messages, &caller);
+                    return Ok(Box::pin(batch::answer(inner, each)).await);
+                }
+                Err(refusal) => return Ok(refusal),
+            };
+            let method = request.method().clone();
+            let asked = match membership {
+                Membership::None => None,
+                _ => request.headers().get(sessions::HEADER).cloned(),
+            };
+            request.extensions_mut().insert(caller.clone());
+            let answer = inner.call(request).await.map(IntoResponse::into_response)?;
+            sessions.follow(&method, asked.as_ref(), (answer.status(), answer.headers()), &caller);
+            if method == Method::GET && is_event_stream(&answer) {
+                let (parts, body) = answer.into_parts();
+                return Ok(Response::from_parts(
+                    parts,
+                    expiry::until_access_ends(body, caller, gate.inner.validator.revocations()),
+                ));
+            }
+            Ok(answer)
+        })
+    }
+}
+
+fn is_event_stream(answer: &Response) -> bool {
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
+}

@@ -1,0 +1,194 @@
+//! Decisions in the words of RFC 6750: status, `WWW-Authenticate`, and a body to read.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use rmcp::{
+    ErrorData,
+    model::{CallToolResult, RequestId},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    identity::token::{BearerError, Rejected, TokenError},
+    limits::retry_after,
+    mcp::refusal::{Refusal, UNAUTHENTICATED, UNAVAILABLE},
+    policy::{CompiledPolicy, Feature, Scope},
+};
+
+/// Why a request is not authenticated.
+#[derive(Debug, Clone)]
+pub(super) enum Challenge {
+    NoToken,
+    UnreadableRequest(BearerError),
+    InvalidToken(Rejected),
+}
+
+impl Challenge {
+    /// One sentence without a quotation mark, fit for `error_description` (RFC 6750, section 3).
+    pub(super) fn message(&self) -> String {
+        match self {
+            Self::NoToken => "sign in: this server needs an access token".to_owned(),
+            Self::UnreadableRequest(error) => error.to_string(),
+            Self::InvalidToken(rejected) => rejected.to_string(),
+        }
+    }
+
+    /// In one word, as metrics have it.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::UnreadableRequest(_) => "unreadable_header",
+            Self::InvalidToken(rejected) => rejected.error.reason(),
+        }
+    }
+
+    /// The client whose token it is, if that is known.
+    pub(super) fn client(&self) -> Option<&str> {
+        match self {
+            Self::InvalidToken(rejected) => rejected.client.as_deref(),
+            Self::NoToken | Self::UnreadableRequest(_) => None,
+        }
+    }
+
+    /// The RFC 6750 error code; a request without any token is given none (section 3.1).
+    fn error(&self) -> Option<&'static str> {
+        match self {
+            Self::NoToken => None,
+            Self::UnreadableRequest(_) => Some("invalid_request"),
+            Self::InvalidToken(_) => Some("invalid_token"),
+        }
+    }
+
+    pub(super) fn into_response(self, policy: &CompiledPolicy) -> Response {
+        let status = match self {
+            Self::UnreadableRequest(_) => StatusCode::BAD_REQUEST,
+            // Not the caller's fault: the same token may be good in a moment.
+            Self::InvalidToken(Rejected { error: TokenError::Unavailable, .. }) => {
+                let error = ErrorData::new(UNAVAILABLE, self.message(), None);
+                let answer = json_rpc_error(StatusCode::SERVICE_UNAVAILABLE, None, error);
+                return ([(header::RETRY_AFTER, "5")], answer).into_response();
+            }
+            Self::NoToken | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+        };
+        let metadata = policy.resource().metadata_url();
+        let scope = join(policy, policy.sign_in_scopes());
+        let header = www_authenticate(&metadata, &scope, self.error(), &self.message());
+        let data = json!({
+            "error": self.error().unwrap_or("invalid_token"),
+            "message": self.message(),
+            "resource_metadata": metadata,
+        });
+        let error = ErrorData::new(UNAUTHENTICATED, self.message(), Some(data));
+        with_challenge(json_rpc_error(status, None, error), header)
+    }
+}
+
+/// A 403 that names everything the call needs, at once (MCP 2026-07-28, "Runtime Insufficient
+/// Scope Errors").
+pub(super) fn insufficient_scope(
+    id: &RequestId,
+    refusal: Refusal,
+    policy: &CompiledPolicy,
+) -> Response {
+    let metadata = refusal.resource_metadata.clone().unwrap_or_default();
+    let scope = join(policy, refusal.required.iter());
+    let description = refusal.message.replace('`', "'");
+    let header = www_authenticate(&metadata, &scope, Some(refusal.error), &description);
+    let error = refusal.into_error_data();
+    with_challenge(json_rpc_error(StatusCode::FORBIDDEN, Some(id), error), header)
+}
+
+/// RFC 6585, section 4.
+pub(super) fn too_often(wait: Duration) -> Response {
+    let after = retry_after(wait);
+    let message = format!("too many requests of this caller: come back in {after} s");
+    let error = ErrorData::new(UNAVAILABLE, message, None);
+    let answer = json_rpc_error(StatusCode::TOO_MANY_REQUESTS, None, error);
+    ([(header::RETRY_AFTER, after)], answer).into_response()
+}
+
+/// The policy wants a record of each decision, and none can be kept.
+pub(super) fn unrecorded() -> Response {
+    let message = "nothing can be called now: decisions cannot be recorded, and have to be";
+    let error = ErrorData::new(UNAVAILABLE, message, None);
+    let answer = json_rpc_error(StatusCode::SERVICE_UNAVAILABLE, None, error);
+    ([(header::RETRY_AFTER, "5")], answer).into_response()
+}
+
+/// A refusal as the tool's own result; resources and prompts have no result that says no, so theirs
+/// is a JSON-RPC error.
+pub(super) fn refusal_as_answer(id: &RequestId, refusal: Refusal) -> Response {
+    let answer = match refusal.feature {
+        Feature::Tool => Answer::Result(refusal.into_tool_result()),
+        Feature::Resource | Feature::Prompt => Answer::Error(refusal.into_error_data()),
+    };
+    json_response(StatusCode::OK, &Message { jsonrpc: "2.0", id: Some(id), answer })
+}
+
+/// A JSON-RPC error; `id` is left out where the request's could not be read.
+pub(super) fn json_rpc_error(
+    status: StatusCode,
+    id: Option<&RequestId>,
+    error: ErrorData,
+) -> Response {
+    json_response(status, &Message { jsonrpc: "2.0", id, answer: Answer::Error(error) })
+}
+
+/// A JSON-RPC 2.0 answer.
+#[derive(Serialize)]
+struct Message<'a> {
+    jsonrpc: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a RequestId>,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    Error(ErrorData),
+    Result(CallToolResult),
+}
+
+fn json_response(status: StatusCode, message: &Message<'_>) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(message)).into_response()
+}
+
+fn with_challenge(mut response: Response, challenge: HeaderValue) -> Response {
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+fn join<'a>(policy: &CompiledPolicy, scopes: impl Iterator<Item = &'a Scope>) -> String {
+    scopes.map(|scope| policy.asked_as(scope)).collect::<Vec<_>>().join(" ")
+}
+
+/// `Bearer error="…", error_description="…", scope="…", resource_metadata="…"`.
+///
+/// INVARIANT: no value holds `"`, `\` or a control character: scopes and errors by their grammar,
+/// URLs by their serialization, descriptions because they are written in this crate around scopes.
+fn www_authenticate(
+    metadata: &str,
+    scope: &str,
+    error: Option<&str>,
+    description: &str,
+) -> HeaderValue {
+    let mut parameters = vec![];
+    if let Some(error) = error {
+        parameters.push(format!("error=\"{error}\""));
+        parameters.push(format!("error_description=\"{description}\""));
+    }
+    if !scope.is_empty() {
+        parameters.push(format!("scope=\"{scope}\""));
+    }
+    parameters.push(format!("resource_metadata=\"{metadata}\""));
+    HeaderValue::try_from(format!("Bearer {}", parameters.join(", ")))
+        .unwrap_or(HeaderValue::from_static("Bearer"))
+}

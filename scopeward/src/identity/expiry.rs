@@ -1,0 +1,55 @@
+//! A stream ends with the access that opened it: when the token expires, or is revoked.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, SystemTime},
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::Frame;
+
+use crate::identity::{Principal, revocation::Revocations};
+
+/// A body that ends with something else, wherever it is.
+struct Until {
+    body: Body,
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+    is_over: bool,
+}
+
+/// The body, as long as the caller has access.
+pub(crate) fn until_access_ends(body: Body, caller: Principal, revocations: Revocations) -> Body {
+    Body::new(Until { body, end: Box::pin(end(caller, revocations)), is_over: false })
+}
+
+/// Waits until the caller's token expires or is revoked.
+pub(crate) async fn end(caller: Principal, revocations: Revocations) {
+    tokio::select! {
+        () = tokio::time::sleep(lifetime(&caller)) => {}
+        () = revocations.revoked(caller.token()) => {}
+    }
+}
+
+/// How long the caller's token is still valid.
+pub(crate) fn lifetime(caller: &Principal) -> Duration {
+    let now = SystemTime::UNIX_EPOCH.elapsed().map_or(u64::MAX, |now| now.as_secs());
+    Duration::from_secs(caller.expires_at().saturating_sub(now))
+}
+
+impl http_body::Body for Until {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.is_over = self.is_over || self.end.as_mut().poll(context).is_ready();
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+}

@@ -1,0 +1,45 @@
+//! Asks the authorization server which scopes are registered: through the resource's own metadata
+//! (RFC 9728) to the authorization server's (RFC 8414), and there `scopes_supported`.
+
+use jiff::Timestamp;
+
+use crate::{
+    policy::{Provider, ResourceUrl, Snapshot},
+    remote::{Metadata, Remote, RemoteError},
+};
+
+const EXPECTED: &str = "protected resource metadata (RFC 9728)";
+
+/// Takes a snapshot. Without an `issuer` the resource is asked who its authorization server is.
+pub(crate) async fn pull(
+    resource: &ResourceUrl,
+    provider: Provider,
+    issuer: Option<&str>,
+) -> Result<Snapshot, RemoteError> {
+    let remote = Remote::default();
+    let issuer = match issuer {
+        Some(issuer) => issuer.to_owned(),
+        None => issuer_of(&remote, resource).await?,
+    };
+    let metadata = Metadata::discover(&remote, &issuer).await?;
+    let scopes = metadata.scopes()?.ok_or_else(|| RemoteError::Answer {
+        url: metadata.url.clone(),
+        expected: "authorization server metadata (RFC 8414)",
+        reason: "it has no `scopes_supported`".to_owned(),
+    })?;
+    let snapshot = Snapshot::new(resource.as_str(), &issuer, Timestamp::now(), scopes);
+    Ok(snapshot.said_by(provider.as_str(), &metadata.url))
+}
+
+/// The first authorization server that the resource names (RFC 9728, section 3).
+async fn issuer_of(remote: &Remote, resource: &ResourceUrl) -> Result<String, RemoteError> {
+    let url = resource.metadata_url();
+    let metadata = remote.get(&url, EXPECTED).await?.json;
+    let wrong = |reason: String| RemoteError::Answer { url, expected: EXPECTED, reason };
+    // RFC 9728, section 3.3: the resource that was asked for, or nothing in it may be used.
+    if metadata["resource"] != resource.as_str() {
+        return Err(wrong(format!("its `resource` is not {resource}")));
+    }
+    let issuer = metadata["authorization_servers"][0].as_str();
+    issuer.map(str::to_owned).ok_or_else(|| wrong("it names no authorization server".to_owned()))
+}

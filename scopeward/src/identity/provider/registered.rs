@@ -1,0 +1,80 @@
+//! The scopes that are registered for the resource: from the provider, from the snapshot, or from
+//! the policy itself.
+
+use jiff::Timestamp;
+
+use super::Connection;
+use crate::{
+    policy::{ResourceUrl, Scope, Snapshot},
+    remote::{Metadata, Remote, RemoteError},
+};
+
+/// Why the registered scopes cannot be had from the provider.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RegisteredError {
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    #[error("{0} does not say which scopes are registered")]
+    Unsaid(String),
+}
+
+/// Where the registered scopes were read.
+#[derive(Debug, Clone)]
+pub(crate) enum Registered {
+    /// `registered` in the policy.
+    Policy,
+    /// The provider, just now.
+    Provider(Snapshot),
+    /// The committed snapshot, because the provider does not say or does not answer.
+    Snapshot(Snapshot),
+}
+
+impl Registered {
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
+        match self {
+            Self::Policy => None,
+            Self::Provider(snapshot) | Self::Snapshot(snapshot) => Some(snapshot),
+        }
+    }
+}
+
+impl Connection {
+    /// The authorization server's metadata.
+    pub(crate) async fn metadata(&self, remote: &Remote) -> Result<Metadata, RemoteError> {
+        match &self.metadata_url {
+            Some(url) => Metadata::of_any(remote, url, &self.issuers).await,
+            None => Metadata::discover(remote, &self.authorization_server).await,
+        }
+    }
+
+    /// Asks the provider.
+    pub(crate) async fn registered(
+        &self,
+        remote: &Remote,
+        resource: &ResourceUrl,
+    ) -> Result<Snapshot, RegisteredError> {
+        let server = &self.authorization_server;
+        let snapshot = |scopes: Vec<Scope>, source: &str| {
+            let own = scopes.iter().filter_map(|scope| self.without_prefix(scope)).collect();
+            Snapshot::new(resource.as_str(), server, Timestamp::now(), own)
+                .said_by(self.preset.provider.as_str(), source)
+        };
+        if let Some(api) = &self.management {
+            return Ok(snapshot(api.registered(remote).await?, &api.resource_url()));
+        }
+        if !self.says_registered_scopes() {
+            return Err(RegisteredError::Unsaid(self.preset.title.to_owned()));
+        }
+        let metadata = self.metadata(remote).await?;
+        match metadata.scopes()? {
+            Some(scopes) => Ok(snapshot(scopes, &metadata.url)),
+            None => Err(RegisteredError::Unsaid(metadata.url)),
+        }
+    }
+
+    /// The scope as the policy names it; what lacks the prefix is another resource's.
+    fn without_prefix(&self, scope: &Scope) -> Option<Scope> {
+        let prefix = self.asked_prefix.as_deref().unwrap_or_default();
+        Scope::parse(scope.as_str().strip_prefix(prefix)?).ok()
+    }
+}

@@ -1,0 +1,263 @@
+//! `revoked.toml`: one table for each that is revoked.
+//!
+//! ```toml
+//! [[revoked]]
+//! subject = "usr_58327482062864390"
+//! issuer = "https://acme.scalekit.dev"
+//! issued_before = 2026-11-26T10:00:00Z
+//! reason = "laptop lost"
+//! ```
+
+use std::{
+    fmt, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
+
+use crate::file;
+
+/// Where it is, in the data folder.
+pub(crate) fn path(data: &Path) -> PathBuf {
+    data.join("revoked.toml")
+}
+
+/// Whom or what an entry is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// One token, by `jti`.
+    Token(String),
+    /// Whoever a token speaks for, by `sub`.
+    Subject(String),
+    /// Whatever it was issued to, by `client_id`.
+    Client(String),
+}
+
+impl Whom {
+    pub(crate) fn key(&self) -> &'static str {
+        match self {
+            Self::Token(_) => "token",
+            Self::Subject(_) => "subject",
+            Self::Client(_) => "client",
+        }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        let (Self::Token(id) | Self::Subject(id) | Self::Client(id)) = self;
+        id
+    }
+}
+
+/// One that is revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) whom: Whom,
+    /// At which issuer; at each, if it is not said.
+    pub(crate) issuer: Option<String>,
+    /// Only what was issued before: who signs in anew is let in again.
+    pub(crate) issued_before: Option<Timestamp>,
+    pub(crate) reason: Option<String>,
+}
+
+/// In one line, whatever stands in it.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = format!("{} {}", self.whom.key(), self.whom.id());
+        if let Some(issuer) = &self.issuer {
+            line += &format!("  of {issuer}");
+        }
+        if let Some(before) = self.issued_before {
+            line += &format!("  issued before {before}");
+        }
+        if let Some(reason) = &self.reason {
+            line += &format!("  ({reason})");
+        }
+        f.write_str(&line.replace(char::is_control, " "))
+    }
+}
+
+/// The whole file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Revoked {
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// Why the file is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RevokedError {
+    #[error("cannot read {0}: {1}")]
+    Read(String, io::Error),
+    #[error("cannot write {0}: {1}")]
+    Write(String, io::Error),
+    #[error("{0} is not a list of what is revoked: {1}")]
+    Form(String, String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenFile {
+    #[serde(default)]
+    revoked: Vec<WrittenEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenEntry {
+    token: Option<String>,
+    subject: Option<String>,
+    client: Option<String>,
+    issuer: Option<String>,
+    issued_before: Option<toml_edit::Datetime>,
+    reason: Option<String>,
+}
+
+/// The text of the file; none if it is not there.
+pub(crate) fn read(path: &Path) -> Result<Option<String>, RevokedError> {
+    match file::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(RevokedError::Read(path.display().to_string(), error)),
+    }
+}
+
+impl Revoked {
+    /// What a text says. All of it is understood, or none of it is taken.
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, RevokedError> {
+        let form = |reason: String| RevokedError::Form(path.display().to_string(), reason);
+        let file: WrittenFile =
+            toml_edit::de::from_str(text).map_err(|error| form(error.to_string()))?;
+        let entry = |(place, written): (usize, WrittenEntry)| {
+            let wrong = |what: &str| form(format!("entry {} {what}", place + 1));
+            let whom = match (written.token, written.subject, written.client) {
+                (Some(id), None, None) => Whom::Token(id),
+                (None, Some(id), None) => Whom::Subject(id),
+                (None, None, Some(id)) => Whom::Client(id),
+                _ => return Err(wrong("must have one of `token`, `subject` and `client`")),
+            };
+            if whom.id().is_empty() {
+                return Err(wrong("names nobody"));
+            }
+            if matches!(whom, Whom::Token(_))
+                && (written.issuer.is_some() || written.issued_before.is_some())
+            {
+                return Err(wrong("is about one token: it takes no `issuer` or `issued_before`"));
+            }
+            let issued_before = written.issued_before.map(|time| time.to_string().parse());
+            let issued_before = issued_before.transpose().map_err(|_| {
+                wrong("needs a time with its zone, as 2026-11-26T10:00:00Z, in `issued_before`")
+            })?;
+            Ok(Entry { whom, issuer: written.issuer, issued_before, reason: written.reason })
+        };
+        let entries = file.revoked.into_iter().enumerate().map(entry).collect::<Result<_, _>>()?;
+        Ok(Self { entries })
+    }
+}
+
+/// Changes the file, keeping what people wrote into it; of several who do so at once, one after the
+/// other. Gives the new text, which is on the disk then.
+pub(crate) fn edit<T>(
+    data: &Path,
+    change: impl FnOnce(&mut Vec<Entry>) -> T,
+) -> Result<(String, T), RevokedError> {
+    let path = path(data);
+    let write = |error| RevokedError::Write(path.display().to_string(), error);
+    file::make_folder(data).map_err(write)?;
+    let lock = fs::File::create(data.join("revoked.lock")).map_err(write)?;
+    lock.lock().map_err(write)?;
+    let text = read(&path)?.unwrap_or_default();
+    let mut entries = Revoked::parse(&path, &text)?.entries;
+    let before = entries.clone();
+    let outcome = change(&mut entries);
+    let mut document: DocumentMut = text
+        .parse()
+        .map_err(|error| RevokedError::Form(path.display().to_string(), format!("{error}")))?;
+    let tables = document.entry("revoked").or_insert(Item::ArrayOfTables(ArrayOfTables::new()));
+    if let Some(tables) = tables.as_array_of_tables_mut() {
+        let mut kept = before.iter().map(|entry| entries.contains(entry));
+        tables.retain(|_| kept.next().unwrap_or(true));
+        for entry in entries.iter().filter(|entry| !before.contains(entry)) {
+            tables.push(table(entry));
+        }
+    } else {
+        // Written as `revoked = []`, it has no tables that could be added to.
+        *tables = Item::ArrayOfTables(entries.iter().map(table).collect());
+    }
+    let text = document.to_string();
+    // Read again before it is written: what is refused at the server must not be left to it.
+    Revoked::parse(&path, &text)?;
+    let mut new = tempfile::NamedTempFile::new_in(data).map_err(write)?;
+    new.write_all(text.as_bytes()).map_err(write)?;
+    new.as_file().sync_all().map_err(write)?;
+    new.persist(&path).map_err(|error| write(error.error))?;
+    if let Ok(folder) = fs::File::open(data) {
+        let _ = folder.sync_all();
+    }
+    Ok((text, outcome))
+}
+
+fn table(entry: &Entry) -> Table {
+    let mut table = Table::new();
+    table.insert(entry.whom.key(), value(entry.whom.id()));
+    if let Some(issuer) = &entry.issuer {
+        table.insert("issuer", value(issuer));
+    }
+    if let Some(before) = entry.issued_before
+        && let Ok(before) = before.to_string().parse::<toml_edit::Datetime>()
+    {
+        table.insert("issued_before", value(before));
+    }
+    if let Some(reason) = &entry.reason {
+        table.insert("reason", value(reason));
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(whom: Whom) -> Entry {
+        Entry { whom, issuer: None, issued_before: None, reason: None }
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_comments_stay() {
+        let data = tempfile::tempdir().unwrap();
+        let path = path(data.path());
+        let by_hand = "# for the auditors\n\n[[revoked]]\nclient = \"cli\" # leaked\n";
+        fs::write(&path, by_hand).unwrap();
+        let mut person = entry(Whom::Subject("ada".to_owned()));
+        person.issuer = Some("https://x.example".to_owned());
+        person.issued_before = Some("2026-11-26T10:00:00Z".parse().unwrap());
+        person.reason = Some("lost \"laptop\"".to_owned());
+        let (text, ()) = edit(data.path(), |all| all.push(person.clone())).unwrap();
+        assert!(text.starts_with(by_hand), "{text}");
+        assert_eq!(text, read(&path).unwrap().unwrap());
+        let all = Revoked::parse(&path, &text).unwrap().entries;
+        assert_eq!(all, [entry(Whom::Client("cli".to_owned())), person]);
+        let (text, ()) = edit(data.path(), |all| drop(all.remove(0))).unwrap();
+        assert_eq!(Revoked::parse(&path, &text).unwrap().entries, &all[1..]);
+    }
+
+    #[test]
+    fn what_is_half_understood_is_not_taken() {
+        let parse = |text: &str| Revoked::parse(Path::new("revoked.toml"), text);
+        for bad in [
+            "revoked = 1",
+            "[[revoke]]\nsubject = \"a\"",
+            "[[revoked]]",
+            "[[revoked]]\nsubject = \"a\"\nclient = \"b\"",
+            "[[revoked]]\nsubject = \"\"",
+            "[[revoked]]\nsubject = \"a\"\nisuer = \"b\"",
+            "[[revoked]]\nsubject = \"a\"\nissued_before = 2026-11-26",
+            "[[revoked]]\ntoken = \"a\"\nissued_before = 2026-11-26T10:00:00Z",
+            "[[revoked]]\nsubject = \"a\"\n[[revoked]]\nsubject = ",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(parse("").unwrap(), Revoked::default());
+    }
+}

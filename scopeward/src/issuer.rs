@@ -1,0 +1,250 @@
+//! The embedded issuer: an OAuth 2.1 authorization server for development, so that no account
+//! anywhere is needed to see scopes at work.
+//!
+//! Authorization code with PKCE (S256 only), client ID metadata documents, dynamic registration and
+//! clients that the policy names, client credentials for machines, rotating refresh tokens, and a
+//! consent page where the person ticks which of the requested scopes to grant. Anyone can sign in
+//! under any name: it serves loopback only and refuses a public URL.
+
+mod authorize;
+mod clients;
+mod consent;
+mod documents;
+mod keys;
+mod known;
+mod pages;
+mod parameters;
+mod revocation;
+mod secret;
+mod state;
+mod tokens;
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use axum::{Json, Router, routing::get};
+use serde_json::{Value, json};
+
+use crate::{
+    file,
+    identity::token::{
+        ClaimRules, Clock, SystemClock, TokenTypes, TrustedIssuer, Validator, VerificationKeys,
+    },
+    live::LivePolicy,
+    policy::{CompiledPolicy, ResourceUrl, Scope, ScopeInfo},
+};
+use documents::Documents;
+use keys::SigningKey;
+use state::State;
+
+/// An access token lives this long, in seconds.
+const ACCESS_TOKEN_LIFETIME: u64 = 60 * 60;
+
+/// Why the embedded issuer does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssuerError {
+    /// It would be reachable from other machines.
+    #[error(
+        "the embedded issuer lets anyone sign in under any name, so it serves loopback only, and \
+         {0} is not loopback"
+    )]
+    NotLoopback(String),
+    /// The data folder cannot be used.
+    #[error("cannot use {path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The signing key is readable by others.
+    #[error("{0} can be read by other users of this machine; run `chmod 600 {0}`")]
+    OpenKey(String),
+    /// A file in the data folder is damaged.
+    #[error("{path} is damaged ({reason}); remove it, and clients will sign in anew")]
+    Damaged {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The embedded issuer.
+#[derive(Clone)]
+pub struct Issuer(Arc<Inner>);
+
+struct Inner {
+    /// The issuer identifier (RFC 8414, section 2): the resource's origin.
+    url: String,
+    resource_name: String,
+    resource: ResourceUrl,
+    policy: LivePolicy,
+    key: SigningKey,
+    state: Mutex<State>,
+    documents: Documents,
+    clock: Box<dyn Clock>,
+}
+
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer").field("url", &self.0.url).finish_non_exhaustive()
+    }
+}
+
+impl Issuer {
+    /// Opens the issuer of the policy's resource; its key and clients are kept in `data`.
+    pub fn open(
+        data: &Path,
+        policy: impl Into<LivePolicy>,
+        resource_name: &str,
+    ) -> Result<Self, IssuerError> {
+        let policy = policy.into();
+        let resource = policy.current().resource().clone();
+        Self::may_serve(&resource)?;
+        file::make_folder(data)
+            .map_err(|source| IssuerError::Io { path: data.display().to_string(), source })?;
+        Ok(Self(Arc::new(Inner {
+            url: resource.origin(),
+            resource,
+            resource_name: resource_name.to_owned(),
+            key: SigningKey::open(&data.join("issuer-key.p8"))?,
+            state: Mutex::new(State::open(&data.join("issuer.json"))?),
+            documents: Documents::new(),
+            clock: Box::new(SystemClock),
+            policy,
+        })))
+    }
+
+    /// Whether it would serve this resource at all: one on loopback.
+    pub fn may_serve(resource: &ResourceUrl) -> Result<(), IssuerError> {
+        if resource.is_loopback() {
+            Ok(())
+        } else {
+            Err(IssuerError::NotLoopback(resource.to_string()))
+        }
+    }
+
+    /// The issuer identifier.
+    pub fn url(&self) -> &str {
+        &self.0.url
+    }
+
+    /// Checks this issuer's tokens for its resource.
+    pub fn validator(&self) -> Validator {
+        let Inner { url, resource, key, .. } = &*self.0;
+        let keys = VerificationKeys::new(&key.public());
+        let resource = resource.as_str().to_owned();
+        let issuer = TrustedIssuer::new(
+            vec![url.clone()],
+            vec![resource.clone()],
+            resource,
+            TokenTypes::AccessToken,
+            ClaimRules::default(),
+        );
+        // Its URL moves with the port, and its people do not.
+        Validator::given(issuer.named("embedded"), keys)
+    }
+
+    /// The scopes that it can grant.
+    pub fn registered(&self) -> Vec<Scope> {
+        self.policy().registered_scopes().map(ScopeInfo::name).cloned().collect()
+    }
+
+    /// The policy as it is now.
+    fn policy(&self) -> Arc<CompiledPolicy> {
+        self.0.policy.current()
+    }
+
+    /// Signs an access token (RFC 9068). `scopes` must be registered ones.
+    pub fn sign(&self, subject: &str, client: &str, scopes: &[Scope]) -> Result<String, SignError> {
+        let Inner { url, resource, key, clock, .. } = &*self.0;
+        let now = clock.now();
+        let scope = join(scopes);
+        key.sign(&json!({
+            "iss": url,
+            "aud": resource.as_str(),
+            "sub": subject,
+            "client_id": client,
+            "scope": scope,
+            "iat": now,
+            "exp": now + ACCESS_TOKEN_LIFETIME,
+            "jti": secret::random(),
+        }))
+    }
+
+    /// The endpoints that clients call: metadata, keys, registration, tokens.
+    pub fn endpoints(&self) -> Router {
+        let metadata = get(metadata);
+        Router::new()
+            .route("/.well-known/oauth-authorization-server", metadata.clone())
+            .route("/.well-known/openid-configuration", metadata)
+            .route("/oauth/jwks", get(jwks))
+            .merge(clients::router())
+            .merge(tokens::router())
+            .merge(revocation::router())
+            .with_state(self.clone())
+    }
+
+    /// The page that people see. No other origin may read it.
+    pub fn pages(&self) -> Router {
+        authorize::router().with_state(self.clone())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is changed in single steps that cannot panic half-way.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        self.0.clock.now()
+    }
+}
+
+/// The token could not be signed.
+#[derive(Debug, thiserror::Error)]
+#[error("the access token could not be signed")]
+pub struct SignError;
+
+fn join(scopes: &[Scope]) -> String {
+    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// How clients say who they are (RFC 7591, section 2).
+const PROOFS: [&str; 3] = ["none", "client_secret_basic", "client_secret_post"];
+
+/// Authorization server metadata (RFC 8414), which is OpenID Connect discovery as well.
+async fn metadata(axum::extract::State(issuer): axum::extract::State<Issuer>) -> Json<Value> {
+    let url = issuer.url();
+    let scopes = issuer.registered();
+    Json(json!({
+        "issuer": url,
+        "authorization_endpoint": format!("{url}/oauth/authorize"),
+        "token_endpoint": format!("{url}/oauth/token"),
+        "registration_endpoint": format!("{url}/oauth/register"),
+        "revocation_endpoint": format!("{url}/oauth/revoke"),
+        "jwks_uri": format!("{url}/oauth/jwks"),
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "client_id_metadata_document_supported": true,
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": PROOFS,
+        "revocation_endpoint_auth_methods_supported": PROOFS,
+        "authorization_response_iss_parameter_supported": true,
+        // OpenID Connect discovery requires these two; no ID token is ever issued.
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+    }))
+}
+
+async fn jwks(
+    axum::extract::State(issuer): axum::extract::State<Issuer>,
+) -> Json<jsonwebtoken::jwk::JwkSet> {
+    Json(issuer.0.key.public())
+}

@@ -1,0 +1,118 @@
+//! Dynamic client registration (RFC 7591). Every client is public: a secret that anyone can ask
+//! for proves nothing.
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use http::{StatusCode, header};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Issuer, state::Client};
+use crate::policy::redirect::is_redirect_uri;
+
+const LARGEST_REGISTRATION: usize = 16 * 1024;
+pub(super) const MOST_REDIRECT_URIS: usize = 10;
+const LONGEST_NAME: usize = 80;
+
+pub(super) fn router() -> Router<Issuer> {
+    Router::new()
+        .route("/oauth/register", post(register))
+        .layer(DefaultBodyLimit::max(LARGEST_REGISTRATION))
+}
+
+/// The members that matter here; RFC 7591 has others ignored.
+#[derive(Deserialize)]
+struct Registration {
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+    client_name: Option<String>,
+    grant_types: Option<Vec<String>>,
+}
+
+async fn register(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response {
+    let Ok(registration) = serde_json::from_slice::<Registration>(&body) else {
+        return refuse(
+            "invalid_client_metadata",
+            "the body is not a JSON object as RFC 7591 has it",
+        );
+    };
+    let count = registration.redirect_uris.len();
+    if count == 0 || count > MOST_REDIRECT_URIS {
+        return refuse("invalid_redirect_uri", "give between one and ten redirect_uris");
+    }
+    if !registration.redirect_uris.iter().all(|uri| is_redirect_uri(uri)) {
+        return refuse(
+            "invalid_redirect_uri",
+            "a redirect URI is https, http on loopback, or an app's own scheme, without fragment \
+             and credentials",
+        );
+    }
+    let grant_types = registration.grant_types.unwrap_or_else(|| vec!["authorization_code".into()]);
+    let may_refresh = grant_types.iter().any(|grant| grant == "refresh_token");
+    let client = Client {
+        name: display_name(registration.client_name.as_deref()),
+        redirect_uris: registration.redirect_uris,
+        may_refresh,
+        registered_at: issuer.now(),
+    };
+    let answer = json!({
+        "client_name": client.name,
+        "redirect_uris": client.redirect_uris,
+        "client_id_issued_at": client.registered_at,
+        "token_endpoint_auth_method": "none",
+        "grant_types": if may_refresh {
+            vec!["authorization_code", "refresh_token"]
+        } else {
+            vec!["authorization_code"]
+        },
+        "response_types": ["code"],
+    });
+    match issuer.state().add_client(client) {
+        Ok(id) => {
+            let mut answer = answer;
+            answer["client_id"] = id.into();
+            (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(answer))
+                .into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "the client could not be kept");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+fn refuse(error: &'static str, description: &'static str) -> Response {
+    let body = json!({ "error": error, "error_description": description });
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+}
+
+/// The client's name as the consent page shows it: one line, not too long.
+pub(super) fn display_name(name: Option<&str>) -> String {
+    let name: String = name
+        .unwrap_or_default()
+        .chars()
+        // Control characters and those that reorder text have no place in a name.
+        .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
+        .take(LONGEST_NAME)
+        .collect();
+    match name.trim() {
+        "" => "A client without a name".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_one_plain_line() {
+        assert_eq!(display_name(Some("MCP\n Inspector\u{202e}")), "MCP Inspector");
+        assert_eq!(display_name(Some("\u{200b} ")), "A client without a name");
+        assert_eq!(display_name(Some(&"x".repeat(500))).len(), LONGEST_NAME);
+    }
+}

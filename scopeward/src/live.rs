@@ -1,0 +1,171 @@
+//! The policy of a running server: replaced in one step, while requests go on.
+//!
+//! A request takes the current policy once, when it is authenticated, and keeps it to its end
+//! ([`Principal::policy`](crate::Principal::policy)); so none is decided by two.
+
+mod background;
+mod watch;
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::watch::{Receiver, Sender};
+
+pub(crate) use watch::{Refused, Watcher};
+
+use crate::policy::CompiledPolicy;
+
+/// A handle on the policy that a running server serves. Clones are handles on the same policy.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use scopeward::{diagnostic::Source, live::LivePolicy, policy::CompiledPolicy};
+///
+/// let compile = |text: &str| CompiledPolicy::compile(Source::new("policy.toml", text));
+/// let old = compile("version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n")?;
+/// let new = compile("version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n# reviewed\n")?;
+/// let live = LivePolicy::from(Arc::new(old));
+///
+/// let request = live.current();
+/// live.replace(new).expect("the same resource");
+/// assert_ne!(request.revision(), live.current().revision(), "a request keeps its policy");
+/// # Ok::<(), scopeward::policy::diagnostic::Diagnostics>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct LivePolicy(Arc<Live>);
+
+#[derive(Debug)]
+struct Live {
+    current: ArcSwap<CompiledPolicy>,
+    status: Mutex<Status>,
+    /// Wakes whoever waits for another policy; `true` once the server stops.
+    changes: Sender<bool>,
+    is_closing: AtomicBool,
+}
+
+/// What became of the policy file since the start.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Status {
+    /// When the current policy was loaded.
+    pub loaded_at: Timestamp,
+    /// How many policies were loaded, the first one included.
+    pub loaded: u64,
+    /// How many were refused.
+    pub refused: u64,
+    /// When the last one was refused.
+    pub refused_at: Option<Timestamp>,
+    /// Whether the file as it stands is refused, so that an older policy keeps serving.
+    pub is_refused: bool,
+}
+
+/// A setting that cannot change while the server runs: tokens are issued for it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{setting}` cannot change while the server runs (it is {old}): restart the server")]
+pub struct FixedSetting {
+    setting: &'static str,
+    old: String,
+}
+
+impl LivePolicy {
+    /// The policy as it is now.
+    pub fn current(&self) -> Arc<CompiledPolicy> {
+        self.0.current.load_full()
+    }
+
+    /// Puts another policy in its place, in one step.
+    pub fn replace(&self, policy: CompiledPolicy) -> Result<(), FixedSetting> {
+        let old = self.current();
+        for (old, new) in old.settings().into_iter().zip(policy.settings()) {
+            if old.is_fixed && old != new {
+                return Err(FixedSetting { setting: old.name, old: old.value });
+            }
+        }
+        self.0.current.store(Arc::new(policy));
+        {
+            let mut status = self.status_mut();
+            status.loaded_at = Timestamp::now();
+            status.loaded += 1;
+            status.is_refused = false;
+        }
+        self.0.changes.send_modify(|_| {});
+        Ok(())
+    }
+
+    /// What became of the file.
+    pub fn status(&self) -> Status {
+        *self.status_mut()
+    }
+
+    /// Remembers that the file was refused, and an older policy keeps serving.
+    pub(crate) fn refuse(&self) {
+        let mut status = self.status_mut();
+        status.refused += 1;
+        status.refused_at = Some(Timestamp::now());
+        status.is_refused = true;
+    }
+
+    /// Remembers that the file says again what is served.
+    pub(crate) fn confirm(&self) {
+        self.status_mut().is_refused = false;
+    }
+
+    /// Wakes on every change; holds `true` once the server stops.
+    pub(crate) fn changes(&self) -> Receiver<bool> {
+        self.0.changes.subscribe()
+    }
+
+    /// The server was told to stop: nothing new should come to it, and nothing is ended yet.
+    pub(crate) fn closing(&self) {
+        self.0.is_closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was told to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.0.is_closing.load(Ordering::Relaxed)
+    }
+
+    /// Tells whoever waits for changes that there will be none.
+    pub(crate) fn stop(&self) {
+        self.0.changes.send_replace(true);
+    }
+
+    fn status_mut(&self) -> MutexGuard<'_, Status> {
+        // Plain numbers: there is no half-written state to fear.
+        self.0.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Arc<CompiledPolicy>> for LivePolicy {
+    fn from(policy: Arc<CompiledPolicy>) -> Self {
+        Self(Arc::new(Live {
+            current: ArcSwap::new(policy),
+            status: Mutex::new(Status {
+                loaded_at: Timestamp::now(),
+                loaded: 1,
+                refused: 0,
+                refused_at: None,
+                is_refused: false,
+            }),
+            changes: Sender::new(false),
+            is_closing: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl From<&Arc<CompiledPolicy>> for LivePolicy {
+    fn from(policy: &Arc<CompiledPolicy>) -> Self {
+        Self::from(Arc::clone(policy))
+    }
+}
+
+impl From<&Self> for LivePolicy {
+    fn from(policy: &Self) -> Self {
+        policy.clone()
+    }
+}

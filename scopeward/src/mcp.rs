@@ -1,0 +1,32 @@
+//! What a server offers, each behind its check: rmcp's tools and prompts, and the resources that
+//! rmcp leaves to its users.
+
+mod check;
+mod completion;
+pub(crate) mod direct;
+mod extract;
+pub mod handler;
+mod log;
+pub(crate) mod plain_call;
+pub mod refusal;
+mod resource;
+mod round;
+mod scoped_tools;
+mod services;
+mod stray;
+mod task;
+mod updates;
+
+#[doc(hidden)]
+pub use check::{Checked, prompt_arguments, refusals_as_results, uri_arguments};
+pub use completion::{Completions, suggest};
+pub use log::LogLevel;
+pub use resource::{
+    IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,
+};
+pub use round::{PromptAnswer, Round};
+pub use scoped_tools::ScopedTools;
+pub(crate) use services::Services;
+pub use task::Tasks;
+pub(crate) use task::{ServerTasks, TaskOwners};
+pub use updates::Updates;

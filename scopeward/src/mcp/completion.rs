@@ -1,0 +1,85 @@
+//! Completion of the arguments of prompts and resource templates: part of what it completes, and
+//! under the same rule.
+
+use std::{collections::HashMap, fmt, pin::Pin, sync::Arc};
+
+use rmcp::{
+    ErrorData,
+    model::{CompleteRequestParams, CompleteResult, CompletionInfo},
+};
+
+use crate::{identity::Principal, policy::Feature};
+
+type CompleteFuture<'a> = Pin<Box<dyn Future<Output = Vec<String>> + Send + 'a>>;
+
+type Complete<S> =
+    dyn for<'a> Fn(&'a S, Principal, CompleteRequestParams) -> CompleteFuture<'a> + Send + Sync;
+
+/// What completes the arguments of prompts and resource templates.
+pub struct Completions<S>(HashMap<(Feature, &'static str), Arc<Complete<S>>>);
+
+impl<S> Default for Completions<S> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<S> fmt::Debug for Completions<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl<S> Completions<S> {
+    /// Made by `#[scoped_tools]`, from `complete = method`.
+    #[must_use]
+    pub fn with<F>(mut self, feature: Feature, name: &'static str, complete: F) -> Self
+    where
+        F: for<'a> Fn(&'a S, Principal, CompleteRequestParams) -> CompleteFuture<'a>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.0.insert((feature, name), Arc::new(complete));
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The values for an argument of what has this name; none if nothing completes it.
+    pub(crate) async fn complete(
+        &self,
+        (feature, name): (Feature, &'static str),
+        server: &S,
+        caller: Principal,
+        request: CompleteRequestParams,
+    ) -> Result<CompleteResult, ErrorData> {
+        let Some(complete) = self.0.get(&(feature, name)) else {
+            return Ok(CompleteResult::default());
+        };
+        let mut values = complete(server, caller, request).await;
+        let total = u32::try_from(values.len()).ok();
+        let has_more = values.len() > CompletionInfo::MAX_VALUES;
+        values.truncate(CompletionInfo::MAX_VALUES);
+        let mut info =
+            CompletionInfo::new(values).map_err(|error| ErrorData::internal_error(error, None))?;
+        info.total = total;
+        info.has_more = Some(has_more);
+        Ok(CompleteResult::new(info))
+    }
+}
+
+/// Those of `values` that begin with what was typed: what most completions want.
+///
+/// ```
+/// use scopeward::mcp::suggest;
+///
+/// assert_eq!(suggest("pa", ["paris", "rome", "Padua"]), ["paris", "Padua"]);
+/// ```
+pub fn suggest<'a>(typed: &str, values: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let typed = typed.to_lowercase();
+    let matching = values.into_iter().filter(|value| value.to_lowercase().starts_with(&typed));
+    matching.map(str::to_owned).collect()
+}

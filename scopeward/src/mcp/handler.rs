@@ -1,0 +1,500 @@
+//! The MCP side: serves a type's tools, resources and prompts, and lists to each caller what it may
+//! use.
+
+mod changes;
+mod lists;
+mod page;
+#[cfg(test)]
+mod tests;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    handler::server::{
+        prompt::PromptContext,
+        router::{prompt::PromptRouter, tool::ToolRouter},
+        tool::ToolCallContext,
+    },
+    model::{
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams,
+        CompleteRequestMethod, CompleteRequestParams, CompleteResult, GetPromptRequestParams,
+        GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams,
+        InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
+        ListToolsResult, PaginatedRequestParams, Prompt, PromptsCapability, ProtocolVersion,
+        ReadResourceRequestParams, ReadResourceResponse, Reference, Resource, ResourceTemplate,
+        ResourcesCapability, ServerCapabilities, ServerConfig, SubscribeRequestParams,
+        SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams, UpdateTaskParams,
+    },
+    service::{RequestContext, SubscriptionContext},
+};
+
+use crate::{
+    identity::revocation::Revocations,
+    live::LivePolicy,
+    mcp::{
+        Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ScopedTools, ServerTasks,
+        Services,
+        extract::{self, principal_of},
+        refusal::{Refusal, unknown},
+    },
+    policy::{Feature, Operation},
+    record::audit::Recorder,
+};
+use changes::Subscribed;
+pub use lists::REQUIRED_SCOPES_META;
+use page::page;
+
+/// An rmcp server for a type's scoped tools, resources and prompts, on any transport.
+///
+/// Over HTTP it stands behind [`Gate`](crate::gate::Gate). Elsewhere each one's own check still
+/// refuses every use that brings no [`Principal`] in the request's extensions.
+#[derive(Debug)]
+pub struct McpHandler<S: ScopedTools> {
+    inner: Arc<Inner<S>>,
+    live: Option<LivePolicy>,
+    revocations: Revocations,
+    /// What it says of itself: asked for at every request.
+    info: Arc<ServerConfig>,
+    /// What belongs to one session; `None` where there are none.
+    session: Option<Session>,
+}
+
+/// What all sessions and requests share.
+#[derive(Debug)]
+struct Inner<S: ScopedTools> {
+    server: S,
+    tools: ToolRouter<S>,
+    resources: ResourceRouter<S>,
+    prompts: PromptRouter<S>,
+    /// All tools and prompts in the order of their names: sorted once, not for each list.
+    listed: (Vec<Tool>, Vec<Prompt>),
+    completions: Completions<S>,
+    services: Services,
+}
+
+/// What one session of an older revision has of its own.
+#[derive(Debug, Default)]
+struct Session {
+    subscribed: Mutex<Subscribed>,
+    level: LogLevel,
+}
+
+impl<S: ScopedTools> McpHandler<S> {
+    /// The same server for another session: it shares everything but what belongs to a session, which
+    /// is new.
+    #[must_use]
+    pub fn new_session(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            live: self.live.clone(),
+            revocations: self.revocations.clone(),
+            info: Arc::clone(&self.info),
+            session: self.session.as_ref().map(|_| Session::default()),
+        }
+    }
+}
+
+impl<S: ScopedTools> McpHandler<S> {
+    /// Serves what `server` offers.
+    pub fn new(server: S) -> Self {
+        Self::recording(server, Recorder::default())
+    }
+
+    /// Serves what `server` offers, and records there what the checks of its tools refuse.
+    pub(crate) fn recording(server: S, recorder: Recorder) -> Self {
+        let (tools, prompts) = (S::tool_router(), S::prompt_router());
+        let inner = Inner {
+            server,
+            listed: (tools.list_all(), prompts.list_all()),
+            tools,
+            resources: S::resource_router(),
+            prompts,
+            completions: S::completions(),
+            services: Services { recorder, ..Services::default() },
+        };
+        let info = Arc::new(ServerConfig::default());
+        let revocations = Revocations::default();
+        Self { inner: Arc::new(inner), live: None, revocations, info, session: None }.described()
+    }
+
+    /// Also tells subscribers when a change of the policy changes their lists.
+    #[must_use]
+    pub fn watching(self, live: LivePolicy) -> Self {
+        Self { live: Some(live), ..self }.described()
+    }
+
+    /// Also ends what a caller listens to when its access is revoked.
+    #[must_use]
+    pub fn with_revocations(self, revocations: Revocations) -> Self {
+        Self { revocations, ..self }
+    }
+
+    /// For a transport with sessions (revisions until 2025-11-25): callers can subscribe to
+    /// resources and set their log level there. Each session has a handler of its own, by
+    /// [`new_session`](Self::new_session).
+    #[must_use]
+    pub fn with_sessions(self) -> Self {
+        Self { session: Some(Session::default()), ..self }.described()
+    }
+
+    /// Whose tasks are whose, for the gate in front.
+    pub(crate) fn tasks(&self) -> &ServerTasks {
+        &self.inner.services.tasks
+    }
+
+    fn described(mut self) -> Self {
+        let (name, version) = S::SERVER;
+        let info = ServerConfig::new(self.capabilities());
+        self.info = Arc::new(info.with_server_info(Implementation::new(name, version)));
+        self
+    }
+
+    fn capabilities(&self) -> ServerCapabilities {
+        let has = |feature: Feature| S::REGISTRY.of(feature).next().is_some();
+        let changes = self.live.is_some().then_some(true);
+        let mut capabilities = ServerCapabilities::default();
+        if has(Feature::Tool) {
+            let mut tools = ToolsCapability::default();
+            tools.list_changed = changes;
+            capabilities.tools = Some(tools);
+        }
+        if has(Feature::Resource) {
+            let mut resources = ResourcesCapability::default();
+            resources.list_changed = changes;
+            resources.subscribe = Some(true);
+            capabilities.resources = Some(resources);
+        }
+        if has(Feature::Prompt) {
+            let mut prompts = PromptsCapability::default();
+            prompts.list_changed = changes;
+            capabilities.prompts = Some(prompts);
+        }
+        if !self.inner.completions.is_empty() {
+            capabilities.completions = Some(serde_json::Map::new());
+        }
+        if self.session.is_some() {
+            capabilities.logging = Some(serde_json::Map::new());
+        }
+        if S::HAS_TASKS {
+            capabilities.extensions =
+                ServerCapabilities::builder().enable_tasks().build().extensions;
+        }
+        capabilities
+    }
+
+    /// The principal, and what the parameters of tools, resources and prompts are taken from.
+    fn prepare(&self, context: &mut RequestContext<RoleServer>) {
+        context.extensions.insert(self.inner.services.clone());
+        if let Some(session) = &self.session {
+            context.extensions.insert(session.level.clone());
+        }
+    }
+}
+
+/// MCP 2026-07-28 wants said who may keep a list, and for how long; older revisions do not know the
+/// two fields.
+fn knows_caching(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
+}
+
+/// A list for this caller alone, as long as its token is valid and a minute at most: a change of the
+/// policy is seen by then, even by those who do not listen.
+macro_rules! list {
+    ($self:ident, $feature:ident $Method:ident, $request:ident, $context:ident, $Result:ident { $items:ident } = $list:ident, $name:expr) => {{
+        // Tools may be none yet; of the others there are lists only where there is something.
+        if Feature::$feature != Feature::Tool && S::REGISTRY.of(Feature::$feature).next().is_none()
+        {
+            return Err(ErrorData::method_not_found::<rmcp::model::$Method>());
+        }
+        let caller = principal_of(&$context.extensions);
+        let cursor = $request.and_then(|request| request.cursor);
+        let (items, next_cursor) = page($self.$list(caller), cursor.as_deref(), $name)?;
+        let mut result = $Result::with_all_items(items);
+        result.next_cursor = next_cursor;
+        if knows_caching(&$context) {
+            result.cache_scope = Some(CacheScope::Private);
+            result.ttl_ms = Some(caller.map_or(0, lists::time_to_live));
+        }
+        Ok(result)
+    }};
+}
+
+impl<S: ScopedTools> ServerHandler for McpHandler<S> {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::clone(&self.info)
+    }
+
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut result = self.negotiate_initialize(&request)?;
+        // `initialize` belongs to the revisions whose notifications need a session: what is not
+        // sent is not promised.
+        let capabilities = &mut result.capabilities;
+        if let Some(tools) = &mut capabilities.tools {
+            tools.list_changed = None;
+        }
+        if let Some(prompts) = &mut capabilities.prompts {
+            prompts.list_changed = None;
+        }
+        if let Some(resources) = &mut capabilities.resources {
+            resources.list_changed = None;
+            resources.subscribe = self.session.is_some().then_some(true);
+        }
+        Ok(result)
+    }
+
+    fn accepted_subscription_filter(
+        &self,
+        requested: &SubscriptionFilter,
+    ) -> Option<SubscriptionFilter> {
+        self.live.as_ref()?;
+        let resources = requested.resource_subscriptions.iter().flatten();
+        let known = resources.filter(|uri| self.inner.resources.details(uri).is_some());
+        let filter = SubscriptionFilter::builder()
+            .tools_list_changed()
+            .prompts_list_changed()
+            .resources_list_changed()
+            .resource_subscriptions(known.cloned());
+        Some(filter.build())
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let caller = principal_of(&subscription.request_context().extensions).cloned();
+        let (Some(live), Some(caller)) = (&self.live, caller) else {
+            let refusal = Refusal::unauthenticated(Feature::Tool, "subscriptions/listen", &[]);
+            return Err(refusal.into_error_data());
+        };
+        self.tell_of_changes(live, caller, &subscription).await;
+        Ok(())
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        mut context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        self.prepare(&mut context);
+        let Inner { server, tools, .. } = &*self.inner;
+        tools.call(ToolCallContext::new(server, request, context)).await
+    }
+
+    async fn list_tools(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        list!(
+            self,
+            Tool ListToolsRequestMethod,
+            request,
+            context,
+            ListToolsResult { tools } = tools,
+            |tool: &Tool| &tool.name
+        )
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.inner.tools.get(name).cloned()
+    }
+
+    async fn list_prompts(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListPromptsResult, ErrorData> {
+        list!(
+            self,
+            Prompt ListPromptsRequestMethod,
+            request,
+            context,
+            ListPromptsResult { prompts } = prompts,
+            |one: &Prompt| &one.name
+        )
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        mut context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        let Inner { server, prompts, .. } = &*self.inner;
+        // rmcp's own answer lists all prompts there are.
+        if !prompts.has_route(&request.name) {
+            return Err(unknown(Feature::Prompt, &request.name));
+        }
+        self.prepare(&mut context);
+        context.extensions.insert(Round::new(request.input_responses, request.request_state));
+        prompts
+            .get_prompt(PromptContext::new(server, request.name, request.arguments, context))
+            .await
+    }
+
+    async fn list_resources(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourcesResult, ErrorData> {
+        list!(
+            self,
+            Resource ListResourcesRequestMethod,
+            request,
+            context,
+            ListResourcesResult { resources } = resources,
+            |one: &Resource| &one.uri
+        )
+    }
+
+    async fn list_resource_templates(
+        &self,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ListResourceTemplatesResult, ErrorData> {
+        list!(
+            self,
+            Resource ListResourceTemplatesRequestMethod,
+            request,
+            context,
+            ListResourceTemplatesResult { resource_templates } = templates,
+            |one: &ResourceTemplate| &one.uri_template
+        )
+    }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        mut context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        self.prepare(&mut context);
+        context.extensions.insert(Round::new(request.input_responses, request.request_state));
+        let Inner { server, resources, .. } = &*self.inner;
+        let mut answer = resources.read(server, request.uri, context).await?;
+        // It was read by the policy's leave: nobody else may be given it from a cache.
+        if let ReadResourceResponse::Complete(result) = &mut answer
+            && result.cache_scope.is_some()
+        {
+            result.cache_scope = Some(CacheScope::Private);
+        }
+        Ok(answer)
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        let Inner { server, completions, .. } = &*self.inner;
+        if completions.is_empty() {
+            return Err(ErrorData::method_not_found::<CompleteRequestMethod>());
+        }
+        let (feature, name) = match &request.r#ref {
+            Reference::Prompt(prompt) => (Feature::Prompt, &prompt.name),
+            Reference::Resource(resource) => (Feature::Resource, &resource.uri),
+            _ => return Err(ErrorData::invalid_params("Unknown reference", None)),
+        };
+        let caller = extract::required(&context.extensions, feature, name)?.clone();
+        let declared = match feature {
+            Feature::Resource => self.inner.resources.details(name).map(ResourceRoute::name),
+            _ => Some(name.as_str()),
+        };
+        let declared = declared.and_then(|name| S::REGISTRY.get(feature, name));
+        let is_allowed = caller.may(Operation::new(feature, name)).is_allow();
+        match declared.filter(|_| is_allowed) {
+            Some(declared) => {
+                let completed = (feature, declared.name());
+                completions.complete(completed, server, caller, request).await
+            }
+            None => Err(match feature {
+                Feature::Prompt => unknown(feature, name),
+                _ => ErrorData::resource_not_found("Resource not found", None),
+            }),
+        }
+    }
+
+    #[expect(deprecated, reason = "of the revisions that have it")]
+    async fn set_level(
+        &self,
+        request: rmcp::model::SetLevelRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        match &self.session {
+            Some(session) => {
+                session.level.set(request.level);
+                Ok(())
+            }
+            None => Err(ErrorData::method_not_found::<rmcp::model::SetLevelRequestMethod>()),
+        }
+    }
+
+    async fn subscribe(
+        &self,
+        request: SubscribeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let Some(session) = &self.session else {
+            return Err(ErrorData::method_not_found::<rmcp::model::SubscribeRequestMethod>());
+        };
+        let caller = extract::required(&context.extensions, Feature::Resource, &request.uri)?;
+        let nothing = serde_json::Map::new();
+        let reading = Operation::resource(&request.uri).with_arguments(&nothing);
+        if !caller.may(reading).is_allow() || self.inner.resources.details(&request.uri).is_none() {
+            return Err(ErrorData::resource_not_found("Resource not found", None));
+        }
+        let forwarding = changes::forward(
+            self.inner.services.updates.clone(),
+            self.live.clone(),
+            self.revocations.clone(),
+            caller.clone(),
+            request.uri.clone(),
+            context.peer,
+        );
+        let mut subscribed = session.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
+        subscribed.add(request.uri, tokio::spawn(forwarding))
+    }
+
+    async fn unsubscribe(
+        &self,
+        request: UnsubscribeRequestParams,
+        _: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let Some(session) = &self.session else {
+            return Err(ErrorData::method_not_found::<rmcp::model::UnsubscribeRequestMethod>());
+        };
+        session.subscribed.lock().unwrap_or_else(PoisonError::into_inner).remove(&request.uri);
+        Ok(())
+    }
+
+    async fn get_task(
+        &self,
+        request: GetTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetTaskResult, ErrorData> {
+        let caller = principal_of(&context.extensions);
+        let task =
+            self.inner.services.tasks.of(&request.task_id, caller)?.get_task(&request.task_id)?;
+        Ok(GetTaskResult::new(task))
+    }
+
+    async fn update_task(
+        &self,
+        request: UpdateTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let caller = principal_of(&context.extensions);
+        let tasks = self.inner.services.tasks.of(&request.task_id, caller)?;
+        tasks.update_task(&request.task_id, request.input_responses)
+    }
+
+    async fn cancel_task(
+        &self,
+        request: CancelTaskParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let caller = principal_of(&context.extensions);
+        self.inner.services.tasks.of(&request.task_id, caller)?.cancel_task(&request.task_id)
+    }
+}

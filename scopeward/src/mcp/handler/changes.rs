@@ -1,0 +1,165 @@
+//! Tells callers what has changed: their lists, and the resources that they subscribed to.
+
+use std::collections::HashMap;
+
+use rmcp::{
+    ErrorData, Peer, RoleServer,
+    model::{ErrorCode, ResourceUpdatedNotificationParam},
+    service::{SubscriptionContext, SubscriptionSink},
+};
+use tokio::{sync::broadcast::error::RecvError, task::JoinHandle};
+
+use super::McpHandler;
+use crate::{
+    identity::{Principal, expiry, revocation::Revocations},
+    live::LivePolicy,
+    mcp::{ScopedTools, Updates},
+    policy::Operation,
+};
+
+/// A session subscribes to so many resources at most.
+const MOST: usize = 1_000;
+
+impl<S: ScopedTools> McpHandler<S> {
+    /// Sends what `caller` listens for, until it goes away, its access ends, or the server stops:
+    /// that another policy shows it other lists, and that a resource which it may read has changed.
+    pub(super) async fn tell_of_changes(
+        &self,
+        live: &LivePolicy,
+        mut caller: Principal,
+        subscription: &SubscriptionContext,
+    ) {
+        let sink = subscription.sink();
+        let mut changes = live.changes();
+        let mut updates = self.inner.services.updates.listen();
+        let ended = expiry::end(caller.clone(), self.revocations.clone());
+        tokio::pin!(ended);
+        while !*changes.borrow_and_update() {
+            let current = live.current();
+            if current.revision() != caller.policy().revision() {
+                let next = caller.under(current);
+                if self.tell_of_lists(sink, &caller, &next).await.is_err() {
+                    return;
+                }
+                caller = next;
+            }
+            tokio::select! {
+                woken = changes.changed() => if woken.is_err() { return },
+                () = &mut ended => return,
+                () = subscription.cancelled() => return,
+                change = updates.recv() => {
+                    let resources = sink.accepted().resource_subscriptions.iter().flatten();
+                    for uri in resources.filter(|uri| is_meant(&change, uri)) {
+                        if caller.may(Operation::resource(uri)).is_allow()
+                            && sink.notify_resource_updated(uri).await.is_err()
+                        {
+                            return;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell_of_lists(
+        &self,
+        sink: &SubscriptionSink,
+        caller: &Principal,
+        next: &Principal,
+    ) -> Result<(), ()> {
+        let wanted = sink.accepted();
+        let (caller, next) = (Some(caller), Some(next));
+        if wanted.tools_list_changed == Some(true) && self.tools(caller) != self.tools(next) {
+            sink.notify_tool_list_changed().await.map_err(drop)?;
+        }
+        if wanted.prompts_list_changed == Some(true) && self.prompts(caller) != self.prompts(next) {
+            sink.notify_prompt_list_changed().await.map_err(drop)?;
+        }
+        if wanted.resources_list_changed == Some(true)
+            && (self.resources(caller) != self.resources(next)
+                || self.templates(caller) != self.templates(next))
+        {
+            sink.notify_resource_list_changed().await.map_err(drop)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a change is one of this resource; of changes that were missed, each may be.
+fn is_meant(updated: &Result<String, RecvError>, uri: &str) -> bool {
+    match updated {
+        Ok(updated) => updated == uri,
+        Err(RecvError::Lagged(_)) => true,
+        Err(RecvError::Closed) => false,
+    }
+}
+
+/// Sends that this resource has changed, to one session, as long as its caller may read it.
+pub(super) async fn forward(
+    updates: Updates,
+    live: Option<LivePolicy>,
+    revocations: Revocations,
+    caller: Principal,
+    uri: String,
+    peer: Peer<RoleServer>,
+) {
+    let mut updates = updates.listen();
+    let telling = async {
+        loop {
+            let change = updates.recv().await;
+            if matches!(change, Err(RecvError::Closed)) {
+                return;
+            }
+            let caller = match &live {
+                Some(live) => caller.under(live.current()),
+                None => caller.clone(),
+            };
+            if is_meant(&change, &uri)
+                && caller.may(Operation::resource(&uri)).is_allow()
+                && peer
+                    .notify_resource_updated(ResourceUpdatedNotificationParam::new(uri.clone()))
+                    .await
+                    .is_err()
+            {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = telling => {}
+        () = expiry::end(caller.clone(), revocations) => {}
+    }
+}
+
+/// What one session has subscribed to. It ends with the session.
+#[derive(Debug, Default)]
+pub(super) struct Subscribed(HashMap<String, JoinHandle<()>>);
+
+impl Subscribed {
+    pub(super) fn add(&mut self, uri: String, task: JoinHandle<()>) -> Result<(), ErrorData> {
+        self.0.retain(|_, task| !task.is_finished());
+        if self.0.len() >= MOST && !self.0.contains_key(&uri) {
+            task.abort();
+            let message = format!("a session subscribes to {MOST} resources at most");
+            return Err(ErrorData::new(ErrorCode::INVALID_REQUEST, message, None));
+        }
+        if let Some(before) = self.0.insert(uri, task) {
+            before.abort();
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, uri: &str) {
+        if let Some(task) = self.0.remove(uri) {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for Subscribed {
+    fn drop(&mut self) {
+        for task in self.0.values() {
+            task.abort();
+        }
+    }
+}

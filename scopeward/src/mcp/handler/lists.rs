@@ -1,0 +1,104 @@
+//! What each caller is shown, following the very decision that a use would get.
+
+use std::time::Duration;
+
+use rmcp::model::{MetaObject, Prompt, Resource, ResourceTemplate, Tool};
+use serde_json::Value;
+
+use super::McpHandler;
+use crate::{
+    identity::{Principal, expiry::lifetime},
+    mcp::ScopedTools,
+    policy::{Decision, Denial, Feature, ListMode, Operation, Scope},
+};
+
+/// The `_meta` key under which a listed tool, resource or prompt names the scopes that the caller
+/// still needs.
+pub const REQUIRED_SCOPES_META: &str = "scopeward/required_scopes";
+
+/// A list is fresh for so long.
+const FRESH: Duration = Duration::from_mins(1);
+
+/// In milliseconds: never past the expiry of the caller's token.
+pub(super) fn time_to_live(caller: &Principal) -> u64 {
+    u64::try_from(FRESH.min(lifetime(caller)).as_millis()).unwrap_or(0)
+}
+
+impl<S: ScopedTools> McpHandler<S> {
+    /// The tools in the order of their names.
+    pub(super) fn tools(&self, caller: Option<&Principal>) -> Vec<Tool> {
+        let (all, _) = &self.inner.listed;
+        show(all, Feature::Tool, caller, |tool| &tool.name, |tool| &mut tool.meta)
+    }
+
+    /// The resources in the order of their URIs.
+    pub(super) fn resources(&self, caller: Option<&Principal>) -> Vec<Resource> {
+        let all = self.inner.resources.all().into_iter().filter(|route| !route.is_template());
+        let all: Vec<_> = all.map(crate::mcp::ResourceRoute::listed).collect();
+        show(&all, Feature::Resource, caller, |one| &one.uri, |one| &mut one.meta)
+    }
+
+    /// The resource templates in the order of their URI templates.
+    pub(super) fn templates(&self, caller: Option<&Principal>) -> Vec<ResourceTemplate> {
+        let all = self.inner.resources.all().into_iter().filter(|route| route.is_template());
+        let all: Vec<_> = all.map(crate::mcp::ResourceRoute::listed_template).collect();
+        show(&all, Feature::Resource, caller, |one| &one.uri_template, |one| &mut one.meta)
+    }
+
+    /// The prompts in the order of their names.
+    pub(super) fn prompts(&self, caller: Option<&Principal>) -> Vec<Prompt> {
+        let (_, all) = &self.inner.listed;
+        show(all, Feature::Prompt, caller, |prompt| &prompt.name, |prompt| &mut prompt.meta)
+    }
+}
+
+/// Those of `all` that the caller is shown. The others are not even copied.
+fn show<T: Clone>(
+    all: &[T],
+    feature: Feature,
+    caller: Option<&Principal>,
+    name: impl Fn(&T) -> &str,
+    meta: impl Fn(&mut T) -> &mut Option<MetaObject>,
+) -> Vec<T> {
+    let Some(caller) = caller else { return vec![] };
+    let shown =
+        all.iter().filter_map(|one| match visibility(Operation::new(feature, name(one)), caller) {
+            Visibility::None => None,
+            Visibility::Full => Some(one.clone()),
+            Visibility::Needing(scopes) => {
+                let mut one = one.clone();
+                let meta = meta(&mut one).get_or_insert_with(MetaObject::default);
+                meta.insert(REQUIRED_SCOPES_META.to_owned(), scopes);
+                Some(one)
+            }
+        });
+    shown.collect()
+}
+
+#[derive(Debug)]
+pub(super) enum Visibility {
+    None,
+    /// The caller may use it.
+    Full,
+    /// It is shown with the scopes that the caller still needs.
+    Needing(Value),
+}
+
+pub(super) fn visibility(operation: Operation<'_>, caller: &Principal) -> Visibility {
+    let denial = match caller.may(operation) {
+        Decision::Allow(_) => return Visibility::Full,
+        Decision::Unknown => return Visibility::None,
+        Decision::Deny(denial) => denial,
+    };
+    if denial.rule().is_hidden() {
+        return Visibility::None;
+    }
+    let shown: Option<Denial<'_>> = match caller.policy().list_mode() {
+        ListMode::Callable => None,
+        ListMode::StepUp => denial.by_step_up(caller.held()),
+        ListMode::Reachable => caller.policy().is_reachable(denial.rule()).then_some(denial),
+    };
+    shown.map_or(Visibility::None, |shown| {
+        Visibility::Needing(shown.required().map(Scope::as_str).collect())
+    })
+}

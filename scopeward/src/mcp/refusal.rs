@@ -1,0 +1,203 @@
+//! The error shape: what a refused caller is told, the same at every door.
+
+use rmcp::{
+    ErrorData,
+    model::{CallToolResult, ContentBlock, ErrorCode},
+};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use crate::{
+    identity::Principal,
+    policy::{CompiledPolicy, Denial, Feature, Scope},
+};
+
+/// The JSON-RPC error code of a refusal for lack of scopes. In the range that JSON-RPC 2.0 leaves
+/// to servers, and outside what MCP uses of it.
+pub const INSUFFICIENT_SCOPE: ErrorCode = ErrorCode(-32003);
+
+/// The JSON-RPC error code of a request without a valid access token.
+pub const UNAUTHENTICATED: ErrorCode = ErrorCode(-32001);
+
+/// The JSON-RPC error code of a request whose token cannot be checked now.
+pub const UNAVAILABLE: ErrorCode = ErrorCode(-32004);
+
+/// Why a call was refused, for people and for programs.
+///
+/// At the HTTP door it is the `data` of the JSON-RPC error under a 403; inside a tool it is the
+/// `structuredContent` of a result with `isError`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// `insufficient_scope` (RFC 6750, section 3.1), or `invalid_token` when nobody was
+    /// authenticated.
+    pub error: &'static str,
+    /// One sentence for a person.
+    pub message: String,
+    /// What was to be used.
+    pub feature: Feature,
+    /// Its name; of a resource the URI template that the policy knows it by.
+    pub name: String,
+    /// Every scope that the call needs.
+    pub required: Vec<Scope>,
+    /// Those of them that the caller does not hold.
+    pub missing: Vec<Scope>,
+    /// The scopes that the caller's token carries.
+    pub granted: Vec<Scope>,
+    /// Where a client learns how to get more (RFC 9728).
+    pub resource_metadata: Option<String>,
+}
+
+/// With its name under the feature's word: `"tool": "create_todo"`.
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("error", self.error)?;
+        map.serialize_entry("message", &self.message)?;
+        map.serialize_entry(self.feature.word(), &self.name)?;
+        map.serialize_entry("required", &self.required)?;
+        map.serialize_entry("missing", &self.missing)?;
+        map.serialize_entry("granted", &self.granted)?;
+        if let Some(metadata) = &self.resource_metadata {
+            map.serialize_entry("resource_metadata", metadata)?;
+        }
+        map.end()
+    }
+}
+
+impl Refusal {
+    /// The caller is known and lacks scopes.
+    pub fn insufficient_scope(
+        feature: Feature,
+        name: &str,
+        denial: &Denial<'_>,
+        caller: &Principal,
+    ) -> Self {
+        let missing: Vec<Scope> = denial.missing(caller.held()).cloned().collect();
+        Self {
+            error: "insufficient_scope",
+            message: sentence(&missing),
+            feature,
+            name: name.to_owned(),
+            required: denial.required().cloned().collect(),
+            missing,
+            granted: caller.granted().to_vec(),
+            resource_metadata: Some(caller.policy().resource().metadata_url()),
+        }
+    }
+
+    /// The same, for a person whose client does not know how to ask for more.
+    pub(crate) fn in_plain_words(mut self, policy: &CompiledPolicy) -> Self {
+        let titles: Vec<String> = self
+            .missing
+            .iter()
+            .map(|scope| match policy.scope_named(scope.as_str()) {
+                Some(known) => format!("\"{}\" ({scope})", known.title()),
+                None => format!("({scope})"),
+            })
+            .collect();
+        let (permissions, them) = match &*titles {
+            [_] => ("the permission", "it"),
+            _ => ("the permissions", "them"),
+        };
+        self.message = format!(
+            "You cannot use `{}` yet: it needs {permissions} {}, and this sign-in does not have \
+             {them}. To grant {them}, disconnect this server in your client, connect it again, and \
+             allow {them} on the page that opens.",
+            self.name,
+            titles.join(" and "),
+        );
+        self
+    }
+
+    /// The policy does not name it, so nobody may use it.
+    pub(crate) fn without_policy(feature: Feature, name: &str, caller: &Principal) -> Self {
+        let used = feature.participle();
+        Self {
+            error: "insufficient_scope",
+            message: format!("The policy does not name `{name}`, so it cannot be {used}."),
+            feature,
+            name: name.to_owned(),
+            required: vec![],
+            missing: vec![],
+            granted: caller.granted().to_vec(),
+            resource_metadata: None,
+        }
+    }
+
+    /// No validated token came with the call.
+    pub(crate) fn unauthenticated(feature: Feature, name: &str, declared: &[&str]) -> Self {
+        let declared: Vec<Scope> =
+            declared.iter().filter_map(|scope| Scope::parse(scope).ok()).collect();
+        Self {
+            error: "invalid_token",
+            message: "Not authenticated: no validated access token came with this call.".to_owned(),
+            feature,
+            name: name.to_owned(),
+            required: declared.clone(),
+            missing: declared,
+            granted: vec![],
+            resource_metadata: None,
+        }
+    }
+
+    /// What stands for this operation and what it needs, where it is remembered.
+    pub(crate) fn operation(&self) -> String {
+        let needed: Vec<&str> = self.required.iter().map(Scope::as_str).collect();
+        format!("{} {} {}", self.feature, self.name, needed.join(" "))
+    }
+
+    /// As a JSON-RPC error.
+    pub(crate) fn into_error_data(self) -> ErrorData {
+        let code = match self.error {
+            "invalid_token" => UNAUTHENTICATED,
+            _ => INSUFFICIENT_SCOPE,
+        };
+        let data = serde_json::to_value(&self).ok();
+        ErrorData::new(code, self.message, data)
+    }
+
+    /// As the result of the tool, for clients that cannot step up.
+    pub(crate) fn into_tool_result(self) -> CallToolResult {
+        as_tool_result(self.into_error_data())
+    }
+}
+
+/// The tool result with the message as text and the same body as structured content.
+fn as_tool_result(error: ErrorData) -> CallToolResult {
+    let mut result = CallToolResult::error(vec![ContentBlock::text(error.message)]);
+    result.structured_content = error.data;
+    result
+}
+
+/// A refusal that came out of a tool as an error becomes the tool's result; others stay errors.
+pub(crate) fn refusal_to_result(error: ErrorData) -> Result<CallToolResult, ErrorData> {
+    match error.code {
+        INSUFFICIENT_SCOPE | UNAUTHENTICATED => Ok(as_tool_result(error)),
+        _ => Err(error),
+    }
+}
+
+/// ``Insufficient permissions: `todo:write` scope required.``, or `Missing scopes: a, b`.
+fn sentence(missing: &[Scope]) -> String {
+    match missing {
+        [one] => format!("Insufficient permissions: `{one}` scope required."),
+        several => {
+            let names: Vec<&str> = several.iter().map(Scope::as_str).collect();
+            format!("Missing scopes: {}", names.join(", "))
+        }
+    }
+}
+
+/// As rmcp says it, so that what the policy does not name and what does not exist are the same.
+pub(crate) fn unknown(feature: Feature, name: &str) -> ErrorData {
+    match feature {
+        // MCP, "Tools", error handling: an unknown tool is a protocol error.
+        Feature::Tool => ErrorData::invalid_params(format!("Unknown tool: {name}"), None),
+        Feature::Prompt => ErrorData::invalid_params(format!("Unknown prompt: {name}"), None),
+        // MCP, "Resources", error handling. Revision 2026-07-28 has -32602 for it.
+        Feature::Resource => ErrorData::resource_not_found(
+            "Resource not found",
+            Some(serde_json::json!({ "uri": name })),
+        ),
+    }
+}

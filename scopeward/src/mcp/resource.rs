@@ -1,0 +1,326 @@
+//! Resources: a router of URIs and URI templates to methods, as rmcp has one for tools and prompts.
+
+use std::{fmt, pin::Pin, sync::Arc};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use rmcp::{
+    ErrorData, RoleServer,
+    handler::server::{
+        common::{AsRequestContext, FromContextPart},
+        wrapper::{Json, Parameters},
+    },
+    model::{
+        Icon, InputRequiredResult, JsonObject, MetaObject, ReadResourceResponse,
+        ReadResourceResult, Resource, ResourceContents, ResourceTemplate,
+    },
+    service::RequestContext,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    mcp::refusal::unknown,
+    policy::{Feature, UriIndex, UriTemplate},
+};
+
+/// One reading of a resource: what its method's parameters are taken from.
+#[derive(Debug)]
+pub struct ResourceContext<'s, S> {
+    server: &'s S,
+    uri: String,
+    variables: JsonObject,
+    context: RequestContext<RoleServer>,
+}
+
+impl<'s, S> ResourceContext<'s, S> {
+    /// The type whose method reads it.
+    pub fn server(&self) -> &'s S {
+        self.server
+    }
+
+    /// The URI that is read.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// The request around it.
+    pub fn request_context(&self) -> &RequestContext<RoleServer> {
+        &self.context
+    }
+}
+
+impl<S> AsRequestContext for ResourceContext<'_, S> {
+    fn as_request_context(&self) -> &RequestContext<RoleServer> {
+        &self.context
+    }
+
+    fn as_request_context_mut(&mut self) -> &mut RequestContext<RoleServer> {
+        &mut self.context
+    }
+}
+
+/// The variables of the URI template, decoded.
+impl<S, P: DeserializeOwned> FromContextPart<ResourceContext<'_, S>> for Parameters<P> {
+    fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
+        let variables = Value::Object(std::mem::take(&mut context.variables));
+        // A value that does not fit names nothing: no expansion of this template gives it.
+        let values = serde_json::from_value(variables)
+            .map_err(|_| unknown(Feature::Resource, &context.uri))?;
+        Ok(Self(values))
+    }
+}
+
+/// What a method that reads a resource may return.
+///
+/// A `String` is text, a `Vec<u8>` binary, [`Json`] is JSON; [`ResourceContents`], a list of them
+/// and [`ReadResourceResult`] are themselves.
+pub trait IntoResource {
+    /// As MCP has it, for the resource of this URI and media type.
+    fn into_resource(
+        self,
+        uri: &str,
+        mime_type: Option<&str>,
+    ) -> Result<ReadResourceResponse, ErrorData>;
+}
+
+fn contents(contents: ResourceContents, mime_type: Option<&str>) -> ReadResourceResponse {
+    let contents = match mime_type {
+        Some(mime_type) => contents.with_mime_type(mime_type),
+        None => contents,
+    };
+    ReadResourceResult::new(vec![contents]).into()
+}
+
+impl IntoResource for String {
+    fn into_resource(
+        self,
+        uri: &str,
+        mime_type: Option<&str>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(contents(ResourceContents::text(self, uri), mime_type))
+    }
+}
+
+impl IntoResource for &str {
+    fn into_resource(
+        self,
+        uri: &str,
+        mime_type: Option<&str>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        self.to_owned().into_resource(uri, mime_type)
+    }
+}
+
+impl IntoResource for Vec<u8> {
+    fn into_resource(
+        self,
+        uri: &str,
+        mime_type: Option<&str>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(contents(ResourceContents::blob(STANDARD.encode(self), uri), mime_type))
+    }
+}
+
+impl<T: Serialize> IntoResource for Json<T> {
+    fn into_resource(
+        self,
+        uri: &str,
+        mime_type: Option<&str>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let text = serde_json::to_string(&self.0).map_err(|error| {
+            ErrorData::internal_error(format!("the resource could not be written: {error}"), None)
+        })?;
+        let mime_type = mime_type.unwrap_or("application/json");
+        Ok(contents(ResourceContents::text(text, uri), Some(mime_type)))
+    }
+}
+
+impl IntoResource for ResourceContents {
+    fn into_resource(self, _: &str, _: Option<&str>) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(ReadResourceResult::new(vec![self]).into())
+    }
+}
+
+impl IntoResource for Vec<ResourceContents> {
+    fn into_resource(self, _: &str, _: Option<&str>) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(ReadResourceResult::new(self).into())
+    }
+}
+
+impl IntoResource for ReadResourceResult {
+    fn into_resource(self, _: &str, _: Option<&str>) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(self.into())
+    }
+}
+
+impl IntoResource for InputRequiredResult {
+    fn into_resource(self, _: &str, _: Option<&str>) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(self.into())
+    }
+}
+
+impl IntoResource for ReadResourceResponse {
+    fn into_resource(self, _: &str, _: Option<&str>) -> Result<ReadResourceResponse, ErrorData> {
+        Ok(self)
+    }
+}
+
+impl<T: IntoResource, E: Into<ErrorData>> IntoResource for Result<T, E> {
+    fn into_resource(
+        self,
+        uri: &str,
+        mime_type: Option<&str>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        self.map_err(Into::into)?.into_resource(uri, mime_type)
+    }
+}
+
+/// What lists say of a resource besides its URI.
+#[derive(Debug, Clone, Default)]
+pub struct ResourceDetails {
+    /// Its name, for programs.
+    pub name: String,
+    /// Its name, for people.
+    pub title: Option<String>,
+    /// What it is.
+    pub description: Option<String>,
+    /// Its media type.
+    pub mime_type: Option<String>,
+    /// Its icons.
+    pub icons: Option<Vec<Icon>>,
+    /// Its `_meta`.
+    pub meta: Option<MetaObject>,
+}
+
+/// What reading gives, in a while.
+pub type ReadFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<ReadResourceResponse, ErrorData>> + Send + 'a>>;
+
+type Read<S> = dyn for<'a> Fn(ResourceContext<'a, S>) -> ReadFuture<'a> + Send + Sync;
+
+/// A resource, or a family of them, and how it is read.
+pub struct ResourceRoute<S> {
+    template: UriTemplate,
+    details: ResourceDetails,
+    read: Arc<Read<S>>,
+}
+
+impl<S> Clone for ResourceRoute<S> {
+    fn clone(&self) -> Self {
+        let (template, details) = (self.template.clone(), self.details.clone());
+        Self { template, details, read: Arc::clone(&self.read) }
+    }
+}
+
+impl<S> fmt::Debug for ResourceRoute<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResourceRoute")
+            .field("template", &self.template)
+            .field("details", &self.details)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> ResourceRoute<S> {
+    /// Its URI, or its URI template.
+    pub fn name(&self) -> &str {
+        self.template.as_str()
+    }
+
+    /// Whether it stands for a family of resources.
+    pub fn is_template(&self) -> bool {
+        self.template.is_template()
+    }
+
+    /// As `resources/list` shows it.
+    pub(crate) fn listed(&self) -> Resource {
+        let mut shown = Resource::new(self.name(), &self.details.name);
+        shown.title.clone_from(&self.details.title);
+        shown.description.clone_from(&self.details.description);
+        shown.mime_type.clone_from(&self.details.mime_type);
+        shown.icons.clone_from(&self.details.icons);
+        shown.meta.clone_from(&self.details.meta);
+        shown
+    }
+
+    /// As `resources/templates/list` shows it.
+    pub(crate) fn listed_template(&self) -> ResourceTemplate {
+        let mut shown = ResourceTemplate::new(self.name(), &self.details.name);
+        shown.title.clone_from(&self.details.title);
+        shown.description.clone_from(&self.details.description);
+        shown.mime_type.clone_from(&self.details.mime_type);
+        shown.icons.clone_from(&self.details.icons);
+        shown.meta.clone_from(&self.details.meta);
+        shown
+    }
+}
+
+/// Finds the method that reads a URI.
+pub struct ResourceRouter<S> {
+    routes: Vec<ResourceRoute<S>>,
+    uris: UriIndex,
+}
+
+impl<S> fmt::Debug for ResourceRouter<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.routes).finish()
+    }
+}
+
+impl<S> Default for ResourceRouter<S> {
+    fn default() -> Self {
+        Self { routes: vec![], uris: UriIndex::default() }
+    }
+}
+
+impl<S> ResourceRouter<S> {
+    /// Made by `#[scoped_tools]`, which has checked the URIs.
+    ///
+    /// # Panics
+    ///
+    /// On a URI that is none, or that could be one of an earlier resource: the program would not
+    /// do what it says.
+    #[must_use]
+    #[expect(clippy::panic, reason = "a mistake of the program, not of its input; at the start")]
+    pub fn with<F>(mut self, uri: &str, details: ResourceDetails, read: F) -> Self
+    where
+        F: for<'a> Fn(ResourceContext<'a, S>) -> ReadFuture<'a> + Send + Sync + 'static,
+    {
+        let template = UriTemplate::parse(uri).unwrap_or_else(|error| panic!("{uri}: {error}"));
+        if let Err(overlap) = self.uris.add(template.clone()) {
+            panic!("a URI of {uri} could be one of {} as well", overlap.with);
+        }
+        self.routes.push(ResourceRoute { template, details, read: Arc::new(read) });
+        self
+    }
+
+    /// All resources, in the order of their URIs.
+    pub(crate) fn all(&self) -> Vec<&ResourceRoute<S>> {
+        let mut all: Vec<_> = self.routes.iter().collect();
+        all.sort_by_key(|route| route.name());
+        all
+    }
+
+    /// Reads a URI.
+    pub(crate) async fn read(
+        &self,
+        server: &S,
+        uri: String,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let found = self.uris.find(&uri);
+        let route =
+            found.and_then(|(number, variables)| Some((self.routes.get(number)?, variables)));
+        match route {
+            // A template is no resource itself.
+            Some((route, variables)) if !(route.is_template() && variables.is_empty()) => {
+                (route.read)(ResourceContext { server, uri, variables, context }).await
+            }
+            _ => Err(unknown(Feature::Resource, &uri)),
+        }
+    }
+
+    pub(crate) fn details(&self, uri: &str) -> Option<&ResourceRoute<S>> {
+        self.routes.get(self.uris.find(uri)?.0)
+    }
+}

@@ -1,0 +1,224 @@
+//! One record for each decision, written straight to the audit file; the log has a copy.
+//!
+//! Who, which client, which tool, resource or prompt, allow or deny, by which rule, what was missing,
+//! and which policy said so. Never a token, never arguments: of a resource the URI template, not the
+//! URI.
+
+pub(crate) mod chain;
+pub(crate) mod journal;
+mod queue;
+pub(crate) mod record;
+pub(crate) mod writer;
+
+use std::{borrow::Cow, time::Instant};
+
+use jiff::Timestamp;
+
+pub(crate) use queue::{AuditHealth, AuditSink};
+
+use record::Record;
+
+use super::metrics::metrics;
+use crate::{
+    http::Peer,
+    identity::Principal,
+    policy::{AuditMode, CompiledPolicy, DecisionCounts, Feature, Rule, Scope},
+};
+
+/// When a decision was begun, and for which trace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DecisionContext<'a> {
+    pub(crate) started: Instant,
+    /// As W3C Trace Context writes it: `00-…-…-01`.
+    traceparent: Option<&'a str>,
+}
+
+impl<'a> DecisionContext<'a> {
+    /// With the `traceparent` of a request's `_meta` (MCP, "Trace Context Propagation"), if it is
+    /// one: it is the caller's own text.
+    pub(crate) fn new(started: Instant, traceparent: Option<&'a str>) -> Self {
+        Self { started, traceparent: traceparent.filter(|text| is_traceparent(text)) }
+    }
+}
+
+/// W3C Trace Context, section 3.2.2: version, trace id, parent id and flags, in lower-case hex.
+fn is_traceparent(text: &str) -> bool {
+    let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let mut parts = text.split('-');
+    let mut is_next = |length| parts.next().is_some_and(|p| p.len() == length && is_hex(p));
+    [2, 32, 16, 2].into_iter().all(&mut is_next) && parts.next().is_none()
+}
+
+/// Writes decisions down: in the audit file, if there is one, in the numbers of the process, and in
+/// the log. Handles of the same recorder write to the same file.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recorder(Option<AuditSink>);
+
+/// A use that was refused.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Denied<'a> {
+    pub(crate) feature: Feature,
+    /// Its name; of a resource the URI template that the policy knows it by.
+    pub(crate) name: &'a str,
+    /// `None` if the policy has no rule for it.
+    pub(crate) rule: Option<&'a Rule>,
+    /// The scopes that the caller lacks.
+    pub(crate) missing: &'a [Scope],
+}
+
+impl Recorder {
+    /// Records go to this sink.
+    pub(crate) fn new(sink: Option<AuditSink>) -> Self {
+        Self(sink)
+    }
+
+    /// How the records fare, if there is an audit file.
+    pub(crate) fn health(&self) -> Option<AuditHealth> {
+        self.0.as_ref().map(AuditSink::health)
+    }
+
+    /// Whether nobody is let in now, because what they do would not be recorded and the policy says
+    /// `audit = "required"`.
+    pub(crate) fn refuses(&self, policy: &CompiledPolicy) -> bool {
+        policy.audit_mode() == AuditMode::Required
+            && !self.0.as_ref().is_some_and(AuditSink::is_keeping)
+    }
+
+    /// The gate let an operation through.
+    pub(crate) fn allowed(
+        &self,
+        caller: &Principal,
+        feature: Feature,
+        rule: &Rule,
+        context: DecisionContext<'_>,
+    ) {
+        counts(rule, feature).count_allowed();
+        let policy = caller.policy();
+        self.write(Record {
+            level: "INFO",
+            decision: Cow::Borrowed("allow"),
+            rule: Some(policy.place(rule).into()),
+            trace: context.traceparent.map(Cow::Borrowed),
+            micros: Some(micros(context.started)),
+            ..by_caller(caller, feature, rule.name())
+        });
+    }
+
+    /// An operation was refused for lack of scopes: by the gate, which decided it in `context`, or,
+    /// without it, by the check inside the tool, which no gate had stopped.
+    pub(crate) fn denied(
+        &self,
+        caller: &Principal,
+        denied: Denied<'_>,
+        context: Option<DecisionContext<'_>>,
+    ) {
+        let Denied { feature, name, rule, missing } = denied;
+        match rule {
+            Some(rule) => counts(rule, feature).count_denied(),
+            None => metrics().unknown(feature),
+        }
+        let by = if context.is_some() { "gate" } else { feature.word() };
+        self.write(Record {
+            level: "WARN",
+            decision: Cow::Borrowed("deny"),
+            rule: rule.map(|rule| caller.policy().place(rule).into()),
+            missing: Some(join(missing).into()),
+            by: Some(by.into()),
+            trace: context.and_then(|context| context.traceparent).map(Cow::Borrowed),
+            micros: context.map(|context| micros(context.started)),
+            ..by_caller(caller, feature, name)
+        });
+    }
+
+    /// Something was reached without an authenticated caller.
+    pub(crate) fn unauthenticated_use(&self, feature: Feature, name: &str) {
+        metrics().of(feature, name).count_denied();
+        self.write(Record {
+            level: "WARN",
+            decision: Cow::Borrowed("deny"),
+            reason: Some(
+                "refused by its own check, nobody was authenticated: is it mounted without the gate?"
+                    .into(),
+            ),
+            ..Record::of(feature, name)
+        });
+    }
+
+    /// A request came without a valid token.
+    pub(crate) fn unauthenticated(&self, request: Unauthenticated<'_>, policy: &CompiledPolicy) {
+        let Unauthenticated { code, reason, client, peer } = request;
+        metrics().unauthenticated(code);
+        self.write(Record {
+            level: "INFO",
+            decision: Cow::Borrowed("unauthenticated"),
+            reason: Some(reason.into()),
+            client: client.map(Cow::Borrowed),
+            address: peer.map(|peer| peer.to_string().into()),
+            policy: Some(policy.revision().as_str().into()),
+            ..Record::default()
+        });
+    }
+
+    fn write(&self, mut record: Record<'_>) {
+        if let Some(sink) = &self.0 {
+            record.timestamp = format!("{:.6}", Timestamp::now()).into();
+            sink.record(&record);
+        }
+        record.log();
+    }
+}
+
+/// The numbers of a rule's decisions, those of its name in this process.
+fn counts(rule: &Rule, feature: Feature) -> &DecisionCounts {
+    rule.counts(|name| metrics().of(feature, name))
+}
+
+/// A record of what an authenticated caller wanted to use.
+fn by_caller<'a>(caller: &'a Principal, feature: Feature, name: &'a str) -> Record<'a> {
+    Record {
+        subject: Some(caller.subject().into()),
+        issuer: Some(caller.issuer().into()),
+        client: caller.client().map(Cow::Borrowed),
+        policy: Some(caller.policy().revision().as_str().into()),
+        ..Record::of(feature, name)
+    }
+}
+
+/// A request that came without a valid token.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unauthenticated<'a> {
+    /// In one word.
+    pub(crate) code: &'static str,
+    /// In words for a person.
+    pub(crate) reason: &'a str,
+    /// Whose token it is, if its issuer has confirmed that.
+    pub(crate) client: Option<&'a str>,
+    pub(crate) peer: Option<Peer>,
+}
+
+fn micros(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+fn join(scopes: &[Scope]) -> String {
+    scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_a_traceparent() {
+        assert!(is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        for bad in [
+            "",
+            "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b716920333\n-01",
+        ] {
+            assert!(!is_traceparent(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,351 @@
+//! Asks other servers, within bounds: `https` (`http` on loopback only), no redirect, so much and
+//! no more, so long and no longer.
+
+mod metadata;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::{Duration, SystemTime},
+};
+
+use http_cache_semantics::{CacheOptions, CachePolicy};
+use serde_json::Value;
+use url::Url;
+
+pub(crate) use metadata::Metadata;
+
+use crate::policy::url::is_loopback;
+
+/// Nothing that is asked for here is larger than this.
+const LARGEST_ANSWER: usize = 1024 * 1024;
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why there is no usable answer. It names the address and the reason; never what was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// The address must not be asked.
+    #[error("{0} is not an https URL (http is for loopback only)")]
+    Address(String),
+    /// Nobody answered in time.
+    #[error("cannot ask {url}: {reason}")]
+    Unreachable {
+        /// What was asked.
+        url: String,
+        /// Why there is no answer.
+        reason: String,
+    },
+    /// The answer is that there is none.
+    #[error("{url} does not answer as {expected} should: its status is {status}")]
+    Status {
+        /// What was asked.
+        url: String,
+        /// What it should be.
+        expected: &'static str,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The answer is not what was expected.
+    #[error("{url} does not answer as {expected} should: {reason}")]
+    Answer {
+        /// What was asked.
+        url: String,
+        /// What it should be.
+        expected: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The secret that has to be shown cannot be had.
+    #[error("cannot ask {url}: {reason}")]
+    Secret {
+        /// What was to be asked.
+        url: String,
+        /// Why there is no secret; never what it was.
+        reason: String,
+    },
+}
+
+/// How a client says who it is (RFC 6749, section 2.3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClientAuthentication {
+    /// `client_secret_basic`
+    Basic,
+    /// `client_secret_post`
+    Form,
+}
+
+/// A JSON answer, and how long it may be kept.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) json: Value,
+    /// What the answer's own headers allow (RFC 9111); zero if they say nothing.
+    pub(crate) fresh_for: Duration,
+    /// When it was given, by the clock of whoever gave it (RFC 9110, section 6.6.1).
+    pub(crate) date: Option<SystemTime>,
+}
+
+/// Any answer at all.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) status: http::StatusCode,
+    headers: http::HeaderMap,
+    /// `Null` when the body is not JSON.
+    pub(crate) json: Value,
+}
+
+impl Probe {
+    /// A header as text; empty if it is not there.
+    pub(crate) fn header(&self, name: http::HeaderName) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+/// A client that is made when it is first needed: it reads all certificates that the machine trusts,
+/// and most servers ask one side only, or nobody.
+#[derive(Debug, Default)]
+pub(crate) struct Lazy(OnceLock<reqwest::Client>);
+
+impl Lazy {
+    pub(crate) fn get(
+        &self,
+        make: impl FnOnce() -> reqwest::ClientBuilder,
+    ) -> reqwest::Result<&reqwest::Client> {
+        match self.0.get() {
+            Some(client) => Ok(client),
+            None => make().build().map(|made| self.0.get_or_init(|| made)),
+        }
+    }
+}
+
+/// An HTTP client with these bounds.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Remote(Arc<Clients>);
+
+#[derive(Debug, Default)]
+struct Clients {
+    outside: Lazy,
+    /// For this machine itself, past any proxy.
+    loopback: Lazy,
+}
+
+impl Remote {
+    fn client(&self, address: &Url) -> reqwest::Result<&reqwest::Client> {
+        let make = || {
+            reqwest::Client::builder()
+                .timeout(TIMEOUT)
+                // Who answers is who was asked, not who was pointed to.
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("scopeward/", env!("CARGO_PKG_VERSION")))
+        };
+        if is_loopback(address) {
+            self.0.loopback.get(|| make().no_proxy())
+        } else {
+            self.0.outside.get(make)
+        }
+    }
+
+    /// A JSON document.
+    pub(crate) async fn get(
+        &self,
+        url: &str,
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        Self::send(self.request(http::Method::GET, url)?, url, expected).await
+    }
+
+    /// What somebody answers, whatever it is.
+    pub(crate) async fn probe(
+        &self,
+        method: http::Method,
+        url: &str,
+        headers: &[(http::HeaderName, &str)],
+    ) -> Result<Probe, RemoteError> {
+        let request = headers.iter().fold(self.request(method, url)?, |request, (name, value)| {
+            request.header(name, *value)
+        });
+        let mut answer = request.send().await.map_err(|error| unreachable(url, &error))?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = read(&mut answer, url).await?.unwrap_or_default();
+        let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Ok(Probe { status, headers, json })
+    }
+
+    /// A JSON document, for whoever has this bearer token.
+    pub(crate) async fn get_with(
+        &self,
+        url: &str,
+        token: &str,
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let request = self.request(http::Method::GET, url)?.bearer_auth(token);
+        Self::send(request, url, expected).await
+    }
+
+    /// As [`get_with`](Self::get_with), by POST.
+    pub(crate) async fn post_with(
+        &self,
+        url: &str,
+        token: &str,
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let request = self.request(http::Method::POST, url)?.bearer_auth(token);
+        Self::send(request.header(http::header::CONTENT_LENGTH, 0), url, expected).await
+    }
+
+    /// The JSON answer to a form that a client sends (RFC 6749, section 2.3.1).
+    pub(crate) async fn post_as(
+        &self,
+        url: &str,
+        (id, secret): (&str, &str),
+        authentication: ClientAuthentication,
+        form: &[(&str, &str)],
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let encode =
+            |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let request = self.request(http::Method::POST, url)?;
+        let request = match authentication {
+            ClientAuthentication::Basic => {
+                with_form(request.basic_auth(encode(id), Some(encode(secret))), form)
+            }
+            ClientAuthentication::Form => {
+                let credentials = [("client_id", id), ("client_secret", secret)];
+                with_form(request, &[form, &credentials].concat())
+            }
+        };
+        Self::send(request, url, expected).await
+    }
+
+    /// The JSON answer to a form.
+    pub(crate) async fn post_form(
+        &self,
+        url: &str,
+        form: &[(&str, &str)],
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        Self::send(with_form(self.request(http::Method::POST, url)?, form), url, expected).await
+    }
+
+    fn request(
+        &self,
+        method: http::Method,
+        url: &str,
+    ) -> Result<reqwest::RequestBuilder, RemoteError> {
+        let address = checked(url)?;
+        let client = self.client(&address).map_err(|error| unreachable(url, &error))?;
+        Ok(client.request(method, address).header(http::header::ACCEPT, "application/json"))
+    }
+
+    async fn send(
+        request: reqwest::RequestBuilder,
+        url: &str,
+        expected: &'static str,
+    ) -> Result<Answer, RemoteError> {
+        let wrong = |reason: String| RemoteError::Answer { url: url.to_owned(), expected, reason };
+        let mut answer = request.send().await.map_err(|error| unreachable(url, &error))?;
+        if !answer.status().is_success() {
+            let (url, status) = (url.to_owned(), answer.status().as_u16());
+            return Err(RemoteError::Status { url, expected, status });
+        }
+        let kind = answer.headers().get(http::header::CONTENT_TYPE);
+        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if !is_json(kind) {
+            return Err(wrong(format!("its content type is {kind:?}, not JSON")));
+        }
+        let fresh_for = freshness(url, &answer);
+        let date = answer.headers().get(http::header::DATE);
+        let date = date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        let body = read(&mut answer, url).await?;
+        let body =
+            body.ok_or_else(|| wrong(format!("it is larger than {LARGEST_ANSWER} bytes")))?;
+        let json = serde_json::from_slice(&body).map_err(|_| wrong("it is not JSON".to_owned()))?;
+        Ok(Answer { json, fresh_for, date })
+    }
+}
+
+fn with_form(request: reqwest::RequestBuilder, form: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    let kind = "application/x-www-form-urlencoded";
+    request.header(http::header::CONTENT_TYPE, kind).body(body)
+}
+
+/// The body; `None` if it is too large.
+async fn read(answer: &mut reqwest::Response, url: &str) -> Result<Option<Vec<u8>>, RemoteError> {
+    let mut body = vec![];
+    while let Some(part) = answer.chunk().await.map_err(|error| unreachable(url, &error))? {
+        body.extend_from_slice(&part);
+        if body.len() > LARGEST_ANSWER {
+            return Ok(None);
+        }
+    }
+    Ok(Some(body))
+}
+
+/// An address that may be asked.
+pub(crate) fn checked(url: &str) -> Result<Url, RemoteError> {
+    let refused = || RemoteError::Address(url.to_owned());
+    let parsed = Url::parse(url).map_err(|_| refused())?;
+    let is_safe = match parsed.scheme() {
+        "https" => parsed.has_host(),
+        "http" => is_loopback(&parsed),
+        _ => false,
+    };
+    if is_safe { Ok(parsed) } else { Err(refused()) }
+}
+
+/// `application/json`, and the types that end in `+json` (RFC 6839).
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+}
+
+fn freshness(url: &str, answer: &reqwest::Response) -> Duration {
+    let mut request = http::Request::new(());
+    if let Ok(uri) = url.parse() {
+        *request.uri_mut() = uri;
+    }
+    let mut response = http::Response::new(());
+    *response.status_mut() = answer.status();
+    *response.headers_mut() = answer.headers().clone();
+    // A cache for this one server, without guesses where the headers say nothing.
+    let options = CacheOptions { shared: false, cache_heuristic: 0.0, ..CacheOptions::default() };
+    CachePolicy::new_options(&request, &response, SystemTime::now(), options)
+        .time_to_live(SystemTime::now())
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> RemoteError {
+    // The innermost cause says most: "connection refused".
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let reason = if error.is_timeout() {
+        format!("no answer within {} seconds", TIMEOUT.as_secs())
+    } else {
+        cause.to_string()
+    };
+    RemoteError::Unreachable { url: url.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_https_and_loopback_are_asked() {
+        for good in
+            ["https://as.example/x", "http://localhost:9/x", "http://127.0.0.1", "http://[::1]/"]
+        {
+            assert!(checked(good).is_ok(), "{good}");
+        }
+        for bad in ["http://as.example", "file:///etc/passwd", "as.example", "ftp://localhost/"] {
+            assert!(checked(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn json_is_what_says_so() {
+        assert!(is_json("application/json; charset=utf-8") && is_json("application/jwk-set+json"));
+        assert!(!is_json("text/html") && !is_json("") && !is_json("text/json"));
+    }
+}

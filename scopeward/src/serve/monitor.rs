@@ -1,0 +1,64 @@
+//! How a server fares, for those who run it: on an address of its own, which is loopback unless
+//! written otherwise. It says nothing about callers.
+//!
+//! | path | for |
+//! |---|---|
+//! | `/health/live` | whoever starts the process again when it does not answer |
+//! | `/health/ready` | whoever sends it requests: 503 while it could not answer them |
+//! | `/health` | people, and `policy status`: everything, as JSON |
+//! | `/metrics` | Prometheus, in the OpenMetrics format |
+
+mod health;
+mod numbers;
+
+use std::net::IpAddr;
+
+use axum::{
+    Router,
+    extract::Request,
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{StatusCode, header, uri};
+
+use crate::{
+    identity::revocation::Revocations,
+    live::LivePolicy,
+    record::audit::Recorder,
+    serve::{authority::Authority, listen::Door},
+};
+
+/// What is looked at.
+#[derive(Debug, Clone)]
+pub(crate) struct Monitor {
+    pub(crate) live: LivePolicy,
+    pub(crate) authority: Authority,
+    pub(crate) recorder: Recorder,
+    pub(crate) revocations: Revocations,
+    pub(crate) door: Door,
+}
+
+impl Monitor {
+    /// On loopback it is reached by loopback's own names only: a page whose name was made to resolve
+    /// to this machine (DNS rebinding) does not read it.
+    pub(crate) fn router(self, is_on_loopback: bool) -> Router {
+        let router = Router::new()
+            .route("/health/live", get(|| async { "ok\n" }))
+            .route("/health/ready", get(health::ready))
+            .route("/health", get(health::health))
+            .route("/metrics", get(numbers::metrics))
+            .with_state(self);
+        if is_on_loopback { router.layer(from_fn(only_by_local_names)) } else { router }
+    }
+}
+
+async fn only_by_local_names(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.and_then(|host| host.parse::<uri::Authority>().ok());
+    let is_local = host.is_some_and(|host| {
+        let name = host.host().trim_start_matches('[').trim_end_matches(']');
+        name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    });
+    if is_local { next.run(request).await } else { StatusCode::FORBIDDEN.into_response() }
+}

@@ -1,0 +1,67 @@
+//! `/health` and `/health/ready`.
+
+use axum::{Json, extract::State, response::IntoResponse};
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::Monitor;
+
+/// 200 while requests would be answered; else 503 and why they would not.
+pub(super) async fn ready(State(monitor): State<Monitor>) -> impl IntoResponse {
+    let reasons = not_ready(&monitor);
+    let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons })))
+}
+
+/// Why requests would not be answered.
+fn not_ready(monitor: &Monitor) -> Vec<String> {
+    let mut reasons = vec![];
+    if monitor.live.is_stopping() {
+        reasons.push("the server is stopping".to_owned());
+    }
+    for (issuer, age) in monitor.authority.keys() {
+        if age.is_none() {
+            reasons.push(format!("the keys of {issuer} were never seen"));
+        }
+    }
+    if monitor.recorder.refuses(&monitor.live.current()) {
+        reasons.push("the audit file cannot be written, and the policy requires it".to_owned());
+    }
+    reasons
+}
+
+/// Everything, and whether a person should look at it.
+pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
+    let status = monitor.live.status();
+    let audit = monitor.recorder.health();
+    let is_degraded = status.is_refused
+        || audit.is_some_and(|audit| audit.is_failing || audit.lost > 0)
+        || !not_ready(&monitor).is_empty();
+    let keys: Vec<Value> = monitor
+        .authority
+        .keys()
+        .map(|(issuer, age)| json!({ "issuer": issuer, "age_seconds": age.map(|age| age.as_secs()) }))
+        .collect();
+    Json(json!({
+        "status": if is_degraded { "degraded" } else { "ok" },
+        "policy": {
+            "revision": monitor.live.current().revision().to_string(),
+            "loaded_at": status.loaded_at.to_string(),
+            "is_refused": status.is_refused,
+            "loaded": status.loaded,
+            "refused": status.refused,
+            "refused_at": status.refused_at.map(|at| at.to_string()),
+        },
+        "audit": audit.map(|audit| json!({
+            "is_failing": audit.is_failing,
+            "lost": audit.lost,
+            "pending_bytes": audit.pending,
+            "head": audit.head.to_string(),
+        })),
+        "keys": keys,
+        "revocations": {
+            "entries": monitor.revocations.len(),
+            "refused": monitor.revocations.refused(),
+        },
+    }))
+}

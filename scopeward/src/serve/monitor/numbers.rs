@@ -1,0 +1,195 @@
+//! `/metrics`.
+
+use std::{collections::HashSet, fmt};
+
+use axum::{extract::State, http::header, response::IntoResponse};
+use http::StatusCode;
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric, text::encode},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge, info::Info},
+    registry::Registry,
+};
+
+use super::Monitor;
+use crate::record::metrics;
+
+pub(super) async fn metrics(State(monitor): State<Monitor>) -> impl IntoResponse {
+    let mut registry = Registry::with_prefix("scopeward");
+    registry.register_collector(Box::new(monitor));
+    let mut text = String::new();
+    let status = match encode(&mut text, &registry) {
+        Ok(()) => StatusCode::OK,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    (status, [(header::CONTENT_TYPE, kind)], text)
+}
+
+impl Collector for Monitor {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.policy(&mut encoder)?;
+        decisions(&mut encoder)?;
+        self.callers(&mut encoder)?;
+        self.load(&mut encoder)?;
+        self.audit(&mut encoder)
+    }
+}
+
+fn say(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    metric: &dyn EncodeMetric,
+) -> fmt::Result {
+    metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
+}
+
+/// More than an `i64` holds is more than there can be.
+fn gauge(number: impl TryInto<i64>) -> ConstGauge<i64> {
+    ConstGauge::new(number.try_into().unwrap_or(i64::MAX))
+}
+
+fn decisions(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let mut all = encoder.encode_descriptor(
+        "decisions",
+        "Decisions about tools, resources and prompts; (unknown) is what the policy does not name",
+        None,
+        MetricType::Counter,
+    )?;
+    for (feature, name, allowed, denied) in metrics::metrics().decisions() {
+        for (outcome, count) in [("allow", allowed), ("deny", denied)] {
+            let labels = [("feature", feature.word()), ("name", &*name), ("outcome", outcome)];
+            ConstCounter::new(count).encode(all.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+impl Monitor {
+    fn policy(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let status = self.live.status();
+        let revision = self.live.current().revision().to_string();
+        say(encoder, "policy", "The policy that is served", &Info::new([("revision", revision)]))?;
+        say(
+            encoder,
+            "policy_loads",
+            "Policies that were loaded, the first one included",
+            &ConstCounter::new(status.loaded),
+        )?;
+        say(
+            encoder,
+            "policy_refusals",
+            "Changed policy files that were refused",
+            &ConstCounter::new(status.refused),
+        )?;
+        say(
+            encoder,
+            "policy_file_refused",
+            "1 while the policy file is refused and an older policy keeps serving",
+            &gauge(i64::from(status.is_refused)),
+        )?;
+        say(
+            encoder,
+            "policy_loaded_timestamp_seconds",
+            "When the policy that is served was loaded, in seconds since 1970",
+            &gauge(status.loaded_at.as_second()),
+        )
+    }
+
+    fn callers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let counted = metrics::metrics();
+        say(
+            encoder,
+            "authentication_failures",
+            "Requests without a token that is accepted, by the reason",
+            &counted.unauthenticated,
+        )?;
+        say(
+            encoder,
+            "revocations",
+            "Tokens, subjects and clients that are revoked",
+            &gauge(self.revocations.len()),
+        )?;
+        say(
+            encoder,
+            "revocation_refusals",
+            "Changed lists of revocations that were refused",
+            &ConstCounter::new(self.revocations.refused()),
+        )?;
+        let mut ages = encoder.encode_descriptor(
+            "key_age_seconds",
+            "How long ago the keys of an issuer were fetched; -1 if they never were",
+            None,
+            MetricType::Gauge,
+        )?;
+        let mut seen = HashSet::new();
+        for (issuer, age) in self.authority.keys() {
+            if seen.insert(issuer.to_owned()) {
+                let age = age.map_or(ConstGauge::new(-1), |age| gauge(age.as_secs()));
+                age.encode(ages.encode_family(&[("issuer", issuer)])?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn load(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let counted = metrics::metrics();
+        say(
+            encoder,
+            "refused_by_limit",
+            "Connections and requests that a limit refused",
+            &counted.limited,
+        )?;
+        say(encoder, "connections", "Connections now", &gauge(self.door.connections()))?;
+        say(encoder, "requests_in_flight", "Requests now", &gauge(self.door.requests()))?;
+        say(
+            encoder,
+            "certificate_reloads",
+            "Certificates that were loaded while the server runs",
+            &counted.certificate_reloads,
+        )?;
+        say(
+            encoder,
+            "certificate_refusals",
+            "Changed certificates that were refused",
+            &counted.certificate_refusals,
+        )
+    }
+
+    fn audit(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let Some(fares) = self.recorder.health() else {
+            return Ok(());
+        };
+        say(
+            encoder,
+            "audit_records",
+            "The number of the last audit record that was written",
+            &ConstCounter::new(fares.head.number),
+        )?;
+        say(
+            encoder,
+            "audit_lost",
+            "Audit records that are lost for good",
+            &ConstCounter::new(fares.lost),
+        )?;
+        say(
+            encoder,
+            "audit_write_failures",
+            "Writes to the audit file that failed",
+            &ConstCounter::new(fares.failures),
+        )?;
+        say(
+            encoder,
+            "audit_failing",
+            "1 while the audit file cannot be written",
+            &gauge(i64::from(fares.is_failing)),
+        )?;
+        say(
+            encoder,
+            "audit_pending_bytes",
+            "What waits to be written to the audit file",
+            &gauge(fares.pending),
+        )
+    }
+}

@@ -1,0 +1,173 @@
+//! The whole HTTP server: the MCP endpoint behind its gate, the metadata, the issuer.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{Json, Router, body::Body, response::IntoResponse};
+use futures_util::future::Either;
+use http::{Request, StatusCode};
+use rmcp::transport::streamable_http_server::{
+    SessionManager, StreamableHttpServerConfig, StreamableHttpService,
+    session::{local::LocalSessionManager, never::NeverSessionManager},
+};
+use tower::Layer;
+
+use crate::{
+    gate::{Gate, metadata, origin},
+    identity::revocation::Revocations,
+    limits::Limits,
+    live::LivePolicy,
+    mcp::{ScopedTools, direct::Direct, handler::McpHandler},
+    policy::ResourceUrl,
+    record::audit::Recorder,
+    serve::authority::Authority,
+};
+
+/// A server that is mounted where its author wants it: as an axum router of its own or part of a
+/// larger one. [`main`](crate::main) makes one and listens.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use scopeward::{Authority, Limits, ScopedTools, Server, policy::CompiledPolicy};
+///
+/// fn routes<S: ScopedTools>(tools: S, policy: Arc<CompiledPolicy>, authority: Authority) -> axum::Router {
+///     Server::new(tools, policy, authority).with_limits(&Limits::default()).router()
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Server<S> {
+    tools: S,
+    live: LivePolicy,
+    authority: Authority,
+    has_sessions: bool,
+    limits: Limits,
+    revocations: Revocations,
+    recorder: Recorder,
+}
+
+impl<S: ScopedTools> Server<S> {
+    /// The policy is an `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the
+    /// server runs. The authority is the embedded [`Issuer`](crate::issuer::Issuer), or a provider
+    /// elsewhere.
+    ///
+    /// MCP is served stateless: each request brings its own token and is decided alone, so there is
+    /// no session for anyone to take over.
+    pub fn new(tools: S, policy: impl Into<LivePolicy>, authority: impl Into<Authority>) -> Self {
+        Self {
+            tools,
+            live: policy.into(),
+            authority: authority.into(),
+            has_sessions: false,
+            limits: Limits::default(),
+            revocations: Revocations::default(),
+            recorder: Recorder::default(),
+        }
+    }
+
+    /// With sessions for callers of revisions until 2025-11-25, as tools need them that ask their
+    /// callers something (elicitation, sampling) or write to their log, and for
+    /// `resources/subscribe`. A session is the caller's that began it: each request of it brings that
+    /// caller's token, and is decided alone all the same.
+    #[must_use]
+    pub fn with_sessions(mut self) -> Self {
+        self.has_sessions = true;
+        self
+    }
+
+    /// With other limits: of those, what is about bodies and about callers. What is about
+    /// connections is for whoever accepts them.
+    #[must_use]
+    pub fn with_limits(mut self, limits: &Limits) -> Self {
+        self.limits = limits.clone();
+        self
+    }
+
+    /// Refuses what is revoked.
+    #[must_use]
+    pub fn with_revocations(mut self, revocations: &Revocations) -> Self {
+        self.revocations = revocations.clone();
+        self
+    }
+
+    /// Records its decisions there.
+    #[must_use]
+    pub(crate) fn with_recorder(mut self, recorder: &Recorder) -> Self {
+        self.recorder = recorder.clone();
+        self
+    }
+
+    /// The MCP endpoint behind its gate, the metadata, and the issuer.
+    pub fn router(self) -> Router {
+        let config = StreamableHttpServerConfig::default();
+        if self.has_sessions {
+            self.serve(config, LocalSessionManager::default())
+        } else {
+            let config = config.with_legacy_session_mode(false).with_json_response(true);
+            self.serve(config, NeverSessionManager::default())
+        }
+    }
+
+    fn serve(self, config: StreamableHttpServerConfig, sessions: impl SessionManager) -> Router {
+        let Self { tools, live, authority, has_sessions, limits, revocations, recorder } = self;
+        let policy = live.current();
+        let allowed = origin::AllowedOrigins::new(policy.resource().clone());
+        let handler = McpHandler::recording(tools, recorder.clone());
+        let handler = if has_sessions { handler.with_sessions() } else { handler };
+        let handler = handler.watching(live.clone()).with_revocations(revocations.clone());
+        let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
+        // What a session's calls say has a stream to go to.
+        let direct = (!has_sessions).then(|| Arc::new(Direct::new(handler.new_session())));
+        let mcp = Arc::new(StreamableHttpService::new(
+            move || Ok(handler.new_session()),
+            Arc::new(sessions),
+            config.with_allowed_hosts(allowed.hosts()).with_max_request_body_bytes(limits.max_body),
+        ));
+        // Shared: rmcp's own service copies its whole configuration for each request.
+        let mcp = tower::service_fn(move |mut request: Request<Body>| {
+            if let Some(answer) = direct.as_ref().and_then(|direct| direct.answer(&mut request)) {
+                return Either::Left(answer);
+            }
+            let mcp = Arc::clone(&mcp);
+            // In a box, so that what is not needed is not moved about.
+            Either::Right(Box::pin(async move {
+                Ok::<_, Infallible>(mcp.handle(request).await.map(Body::new))
+            }))
+        });
+        let gate = Gate::new(&live, authority.validator(revocations))
+            .with_tasks(tasks)
+            .with_limits(&limits)
+            .with_recorder(recorder);
+        let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
+        // In one piece: as layers of the router, each would cost every call a box of its own.
+        let mcp = allowed.layer(origin::ForPages(allowed.clone()).layer(gate.layer(mcp)));
+        Router::new()
+            .merge(metadata::router(&live, S::SERVER.0, &authority.urls()))
+            .merge(authority.endpoints())
+            .layer(allowed.cors())
+            .merge(authority.pages())
+            .fallback(not_found)
+            .layer(allowed)
+            .route_service(path, mcp)
+    }
+}
+
+/// Paths that the server needs for itself.
+const OWN: [&str; 2] = ["/.well-known", "/oauth"];
+
+/// The resource's path is one that the server needs for itself.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the server needs the path {0} for itself: give the MCP endpoint another one, such as /mcp"
+)]
+pub(crate) struct PathTaken(&'static str);
+
+/// Whether [`router`] can serve this resource beside its own paths.
+pub(crate) fn may_serve(resource: &ResourceUrl) -> Result<(), PathTaken> {
+    let path = resource.path();
+    let is_at = |own: &&str| path == *own || path.starts_with(&format!("{own}/"));
+    OWN.iter().find(|own| is_at(own)).map_or(Ok(()), |own| Err(PathTaken(own)))
+}
+
+async fn not_found() -> impl IntoResponse {
+    (StatusCode::NOT_FOUND, Json(serde_json::json!({ "error": "not_found" })))
+}

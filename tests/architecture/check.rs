@@ -1,0 +1,19 @@
+//! All rules over one crate.
+
+use crate::{
+    arrows, cycles, rooms,
+    source::{TextOf, Tree},
+};
+
+/// One message for each thing that is wrong with the modules of the crate whose root file is
+/// `root`, relative to the workspace.
+pub(crate) fn findings(root: &str, text_of: TextOf<'_>) -> Vec<String> {
+    let tree = Tree::read(root, text_of);
+    let arrows = arrows::of(&tree);
+    let mut findings = cycles::find(&tree, &arrows);
+    if root == rooms::CRATE {
+        findings.extend(rooms::find(&tree, &arrows));
+    }
+    findings.extend(tree.unread);
+    findings
+}
