@@ -1,6 +1,7 @@
 //! The command line that every server built on this library has.
 
 mod audit;
+mod authority;
 mod deployment;
 mod doctor;
 mod files;
@@ -9,7 +10,9 @@ mod policy;
 mod provider;
 mod resource;
 mod revocation;
+mod runtime;
 mod serve;
+mod startup;
 mod token;
 
 use std::{

@@ -6,14 +6,16 @@
 //! consent page where the person ticks which of the requested scopes to grant. Anyone can sign in
 //! under any name: it serves loopback only and refuses a public URL.
 
+mod answer;
 mod authorize;
-mod clients;
+mod client;
 mod consent;
+mod directory;
 mod documents;
 mod keys;
-mod known;
 mod pages;
 mod parameters;
+mod registration;
 mod revocation;
 mod secret;
 mod state;
@@ -184,7 +186,7 @@ impl Issuer {
             .route("/.well-known/oauth-authorization-server", metadata.clone())
             .route("/.well-known/openid-configuration", metadata)
             .route("/oauth/jwks", get(jwks))
-            .merge(clients::router())
+            .merge(registration::router())
             .merge(tokens::router())
             .merge(revocation::router())
             .with_state(self.clone())

@@ -7,18 +7,14 @@ use std::{
     str::FromStr,
 };
 
-use super::{Failure, provider};
+use super::Failure;
 use crate::{
     file,
-    identity::provider::{Connections, Registered},
-    issuer::Issuer,
     policy::{
-        CompiledPolicy, Provider, Registry, ResourceUrl, Snapshot,
-        agreement::{self, Checked},
+        CompiledPolicy, Provider, ResourceUrl, Snapshot,
         diagnostic::{Diagnostics, Severity, Source},
         written_url,
     },
-    serve::server,
 };
 
 #[derive(Debug, Clone, clap::Args)]
@@ -81,14 +77,6 @@ impl FromStr for MonitorAt {
         }
         text.parse().map(Self::Address).map_err(|_| "not ADDRESS:PORT or `off`")
     }
-}
-
-/// A policy that may serve, and what it was held against.
-#[derive(Debug)]
-pub(super) struct Served {
-    pub(super) policy: CompiledPolicy,
-    pub(super) connections: Connections,
-    pub(super) registered: Registered,
 }
 
 impl Deployment {
@@ -165,40 +153,6 @@ impl Deployment {
         }
     }
 
-    /// Compiles the policy and holds it against the tools; what disagrees is printed, and an error
-    /// ends the command unless the policy says `startup_check = "warn"`.
-    pub(super) fn checked(&self, registry: &Registry) -> Result<Served, Failure> {
-        let source = self.source()?;
-        // What the file says of its provider comes first; its mistakes are reported with all
-        // others below.
-        let (connections, registered) = match CompiledPolicy::compile(source.clone()) {
-            Ok(policy) => {
-                let policy = self.deploy(policy)?;
-                let connections = provider::connections(&policy)?;
-                let registered = provider::registered(self, &policy, connections.main.as_ref())?;
-                (connections, registered)
-            }
-            Err(_) => (Connections::default(), Registered::Policy),
-        };
-        let Checked { policy, found } = agreement::check(&source, registry, registered.snapshot())
-            .map_err(|found| refuse(&found, NO_START))?;
-        if !found.is_empty() {
-            anstream::eprint!("{}", render(&found));
-        }
-        let policy = self.deploy(policy)?;
-        server::may_serve(policy.resource()).map_err(Failure::refused)?;
-        if policy.provider() == Provider::Embedded {
-            Issuer::may_serve(policy.resource()).map_err(Failure::refused)?;
-            if let Some(host) = self.host.filter(|host| !host.is_loopback()) {
-                return Err(Failure::refused(format!(
-                    "the embedded issuer lets anyone sign in under any name, so it listens on \
-                     loopback only, and {host} is not loopback"
-                )));
-            }
-        }
-        Ok(Served { policy, connections, registered })
-    }
-
     /// The address to listen on, if one is written.
     pub(super) fn host(&self) -> Option<IpAddr> {
         self.host
@@ -214,8 +168,6 @@ impl Deployment {
 fn shown(path: &Path) -> String {
     path.strip_prefix("./").unwrap_or(path).display().to_string()
 }
-
-const NO_START: &str = "the server does not start";
 
 /// Reads a TOML file.
 pub(super) fn read(path: &Path) -> Result<Source, Failure> {

@@ -8,7 +8,10 @@ mod token;
 
 use std::{path::PathBuf, sync::Arc};
 
-use super::{Deployment, Environment, Failure, Verdict, files::read_token, provider};
+use super::{
+    Deployment, Environment, Failure, Verdict, authority, files::read_token, runtime::block_on,
+    startup,
+};
 use crate::{
     identity::provider::Connections,
     policy::{
@@ -63,7 +66,7 @@ fn examine(
         }
     };
     settings::of_settings(report, &policy, &connections, Environment::setting);
-    provider::block_on(async {
+    block_on(async {
         let remote = Remote::default();
         for connection in connections.all() {
             provider_health::examine(report, &remote, connection, &policy).await;
@@ -71,8 +74,7 @@ fn examine(
         if policy.provider() == Provider::Embedded {
             report.ok("provider", "the embedded issuer, for development on this machine only");
         }
-        let registered =
-            provider::ask_registered(&policy, connections.main.as_ref(), &remote).await;
+        let registered = startup::ask_registered(&policy, connections.main.as_ref(), &remote).await;
         let snapshot = match registered {
             Some(snapshot) => Some(snapshot),
             None => deployment.snapshot_of(&source)?,
@@ -96,7 +98,7 @@ fn examine(
         let servers: Vec<&str> = embedded.into_iter().chain(elsewhere).collect();
         outside::seen_from_outside(report, &remote, &policy, &servers).await;
         if let Some(token) = token {
-            let validator = provider::validator(deployment, &connections, &policy, name).await?;
+            let validator = authority::validator(deployment, &connections, &policy, name).await?;
             token::examine(report, &validator, &policy, token).await;
         }
         Ok(())

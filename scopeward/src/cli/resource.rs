@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{Deployment, Failure, Verdict, files, provider};
+use super::{Deployment, Failure, Verdict, files, runtime::block_on, startup};
 use crate::{
     identity::provider::{RegisteredError, pull},
     policy::Snapshot,
@@ -46,13 +46,12 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
         let scopes = policy.registered_scopes().map(|scope| scope.name().as_str()).collect();
         anstream::println!("{} says `registered`: {}", policy.source().path(), list(scopes));
     }
-    let Some(connection) = provider::connections(&policy)?.main else {
+    let Some(connection) = startup::connections(&policy)?.main else {
         anstream::println!("The embedded issuer registers what the policy says.");
         return Ok(Verdict::Good);
     };
-    let live = provider::block_on(async {
-        connection.registered(&Remote::default(), policy.resource()).await
-    })?;
+    let live =
+        block_on(async { connection.registered(&Remote::default(), policy.resource()).await })?;
     match &live {
         Ok(live) => anstream::println!(
             "{} has registered: {}",
@@ -79,8 +78,8 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
 
 fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdict, Failure> {
     let policy = deployment.compile()?;
-    let connection = provider::connections(&policy)?.main;
-    let pulled = provider::block_on(async {
+    let connection = startup::connections(&policy)?.main;
+    let pulled = block_on(async {
         match (&arguments.issuer, connection) {
             (None, Some(connection)) => {
                 connection.registered(&Remote::default(), policy.resource()).await

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use super::{Deployment, Failure, Verdict, lock::DataLock};
-use crate::identity::revocation::{self, Entry, Revoked, Whom};
+use crate::identity::{
+    revocation::{self, RevokedList},
+    token::{Revocation, RevocationTarget},
+};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum RevocationCommand {
@@ -45,13 +48,13 @@ pub(super) struct AddArguments {
 }
 
 impl What {
-    fn named(&self) -> Option<Whom> {
-        let token = self.token.clone().map(Whom::Token);
-        let subject = || self.subject.clone().map(Whom::Subject);
-        token.or_else(subject).or_else(|| self.client.clone().map(Whom::Client))
+    fn named(&self) -> Option<RevocationTarget> {
+        let token = self.token.clone().map(RevocationTarget::Token);
+        let subject = || self.subject.clone().map(RevocationTarget::Subject);
+        token.or_else(subject).or_else(|| self.client.clone().map(RevocationTarget::Client))
     }
 
-    fn wanted(&self) -> Result<Whom, Failure> {
+    fn wanted(&self) -> Result<RevocationTarget, Failure> {
         let whom = self.named().filter(|whom| !whom.id().is_empty());
         whom.ok_or_else(|| Failure::refused("whom or what? nothing is named"))
     }
@@ -66,20 +69,20 @@ pub(super) fn run(
         RevocationCommand::List => {
             let path = revocation::path(data);
             let text = revocation::read(&path).map_err(Failure::failed)?.unwrap_or_default();
-            for entry in Revoked::parse(&path, &text).map_err(Failure::failed)?.entries {
+            for entry in RevokedList::parse(&path, &text).map_err(Failure::failed)?.entries {
                 anstream::println!("{entry}");
             }
             Ok(Verdict::Good)
         }
         RevocationCommand::Add(arguments) => {
-            let entry = Entry {
+            let entry = Revocation {
                 whom: arguments.what.wanted()?,
                 issuer: arguments.issuer.clone(),
                 // Tokens say when they were issued in whole seconds: those of this one are meant.
                 issued_before: arguments.sign_out.then(next_second),
                 reason: arguments.reason.clone(),
             };
-            let add = |all: &mut Vec<Entry>| {
+            let add = |all: &mut Vec<Revocation>| {
                 if !all.contains(&entry) {
                     all.push(entry.clone());
                 }
@@ -89,7 +92,7 @@ pub(super) fn run(
         }
         RevocationCommand::Remove(what) => {
             let whom = what.wanted()?;
-            let remove = |all: &mut Vec<Entry>| {
+            let remove = |all: &mut Vec<Revocation>| {
                 let before = all.len();
                 all.retain(|entry| entry.whom != whom);
                 before - all.len()

@@ -12,17 +12,17 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::Instant};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::{
-    Deployment, Environment, Failure, Verdict,
-    deployment::{MonitorAt, Served},
+    Deployment, Environment, Failure, Verdict, authority,
+    deployment::MonitorAt,
     lock::DataLock,
     policy::table,
-    provider,
+    startup::{self, Served},
 };
 use crate::{
     file,
     identity::{
         provider::{Preset, Registered},
-        revocation::{self, Watched},
+        revocation::{self, RevocationWatch},
     },
     limits::Limits,
     live::{LivePolicy, Refused, Watcher},
@@ -103,7 +103,7 @@ where
     Fut: Future<Output = Result<S, E>>,
     E: Display,
 {
-    let Served { policy, connections, registered } = deployment.checked(&S::REGISTRY)?;
+    let Served { policy, connections, registered } = startup::checked(deployment, &S::REGISTRY)?;
     let policy = Arc::new(policy);
     let live = LivePolicy::from(&policy);
     file::make_folder(&deployment.data).map_err(|error| {
@@ -111,7 +111,7 @@ where
     })?;
     let _lock = DataLock::take(&deployment.data)?;
     // With a list that cannot be read, nobody is let in.
-    let watched = Watched::open(&deployment.data).map_err(Failure::refused)?;
+    let watched = RevocationWatch::open(&deployment.data).map_err(Failure::refused)?;
     let revocations = watched.revocations.clone();
     start_logging();
     let audit = start_audit(&deployment.data, options.rotation())?;
@@ -123,7 +123,7 @@ where
         .build()
         .map_err(Failure::failed)?;
     runtime.block_on(async {
-        let authority = provider::authority(deployment, &connections, &live, S::SERVER.0)?;
+        let authority = authority::authority(deployment, &connections, &live, S::SERVER.0)?;
         let environment = Environment { data: deployment.data.clone() };
         let tools = open(environment).await.map_err(Failure::failed)?;
         // With the provider down it starts all the same, and recovers by itself.

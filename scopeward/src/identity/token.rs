@@ -6,14 +6,19 @@
 
 mod cache;
 mod claims;
+mod clock;
 #[cfg(test)]
 mod concurrent;
+mod error;
 mod header;
 mod introspection;
 mod jose;
 mod keys;
+mod marker;
 mod remote_keys;
+mod revocations;
 mod shared;
+mod token_types;
 mod trusted;
 mod validator;
 
@@ -26,15 +31,20 @@ use serde_json::{Map, Value};
 
 use crate::policy::Scope;
 
+pub use claims::AudienceIn;
 pub(crate) use claims::ClaimRules;
-pub use claims::{AudienceIn, Marker};
+pub use clock::{Clock, SystemClock};
+pub use error::{Expected, Rejected, TokenError};
 pub use header::{BearerError, bearer};
 pub(crate) use introspection::{Client, EndpointAt, Introspection, Introspector};
 pub use keys::VerificationKeys;
+pub use marker::Marker;
 pub(crate) use remote_keys::{Fetched, KeysAt, RemoteKeys, fetch as fetch_keys};
-pub use trusted::Expected;
+pub use revocations::Revocations;
+pub(crate) use revocations::{Revocation, RevocationTarget};
+pub use token_types::TokenTypes;
 pub(crate) use trusted::{LEEWAY, TrustedIssuer};
-pub use validator::{Clock, Rejected, SystemClock, TokenError, TokenTypes, Validator};
+pub use validator::Validator;
 
 /// A validated access token: its signature, issuer, audience and times were right. Clones are the
 /// same token.

@@ -1,5 +1,14 @@
 //! The authorization endpoint (OAuth 2.1, section 4.1): the request, the consent page, the answer.
 
+use super::{
+    Issuer,
+    answer::{AuthorizationError, BROWSER_COOKIE},
+    consent, pages,
+    parameters::{Parameters, Repeated},
+    secret,
+    state::Pending,
+};
+use crate::policy::Scope;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, RawQuery, State},
@@ -10,20 +19,9 @@ use axum_extra::extract::{
     CookieJar,
     cookie::{Cookie, SameSite},
 };
-use http::{StatusCode, header};
-use url::Url;
-
-use super::{
-    Issuer, consent, pages,
-    parameters::{Parameters, Repeated},
-    secret,
-    state::Pending,
-};
-use crate::policy::Scope;
+use http::StatusCode;
 
 const LARGEST_FORM: usize = 16 * 1024;
-/// Binds a consent page to the browser that was shown it.
-pub(super) const BROWSER_COOKIE: &str = "scopeward_sign_in";
 
 pub(super) fn router() -> Router<Issuer> {
     Router::new()
@@ -31,21 +29,13 @@ pub(super) fn router() -> Router<Issuer> {
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
 
-/// A mistake in a request whose redirect URI is known to be the client's: the client is told.
-pub(super) struct ToClient {
-    pub(super) redirect_uri: String,
-    pub(super) state: Option<String>,
-    pub(super) error: &'static str,
-    pub(super) description: String,
-}
-
-enum Refused {
+enum RefusedRequest {
     /// Shown to the person: there is nobody safe to send them to.
     Page(&'static str),
-    Redirect(ToClient),
+    Redirect(AuthorizationError),
 }
 
-impl From<Repeated> for Refused {
+impl From<Repeated> for RefusedRequest {
     fn from(_: Repeated) -> Self {
         Self::Page("A parameter of the sign-in request stands more than once.")
     }
@@ -68,8 +58,8 @@ async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: Cooki
                 .same_site(SameSite::Lax);
             (jar.add(cookie), pages::consent(&page, &id)).into_response()
         }
-        Err(Refused::Page(message)) => pages::error(StatusCode::BAD_REQUEST, message),
-        Err(Refused::Redirect(refusal)) => refusal.send(&issuer),
+        Err(RefusedRequest::Page(message)) => pages::error(StatusCode::BAD_REQUEST, message),
+        Err(RefusedRequest::Redirect(refusal)) => refusal.send(&issuer),
     }
 }
 
@@ -79,10 +69,10 @@ async fn read_request(
     issuer: &Issuer,
     parameters: &Parameters,
     browser: &str,
-) -> Result<Pending, Refused> {
+) -> Result<Pending, RefusedRequest> {
     let client_id = parameters.one("client_id")?.unwrap_or_default();
     let Some(client) = issuer.client(client_id).await else {
-        return Err(Refused::Page(
+        return Err(RefusedRequest::Page(
             "This client is not registered here. Let the client sign in again, so that it \
              registers anew.",
         ));
@@ -90,11 +80,11 @@ async fn read_request(
     let redirect_uri = parameters
         .one("redirect_uri")?
         .filter(|uri| client.may_redirect_to(uri))
-        .ok_or(Refused::Page("The redirect URI is not one that this client registered."))?
+        .ok_or(RefusedRequest::Page("The redirect URI is not one that this client registered."))?
         .to_owned();
     let state = parameters.one("state")?.map(str::to_owned);
     let refuse = |error, description: &str| {
-        Err(Refused::Redirect(ToClient {
+        Err(RefusedRequest::Redirect(AuthorizationError {
             redirect_uri: redirect_uri.clone(),
             state: state.clone(),
             error,
@@ -144,40 +134,4 @@ fn requested(issuer: &Issuer, wanted: Option<&str>) -> Vec<Scope> {
             registered.filter(|scope| words.contains(&scope.as_str())).collect()
         }
     }
-}
-
-impl ToClient {
-    pub(super) fn send(self, issuer: &Issuer) -> Response {
-        redirect(
-            issuer,
-            &self.redirect_uri,
-            &[
-                ("error", Some(self.error)),
-                ("error_description", Some(&self.description)),
-                ("state", self.state.as_deref()),
-            ],
-        )
-    }
-}
-
-/// Back to the client, always naming the issuer (RFC 9207).
-pub(super) fn redirect(
-    issuer: &Issuer,
-    uri: &str,
-    parameters: &[(&str, Option<&str>)],
-) -> Response {
-    let Ok(mut url) = Url::parse(uri) else {
-        return pages::error(StatusCode::BAD_REQUEST, "The redirect URI cannot be used.");
-    };
-    {
-        let mut query = url.query_pairs_mut();
-        for (name, value) in parameters {
-            if let Some(value) = value {
-                query.append_pair(name, value);
-            }
-        }
-        query.append_pair("iss", issuer.url());
-    }
-    let headers = [(header::LOCATION, url.to_string()), (header::CACHE_CONTROL, "no-store".into())];
-    (StatusCode::SEE_OTHER, headers).into_response()
 }

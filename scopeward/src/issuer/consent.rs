@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode, header};
 
 use super::{
     Issuer,
-    authorize::{BROWSER_COOKIE, ToClient, redirect},
+    answer::{AuthorizationError, BROWSER_COOKIE, redirect},
     pages::{self, Choice, ConsentPage},
     parameters::Parameters,
     secret,
@@ -92,7 +92,7 @@ fn deny(issuer: &Issuer, id: &str, pending: Pending) -> Response {
     if !issuer.state().end_pending(id) {
         return too_late();
     }
-    let refusal = ToClient {
+    let refusal = AuthorizationError {
         redirect_uri: pending.redirect_uri,
         state: pending.state,
         error: "access_denied",

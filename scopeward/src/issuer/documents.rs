@@ -15,7 +15,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde::Deserialize;
 use url::{Host, Url};
 
-use super::clients::{MOST_REDIRECT_URIS, display_name};
+use super::client::{MOST_REDIRECT_URIS, display_name};
 use crate::{
     policy::{redirect::is_redirect_uri, url::is_loopback},
     remote::Lazy,
@@ -32,7 +32,7 @@ const MOST: u64 = 1_000;
 
 /// A client as it describes itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Described {
+pub(super) struct ClientDescription {
     pub(super) name: String,
     pub(super) redirect_uris: Vec<String>,
     pub(super) may_refresh: bool,
@@ -43,7 +43,7 @@ pub(super) struct Described {
 pub(super) struct Documents {
     outside: Lazy,
     loopback: Lazy,
-    known: Cache<String, Option<Arc<Described>>>,
+    known: Cache<String, Option<Arc<ClientDescription>>>,
 }
 
 impl fmt::Debug for Documents {
@@ -89,7 +89,7 @@ impl Documents {
     }
 
     /// The client of this identifier, if it is a URL whose document describes it.
-    pub(super) async fn get(&self, id: &str) -> Option<Described> {
+    pub(super) async fn get(&self, id: &str) -> Option<ClientDescription> {
         let url = identifier(id)?;
         let fetching = async {
             let described = self.fetch(id, &url).await;
@@ -103,7 +103,7 @@ impl Documents {
         known.map(|described| (*described).clone())
     }
 
-    async fn fetch(&self, id: &str, url: &Url) -> Result<Described, String> {
+    async fn fetch(&self, id: &str, url: &Url) -> Result<ClientDescription, String> {
         let client = self.client(url).map_err(|error| innermost(&error))?;
         let mut answer = client
             .get(url.clone())
@@ -158,7 +158,7 @@ fn identifier(id: &str) -> Option<Url> {
 }
 
 /// What the document says, if it is about the client whose identifier leads to it.
-fn describe(id: &str, url: &Url, document: Document) -> Result<Described, String> {
+fn describe(id: &str, url: &Url, document: Document) -> Result<ClientDescription, String> {
     if document.client_id != id {
         return Err("its client_id is another one".to_owned());
     }
@@ -174,7 +174,7 @@ fn describe(id: &str, url: &Url, document: Document) -> Result<Described, String
         return Err("its token_endpoint_auth_method is not \"none\"".to_owned());
     }
     let grant_types = document.grant_types.unwrap_or_default();
-    Ok(Described {
+    Ok(ClientDescription {
         name: display_name(document.client_name.as_deref()),
         redirect_uris: document.redirect_uris,
         may_refresh: grant_types.iter().any(|grant| grant == "refresh_token"),

@@ -14,7 +14,7 @@ use http::{HeaderMap, StatusCode, header};
 use super::{
     Issuer,
     parameters::Parameters,
-    state::Revoked,
+    state::RevocationOutcome,
     tokens::{LARGEST_REQUEST, Refused, authenticated},
 };
 
@@ -44,9 +44,11 @@ async fn answer(
         ));
     }
     match issuer.state().revoke(token, &client.id)? {
-        Revoked::OfAnother => Err(Refused::grant("the token was issued to another client")),
+        RevocationOutcome::OfAnother => {
+            Err(Refused::grant("the token was issued to another client"))
+        }
         // Section 2.2: what is not there is revoked already.
-        Revoked::Gone => {
+        RevocationOutcome::Gone => {
             Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response())
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{IssuerError, known, secret};
+use super::{IssuerError, client::Client, secret};
 use crate::policy::Scope;
 
 /// A sign-in must be finished within this many seconds.
@@ -22,7 +22,7 @@ const MOST: usize = 1_000;
 
 /// A registered client (RFC 7591).
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Client {
+pub(super) struct RegisteredClient {
     pub(super) name: String,
     pub(super) redirect_uris: Vec<String>,
     pub(super) may_refresh: bool,
@@ -49,7 +49,7 @@ struct Family {
 /// An authorization request that waits for a person's answer.
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
-    pub(super) client: known::Client,
+    pub(super) client: Client,
     pub(super) redirect_uri: String,
     pub(super) state: Option<String>,
     pub(super) challenge: String,
@@ -90,7 +90,7 @@ impl Code {
 
 /// What became of a token that was to be revoked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Revoked {
+pub(super) enum RevocationOutcome {
     /// There is none (any more).
     Gone,
     /// It belongs to another client, and stays.
@@ -99,7 +99,7 @@ pub(super) enum Revoked {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Kept {
-    clients: BTreeMap<String, Client>,
+    clients: BTreeMap<String, RegisteredClient>,
     families: BTreeMap<String, Family>,
 }
 
@@ -145,11 +145,11 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn client(&self, id: &str) -> Option<&Client> {
+    pub(super) fn client(&self, id: &str) -> Option<&RegisteredClient> {
         self.kept.clients.get(id)
     }
 
-    pub(super) fn add_client(&mut self, client: Client) -> io::Result<String> {
+    pub(super) fn add_client(&mut self, client: RegisteredClient) -> io::Result<String> {
         if self.kept.clients.len() >= MOST {
             let oldest = self.kept.clients.iter().min_by_key(|(_, client)| client.registered_at);
             if let Some(id) = oldest.map(|(id, _)| id.clone()) {
@@ -261,15 +261,15 @@ impl State {
     }
 
     /// Ends the line of a refresh token, if it is its client's. Any token of the line will do.
-    pub(super) fn revoke(&mut self, token: &str, client_id: &str) -> io::Result<Revoked> {
+    pub(super) fn revoke(&mut self, token: &str, client_id: &str) -> io::Result<RevocationOutcome> {
         let id = token.split_once('.').map_or(token, |(id, _)| id);
         match self.kept.families.get(id) {
-            None => Ok(Revoked::Gone),
-            Some(family) if family.grant.client_id != client_id => Ok(Revoked::OfAnother),
+            None => Ok(RevocationOutcome::Gone),
+            Some(family) if family.grant.client_id != client_id => Ok(RevocationOutcome::OfAnother),
             Some(_) => {
                 self.kept.families.remove(id);
                 self.save()?;
-                Ok(Revoked::Gone)
+                Ok(RevocationOutcome::Gone)
             }
         }
     }

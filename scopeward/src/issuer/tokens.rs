@@ -15,8 +15,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::{
-    ACCESS_TOKEN_LIFETIME, Issuer, join,
-    known::Client,
+    ACCESS_TOKEN_LIFETIME, Issuer,
+    client::Client,
+    join,
     parameters::{Parameters, Repeated},
     secret,
     state::Grant,

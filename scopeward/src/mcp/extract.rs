@@ -1,5 +1,5 @@
-//! The principal of a request, for whoever runs it: tools, prompts and resources take it as a
-//! parameter of any position.
+//! The parameters of tools, prompts and resources that come from the request and the server, not from
+//! the arguments: the principal, tasks and updates.
 
 use rmcp::{
     ErrorData,
@@ -7,7 +7,7 @@ use rmcp::{
     model::Extensions,
 };
 
-use super::{ResourceContext, refusal::Refusal};
+use super::{ResourceContext, Services, Tasks, Updates, refusal::Refusal};
 use crate::{identity::Principal, policy::Feature};
 
 /// The principal of a request: put there by the gate, among the HTTP request's parts, or by
@@ -43,4 +43,28 @@ impl<S> FromContextPart<ResourceContext<'_, S>> for Principal {
     fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
         required(&context.request_context().extensions, Feature::Resource, context.uri()).cloned()
     }
+}
+
+impl<S> FromContextPart<ToolCallContext<'_, S>> for Tasks {
+    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
+        let request = &context.request_context;
+        let caller = required(&request.extensions, Feature::Tool, &context.name)?;
+        let server = services(&request.extensions, "tasks")?.tasks.clone();
+        let are_known = request.client_capabilities().is_some_and(|can| can.supports_tasks());
+        Ok(Self::of(server, caller, &context.name, are_known))
+    }
+}
+
+impl<S> FromContextPart<ToolCallContext<'_, S>> for Updates {
+    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
+        Ok(services(&context.request_context.extensions, "updates")?.updates.clone())
+    }
+}
+
+/// The services of the server; tools that are mounted without its handler have none.
+fn services<'e>(extensions: &'e Extensions, which: &str) -> Result<&'e Services, ErrorData> {
+    Services::of(extensions).ok_or_else(|| {
+        let message = format!("{which} need scopeward's own handler, `McpHandler`");
+        ErrorData::internal_error(message, None)
+    })
 }

@@ -7,16 +7,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use moka::sync::Cache;
 use rmcp::{
     ErrorData,
-    handler::server::{common::FromContextPart, tool::ToolCallContext},
     model::{CallToolResponse, ClientCapabilities, CreateTaskResult},
     task_manager::{TaskContext, TaskExit, TaskFuture, TaskManager, TaskOptions},
 };
 
-use super::{Services, extract};
-use crate::{
-    identity::Principal,
-    policy::{Feature, Operation},
-};
+use crate::{identity::Principal, policy::Operation};
 
 /// A task that nobody asks for in so long is forgotten.
 const KEPT: Duration = Duration::from_hours(24);
@@ -91,7 +86,7 @@ fn unknown_task() -> ErrorData {
 ///
 /// ```
 /// use rmcp::{model::{CallToolResponse, CallToolResult, ContentBlock, ErrorData}, task_manager::TaskOptions};
-/// use scopeward::{features::Tasks, rmcp, scoped_tools};
+/// use scopeward::{mcp::Tasks, rmcp, scoped_tools};
 ///
 /// struct Reports;
 ///
@@ -115,6 +110,13 @@ pub struct Tasks {
 }
 
 impl Tasks {
+    /// The tasks that `caller` makes by a call of `tool`. `are_known` says whether its client knows
+    /// tasks.
+    pub(super) fn of(server: ServerTasks, caller: &Principal, tool: &str, are_known: bool) -> Self {
+        let owner = Arc::new(Owner { id: caller.id(), tool: tool.to_owned() });
+        Self { server, owner, are_known }
+    }
+
     /// Starts the work, and answers the call with its task.
     ///
     /// # Errors
@@ -178,19 +180,5 @@ struct Stop<'t>(&'t TaskManager, &'t str);
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
         let _ = self.0.cancel_task(self.1);
-    }
-}
-
-impl<S> FromContextPart<ToolCallContext<'_, S>> for Tasks {
-    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
-        let request = &context.request_context;
-        let caller = extract::required(&request.extensions, Feature::Tool, &context.name)?;
-        let server =
-            Services::of(&request.extensions).map(|all| all.tasks.clone()).ok_or_else(|| {
-                ErrorData::internal_error("tasks need scopeward's own handler, `McpHandler`", None)
-            })?;
-        let owner = Arc::new(Owner { id: caller.id(), tool: context.name.to_string() });
-        let are_known = request.client_capabilities().is_some_and(|can| can.supports_tasks());
-        Ok(Self { server, owner, are_known })
     }
 }

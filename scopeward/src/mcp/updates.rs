@@ -1,13 +1,7 @@
 //! Changes of resources: a tool says that one has changed, and those who subscribed to it and may
 //! read it are told.
 
-use rmcp::{
-    ErrorData,
-    handler::server::{common::FromContextPart, tool::ToolCallContext},
-};
 use tokio::sync::broadcast::{Receiver, Sender};
-
-use super::Services;
 
 /// So many changes wait for a slow listener; one that misses some is told of all its resources.
 const WAITING: usize = 256;
@@ -15,7 +9,7 @@ const WAITING: usize = 256;
 /// Tells subscribers that a resource has changed, as a tool's parameter.
 ///
 /// ```
-/// use scopeward::{features::Updates, scoped_tools};
+/// use scopeward::{mcp::Updates, scoped_tools};
 ///
 /// struct Notes;
 ///
@@ -53,18 +47,5 @@ impl Updates {
 
     pub(crate) fn listen(&self) -> Receiver<String> {
         self.0.subscribe()
-    }
-}
-
-impl<S> FromContextPart<ToolCallContext<'_, S>> for Updates {
-    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
-        Services::of(&context.request_context.extensions).map(|all| all.updates.clone()).ok_or_else(
-            || {
-                ErrorData::internal_error(
-                    "updates need scopeward's own handler, `McpHandler`",
-                    None,
-                )
-            },
-        )
     }
 }

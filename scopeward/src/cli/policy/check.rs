@@ -1,12 +1,15 @@
 //! `policy check`: the startup check without serving.
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, deployment::Served},
+    cli::{
+        Deployment, Failure, Verdict,
+        startup::{self, Served},
+    },
     policy::Registry,
 };
 
 pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<Verdict, Failure> {
-    let Served { policy, registered, .. } = deployment.checked(registry)?;
+    let Served { policy, registered, .. } = startup::checked(deployment, registry)?;
     let rules = policy.rules().count();
     anstream::println!(
         "{} (revision {}): {rules} rules; what is annotated, the policy and the registered scopes agree",

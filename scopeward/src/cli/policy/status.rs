@@ -8,7 +8,7 @@ use crate::{
     cli::{
         Deployment, Failure, Verdict,
         deployment::{MonitorAt, render},
-        provider::block_on,
+        runtime::block_on,
     },
     policy::{
         Registry, Revision,

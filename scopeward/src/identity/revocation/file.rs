@@ -9,80 +9,28 @@
 //! ```
 
 use std::{
-    fmt, fs,
+    fs,
     io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
-use crate::file;
+use crate::{
+    file,
+    identity::token::{Revocation, RevocationTarget},
+};
 
 /// Where it is, in the data folder.
 pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("revoked.toml")
 }
 
-/// Whom or what an entry is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Whom {
-    /// One token, by `jti`.
-    Token(String),
-    /// Whoever a token speaks for, by `sub`.
-    Subject(String),
-    /// Whatever it was issued to, by `client_id`.
-    Client(String),
-}
-
-impl Whom {
-    pub(crate) fn key(&self) -> &'static str {
-        match self {
-            Self::Token(_) => "token",
-            Self::Subject(_) => "subject",
-            Self::Client(_) => "client",
-        }
-    }
-
-    pub(crate) fn id(&self) -> &str {
-        let (Self::Token(id) | Self::Subject(id) | Self::Client(id)) = self;
-        id
-    }
-}
-
-/// One that is revoked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
-    pub(crate) whom: Whom,
-    /// At which issuer; at each, if it is not said.
-    pub(crate) issuer: Option<String>,
-    /// Only what was issued before: who signs in anew is let in again.
-    pub(crate) issued_before: Option<Timestamp>,
-    pub(crate) reason: Option<String>,
-}
-
-/// In one line, whatever stands in it.
-impl fmt::Display for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = format!("{} {}", self.whom.key(), self.whom.id());
-        if let Some(issuer) = &self.issuer {
-            line += &format!("  of {issuer}");
-        }
-        if let Some(before) = self.issued_before {
-            line += &format!("  issued before {before}");
-        }
-        if let Some(reason) = &self.reason {
-            line += &format!("  ({reason})");
-        }
-        f.write_str(&line.replace(char::is_control, " "))
-    }
-}
-
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Revoked {
-    pub(crate) entries: Vec<Entry>,
+pub(crate) struct RevokedList {
+    pub(crate) entries: Vec<Revocation>,
 }
 
 /// Why the file is not taken.
@@ -123,7 +71,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, RevokedError> {
     }
 }
 
-impl Revoked {
+impl RevokedList {
     /// What a text says. All of it is understood, or none of it is taken.
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, RevokedError> {
         let form = |reason: String| RevokedError::Form(path.display().to_string(), reason);
@@ -132,15 +80,15 @@ impl Revoked {
         let entry = |(place, written): (usize, WrittenEntry)| {
             let wrong = |what: &str| form(format!("entry {} {what}", place + 1));
             let whom = match (written.token, written.subject, written.client) {
-                (Some(id), None, None) => Whom::Token(id),
-                (None, Some(id), None) => Whom::Subject(id),
-                (None, None, Some(id)) => Whom::Client(id),
+                (Some(id), None, None) => RevocationTarget::Token(id),
+                (None, Some(id), None) => RevocationTarget::Subject(id),
+                (None, None, Some(id)) => RevocationTarget::Client(id),
                 _ => return Err(wrong("must have one of `token`, `subject` and `client`")),
             };
             if whom.id().is_empty() {
                 return Err(wrong("names nobody"));
             }
-            if matches!(whom, Whom::Token(_))
+            if matches!(whom, RevocationTarget::Token(_))
                 && (written.issuer.is_some() || written.issued_before.is_some())
             {
                 return Err(wrong("is about one token: it takes no `issuer` or `issued_before`"));
@@ -149,7 +97,7 @@ impl Revoked {
             let issued_before = issued_before.transpose().map_err(|_| {
                 wrong("needs a time with its zone, as 2026-11-26T10:00:00Z, in `issued_before`")
             })?;
-            Ok(Entry { whom, issuer: written.issuer, issued_before, reason: written.reason })
+            Ok(Revocation { whom, issuer: written.issuer, issued_before, reason: written.reason })
         };
         let entries = file.revoked.into_iter().enumerate().map(entry).collect::<Result<_, _>>()?;
         Ok(Self { entries })
@@ -160,7 +108,7 @@ impl Revoked {
 /// other. Gives the new text, which is on the disk then.
 pub(crate) fn edit<T>(
     data: &Path,
-    change: impl FnOnce(&mut Vec<Entry>) -> T,
+    change: impl FnOnce(&mut Vec<Revocation>) -> T,
 ) -> Result<(String, T), RevokedError> {
     let path = path(data);
     let write = |error| RevokedError::Write(path.display().to_string(), error);
@@ -168,7 +116,7 @@ pub(crate) fn edit<T>(
     let lock = fs::File::create(data.join("revoked.lock")).map_err(write)?;
     lock.lock().map_err(write)?;
     let text = read(&path)?.unwrap_or_default();
-    let mut entries = Revoked::parse(&path, &text)?.entries;
+    let mut entries = RevokedList::parse(&path, &text)?.entries;
     let before = entries.clone();
     let outcome = change(&mut entries);
     let mut document: DocumentMut = text
@@ -187,7 +135,7 @@ pub(crate) fn edit<T>(
     }
     let text = document.to_string();
     // Read again before it is written: what is refused at the server must not be left to it.
-    Revoked::parse(&path, &text)?;
+    RevokedList::parse(&path, &text)?;
     let mut new = tempfile::NamedTempFile::new_in(data).map_err(write)?;
     new.write_all(text.as_bytes()).map_err(write)?;
     new.as_file().sync_all().map_err(write)?;
@@ -198,7 +146,7 @@ pub(crate) fn edit<T>(
     Ok((text, outcome))
 }
 
-fn table(entry: &Entry) -> Table {
+fn table(entry: &Revocation) -> Table {
     let mut table = Table::new();
     table.insert(entry.whom.key(), value(entry.whom.id()));
     if let Some(issuer) = &entry.issuer {
@@ -219,8 +167,8 @@ fn table(entry: &Entry) -> Table {
 mod tests {
     use super::*;
 
-    fn entry(whom: Whom) -> Entry {
-        Entry { whom, issuer: None, issued_before: None, reason: None }
+    fn entry(whom: RevocationTarget) -> Revocation {
+        Revocation { whom, issuer: None, issued_before: None, reason: None }
     }
 
     #[test]
@@ -229,22 +177,22 @@ mod tests {
         let path = path(data.path());
         let by_hand = "# for the auditors\n\n[[revoked]]\nclient = \"cli\" # leaked\n";
         fs::write(&path, by_hand).unwrap();
-        let mut person = entry(Whom::Subject("ada".to_owned()));
+        let mut person = entry(RevocationTarget::Subject("ada".to_owned()));
         person.issuer = Some("https://x.example".to_owned());
         person.issued_before = Some("2026-11-26T10:00:00Z".parse().unwrap());
         person.reason = Some("lost \"laptop\"".to_owned());
         let (text, ()) = edit(data.path(), |all| all.push(person.clone())).unwrap();
         assert!(text.starts_with(by_hand), "{text}");
         assert_eq!(text, read(&path).unwrap().unwrap());
-        let all = Revoked::parse(&path, &text).unwrap().entries;
-        assert_eq!(all, [entry(Whom::Client("cli".to_owned())), person]);
+        let all = RevokedList::parse(&path, &text).unwrap().entries;
+        assert_eq!(all, [entry(RevocationTarget::Client("cli".to_owned())), person]);
         let (text, ()) = edit(data.path(), |all| drop(all.remove(0))).unwrap();
-        assert_eq!(Revoked::parse(&path, &text).unwrap().entries, &all[1..]);
+        assert_eq!(RevokedList::parse(&path, &text).unwrap().entries, &all[1..]);
     }
 
     #[test]
     fn what_is_half_understood_is_not_taken() {
-        let parse = |text: &str| Revoked::parse(Path::new("revoked.toml"), text);
+        let parse = |text: &str| RevokedList::parse(Path::new("revoked.toml"), text);
         for bad in [
             "revoked = 1",
             "[[revoke]]\nsubject = \"a\"",
@@ -258,6 +206,6 @@ mod tests {
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
-        assert_eq!(parse("").unwrap(), Revoked::default());
+        assert_eq!(parse("").unwrap(), RevokedList::default());
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::{
-    Revocations, Revoked,
+    Revocations, RevokedList,
     file::{RevokedError, path, read},
 };
 
@@ -23,25 +23,25 @@ const TARGET: &str = "scopeward::identity::revocation";
 
 /// The file as it was read at the start.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub(crate) struct RevocationWatch {
     data: PathBuf,
     text: Option<String>,
     pub(crate) revocations: Revocations,
 }
 
-impl Watched {
+impl RevocationWatch {
     /// Reads it, or says what is wrong: with a list that cannot be read, nobody is let in.
     pub(crate) fn open(data: &Path) -> Result<Self, RevokedError> {
         let path = path(data);
         let text = read(&path)?;
-        let revoked = Revoked::parse(&path, text.as_deref().unwrap_or_default())?;
-        Ok(Self { data: data.to_owned(), revocations: Revocations::of(&revoked), text })
+        let revoked = RevokedList::parse(&path, text.as_deref().unwrap_or_default())?;
+        Ok(Self { data: data.to_owned(), revocations: Revocations::of(&revoked.entries), text })
     }
 }
 
 /// Reads it again and again, for as long as the process lives, on a thread of its own: it is looked
 /// at, not waited for, for the reasons that the policy file is.
-pub(crate) fn watch(mut watched: Watched) -> std::io::Result<()> {
+pub(crate) fn watch(mut watched: RevocationWatch) -> std::io::Result<()> {
     acknowledge(&watched.data, watched.text.as_deref());
     let thread = thread::Builder::new().name("revocations".to_owned());
     thread.spawn(move || {
@@ -60,12 +60,12 @@ pub(crate) fn watch(mut watched: Watched) -> std::io::Result<()> {
             let loaded = text.map_err(|error| error.to_string()).and_then(|text| {
                 // A list that is taken away must not let everyone in again.
                 let text = text.ok_or_else(|| format!("{} is gone", path.display()))?;
-                let revoked = Revoked::parse(&path, &text).map_err(|error| error.to_string())?;
+                let revoked = RevokedList::parse(&path, &text).map_err(|error| error.to_string())?;
                 Ok((text, revoked))
             });
             match loaded {
                 Ok((text, revoked)) => {
-                    watched.revocations.replace(&revoked);
+                    watched.revocations.replace(&revoked.entries);
                     acknowledge(&watched.data, Some(&text));
                     watched.text = Some(text);
                     refused = None;

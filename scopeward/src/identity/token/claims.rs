@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::TokenError;
+use super::{TokenError, marker::Marker};
 use crate::policy::Scope;
 
 /// A claim that stands twice, or has another type, makes the whole token unreadable.
@@ -204,18 +204,6 @@ pub enum AudienceIn {
     /// `client_id`, where access tokens have no `aud`; one that has it all the same must name the
     /// resource.
     ClientId,
-}
-
-/// What tells access tokens from an issuer's other tokens, besides their `typ`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Marker {
-    /// Nothing.
-    None,
-    /// A claim with this value.
-    Is(&'static str, &'static str),
-    /// At least one of these claims.
-    HasOne(&'static [&'static str]),
 }
 
 impl Default for ClaimRules {

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     identity::{
         Principal,
-        revocation::{Entry, Revocations, Revoked, Whom},
+        revocation::{Revocation, RevocationTarget, Revocations, RevokedList},
     },
     live::LivePolicy,
     policy::{CompiledPolicy, Operation, diagnostic::Source},
@@ -137,18 +137,23 @@ fn nobody_is_accepted_after_they_were_revoked() {
                     for (number, token) in tokens.iter().enumerate() {
                         let outcome = validator.validate(token);
                         if (number as u64) < sure {
-                            assert_eq!(outcome.err(), Some(TokenError::Revoked));
+                            assert_eq!(outcome.err(), Some(TokenError::RevokedList));
                         } else if let Err(error) = outcome {
-                            assert_eq!(error, TokenError::Revoked);
+                            assert_eq!(error, TokenError::RevokedList);
                         }
                     }
                 }
             });
         }
-        let mut revoked = Revoked::default();
+        let mut revoked = RevokedList::default();
         for number in 0..50_u64 {
-            let whom = Whom::Subject(format!("user-{number}"));
-            revoked.entries.push(Entry { whom, issuer: None, issued_before: None, reason: None });
+            let whom = RevocationTarget::Subject(format!("user-{number}"));
+            revoked.entries.push(Revocation {
+                whom,
+                issuer: None,
+                issued_before: None,
+                reason: None,
+            });
             revocations.replace(&revoked);
             revoked_until.store(number + 1, Ordering::SeqCst);
             thread::sleep(std::time::Duration::from_millis(1));

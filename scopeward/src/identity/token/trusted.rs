@@ -1,13 +1,12 @@
 //! An issuer whose tokens are accepted, and everything that they must say.
 
 use std::{
-    fmt,
     hash::{BuildHasher, RandomState},
     sync::{Arc, OnceLock},
 };
 
 use super::{
-    AccessToken, Rejected, TokenError, TokenTypes, Validated,
+    AccessToken, Expected, Rejected, TokenError, TokenTypes, Validated,
     claims::{AudienceIn, ClaimRules, Claims, NumericDate},
     shared::Shared,
 };
@@ -15,26 +14,6 @@ use crate::policy::Scope;
 
 /// Clocks may differ by this many seconds.
 pub(crate) const LEEWAY: u64 = 60;
-
-/// What was expected, in words that fit a header.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected(Arc<str>);
-
-impl Expected {
-    pub(super) fn one_of<'a>(before: &str, all: impl Iterator<Item = &'a str>) -> Self {
-        // Written by the operator: whatever could not stand in a quoted header is left out.
-        let fits = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
-        let all: Vec<&str> = all.collect();
-        let text: String = all.join(" or ").chars().filter(fits).collect();
-        Self(format!("{before}{text}").into())
-    }
-}
-
-impl fmt::Display for Expected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// An issuer whose tokens are accepted for one resource.
 #[derive(Debug)]

@@ -1,10 +1,6 @@
 //! Validates a JWT access token: everything it claims, in the order in which it can be trusted.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{fmt, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http::HeaderMap;
@@ -12,154 +8,15 @@ use jsonwebtoken::{crypto, dangerous, errors::ErrorKind};
 use serde::Deserialize;
 
 use super::{
-    AccessToken, Expected, Introspector, RemoteKeys, TrustedIssuer, VerificationKeys,
+    AccessToken, Clock, Expected, Introspector, Rejected, RemoteKeys, Revocations, SystemClock,
+    TokenError, TokenTypes, TrustedIssuer, VerificationKeys,
     cache::{Cache, Digest, Found},
-    claims::{ClaimRules, Claims, Marker},
+    claims::{ClaimRules, Claims},
     header::unchecked,
     jose::JoseHeader,
     keys::Generation,
     trusted::check_times,
 };
-use crate::identity::revocation::Revocations;
-
-/// Tells the time. A parameter, so that tests of expiry need not wait.
-pub trait Clock: Send + Sync + 'static {
-    /// Seconds since the Unix epoch.
-    fn now(&self) -> u64;
-}
-
-/// The machine's clock.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> u64 {
-        // A clock before 1970 cannot be trusted: with it, every token has expired.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |elapsed| elapsed.as_secs())
-    }
-}
-
-impl<F: Fn() -> u64 + Send + Sync + 'static> Clock for F {
-    fn now(&self) -> u64 {
-        self()
-    }
-}
-
-/// Which `typ` header an access token may have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum TokenTypes {
-    /// `at+jwt` only (RFC 9068, section 4).
-    AccessToken,
-    /// Also `JWT` or none, for issuers older than RFC 9068.
-    AccessTokenOrPlain,
-}
-
-/// Why a token was refused, and what was expected. Never the token.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenError {
-    /// Not a JWT, or its header asks for what is not done here.
-    #[error("the token is not a readable JWT access token")]
-    Malformed,
-    /// `typ` is of another kind of token.
-    #[error("the token's typ is not that of an access token")]
-    Type,
-    /// No key of the issuer has the token's `kid`.
-    #[error("the token is signed with a key that its issuer does not publish")]
-    UnknownKey,
-    /// The issuer's keys were never seen, or it cannot be asked: it does not answer.
-    #[error("tokens cannot be checked now: their issuer does not answer")]
-    Unavailable,
-    /// The issuer was asked, and does not know it (any more).
-    #[error("the token is not active: it has expired, was revoked, or was never issued")]
-    Inactive,
-    /// `alg` is not the algorithm of the key.
-    #[error("the token's algorithm does not fit the key of its issuer")]
-    Algorithm,
-    /// The signature does not verify.
-    #[error("the token's signature is wrong")]
-    Signature,
-    /// A claim is missing or has the wrong form.
-    #[error("the token's {0} claim is missing or malformed")]
-    Claims(&'static str),
-    /// It says who signed in (OpenID Connect Core, section 2), by this claim.
-    #[error("this is an ID token, by its {0} claim: send the access token")]
-    IdToken(&'static str),
-    /// It is not marked as the issuer's access tokens are.
-    #[error("the token is not an access token: {0}")]
-    Marker(Marker),
-    /// Its scopes are where its issuer does not write them.
-    #[error("the token's scopes are in the wrong place: its issuer writes them in {0}")]
-    ScopeClaim(&'static str),
-    /// `iss` is another issuer.
-    #[error("the token comes from another issuer; its iss must be {0}")]
-    Issuer(Expected),
-    /// It does not name this resource (RFC 8707).
-    #[error("the token was issued for another resource; its {0}")]
-    Audience(Expected),
-    /// `exp` is past.
-    #[error("the token has expired")]
-    Expired,
-    /// `nbf` is in the future.
-    #[error("the token is not valid yet")]
-    NotYetValid,
-    /// It, its subject or its client is among the [`Revocations`].
-    #[error("the token was revoked")]
-    Revoked,
-}
-
-impl TokenError {
-    /// In one word, as metrics have it.
-    pub(crate) fn reason(&self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::Type => "type",
-            Self::UnknownKey => "unknown_key",
-            Self::Unavailable => "unavailable",
-            Self::Inactive => "inactive",
-            Self::Algorithm => "algorithm",
-            Self::Signature => "signature",
-            Self::Claims(_) => "claims",
-            Self::IdToken(_) => "id_token",
-            Self::Marker(_) => "marker",
-            Self::ScopeClaim(_) => "scope_claim",
-            Self::Issuer(_) => "issuer",
-            Self::Audience(_) => "audience",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
-/// A token that is refused, and whose it is as far as that is known.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{error}")]
-#[non_exhaustive]
-pub struct Rejected {
-    /// Why it is refused.
-    pub error: TokenError,
-    /// The client that it was issued to: only where its issuer has confirmed it.
-    pub client: Option<Arc<str>>,
-}
-
-impl From<TokenError> for Rejected {
-    fn from(error: TokenError) -> Self {
-        Self { error, client: None }
-    }
-}
-
-/// What an access token of the issuer has.
-impl fmt::Display for Marker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::None => f.write_str("any"),
-            Self::Is(name, value) => write!(f, "its {name} must be {value}"),
-            Self::HasOne(names) => write!(f, "it must have {}", names.join(" or ")),
-        }
-    }
-}
 
 /// Checks access tokens for one resource: those of one issuer, or of several.
 ///

@@ -11,12 +11,14 @@ use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Issuer, state::Client};
+use super::{
+    Issuer,
+    client::{MOST_REDIRECT_URIS, display_name},
+    state::RegisteredClient,
+};
 use crate::policy::redirect::is_redirect_uri;
 
 const LARGEST_REGISTRATION: usize = 16 * 1024;
-pub(super) const MOST_REDIRECT_URIS: usize = 10;
-const LONGEST_NAME: usize = 80;
 
 pub(super) fn router() -> Router<Issuer> {
     Router::new()
@@ -53,7 +55,7 @@ async fn register(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response 
     }
     let grant_types = registration.grant_types.unwrap_or_else(|| vec!["authorization_code".into()]);
     let may_refresh = grant_types.iter().any(|grant| grant == "refresh_token");
-    let client = Client {
+    let client = RegisteredClient {
         name: display_name(registration.client_name.as_deref()),
         redirect_uris: registration.redirect_uris,
         may_refresh,
@@ -88,31 +90,4 @@ async fn register(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response 
 fn refuse(error: &'static str, description: &'static str) -> Response {
     let body = json!({ "error": error, "error_description": description });
     (StatusCode::BAD_REQUEST, Json(body)).into_response()
-}
-
-/// The client's name as the consent page shows it: one line, not too long.
-pub(super) fn display_name(name: Option<&str>) -> String {
-    let name: String = name
-        .unwrap_or_default()
-        .chars()
-        // Control characters and those that reorder text have no place in a name.
-        .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
-        .take(LONGEST_NAME)
-        .collect();
-    match name.trim() {
-        "" => "A client without a name".to_owned(),
-        name => name.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_one_plain_line() {
-        assert_eq!(display_name(Some("MCP\n Inspector\u{202e}")), "MCP Inspector");
-        assert_eq!(display_name(Some("\u{200b} ")), "A client without a name");
-        assert_eq!(display_name(Some(&"x".repeat(500))).len(), LONGEST_NAME);
-    }
 }

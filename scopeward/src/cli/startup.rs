@@ -1,0 +1,104 @@
+//! The startup check of a deployment: the policy, the tools and the registered scopes agree, and the
+//! server may serve where it is to.
+
+use super::{
+    Deployment, Environment, Failure,
+    deployment::{refuse, render},
+    runtime::block_on,
+};
+use crate::{
+    identity::provider::{Connection, Connections, Registered},
+    issuer::Issuer,
+    policy::{
+        CompiledPolicy, Provider, Registry, Snapshot,
+        agreement::{self, Checked},
+    },
+    remote::Remote,
+    serve::server,
+};
+
+const NO_START: &str = "the server does not start";
+
+/// A policy that may serve, and what it was held against.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) policy: CompiledPolicy,
+    pub(super) connections: Connections,
+    pub(super) registered: Registered,
+}
+
+/// Compiles the policy and holds it against the tools; what disagrees is printed, and an error
+/// ends the command unless the policy says `startup_check = "warn"`.
+pub(super) fn checked(deployment: &Deployment, registry: &Registry) -> Result<Served, Failure> {
+    let source = deployment.source()?;
+    // What the file says of its provider comes first; its mistakes are reported with all
+    // others below.
+    let (connections, registered) = match CompiledPolicy::compile(source.clone()) {
+        Ok(policy) => {
+            let policy = deployment.deploy(policy)?;
+            let connections = connections(&policy)?;
+            let registered = registered(deployment, &policy, connections.main.as_ref())?;
+            (connections, registered)
+        }
+        Err(_) => (Connections::default(), Registered::Policy),
+    };
+    let Checked { policy, found } = agreement::check(&source, registry, registered.snapshot())
+        .map_err(|found| refuse(&found, NO_START))?;
+    if !found.is_empty() {
+        anstream::eprint!("{}", render(&found));
+    }
+    let policy = deployment.deploy(policy)?;
+    server::may_serve(policy.resource()).map_err(Failure::refused)?;
+    if policy.provider() == Provider::Embedded {
+        Issuer::may_serve(policy.resource()).map_err(Failure::refused)?;
+        if let Some(host) = deployment.host().filter(|host| !host.is_loopback()) {
+            return Err(Failure::refused(format!(
+                "the embedded issuer lets anyone sign in under any name, so it listens on \
+                 loopback only, and {host} is not loopback"
+            )));
+        }
+    }
+    Ok(Served { policy, connections, registered })
+}
+
+/// The connections of a policy to its providers.
+pub(super) fn connections(policy: &CompiledPolicy) -> Result<Connections, Failure> {
+    Connections::of(policy, Environment::setting).map_err(Failure::refused)
+}
+
+/// The registered scopes: as the policy says; or as the provider says; or, if it does not say or
+/// does not answer, as the committed snapshot says. With none of the three the server would only
+/// guess, and does not start.
+pub(super) fn registered(
+    deployment: &Deployment,
+    policy: &CompiledPolicy,
+    connection: Option<&Connection>,
+) -> Result<Registered, Failure> {
+    let Some(connection) = connection.filter(|_| policy.registered_at().is_none()) else {
+        return Ok(Registered::Policy);
+    };
+    let asked =
+        block_on(async { connection.registered(&Remote::default(), policy.resource()).await })?;
+    let error = match asked {
+        Ok(snapshot) => return Ok(Registered::Provider(snapshot)),
+        Err(error) => error,
+    };
+    if let Some(snapshot) = deployment.snapshot(None)? {
+        anstream::eprintln!("warning: {error}\n  = note: {}\n", snapshot.describe());
+        return Ok(Registered::Snapshot(snapshot));
+    }
+    Err(Failure::refused(format!(
+        "{error}\n  = help: run `resource pull` while it answers, and commit the file; or write \
+         `registered = […]` in `[resource]`"
+    )))
+}
+
+/// What the provider says, if it does.
+pub(super) async fn ask_registered(
+    policy: &CompiledPolicy,
+    connection: Option<&Connection>,
+    remote: &Remote,
+) -> Option<Snapshot> {
+    let connection = connection.filter(|_| policy.registered_at().is_none())?;
+    connection.registered(remote, policy.resource()).await.ok()
+}

@@ -1,0 +1,26 @@
+//! The time, as a parameter.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Tells the time. A parameter, so that tests of expiry need not wait.
+pub trait Clock: Send + Sync + 'static {
+    /// Seconds since the Unix epoch.
+    fn now(&self) -> u64;
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> u64 {
+        // A clock before 1970 cannot be trusted: with it, every token has expired.
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |elapsed| elapsed.as_secs())
+    }
+}
+
+impl<F: Fn() -> u64 + Send + Sync + 'static> Clock for F {
+    fn now(&self) -> u64 {
+        self()
+    }
+}

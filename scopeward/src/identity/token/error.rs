@@ -1,0 +1,120 @@
+//! Why a token is refused.
+
+use std::{fmt, sync::Arc};
+
+use super::marker::Marker;
+
+/// What was expected, in words that fit a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected(Arc<str>);
+
+impl Expected {
+    pub(super) fn one_of<'a>(before: &str, all: impl Iterator<Item = &'a str>) -> Self {
+        // Written by the operator: whatever could not stand in a quoted header is left out.
+        let fits = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        let all: Vec<&str> = all.collect();
+        let text: String = all.join(" or ").chars().filter(fits).collect();
+        Self(format!("{before}{text}").into())
+    }
+}
+
+impl fmt::Display for Expected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a token was refused, and what was expected. Never the token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// Not a JWT, or its header asks for what is not done here.
+    #[error("the token is not a readable JWT access token")]
+    Malformed,
+    /// `typ` is of another kind of token.
+    #[error("the token's typ is not that of an access token")]
+    Type,
+    /// No key of the issuer has the token's `kid`.
+    #[error("the token is signed with a key that its issuer does not publish")]
+    UnknownKey,
+    /// The issuer's keys were never seen, or it cannot be asked: it does not answer.
+    #[error("tokens cannot be checked now: their issuer does not answer")]
+    Unavailable,
+    /// The issuer was asked, and does not know it (any more).
+    #[error("the token is not active: it has expired, was revoked, or was never issued")]
+    Inactive,
+    /// `alg` is not the algorithm of the key.
+    #[error("the token's algorithm does not fit the key of its issuer")]
+    Algorithm,
+    /// The signature does not verify.
+    #[error("the token's signature is wrong")]
+    Signature,
+    /// A claim is missing or has the wrong form.
+    #[error("the token's {0} claim is missing or malformed")]
+    Claims(&'static str),
+    /// It says who signed in (OpenID Connect Core, section 2), by this claim.
+    #[error("this is an ID token, by its {0} claim: send the access token")]
+    IdToken(&'static str),
+    /// It is not marked as the issuer's access tokens are.
+    #[error("the token is not an access token: {0}")]
+    Marker(Marker),
+    /// Its scopes are where its issuer does not write them.
+    #[error("the token's scopes are in the wrong place: its issuer writes them in {0}")]
+    ScopeClaim(&'static str),
+    /// `iss` is another issuer.
+    #[error("the token comes from another issuer; its iss must be {0}")]
+    Issuer(Expected),
+    /// It does not name this resource (RFC 8707).
+    #[error("the token was issued for another resource; its {0}")]
+    Audience(Expected),
+    /// `exp` is past.
+    #[error("the token has expired")]
+    Expired,
+    /// `nbf` is in the future.
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    /// It, its subject or its client is among the [`Revocations`].
+    #[error("the token was revoked")]
+    Revoked,
+}
+
+impl TokenError {
+    /// In one word, as metrics have it.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Type => "type",
+            Self::UnknownKey => "unknown_key",
+            Self::Unavailable => "unavailable",
+            Self::Inactive => "inactive",
+            Self::Algorithm => "algorithm",
+            Self::Signature => "signature",
+            Self::Claims(_) => "claims",
+            Self::IdToken(_) => "id_token",
+            Self::Marker(_) => "marker",
+            Self::ScopeClaim(_) => "scope_claim",
+            Self::Issuer(_) => "issuer",
+            Self::Audience(_) => "audience",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+/// A token that is refused, and whose it is as far as that is known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}")]
+#[non_exhaustive]
+pub struct Rejected {
+    /// Why it is refused.
+    pub error: TokenError,
+    /// The client that it was issued to: only where its issuer has confirmed it.
+    pub client: Option<Arc<str>>,
+}
+
+impl From<TokenError> for Rejected {
+    fn from(error: TokenError) -> Self {
+        Self { error, client: None }
+    }
+}

@@ -1,0 +1,11 @@
+//! Which `typ` an access token may have.
+
+/// Which `typ` header an access token may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenTypes {
+    /// `at+jwt` only (RFC 9068, section 4).
+    AccessToken,
+    /// Also `JWT` or none, for issuers older than RFC 9068.
+    AccessTokenOrPlain,
+}

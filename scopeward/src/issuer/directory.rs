@@ -1,0 +1,79 @@
+//! Finds a client by its identifier: the policy names it, it has registered itself, or its identifier
+//! is the URL of its own description.
+
+use secrecy::ExposeSecret;
+
+use super::{
+    Issuer,
+    client::{Client, ClientProof},
+    documents::ClientDescription,
+    secret,
+    state::RegisteredClient,
+};
+use crate::secret::Secret;
+
+impl Issuer {
+    /// The client that calls itself this.
+    pub(super) async fn client(&self, id: &str) -> Option<Client> {
+        if let Some(client) = self.named_by_policy(id) {
+            return Some(client);
+        }
+        let registered = self.state().client(id).cloned();
+        if let Some(RegisteredClient { name, redirect_uris, may_refresh, .. }) = registered {
+            let (scopes, proof, host) = (vec![], ClientProof::Nothing, None);
+            return Some(Client {
+                id: id.to_owned(),
+                name,
+                redirect_uris,
+                may_refresh,
+                scopes,
+                proof,
+                host,
+            });
+        }
+        let ClientDescription { name, redirect_uris, may_refresh, host } =
+            self.0.documents.get(id).await?;
+        let (scopes, proof, host) = (vec![], ClientProof::Nothing, Some(host));
+        Some(Client { id: id.to_owned(), name, redirect_uris, may_refresh, scopes, proof, host })
+    }
+
+    fn named_by_policy(&self, id: &str) -> Option<Client> {
+        let policy = self.policy();
+        let known = policy.clients().iter().find(|client| client.id() == id)?;
+        let proof = known.secret_variable().map_or(ClientProof::Nothing, |variable| {
+            let setting = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+            let secret = Secret::setting(variable, setting)
+                .and_then(|secret| secret.map(|secret| secret.read()).transpose());
+            match secret {
+                Ok(Some(secret)) => {
+                    ClientProof::Secret(secret::fingerprint(secret.expose_secret()))
+                }
+                Ok(None) => {
+                    tracing::error!(
+                        client = id,
+                        "{variable} is not set, so nobody can be this client"
+                    );
+                    ClientProof::Missing
+                }
+                Err(error) => {
+                    tracing::error!(client = id, "{error}; nobody can be this client");
+                    ClientProof::Missing
+                }
+            }
+        });
+        Some(Client {
+            id: id.to_owned(),
+            name: known.name().to_owned(),
+            redirect_uris: known.redirect_uris().to_vec(),
+            may_refresh: !known.redirect_uris().is_empty(),
+            scopes: known.scopes().to_vec(),
+            proof,
+            host: None,
+        })
+    }
+
+    /// Whether a machine speaks under this name, so that no person can.
+    pub(super) fn is_machine(&self, name: &str) -> bool {
+        self.policy().clients().iter().any(|client| client.id().eq_ignore_ascii_case(name))
+    }
+}
