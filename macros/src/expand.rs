@@ -10,7 +10,7 @@ use crate::{declaration::Declaration, feature::Feature};
 /// Puts the check in front of the method's own parameters. They are extracted in order, and the
 /// first that fails stops it, so the check runs before the arguments are read.
 fn insert_check(method: &mut ImplItemFn, index: usize) {
-    let check: FnArg = parse_quote!(_: ::scopeward::__private::Checked<#index>);
+    let check: FnArg = parse_quote!(_: ::scopeward::__private::ScopeCheck<#index>);
     let position = usize::from(method.sig.receiver().is_some());
     method.sig.inputs.insert(position, check);
 }

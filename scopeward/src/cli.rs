@@ -1,13 +1,13 @@
 //! The command line that every server built on this library has.
 
 mod audit;
-mod authority;
 mod deployment;
 mod doctor;
 mod files;
 mod lock;
 mod policy;
 mod provider;
+mod providers;
 mod resource;
 mod revocation;
 mod runtime;

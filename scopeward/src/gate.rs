@@ -36,7 +36,7 @@ use crate::{
         Principal, expiry,
         token::{Validator, bearer},
     },
-    limits::{Limit, Limits, Rate},
+    limits::{Limit, Limits, RateLimiter},
     live::LivePolicy,
     mcp::TaskOwners,
     record::{
@@ -45,8 +45,8 @@ use crate::{
     },
 };
 use challenge::Challenge;
-use challenged::Challenged;
-use enforce::Admitted;
+use challenged::ChallengeMemory;
+use enforce::AdmittedRequest;
 use sessions::{Membership, Sessions};
 
 /// A layer that lets through what the policy allows, and nothing else.
@@ -65,11 +65,11 @@ pub struct Gate {
 struct Inner {
     policy: LivePolicy,
     validator: Validator,
-    challenged: Challenged,
+    challenged: ChallengeMemory,
     sessions: Sessions,
     tasks: Option<TaskOwners>,
     limits: Limits,
-    rate: Rate<u64>,
+    rate: RateLimiter<u64>,
     recorder: Recorder,
 }
 
@@ -82,10 +82,10 @@ impl Gate {
             inner: Arc::new(Inner {
                 policy: policy.into(),
                 validator,
-                challenged: Challenged::default(),
+                challenged: ChallengeMemory::default(),
                 sessions: Sessions::default(),
                 tasks: None,
-                rate: Rate::per_second(limits.rate_per_caller),
+                rate: RateLimiter::per_second(limits.rate_per_caller),
                 limits,
                 recorder: Recorder::default(),
             }),
@@ -97,7 +97,7 @@ impl Gate {
     #[must_use]
     pub fn with_limits(mut self, limits: &Limits) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.rate = Rate::per_second(limits.rate_per_caller);
+            inner.rate = RateLimiter::per_second(limits.rate_per_caller);
             inner.limits = limits.clone();
         }
         self
@@ -224,10 +224,11 @@ where
                 Box::pin(drain::read_away(request.into_body())).await;
                 return Ok(enforce::no_such_session());
             }
-            let door = enforce::Door { challenged, tasks: tasks.as_ref(), recorder, membership };
+            let door =
+                enforce::GateState { challenged, tasks: tasks.as_ref(), recorder, membership };
             let mut request = match enforce::admit(request, &caller, &door, limits).await {
-                Ok(Admitted::One(request)) => request,
-                Ok(Admitted::Batch(parts, messages)) => {
+                Ok(AdmittedRequest::One(request)) => request,
+                Ok(AdmittedRequest::Batch(parts, messages)) => {
                     let each = batch::requests(&parts, messages, &caller);
                     return Ok(Box::pin(batch::answer(inner, each)).await);
                 }

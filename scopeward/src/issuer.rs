@@ -10,14 +10,14 @@ mod answer;
 mod authorize;
 mod client;
 mod consent;
+mod credentials;
 mod directory;
 mod documents;
 mod keys;
 mod pages;
 mod parameters;
 mod registration;
-mod revocation;
-mod secret;
+mod revocation_endpoint;
 mod state;
 mod tokens;
 
@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use crate::{
     file,
     identity::token::{
-        ClaimRules, Clock, SystemClock, TokenTypes, TrustedIssuer, Validator, VerificationKeys,
+        ClaimRules, Clock, IssuerRules, SystemClock, TokenTypes, Validator, VerificationKeys,
     },
     live::LivePolicy,
     policy::{CompiledPolicy, ResourceUrl, Scope, ScopeInfo},
@@ -141,7 +141,7 @@ impl Issuer {
         let Inner { url, resource, key, .. } = &*self.0;
         let keys = VerificationKeys::new(&key.public());
         let resource = resource.as_str().to_owned();
-        let issuer = TrustedIssuer::new(
+        let issuer = IssuerRules::new(
             vec![url.clone()],
             vec![resource.clone()],
             resource,
@@ -175,7 +175,7 @@ impl Issuer {
             "scope": scope,
             "iat": now,
             "exp": now + ACCESS_TOKEN_LIFETIME,
-            "jti": secret::random(),
+            "jti": credentials::random(),
         }))
     }
 
@@ -188,7 +188,7 @@ impl Issuer {
             .route("/oauth/jwks", get(jwks))
             .merge(registration::router())
             .merge(tokens::router())
-            .merge(revocation::router())
+            .merge(revocation_endpoint::router())
             .with_state(self.clone())
     }
 

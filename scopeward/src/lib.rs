@@ -42,7 +42,7 @@ pub use limits::Limits;
 pub use mcp::ScopedTools;
 pub use policy::{Declaration, Location, Registry};
 pub use scopeward_macros::{scoped_prompt, scoped_resource, scoped_tool, scoped_tools};
-pub use serve::{Authority, Server};
+pub use serve::{Providers, Server};
 
 /// The MCP library underneath, for its `Parameters`, `Json` and models.
 pub use rmcp;
@@ -50,7 +50,7 @@ pub use rmcp;
 /// What the macros' expansion names. Not for use by hand.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::mcp::{Checked, prompt_arguments, refusals_as_results, uri_arguments};
+    pub use crate::mcp::{ScopeCheck, prompt_arguments, refusals_as_results, uri_arguments};
 }
 
 #[cfg(doctest)]

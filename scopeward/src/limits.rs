@@ -4,7 +4,7 @@
 //! section 4; RFC 9110, section 10.2.3). Each refusal is counted in
 //! `scopeward_refused_by_limit_total`.
 
-mod in_flight;
+mod concurrency;
 mod rate;
 
 use std::time::Duration;
@@ -15,8 +15,8 @@ use axum::{
 };
 use http::{StatusCode, header};
 
-pub(crate) use in_flight::{Held, Places};
-pub(crate) use rate::Rate;
+pub(crate) use concurrency::{ConcurrencyLimit, ConcurrencyPermit};
+pub(crate) use rate::RateLimiter;
 
 /// How much of everything. [`Limits::default`] has what the command line has.
 ///
@@ -36,10 +36,10 @@ pub struct Limits {
     /// The largest head of a request (its first line and headers), in bytes
     #[arg(long, env = "MAX_HEAD", value_name = "BYTES", default_value_t = Limits::default().max_head)]
     pub max_head: usize,
-    /// Connections at a time
+    /// ConfiguredProviders at a time
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Limits::default().max_connections)]
     pub max_connections: usize,
-    /// Connections at a time of one address
+    /// ConfiguredProviders at a time of one address
     #[arg(
         long,
         env = "MAX_CONNECTIONS_PER_ADDRESS",
@@ -106,7 +106,7 @@ pub(crate) enum Limit {
     Caller,
     Address,
     Requests,
-    Connections,
+    ConfiguredProviders,
     ConnectionsOfAddress,
 }
 
@@ -122,7 +122,7 @@ impl Limit {
             Self::Caller => "rate_per_caller",
             Self::Address => "rate_per_address",
             Self::Requests => "max_requests",
-            Self::Connections => "max_connections",
+            Self::ConfiguredProviders => "max_connections",
             Self::ConnectionsOfAddress => "max_connections_per_address",
         }
     }

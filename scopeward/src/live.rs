@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::watch::{Receiver, Sender};
 
-pub(crate) use watch::{Refused, Watcher};
+pub(crate) use watch::{RefusedPolicy, Watcher};
 
 use crate::policy::CompiledPolicy;
 

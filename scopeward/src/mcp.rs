@@ -18,7 +18,7 @@ mod task;
 mod updates;
 
 #[doc(hidden)]
-pub use check::{Checked, prompt_arguments, refusals_as_results, uri_arguments};
+pub use check::{ScopeCheck, prompt_arguments, refusals_as_results, uri_arguments};
 pub use completion::{Completions, suggest};
 pub use log::LogLevel;
 pub use resource::{

@@ -76,7 +76,7 @@ pub(crate) enum ClientAuthentication {
 
 /// A JSON answer, and how long it may be kept.
 #[derive(Debug, Clone)]
-pub(crate) struct Answer {
+pub(crate) struct JsonAnswer {
     pub(crate) json: Value,
     /// What the answer's own headers allow (RFC 9111); zero if they say nothing.
     pub(crate) fresh_for: Duration,
@@ -103,9 +103,9 @@ impl Probe {
 /// A client that is made when it is first needed: it reads all certificates that the machine trusts,
 /// and most servers ask one side only, or nobody.
 #[derive(Debug, Default)]
-pub(crate) struct Lazy(OnceLock<reqwest::Client>);
+pub(crate) struct LazyClient(OnceLock<reqwest::Client>);
 
-impl Lazy {
+impl LazyClient {
     pub(crate) fn get(
         &self,
         make: impl FnOnce() -> reqwest::ClientBuilder,
@@ -119,13 +119,13 @@ impl Lazy {
 
 /// An HTTP client with these bounds.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Remote(Arc<Clients>);
+pub(crate) struct Remote(Arc<HttpClients>);
 
 #[derive(Debug, Default)]
-struct Clients {
-    outside: Lazy,
+struct HttpClients {
+    outside: LazyClient,
     /// For this machine itself, past any proxy.
-    loopback: Lazy,
+    loopback: LazyClient,
 }
 
 impl Remote {
@@ -149,7 +149,7 @@ impl Remote {
         &self,
         url: &str,
         expected: &'static str,
-    ) -> Result<Answer, RemoteError> {
+    ) -> Result<JsonAnswer, RemoteError> {
         Self::send(self.request(http::Method::GET, url)?, url, expected).await
     }
 
@@ -176,7 +176,7 @@ impl Remote {
         url: &str,
         token: &str,
         expected: &'static str,
-    ) -> Result<Answer, RemoteError> {
+    ) -> Result<JsonAnswer, RemoteError> {
         let request = self.request(http::Method::GET, url)?.bearer_auth(token);
         Self::send(request, url, expected).await
     }
@@ -187,7 +187,7 @@ impl Remote {
         url: &str,
         token: &str,
         expected: &'static str,
-    ) -> Result<Answer, RemoteError> {
+    ) -> Result<JsonAnswer, RemoteError> {
         let request = self.request(http::Method::POST, url)?.bearer_auth(token);
         Self::send(request.header(http::header::CONTENT_LENGTH, 0), url, expected).await
     }
@@ -200,7 +200,7 @@ impl Remote {
         authentication: ClientAuthentication,
         form: &[(&str, &str)],
         expected: &'static str,
-    ) -> Result<Answer, RemoteError> {
+    ) -> Result<JsonAnswer, RemoteError> {
         let encode =
             |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let request = self.request(http::Method::POST, url)?;
@@ -222,7 +222,7 @@ impl Remote {
         url: &str,
         form: &[(&str, &str)],
         expected: &'static str,
-    ) -> Result<Answer, RemoteError> {
+    ) -> Result<JsonAnswer, RemoteError> {
         Self::send(with_form(self.request(http::Method::POST, url)?, form), url, expected).await
     }
 
@@ -240,7 +240,7 @@ impl Remote {
         request: reqwest::RequestBuilder,
         url: &str,
         expected: &'static str,
-    ) -> Result<Answer, RemoteError> {
+    ) -> Result<JsonAnswer, RemoteError> {
         let wrong = |reason: String| RemoteError::Answer { url: url.to_owned(), expected, reason };
         let mut answer = request.send().await.map_err(|error| unreachable(url, &error))?;
         if !answer.status().is_success() {
@@ -259,7 +259,7 @@ impl Remote {
         let body =
             body.ok_or_else(|| wrong(format!("it is larger than {LARGEST_ANSWER} bytes")))?;
         let json = serde_json::from_slice(&body).map_err(|_| wrong("it is not JSON".to_owned()))?;
-        Ok(Answer { json, fresh_for, date })
+        Ok(JsonAnswer { json, fresh_for, date })
     }
 }
 

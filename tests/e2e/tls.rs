@@ -19,11 +19,11 @@ use tokio_rustls::rustls::{
 
 use crate::{
     harness::{POLICY, Server, stderr},
-    standin::tls::Authority,
+    standin::tls::Providers,
 };
 
 /// Writes a certificate of this authority, and its key, where the server looks for them.
-fn install(authority: &Authority, folder: &Path) {
+fn install(authority: &Providers, folder: &Path) {
     let (certificate, key) = authority.issue(2099);
     let at = |name: &str| folder.join(name);
     fs::write(at("new.key"), key).unwrap();
@@ -35,7 +35,7 @@ fn install(authority: &Authority, folder: &Path) {
 
 const SETTINGS: [(&str, &str); 2] = [("TLS_CERTIFICATE", "server.pem"), ("TLS_KEY", "server.key")];
 
-fn prepared(authority: &Authority) -> Server {
+fn prepared(authority: &Providers) -> Server {
     let policy = POLICY.replace("http://localhost", "https://localhost");
     let server = Server::prepare(&policy, &SETTINGS);
     install(authority, server.folder.path());
@@ -43,7 +43,7 @@ fn prepared(authority: &Authority) -> Server {
 }
 
 /// Asks for the metadata as a client that trusts this authority.
-fn ask(server: &Server, authority: &Authority) -> Result<String, String> {
+fn ask(server: &Server, authority: &Providers) -> Result<String, String> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -69,7 +69,7 @@ fn ask(server: &Server, authority: &Authority) -> Result<String, String> {
 
 #[test]
 fn a_certificate_is_exchanged_without_a_restart() {
-    let (first, second) = (Authority::new(), Authority::new());
+    let (first, second) = (Providers::new(), Providers::new());
     let mut server = prepared(&first);
     server.launch();
     let answer = ask(&server, &first).unwrap();
@@ -93,7 +93,7 @@ fn a_certificate_is_exchanged_without_a_restart() {
 
 #[test]
 fn a_client_without_tls_gets_nothing() {
-    let authority = Authority::new();
+    let authority = Providers::new();
     let mut server = prepared(&authority);
     server.launch();
     let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
@@ -107,7 +107,7 @@ fn a_client_without_tls_gets_nothing() {
 
 #[test]
 fn what_does_not_fit_does_not_start() {
-    let authority = Authority::new();
+    let authority = Providers::new();
     let refused = |change: &dyn Fn(&Path), policy: &str, says: &str| {
         let server = Server::prepare(policy, &SETTINGS);
         install(&authority, server.folder.path());

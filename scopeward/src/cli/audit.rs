@@ -11,7 +11,7 @@ use std::{
 
 use super::{Deployment, Failure, Verdict};
 use crate::record::audit::{
-    chain::{Head, Walk},
+    chain::{ChainHead, ChainWalk},
     journal,
     record::Record,
 };
@@ -33,7 +33,7 @@ pub(super) enum AuditCommand {
 pub(super) struct VerifyArguments {
     /// What this command printed before: that record must still be there, unchanged
     #[arg(long, value_name = "NUMBER:DIGEST")]
-    head: Option<Head>,
+    head: Option<ChainHead>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -135,7 +135,7 @@ fn tail(data: &Path, arguments: &TailArguments) -> Result<Verdict, Failure> {
 
 /// Goes through the chain, of all files.
 fn verify(data: &Path, arguments: &VerifyArguments) -> Result<Verdict, Failure> {
-    let mut walk = Walk::default();
+    let mut walk = ChainWalk::default();
     let mut is_found = arguments.head.is_none();
     let paths = files(data)?;
     for (place, path) in paths.iter().enumerate() {

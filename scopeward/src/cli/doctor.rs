@@ -9,11 +9,11 @@ mod token;
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    Deployment, Environment, Failure, Verdict, authority, files::read_token, runtime::block_on,
+    Deployment, Environment, Failure, Verdict, files::read_token, providers, runtime::block_on,
     startup,
 };
 use crate::{
-    identity::provider::Connections,
+    identity::provider::ConfiguredProviders,
     policy::{
         CompiledPolicy, Provider, Registry,
         agreement::{self, Checked},
@@ -21,7 +21,7 @@ use crate::{
     },
     remote::Remote,
 };
-use report::Report;
+use report::DoctorReport;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorArguments {
@@ -37,7 +37,7 @@ pub(super) fn doctor(
     arguments: &DoctorArguments,
 ) -> Result<Verdict, Failure> {
     let token = arguments.token.as_deref().map(read_token).transpose()?;
-    let mut report = Report::default();
+    let mut report = DoctorReport::default();
     let examined = examine(&mut report, deployment, registry, name, token.as_deref());
     anstream::print!("{report}");
     examined?;
@@ -45,7 +45,7 @@ pub(super) fn doctor(
 }
 
 fn examine(
-    report: &mut Report,
+    report: &mut DoctorReport,
     deployment: &Deployment,
     registry: &Registry,
     name: &str,
@@ -57,24 +57,24 @@ fn examine(
         return Ok(());
     };
     let policy = Arc::new(deployment.deploy(policy)?);
-    let connections = match Connections::of(&policy, Environment::setting) {
-        Ok(connections) => connections,
+    let configured = match ConfiguredProviders::of(&policy, Environment::setting) {
+        Ok(configured) => configured,
         Err(error) => {
             let env_file = dotenvy::dotenv().ok().map(|path| path.display().to_string());
             settings::of_connection_error(report, &error, env_file.as_deref());
             return Ok(());
         }
     };
-    settings::of_settings(report, &policy, &connections, Environment::setting);
+    settings::of_settings(report, &policy, &configured, Environment::setting);
     block_on(async {
         let remote = Remote::default();
-        for connection in connections.all() {
-            provider_health::examine(report, &remote, connection, &policy).await;
+        for configured in configured.all() {
+            provider_health::examine(report, &remote, configured, &policy).await;
         }
         if policy.provider() == Provider::Embedded {
             report.ok("provider", "the embedded issuer, for development on this machine only");
         }
-        let registered = startup::ask_registered(&policy, connections.main.as_ref(), &remote).await;
+        let registered = startup::ask_registered(&policy, configured.main.as_ref(), &remote).await;
         let snapshot = match registered {
             Some(snapshot) => Some(snapshot),
             None => deployment.snapshot_of(&source)?,
@@ -93,12 +93,12 @@ fn examine(
         }
         // A look changes nothing: the embedded issuer is not opened for it.
         let own = policy.resource().origin();
-        let embedded = connections.main.is_none().then_some(&*own);
-        let elsewhere = connections.all().map(|connection| &*connection.authorization_server);
+        let embedded = configured.main.is_none().then_some(&*own);
+        let elsewhere = configured.all().map(|configured| &*configured.authorization_server);
         let servers: Vec<&str> = embedded.into_iter().chain(elsewhere).collect();
         outside::seen_from_outside(report, &remote, &policy, &servers).await;
         if let Some(token) = token {
-            let validator = authority::validator(deployment, &connections, &policy, name).await?;
+            let validator = providers::validator(deployment, &configured, &policy, name).await?;
             token::examine(report, &validator, &policy, token).await;
         }
         Ok(())

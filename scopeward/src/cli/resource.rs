@@ -46,16 +46,16 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
         let scopes = policy.registered_scopes().map(|scope| scope.name().as_str()).collect();
         anstream::println!("{} says `registered`: {}", policy.source().path(), list(scopes));
     }
-    let Some(connection) = startup::connections(&policy)?.main else {
+    let Some(configured) = startup::configured(&policy)?.main else {
         anstream::println!("The embedded issuer registers what the policy says.");
         return Ok(Verdict::Good);
     };
     let live =
-        block_on(async { connection.registered(&Remote::default(), policy.resource()).await })?;
+        block_on(async { configured.registered(&Remote::default(), policy.resource()).await })?;
     match &live {
         Ok(live) => anstream::println!(
             "{} has registered: {}",
-            connection.authorization_server,
+            configured.authorization_server,
             list(live.scopes().collect())
         ),
         Err(error) => anstream::println!("The provider does not say: {error}"),
@@ -78,11 +78,11 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
 
 fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdict, Failure> {
     let policy = deployment.compile()?;
-    let connection = startup::connections(&policy)?.main;
+    let configured = startup::configured(&policy)?.main;
     let pulled = block_on(async {
-        match (&arguments.issuer, connection) {
-            (None, Some(connection)) => {
-                connection.registered(&Remote::default(), policy.resource()).await
+        match (&arguments.issuer, configured) {
+            (None, Some(configured)) => {
+                configured.registered(&Remote::default(), policy.resource()).await
             }
             (issuer, _) => {
                 Ok(pull::pull(policy.resource(), policy.provider(), issuer.as_deref()).await?)

@@ -12,10 +12,11 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::Instant};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::{
-    Deployment, Environment, Failure, Verdict, authority,
+    Deployment, Environment, Failure, Verdict,
     deployment::MonitorAt,
     lock::DataLock,
     policy::table,
+    providers,
     startup::{self, Served},
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
         revocation::{self, RevocationWatch},
     },
     limits::Limits,
-    live::{LivePolicy, Refused, Watcher},
+    live::{LivePolicy, RefusedPolicy, Watcher},
     mcp::ScopedTools,
     policy::{
         CompiledPolicy, Provider,
@@ -38,9 +39,9 @@ use crate::{
         writer::AuditWriter,
     },
     serve::{
-        authority::Authority,
+        Providers,
         listen::{
-            Door, raise_open_files,
+            ConnectionServer, raise_open_files,
             tls::{self, Tls},
         },
         monitor::Monitor,
@@ -103,7 +104,7 @@ where
     Fut: Future<Output = Result<S, E>>,
     E: Display,
 {
-    let Served { policy, connections, registered } = startup::checked(deployment, &S::REGISTRY)?;
+    let Served { policy, configured, registered } = startup::checked(deployment, &S::REGISTRY)?;
     let policy = Arc::new(policy);
     let live = LivePolicy::from(&policy);
     file::make_folder(&deployment.data).map_err(|error| {
@@ -123,11 +124,11 @@ where
         .build()
         .map_err(Failure::failed)?;
     runtime.block_on(async {
-        let authority = authority::authority(deployment, &connections, &live, S::SERVER.0)?;
+        let providers = providers::providers(deployment, &configured, &live, S::SERVER.0)?;
         let environment = Environment { data: deployment.data.clone() };
         let tools = open(environment).await.map_err(Failure::failed)?;
         // With the provider down it starts all the same, and recovers by itself.
-        authority.tried().await;
+        providers.tried().await;
         let listeners = listen(deployment.host(), deployment.port(&policy)).await?;
         let monitoring = match deployment.monitor {
             MonitorAt::Address(address) => Some(bind_monitor(address).await?),
@@ -135,13 +136,13 @@ where
         };
         let health = monitoring.as_ref().and_then(|listener| listener.local_addr().ok());
         let tls = options.tls(&policy)?;
-        let greeting = greeting::<S>(&policy, &authority, &registered, health);
+        let greeting = greeting::<S>(&policy, &providers, &registered, health);
         let reloads = tokio::spawn(watcher::<S>(deployment, &live, registered).run());
         let told_to_stop = told_to_stop();
         // Whoever reads this may send signals.
         print!("{greeting}");
         let recorder = Recorder::new(Some(audit.sink().clone()));
-        let mut server = Server::new(tools, &live, &authority)
+        let mut server = Server::new(tools, &live, &providers)
             .with_limits(&options.limits)
             .with_revocations(&revocations)
             .with_recorder(&recorder);
@@ -149,14 +150,15 @@ where
             server = server.with_sessions();
         }
         revocation::watch(watched).map_err(Failure::failed)?;
-        let door = Door::new(server.router(), &options.limits, tls);
+        let door = ConnectionServer::new(server.router(), &options.limits, tls);
         let monitor =
-            Monitor { live: live.clone(), authority, recorder, revocations, door: door.clone() };
+            Monitor { live: live.clone(), providers, recorder, revocations, door: door.clone() };
         let (_never, never) = watch::channel(false);
         if let Some(listener) = monitoring {
             // As long as the process lives: how it stops is worth a look as well.
             let is_on_loopback = health.is_some_and(|address| address.ip().is_loopback());
-            let door = Door::new(monitor.router(is_on_loopback), &Limits::default(), None);
+            let door =
+                ConnectionServer::new(monitor.router(is_on_loopback), &Limits::default(), None);
             tokio::spawn(door.serve(listener, never));
         }
         run(listeners, &door, &live, &options.limits, told_to_stop).await;
@@ -215,7 +217,8 @@ fn watcher<S: ScopedTools>(
     deployment: &Deployment,
     live: &LivePolicy,
     registered: Registered,
-) -> Watcher<impl Fn(Source) -> Result<CompiledPolicy, Refused> + Clone + Send + Sync + 'static> {
+) -> Watcher<impl Fn(Source) -> Result<CompiledPolicy, RefusedPolicy> + Clone + Send + Sync + 'static>
+{
     let deployment = deployment.clone();
     Watcher {
         path: deployment.policy_path().to_owned(),
@@ -224,20 +227,20 @@ fn watcher<S: ScopedTools>(
         load: move |source| {
             let Checked { policy, found } =
                 agreement::check(&source, &S::REGISTRY, registered.snapshot())
-                    .map_err(Refused::Findings)?;
+                    .map_err(RefusedPolicy::Findings)?;
             if !found.is_empty() {
                 tracing::warn!("{}", found.render(false));
             }
-            deployment.deploy(policy).map_err(|failure| Refused::because(failure.message))
+            deployment.deploy(policy).map_err(|failure| RefusedPolicy::because(failure.message))
         },
     }
 }
 
-/// Serves until it is told to stop. Then no more connections are taken, calls in flight have their
+/// Serves until it is told to stop. Then no more configured are taken, calls in flight have their
 /// time, and streams are ended after them.
 async fn run(
     listeners: Vec<TcpListener>,
-    door: &Door,
+    door: &ConnectionServer,
     live: &LivePolicy,
     limits: &Limits,
     told_to_stop: impl Future<Output = ()>,
@@ -292,14 +295,14 @@ async fn told_to_stop() {
 /// What a person sees first: where it is, who may do what, and what to try.
 fn greeting<S: ScopedTools>(
     policy: &CompiledPolicy,
-    authority: &Authority,
+    providers: &Providers,
     registered: &Registered,
     health: Option<SocketAddr>,
 ) -> String {
     let (name, version) = S::SERVER;
     let provider = match Preset::of(policy.provider()) {
         None => "embedded issuer: development sign-in, this machine only".to_owned(),
-        Some(preset) => format!("{}: {}", preset.title, authority.urls().join(", ")),
+        Some(preset) => format!("{}: {}", preset.title, providers.urls().join(", ")),
     };
     let scopes = registered
         .snapshot()

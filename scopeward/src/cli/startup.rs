@@ -7,7 +7,7 @@ use super::{
     runtime::block_on,
 };
 use crate::{
-    identity::provider::{Connection, Connections, Registered},
+    identity::provider::{ConfiguredProvider, ConfiguredProviders, Registered},
     issuer::Issuer,
     policy::{
         CompiledPolicy, Provider, Registry, Snapshot,
@@ -23,7 +23,7 @@ const NO_START: &str = "the server does not start";
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) policy: CompiledPolicy,
-    pub(super) connections: Connections,
+    pub(super) configured: ConfiguredProviders,
     pub(super) registered: Registered,
 }
 
@@ -33,14 +33,14 @@ pub(super) fn checked(deployment: &Deployment, registry: &Registry) -> Result<Se
     let source = deployment.source()?;
     // What the file says of its provider comes first; its mistakes are reported with all
     // others below.
-    let (connections, registered) = match CompiledPolicy::compile(source.clone()) {
+    let (configured, registered) = match CompiledPolicy::compile(source.clone()) {
         Ok(policy) => {
             let policy = deployment.deploy(policy)?;
-            let connections = connections(&policy)?;
-            let registered = registered(deployment, &policy, connections.main.as_ref())?;
-            (connections, registered)
+            let configured = configured(&policy)?;
+            let registered = registered(deployment, &policy, configured.main.as_ref())?;
+            (configured, registered)
         }
-        Err(_) => (Connections::default(), Registered::Policy),
+        Err(_) => (ConfiguredProviders::default(), Registered::Policy),
     };
     let Checked { policy, found } = agreement::check(&source, registry, registered.snapshot())
         .map_err(|found| refuse(&found, NO_START))?;
@@ -58,12 +58,12 @@ pub(super) fn checked(deployment: &Deployment, registry: &Registry) -> Result<Se
             )));
         }
     }
-    Ok(Served { policy, connections, registered })
+    Ok(Served { policy, configured, registered })
 }
 
-/// The connections of a policy to its providers.
-pub(super) fn connections(policy: &CompiledPolicy) -> Result<Connections, Failure> {
-    Connections::of(policy, Environment::setting).map_err(Failure::refused)
+/// The configured of a policy to its providers.
+pub(super) fn configured(policy: &CompiledPolicy) -> Result<ConfiguredProviders, Failure> {
+    ConfiguredProviders::of(policy, Environment::setting).map_err(Failure::refused)
 }
 
 /// The registered scopes: as the policy says; or as the provider says; or, if it does not say or
@@ -72,13 +72,13 @@ pub(super) fn connections(policy: &CompiledPolicy) -> Result<Connections, Failur
 pub(super) fn registered(
     deployment: &Deployment,
     policy: &CompiledPolicy,
-    connection: Option<&Connection>,
+    configured: Option<&ConfiguredProvider>,
 ) -> Result<Registered, Failure> {
-    let Some(connection) = connection.filter(|_| policy.registered_at().is_none()) else {
+    let Some(configured) = configured.filter(|_| policy.registered_at().is_none()) else {
         return Ok(Registered::Policy);
     };
     let asked =
-        block_on(async { connection.registered(&Remote::default(), policy.resource()).await })?;
+        block_on(async { configured.registered(&Remote::default(), policy.resource()).await })?;
     let error = match asked {
         Ok(snapshot) => return Ok(Registered::Provider(snapshot)),
         Err(error) => error,
@@ -96,9 +96,9 @@ pub(super) fn registered(
 /// What the provider says, if it does.
 pub(super) async fn ask_registered(
     policy: &CompiledPolicy,
-    connection: Option<&Connection>,
+    configured: Option<&ConfiguredProvider>,
     remote: &Remote,
 ) -> Option<Snapshot> {
-    let connection = connection.filter(|_| policy.registered_at().is_none())?;
-    connection.registered(remote, policy.resource()).await.ok()
+    let configured = configured.filter(|_| policy.registered_at().is_none())?;
+    configured.registered(remote, policy.resource()).await.ok()
 }

@@ -125,10 +125,10 @@ pub(super) fn unrecorded() -> Response {
 /// is a JSON-RPC error.
 pub(super) fn refusal_as_answer(id: &RequestId, refusal: Refusal) -> Response {
     let answer = match refusal.feature {
-        Feature::Tool => Answer::Result(refusal.into_tool_result()),
-        Feature::Resource | Feature::Prompt => Answer::Error(refusal.into_error_data()),
+        Feature::Tool => JsonRpcAnswer::Result(refusal.into_tool_result()),
+        Feature::Resource | Feature::Prompt => JsonRpcAnswer::Error(refusal.into_error_data()),
     };
-    json_response(StatusCode::OK, &Message { jsonrpc: "2.0", id: Some(id), answer })
+    json_response(StatusCode::OK, &JsonRpcResponse { jsonrpc: "2.0", id: Some(id), answer })
 }
 
 /// A JSON-RPC error; `id` is left out where the request's could not be read.
@@ -137,27 +137,30 @@ pub(super) fn json_rpc_error(
     id: Option<&RequestId>,
     error: ErrorData,
 ) -> Response {
-    json_response(status, &Message { jsonrpc: "2.0", id, answer: Answer::Error(error) })
+    json_response(
+        status,
+        &JsonRpcResponse { jsonrpc: "2.0", id, answer: JsonRpcAnswer::Error(error) },
+    )
 }
 
 /// A JSON-RPC 2.0 answer.
 #[derive(Serialize)]
-struct Message<'a> {
+struct JsonRpcResponse<'a> {
     jsonrpc: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a RequestId>,
     #[serde(flatten)]
-    answer: Answer,
+    answer: JsonRpcAnswer,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Answer {
+enum JsonRpcAnswer {
     Error(ErrorData),
     Result(CallToolResult),
 }
 
-fn json_response(status: StatusCode, message: &Message<'_>) -> Response {
+fn json_response(status: StatusCode, message: &JsonRpcResponse<'_>) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(message)).into_response()
 }
 

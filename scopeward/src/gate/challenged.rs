@@ -13,15 +13,15 @@ const REMEMBERED: Duration = Duration::from_mins(10);
 const MOST: u64 = 10_000;
 
 /// Who was challenged for what, with which grant.
-pub(super) struct Challenged(Cache<[u8; 32], ()>);
+pub(super) struct ChallengeMemory(Cache<[u8; 32], ()>);
 
-impl Default for Challenged {
+impl Default for ChallengeMemory {
     fn default() -> Self {
         Self(Cache::builder().max_capacity(MOST).time_to_live(REMEMBERED).build())
     }
 }
 
-impl Challenged {
+impl ChallengeMemory {
     /// Whether this caller was challenged for this operation before with this very grant. If so
     /// that is forgotten: it is told once, and challenged again the next time.
     pub(super) fn is_repeated(&self, caller: &Principal, operation: &str) -> bool {
@@ -49,8 +49,8 @@ fn key(caller: &Principal, operation: &str) -> [u8; 32] {
     key
 }
 
-impl fmt::Debug for Challenged {
+impl fmt::Debug for ChallengeMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Challenged").finish_non_exhaustive()
+        f.debug_struct("ChallengeMemory").finish_non_exhaustive()
     }
 }

@@ -23,7 +23,7 @@ use rmcp::{
 
 use super::{
     challenge::{insufficient_scope, json_rpc_error, refusal_as_answer},
-    challenged::Challenged,
+    challenged::ChallengeMemory,
     sessions::Membership,
 };
 use crate::{
@@ -49,15 +49,15 @@ const LONGEST_SHOWN_NAME: usize = 128;
 const LARGEST_BATCH: usize = 100;
 
 /// What the gate knows beside the policy.
-pub(super) struct Door<'g> {
-    pub(super) challenged: &'g Challenged,
+pub(super) struct GateState<'g> {
+    pub(super) challenged: &'g ChallengeMemory,
     pub(super) tasks: Option<&'g TaskOwners>,
     pub(super) recorder: &'g Recorder,
     pub(super) membership: Membership,
 }
 
 /// What is passed on.
-pub(super) enum Admitted {
+pub(super) enum AdmittedRequest {
     One(Request<Body>),
     /// Each message by itself, in the order of the batch (revision 2025-03-26).
     Batch(Parts, Vec<Bytes>),
@@ -67,22 +67,22 @@ pub(super) enum Admitted {
 pub(super) async fn admit(
     request: Request<Body>,
     caller: &Principal,
-    door: &Door<'_>,
+    door: &GateState<'_>,
     limits: &Limits,
-) -> Result<Admitted, Response> {
+) -> Result<AdmittedRequest, Response> {
     let started = Instant::now();
     if request.method() != Method::POST {
         // Only a POST carries a message. The others open or close streams, which a stateless
         // server refuses itself; a body has no meaning there and is not passed on.
         let (parts, _) = request.into_parts();
-        return Ok(Admitted::One(Request::from_parts(parts, Body::empty())));
+        return Ok(AdmittedRequest::One(Request::from_parts(parts, Body::empty())));
     }
     let (parts, body) = request.into_parts();
     let body = read(body, limits).await?;
     if let Some(call) = plainly_allowed(&body, caller, door.recorder, started) {
         let mut request = Request::from_parts(parts, Body::from(body));
         request.extensions_mut().insert(call);
-        return Ok(Admitted::One(request));
+        return Ok(AdmittedRequest::One(request));
     }
     if is_batch(&body) {
         let messages = batch(&parts, &body, door)?;
@@ -96,10 +96,10 @@ pub(super) async fn admit(
             }
             decide(&message, caller, door, started)?;
         }
-        return Ok(Admitted::Batch(parts, messages));
+        return Ok(AdmittedRequest::Batch(parts, messages));
     }
     decide(&parse(&body)?, caller, door, started)?;
-    Ok(Admitted::One(Request::from_parts(parts, Body::from(body))))
+    Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body))))
 }
 
 /// The whole body. One that came in one piece, as most do, is not copied.
@@ -178,7 +178,7 @@ fn is_batch(body: &[u8]) -> bool {
 
 /// The messages of a batch, each as it was written. Only revision 2025-03-26 has batches ("a server
 /// MUST support receiving"), and it is what a request without a version is of.
-fn batch(parts: &Parts, body: &[u8], door: &Door<'_>) -> Result<Vec<Bytes>, Response> {
+fn batch(parts: &Parts, body: &[u8], door: &GateState<'_>) -> Result<Vec<Bytes>, Response> {
     let of_march = ProtocolVersion::V_2025_03_26.as_str();
     let mut versions = parts.headers.get_all("mcp-protocol-version").iter();
     if !versions.all(|version| version == of_march) {
@@ -212,14 +212,14 @@ fn unreadable(body: &[u8]) -> Response {
 fn decide(
     message: &ClientJsonRpcMessage,
     caller: &Principal,
-    door: &Door<'_>,
+    door: &GateState<'_>,
     started: Instant,
 ) -> Result<(), Response> {
     match message {
         ClientJsonRpcMessage::Request(request) => {
             let context =
                 DecisionContext::new(started, request.request.get_meta().get_traceparent());
-            Question { id: &request.id, caller, door, context }.about(&request.request)
+            RequestDecider { id: &request.id, caller, door, context }.about(&request.request)
         }
         ClientJsonRpcMessage::Notification(notification) => match &notification.notification {
             ClientNotification::CancelledNotification(_)
@@ -239,14 +239,14 @@ fn decide(
 }
 
 /// One request, to be decided.
-struct Question<'q> {
+struct RequestDecider<'q> {
     id: &'q RequestId,
     caller: &'q Principal,
-    door: &'q Door<'q>,
+    door: &'q GateState<'q>,
     context: DecisionContext<'q>,
 }
 
-impl Question<'_> {
+impl RequestDecider<'_> {
     /// Every method that is let through stands here.
     fn about(&self, request: &ClientRequest) -> Result<(), Response> {
         match request {

@@ -110,10 +110,10 @@ impl AllowedOrigins {
 /// A layer that refuses, with 403, a request for another host or from a page of another origin. A
 /// request without `Origin` does not come from a page.
 impl<S> Layer<S> for AllowedOrigins {
-    type Service = Validated<S>;
+    type Service = ValidatedHost<S>;
 
-    fn layer(&self, inner: S) -> Validated<S> {
-        Validated { allowed: self.clone(), inner }
+    fn layer(&self, inner: S) -> ValidatedHost<S> {
+        ValidatedHost { allowed: self.clone(), inner }
     }
 }
 
@@ -132,19 +132,19 @@ impl AllowedOrigins {
 
 /// A service that is reached by its own names only.
 #[derive(Debug, Clone)]
-pub struct Validated<S> {
+pub struct ValidatedHost<S> {
     allowed: AllowedOrigins,
     inner: S,
 }
 
-impl<S> Service<Request> for Validated<S>
+impl<S> Service<Request> for ValidatedHost<S>
 where
     S: Service<Request, Response = Response>,
     S::Error: 'static,
 {
     type Response = Response;
     type Error = S::Error;
-    type Future = Either<Refusal<S::Error>, S::Future>;
+    type Future = Either<RefusedFuture<S::Error>, S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -161,29 +161,29 @@ where
 }
 
 /// A request that goes no further.
-type Refusal<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
+type RefusedFuture<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
 
 /// A layer of CORS for the requests that come from pages: those with `Origin`. It makes nothing of the
 /// others, which nearly all are, and which nobody keeps: calls are POST.
 #[derive(Debug, Clone)]
-pub(crate) struct ForPages(pub(crate) AllowedOrigins);
+pub(crate) struct BrowserAnswersLayer(pub(crate) AllowedOrigins);
 
-impl<S: Clone> Layer<S> for ForPages {
-    type Service = Paged<S>;
+impl<S: Clone> Layer<S> for BrowserAnswersLayer {
+    type Service = BrowserAnswers<S>;
 
-    fn layer(&self, inner: S) -> Paged<S> {
-        Paged { inner, cors: Arc::new(self.0.cors()) }
+    fn layer(&self, inner: S) -> BrowserAnswers<S> {
+        BrowserAnswers { inner, cors: Arc::new(self.0.cors()) }
     }
 }
 
 /// A service with CORS for the requests that need it.
 #[derive(Debug, Clone)]
-pub(crate) struct Paged<S> {
+pub(crate) struct BrowserAnswers<S> {
     inner: S,
     cors: Arc<CorsLayer>,
 }
 
-impl<S> Service<Request> for Paged<S>
+impl<S> Service<Request> for BrowserAnswers<S>
 where
     S: Service<Request, Response = Response> + Clone,
 {

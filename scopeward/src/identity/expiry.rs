@@ -13,7 +13,7 @@ use http_body::Frame;
 use crate::identity::{Principal, revocation::Revocations};
 
 /// A body that ends with something else, wherever it is.
-struct Until {
+struct BodyUntil {
     body: Body,
     end: Pin<Box<dyn Future<Output = ()> + Send>>,
     is_over: bool,
@@ -21,7 +21,7 @@ struct Until {
 
 /// The body, as long as the caller has access.
 pub(crate) fn until_access_ends(body: Body, caller: Principal, revocations: Revocations) -> Body {
-    Body::new(Until { body, end: Box::pin(end(caller, revocations)), is_over: false })
+    Body::new(BodyUntil { body, end: Box::pin(end(caller, revocations)), is_over: false })
 }
 
 /// Waits until the caller's token expires or is revoked.
@@ -38,7 +38,7 @@ pub(crate) fn lifetime(caller: &Principal) -> Duration {
     Duration::from_secs(caller.expires_at().saturating_sub(now))
 }
 
-impl http_body::Body for Until {
+impl http_body::Body for BodyUntil {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -73,7 +73,7 @@ impl Principal {
     /// The subject alone is somebody only at its issuer (OpenID Connect Core, section 5.7).
     pub fn id(&self) -> String {
         // No issuer has a space in it.
-        format!("{} {}", self.0.token.authority(), self.subject())
+        format!("{} {}", self.0.token.canonical_issuer(), self.subject())
     }
 
     /// The same as a number, for counting: two callers have the same one hardly ever, and nobody can

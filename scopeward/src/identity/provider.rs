@@ -1,12 +1,14 @@
 //! Who issues the tokens: what is known of each provider as data, and how a deployment of it is
 //! reached.
 
-mod connection;
+mod configured;
 mod preset;
 pub(crate) mod pull;
 mod registered;
 mod scalekit;
 
-pub(crate) use connection::{Connection, ConnectionError, Connections, TokenCheck};
+pub(crate) use configured::{
+    ConfiguredProvider, ConfiguredProviders, ProviderConfigError, TokenCheck,
+};
 pub use preset::{PRESETS, PrefixIn, Preset, RegisteredIn, Tokens};
 pub(crate) use registered::{Registered, RegisteredError};

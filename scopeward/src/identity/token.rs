@@ -11,15 +11,15 @@ mod clock;
 mod concurrent;
 mod error;
 mod header;
+mod interner;
 mod introspection;
+mod issuer_rules;
 mod jose;
 mod keys;
 mod marker;
 mod remote_keys;
 mod revocations;
-mod shared;
 mod token_types;
-mod trusted;
 mod validator;
 
 use std::{
@@ -36,14 +36,14 @@ pub(crate) use claims::ClaimRules;
 pub use clock::{Clock, SystemClock};
 pub use error::{Expected, Rejected, TokenError};
 pub use header::{BearerError, bearer};
-pub(crate) use introspection::{Client, EndpointAt, Introspection, Introspector};
+pub(crate) use introspection::{EndpointAt, Introspection, IntrospectionClient, Introspector};
+pub(crate) use issuer_rules::{IssuerRules, LEEWAY};
 pub use keys::VerificationKeys;
 pub use marker::Marker;
 pub(crate) use remote_keys::{Fetched, KeysAt, RemoteKeys, fetch as fetch_keys};
 pub use revocations::Revocations;
 pub(crate) use revocations::{Revocation, RevocationTarget};
 pub use token_types::TokenTypes;
-pub(crate) use trusted::{LEEWAY, TrustedIssuer};
 pub use validator::Validator;
 
 /// A validated access token: its signature, issuer, audience and times were right. Clones are the
@@ -53,7 +53,7 @@ pub struct AccessToken(Arc<Validated>);
 
 /// What a token said. A hundred thousand of them are kept, so there is nothing to spare.
 struct Validated {
-    authority: Arc<str>,
+    canonical_issuer: Arc<str>,
     issuer: Arc<str>,
     subject: Box<str>,
     client: Option<Arc<str>>,
@@ -75,8 +75,8 @@ impl AccessToken {
 
     /// What stands for whoever issued it: the same for each `iss` that one issuer writes. A
     /// subject is somebody only together with it.
-    pub fn authority(&self) -> &str {
-        &self.0.authority
+    pub fn canonical_issuer(&self) -> &str {
+        &self.0.canonical_issuer
     }
 
     /// Whom it speaks for (`sub`).
@@ -99,7 +99,7 @@ impl AccessToken {
         self.0.expires_at
     }
 
-    /// Authority and subject in one number, by a hash whose key is this process's.
+    /// Providers and subject in one number, by a hash whose key is this process's.
     pub(crate) fn caller(&self) -> u64 {
         self.0.caller
     }
@@ -140,7 +140,7 @@ impl AccessToken {
     /// One that grants these scopes, for tests of what comes after validation.
     pub(crate) fn granting(scopes: Vec<Scope>) -> Self {
         Self(Arc::new(Validated {
-            authority: "test".into(),
+            canonical_issuer: "test".into(),
             issuer: "test".into(),
             subject: "ada".into(),
             client: None,

@@ -3,10 +3,9 @@
 use super::{
     Issuer,
     answer::{AuthorizationError, BROWSER_COOKIE},
-    consent, pages,
+    consent, credentials, pages,
     parameters::{Parameters, Repeated},
-    secret,
-    state::Pending,
+    state::PendingSignIn,
 };
 use crate::policy::Scope;
 use axum::{
@@ -45,8 +44,10 @@ impl From<Repeated> for RefusedRequest {
 async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: CookieJar) -> Response {
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes());
     let browser = match jar.get(BROWSER_COOKIE) {
-        Some(cookie) if cookie.value().len() == secret::random().len() => cookie.value().to_owned(),
-        _ => secret::random(),
+        Some(cookie) if cookie.value().len() == credentials::random().len() => {
+            cookie.value().to_owned()
+        }
+        _ => credentials::random(),
     };
     match read_request(&issuer, &parameters, &browser).await {
         Ok(pending) => {
@@ -69,7 +70,7 @@ async fn read_request(
     issuer: &Issuer,
     parameters: &Parameters,
     browser: &str,
-) -> Result<Pending, RefusedRequest> {
+) -> Result<PendingSignIn, RefusedRequest> {
     let client_id = parameters.one("client_id")?.unwrap_or_default();
     let Some(client) = issuer.client(client_id).await else {
         return Err(RefusedRequest::Page(
@@ -106,7 +107,7 @@ async fn read_request(
     if scopes.is_empty() {
         return refuse("invalid_scope", "none of the requested scopes is registered");
     }
-    Ok(Pending {
+    Ok(PendingSignIn {
         client,
         redirect_uri: redirect_uri.clone(),
         state: state.clone(),

@@ -1,6 +1,6 @@
 //! An OAuth client, as the embedded issuer sees it.
 
-use super::secret;
+use super::credentials;
 use crate::policy::{Scope, redirect::is_one_of};
 
 pub(super) const MOST_REDIRECT_URIS: usize = 10;
@@ -52,7 +52,7 @@ impl Client {
         match &self.proof {
             ClientProof::Nothing => true,
             ClientProof::Secret(kept) => {
-                shown.is_some_and(|shown| secret::same(&secret::fingerprint(shown), kept))
+                shown.is_some_and(|shown| credentials::same(&credentials::fingerprint(shown), kept))
             }
             ClientProof::Missing => false,
         }

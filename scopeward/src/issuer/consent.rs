@@ -7,10 +7,10 @@ use http::{HeaderMap, StatusCode, header};
 use super::{
     Issuer,
     answer::{AuthorizationError, BROWSER_COOKIE, redirect},
+    credentials,
     pages::{self, Choice, ConsentPage},
     parameters::Parameters,
-    secret,
-    state::{Code, Grant, Pending},
+    state::{AuthorizationCode, Grant, PendingSignIn},
 };
 use crate::policy::Scope;
 
@@ -58,7 +58,13 @@ fn too_late() -> Response {
 }
 
 /// Grants what was ticked, of what was asked for; or shows the page again, saying what it lacks.
-fn allow(issuer: &Issuer, id: &str, pending: &Pending, name: &str, ticked: &[String]) -> Response {
+fn allow(
+    issuer: &Issuer,
+    id: &str,
+    pending: &PendingSignIn,
+    name: &str,
+    ticked: &[String],
+) -> Response {
     let asked = pending.scopes.iter();
     let scopes: Vec<Scope> =
         asked.filter(|scope| ticked.iter().any(|t| t == scope.as_str())).cloned().collect();
@@ -82,13 +88,13 @@ fn allow(issuer: &Issuer, id: &str, pending: &Pending, name: &str, ticked: &[Str
     if !state.end_pending(id) {
         return too_late();
     }
-    let code = state.add_code(Code::new(grant, pending), issuer.now());
+    let code = state.add_code(AuthorizationCode::new(grant, pending), issuer.now());
     drop(state);
     let answer = [("code", Some(code.as_str())), ("state", pending.state.as_deref())];
     redirect(issuer, &pending.redirect_uri, &answer)
 }
 
-fn deny(issuer: &Issuer, id: &str, pending: Pending) -> Response {
+fn deny(issuer: &Issuer, id: &str, pending: PendingSignIn) -> Response {
     if !issuer.state().end_pending(id) {
         return too_late();
     }
@@ -107,11 +113,11 @@ fn comes_from_our_page(
     issuer: &Issuer,
     headers: &HeaderMap,
     jar: &CookieJar,
-    pending: &Pending,
+    pending: &PendingSignIn,
 ) -> bool {
     let same_browser = jar
         .get(BROWSER_COOKIE)
-        .is_some_and(|cookie| secret::same(cookie.value(), &pending.browser));
+        .is_some_and(|cookie| credentials::same(cookie.value(), &pending.browser));
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let same_origin = text(header::ORIGIN).is_none_or(|origin| origin == issuer.url());
     let site = http::HeaderName::from_static("sec-fetch-site");
@@ -129,7 +135,7 @@ fn subject(name: &str) -> Option<String> {
 /// The page for a sign-in under way, as the person left it.
 pub(super) fn page(
     issuer: &Issuer,
-    pending: &Pending,
+    pending: &PendingSignIn,
     name: String,
     ticked: &[Scope],
     problem: Option<&'static str>,

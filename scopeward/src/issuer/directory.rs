@@ -6,8 +6,8 @@ use secrecy::ExposeSecret;
 use super::{
     Issuer,
     client::{Client, ClientProof},
+    credentials,
     documents::ClientDescription,
-    secret,
     state::RegisteredClient,
 };
 use crate::secret::Secret;
@@ -46,7 +46,7 @@ impl Issuer {
                 .and_then(|secret| secret.map(|secret| secret.read()).transpose());
             match secret {
                 Ok(Some(secret)) => {
-                    ClientProof::Secret(secret::fingerprint(secret.expose_secret()))
+                    ClientProof::Secret(credentials::fingerprint(secret.expose_secret()))
                 }
                 Ok(None) => {
                     tracing::error!(

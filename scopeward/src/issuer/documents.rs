@@ -18,7 +18,7 @@ use url::{Host, Url};
 use super::client::{MOST_REDIRECT_URIS, display_name};
 use crate::{
     policy::{redirect::is_redirect_uri, url::is_loopback},
-    remote::Lazy,
+    remote::LazyClient,
 };
 use address::is_public;
 
@@ -41,8 +41,8 @@ pub(super) struct ClientDescription {
 
 /// Fetches descriptions, and remembers them for a while.
 pub(super) struct Documents {
-    outside: Lazy,
-    loopback: Lazy,
+    outside: LazyClient,
+    loopback: LazyClient,
     known: Cache<String, Option<Arc<ClientDescription>>>,
 }
 
@@ -66,8 +66,8 @@ struct Document {
 impl Documents {
     pub(super) fn new() -> Self {
         Self {
-            outside: Lazy::default(),
-            loopback: Lazy::default(),
+            outside: LazyClient::default(),
+            loopback: LazyClient::default(),
             known: Cache::builder().max_capacity(MOST).time_to_live(KEPT).build(),
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{IssuerError, client::Client, secret};
+use super::{IssuerError, client::Client, credentials};
 use crate::policy::Scope;
 
 /// A sign-in must be finished within this many seconds.
@@ -40,7 +40,7 @@ pub(super) struct Grant {
 /// The line of refresh tokens that began with one sign-in. Only the newest is good; an older one
 /// that comes back means that somebody else has it, and ends the line (RFC 9700, section 4.14.2).
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Family {
+struct RefreshFamily {
     grant: Grant,
     newest: String,
     expires_at: u64,
@@ -48,7 +48,7 @@ struct Family {
 
 /// An authorization request that waits for a person's answer.
 #[derive(Debug, Clone)]
-pub(super) struct Pending {
+pub(super) struct PendingSignIn {
     pub(super) client: Client,
     pub(super) redirect_uri: String,
     pub(super) state: Option<String>,
@@ -60,30 +60,30 @@ pub(super) struct Pending {
 
 /// An authorization code's meaning.
 #[derive(Debug, Clone)]
-pub(super) struct Code {
+pub(super) struct AuthorizationCode {
     pub(super) grant: Grant,
     pub(super) redirect_uri: String,
     pub(super) challenge: String,
     may_refresh: bool,
-    used: Use,
+    used: CodeUse,
 }
 
 /// What became of a code.
 #[derive(Debug, Clone)]
-enum Use {
+enum CodeUse {
     NotYet,
     /// It gave this line of refresh tokens, if its client may have any.
     Gave(Option<String>),
 }
 
-impl Code {
-    pub(super) fn new(grant: Grant, pending: &Pending) -> Self {
+impl AuthorizationCode {
+    pub(super) fn new(grant: Grant, pending: &PendingSignIn) -> Self {
         Self {
             grant,
             redirect_uri: pending.redirect_uri.clone(),
             challenge: pending.challenge.clone(),
             may_refresh: pending.client.may_refresh,
-            used: Use::NotYet,
+            used: CodeUse::NotYet,
         }
     }
 }
@@ -98,14 +98,14 @@ pub(super) enum RevocationOutcome {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept {
+struct PersistedState {
     clients: BTreeMap<String, RegisteredClient>,
-    families: BTreeMap<String, Family>,
+    families: BTreeMap<String, RefreshFamily>,
 }
 
 /// A thing and when it is void.
 #[derive(Debug)]
-struct Until<T> {
+struct Expiring<T> {
     expires_at: u64,
     value: T,
 }
@@ -113,9 +113,9 @@ struct Until<T> {
 #[derive(Debug)]
 pub(super) struct State {
     file: PathBuf,
-    kept: Kept,
-    pending: HashMap<String, Until<Pending>>,
-    codes: HashMap<String, Until<Code>>,
+    kept: PersistedState,
+    pending: HashMap<String, Expiring<PendingSignIn>>,
+    codes: HashMap<String, Expiring<AuthorizationCode>>,
 }
 
 impl State {
@@ -126,7 +126,7 @@ impl State {
                 path: path(),
                 reason: format!("line {}, column {}", error.line(), error.column()),
             })?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Kept::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => PersistedState::default(),
             Err(source) => {
                 return Err(IssuerError::Io { path: path(), source });
             }
@@ -157,22 +157,22 @@ impl State {
                 self.kept.families.retain(|_, family| family.grant.client_id != id);
             }
         }
-        let id = secret::random();
+        let id = credentials::random();
         self.kept.clients.insert(id.clone(), client);
         self.save()?;
         Ok(id)
     }
 
-    pub(super) fn add_pending(&mut self, pending: Pending, now: u64) -> String {
+    pub(super) fn add_pending(&mut self, pending: PendingSignIn, now: u64) -> String {
         keep_newest(&mut self.pending, now);
-        let id = secret::random();
+        let id = credentials::random();
         self.pending
-            .insert(id.clone(), Until { expires_at: now + PENDING_LIFETIME, value: pending });
+            .insert(id.clone(), Expiring { expires_at: now + PENDING_LIFETIME, value: pending });
         id
     }
 
     /// A sign-in under way, if it is not too old.
-    pub(super) fn pending(&self, id: &str, now: u64) -> Option<&Pending> {
+    pub(super) fn pending(&self, id: &str, now: u64) -> Option<&PendingSignIn> {
         self.pending.get(id).filter(|pending| pending.expires_at > now).map(|until| &until.value)
     }
 
@@ -181,22 +181,22 @@ impl State {
         self.pending.remove(id).is_some()
     }
 
-    pub(super) fn add_code(&mut self, code: Code, now: u64) -> String {
+    pub(super) fn add_code(&mut self, code: AuthorizationCode, now: u64) -> String {
         keep_newest(&mut self.codes, now);
-        let text = secret::random();
-        let until = Until { expires_at: now + CODE_LIFETIME, value: code };
-        self.codes.insert(secret::fingerprint(&text), until);
+        let text = credentials::random();
+        let until = Expiring { expires_at: now + CODE_LIFETIME, value: code };
+        self.codes.insert(credentials::fingerprint(&text), until);
         text
     }
 
     /// What a code means, to be checked before it is [used](Self::use_code). A code that was used
     /// already gives nothing, and takes back the refresh tokens that it gave (RFC 6749, section
     /// 4.1.2).
-    pub(super) fn code(&mut self, text: &str, now: u64) -> io::Result<Option<Code>> {
-        let Some(until) = self.codes.get(&secret::fingerprint(text)) else {
+    pub(super) fn code(&mut self, text: &str, now: u64) -> io::Result<Option<AuthorizationCode>> {
+        let Some(until) = self.codes.get(&credentials::fingerprint(text)) else {
             return Ok(None);
         };
-        if let Use::Gave(family) = &until.value.used {
+        if let CodeUse::Gave(family) = &until.value.used {
             if let Some(family) = family.clone() {
                 self.kept.families.remove(&family);
                 self.save()?;
@@ -208,14 +208,14 @@ impl State {
 
     /// Marks a code used; gives a refresh token if its client may have one.
     pub(super) fn use_code(&mut self, text: &str, now: u64) -> io::Result<Option<String>> {
-        let Some(code) = self.codes.get(&secret::fingerprint(text)) else {
+        let Some(code) = self.codes.get(&credentials::fingerprint(text)) else {
             return Ok(None);
         };
         let (grant, may_refresh) = (code.value.grant.clone(), code.value.may_refresh);
         let started = if may_refresh { Some(self.start_family(grant, now)?) } else { None };
         let family = started.as_ref().map(|(family, _)| family.clone());
-        if let Some(code) = self.codes.get_mut(&secret::fingerprint(text)) {
-            code.value.used = Use::Gave(family);
+        if let Some(code) = self.codes.get_mut(&credentials::fingerprint(text)) {
+            code.value.used = CodeUse::Gave(family);
         }
         Ok(started.map(|(_, token)| token))
     }
@@ -228,9 +228,9 @@ impl State {
                 self.kept.families.remove(&id);
             }
         }
-        let (id, secret) = (secret::random(), secret::random());
-        let newest = secret::fingerprint(&secret);
-        let family = Family { grant, newest, expires_at: now + REFRESH_LIFETIME };
+        let (id, secret) = (credentials::random(), credentials::random());
+        let newest = credentials::fingerprint(&secret);
+        let family = RefreshFamily { grant, newest, expires_at: now + REFRESH_LIFETIME };
         self.kept.families.insert(id.clone(), family);
         self.save()?;
         let token = format!("{id}.{secret}");
@@ -251,7 +251,7 @@ impl State {
         let Some(family) = self.kept.families.get(id) else {
             return Ok(None);
         };
-        let is_newest = secret::same(&family.newest, &secret::fingerprint(secret));
+        let is_newest = credentials::same(&family.newest, &credentials::fingerprint(secret));
         if is_newest && family.expires_at > now && family.grant.client_id == client_id {
             return Ok(Some(family.grant.clone()));
         }
@@ -280,8 +280,8 @@ impl State {
         let Some(family) = self.kept.families.get_mut(id) else {
             return Ok(None);
         };
-        let next = secret::random();
-        family.newest = secret::fingerprint(&next);
+        let next = credentials::random();
+        family.newest = credentials::fingerprint(&next);
         family.expires_at = now + REFRESH_LIFETIME;
         self.save()?;
         Ok(Some(format!("{id}.{next}")))
@@ -289,7 +289,7 @@ impl State {
 }
 
 /// Drops what is void, and the oldest if there is too much.
-fn keep_newest<T>(all: &mut HashMap<String, Until<T>>, now: u64) {
+fn keep_newest<T>(all: &mut HashMap<String, Expiring<T>>, now: u64) {
     all.retain(|_, until| until.expires_at > now);
     while all.len() >= MOST {
         let oldest = all.iter().min_by_key(|(_, until)| until.expires_at);

@@ -17,9 +17,8 @@ use serde_json::json;
 use super::{
     ACCESS_TOKEN_LIFETIME, Issuer,
     client::Client,
-    join,
+    credentials, join,
     parameters::{Parameters, Repeated},
-    secret,
     state::Grant,
 };
 use crate::policy::Scope;
@@ -31,9 +30,9 @@ pub(super) fn router() -> Router<Issuer> {
 }
 
 /// An error answer (RFC 6749, section 5.2).
-pub(super) struct Refused(StatusCode, &'static str, String);
+pub(super) struct TokenRequestError(StatusCode, &'static str, String);
 
-impl Refused {
+impl TokenRequestError {
     pub(super) fn new(error: &'static str, description: impl Into<String>) -> Self {
         Self(StatusCode::BAD_REQUEST, error, description.into())
     }
@@ -47,13 +46,13 @@ impl Refused {
     }
 }
 
-impl From<Repeated> for Refused {
+impl From<Repeated> for TokenRequestError {
     fn from(Repeated(name): Repeated) -> Self {
         Self::new("invalid_request", format!("{name} stands more than once"))
     }
 }
 
-impl From<io::Error> for Refused {
+impl From<io::Error> for TokenRequestError {
     fn from(error: io::Error) -> Self {
         tracing::error!(%error, "the issuer's state could not be kept");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -61,7 +60,7 @@ impl From<io::Error> for Refused {
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for TokenRequestError {
     fn into_response(self) -> Response {
         let Self(status, error, description) = self;
         let body = json!({ "error": error, "error_description": description });
@@ -84,17 +83,20 @@ async fn answer(
     issuer: &Issuer,
     headers: &HeaderMap,
     parameters: &Parameters,
-) -> Result<Response, Refused> {
+) -> Result<Response, TokenRequestError> {
     let client = authenticated(issuer, headers, parameters).await?;
     let resource = &issuer.0.resource;
     if !parameters.all("resource").iter().all(|wanted| resource.matches(wanted)) {
-        return Err(Refused::new("invalid_target", format!("the only resource is {resource}")));
+        return Err(TokenRequestError::new(
+            "invalid_target",
+            format!("the only resource is {resource}"),
+        ));
     }
     match parameters.one("grant_type")? {
         Some("authorization_code") => exchange_code(issuer, &client.id, parameters),
         Some("refresh_token") => refresh(issuer, &client.id, parameters),
         Some("client_credentials") => client_credentials(issuer, &client, parameters),
-        _ => Err(Refused::new(
+        _ => Err(TokenRequestError::new(
             "unsupported_grant_type",
             "grant_type must be authorization_code, refresh_token or client_credentials",
         )),
@@ -107,7 +109,7 @@ pub(super) async fn authenticated(
     issuer: &Issuer,
     headers: &HeaderMap,
     parameters: &Parameters,
-) -> Result<Client, Refused> {
+) -> Result<Client, TokenRequestError> {
     let (id, shown) = match headers.get(header::AUTHORIZATION) {
         None => {
             let id = parameters.one("client_id")?.map(str::to_owned);
@@ -116,11 +118,16 @@ pub(super) async fn authenticated(
         Some(value) => {
             let basic = value.to_str().ok().and_then(basic);
             let (id, secret) = basic.ok_or_else(|| {
-                Refused::client("the Authorization header is not that of client_secret_basic")
+                TokenRequestError::client(
+                    "the Authorization header is not that of client_secret_basic",
+                )
             })?;
             let is_one = parameters.one("client_id")?.is_none_or(|named| named == id);
             if !is_one || parameters.one("client_secret")?.is_some() {
-                return Err(Refused::new("invalid_request", "the client says twice who it is"));
+                return Err(TokenRequestError::new(
+                    "invalid_request",
+                    "the client says twice who it is",
+                ));
             }
             (Some(id), Some(secret))
         }
@@ -130,10 +137,10 @@ pub(super) async fn authenticated(
         None => None,
     };
     let client = client.ok_or_else(|| {
-        Refused::client("client_id is not registered; register at registration_endpoint")
+        TokenRequestError::client("client_id is not registered; register at registration_endpoint")
     })?;
     if !client.is_proved_by(shown.as_deref()) {
-        return Err(Refused::client("the client has a secret, and this is not it"));
+        return Err(TokenRequestError::client("the client has a secret, and this is not it"));
     }
     Ok(client)
 }
@@ -159,9 +166,9 @@ fn client_credentials(
     issuer: &Issuer,
     client: &Client,
     parameters: &Parameters,
-) -> Result<Response, Refused> {
+) -> Result<Response, TokenRequestError> {
     if client.scopes.is_empty() {
-        return Err(Refused::new(
+        return Err(TokenRequestError::new(
             "unauthorized_client",
             "the policy lets this client ask for nothing by itself",
         ));
@@ -181,11 +188,13 @@ fn exchange_code(
     issuer: &Issuer,
     client_id: &str,
     parameters: &Parameters,
-) -> Result<Response, Refused> {
-    let text = parameters.one("code")?.ok_or(Refused::new("invalid_request", "code is missing"))?;
+) -> Result<Response, TokenRequestError> {
+    let text = parameters
+        .one("code")?
+        .ok_or(TokenRequestError::new("invalid_request", "code is missing"))?;
     let verifier = parameters
         .one("code_verifier")?
-        .ok_or(Refused::new("invalid_request", "code_verifier is missing"))?;
+        .ok_or(TokenRequestError::new("invalid_request", "code_verifier is missing"))?;
     let redirect_uri = parameters.one("redirect_uri")?;
 
     // One lock from the look to the use: of two requests with one code, one gets nothing.
@@ -193,15 +202,19 @@ fn exchange_code(
     let now = issuer.now();
     let code = state
         .code(text, now)?
-        .ok_or(Refused::grant("the code is unknown, expired or was used before"))?;
+        .ok_or(TokenRequestError::grant("the code is unknown, expired or was used before"))?;
     if code.grant.client_id != client_id {
-        return Err(Refused::grant("the code was issued to another client"));
+        return Err(TokenRequestError::grant("the code was issued to another client"));
     }
     if redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
-        return Err(Refused::grant("redirect_uri is not that of the authorization request"));
+        return Err(TokenRequestError::grant(
+            "redirect_uri is not that of the authorization request",
+        ));
     }
-    if !is_verifier(verifier) || !secret::same(&secret::fingerprint(verifier), &code.challenge) {
-        return Err(Refused::grant("code_verifier does not match code_challenge"));
+    if !is_verifier(verifier)
+        || !credentials::same(&credentials::fingerprint(verifier), &code.challenge)
+    {
+        return Err(TokenRequestError::grant("code_verifier does not match code_challenge"));
     }
     let refresh_token = state.use_code(text, now)?;
     drop(state);
@@ -214,15 +227,19 @@ fn is_verifier(verifier: &str) -> bool {
     (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved)
 }
 
-fn refresh(issuer: &Issuer, client_id: &str, parameters: &Parameters) -> Result<Response, Refused> {
+fn refresh(
+    issuer: &Issuer,
+    client_id: &str,
+    parameters: &Parameters,
+) -> Result<Response, TokenRequestError> {
     let token = parameters
         .one("refresh_token")?
-        .ok_or(Refused::new("invalid_request", "refresh_token is missing"))?;
+        .ok_or(TokenRequestError::new("invalid_request", "refresh_token is missing"))?;
     let wanted = parameters.one("scope")?;
     // One lock from the look to the replacement: of two requests with one token, one is reuse.
     let mut state = issuer.state();
     let now = issuer.now();
-    let grant = state.refreshable(token, client_id, now)?.ok_or(Refused::grant(
+    let grant = state.refreshable(token, client_id, now)?.ok_or(TokenRequestError::grant(
         "the refresh token is unknown, expired or was used before; sign in again",
     ))?;
     let scopes = match wanted {
@@ -239,12 +256,16 @@ fn refresh(issuer: &Issuer, client_id: &str, parameters: &Parameters) -> Result<
 }
 
 /// RFC 6749, section 6: a request can narrow what was granted, never widen it.
-fn narrow(granted: &[Scope], wanted: &str, why_not: &'static str) -> Result<Vec<Scope>, Refused> {
+fn narrow(
+    granted: &[Scope],
+    wanted: &str,
+    why_not: &'static str,
+) -> Result<Vec<Scope>, TokenRequestError> {
     let words = wanted.split(' ').filter(|word| !word.is_empty());
     words
         .map(|word| {
             let found = granted.iter().find(|scope| scope.as_str() == word).cloned();
-            found.ok_or(Refused::new("invalid_scope", why_not))
+            found.ok_or(TokenRequestError::new("invalid_scope", why_not))
         })
         .collect()
 }
@@ -260,9 +281,9 @@ fn issue(
     grant: &Grant,
     scopes: &[Scope],
     refresh_token: Option<String>,
-) -> Result<Response, Refused> {
+) -> Result<Response, TokenRequestError> {
     let access_token = issuer.sign(&grant.subject, &grant.client_id, scopes).map_err(|error| {
-        Refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error", error.to_string())
+        TokenRequestError(StatusCode::INTERNAL_SERVER_ERROR, "server_error", error.to_string())
     })?;
     let mut body = json!({
         "access_token": access_token,

@@ -3,7 +3,7 @@
 use std::{fmt, hash::Hash, num::NonZeroU32, time::Duration};
 
 use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    DefaultKeyedRateLimiter, Quota,
     clock::{Clock, DefaultClock},
 };
 
@@ -11,20 +11,20 @@ use governor::{
 const BURST: u32 = 10;
 
 /// A limit of each `K`, or none.
-pub(crate) struct Rate<K: Hash + Eq + Clone>(Option<Limiter<K>>);
+pub(crate) struct RateLimiter<K: Hash + Eq + Clone>(Option<Limiter<K>>);
 
 struct Limiter<K: Hash + Eq + Clone> {
     buckets: DefaultKeyedRateLimiter<K>,
     clock: DefaultClock,
 }
 
-impl<K: Hash + Eq + Clone> Rate<K> {
+impl<K: Hash + Eq + Clone> RateLimiter<K> {
     /// So many a second, each; with 0 as many as come.
     pub(crate) fn per_second(rate: u32) -> Self {
         Self(NonZeroU32::new(rate).map(|rate| {
             let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1));
             let quota = Quota::per_second(rate).allow_burst(burst);
-            Limiter { buckets: RateLimiter::keyed(quota), clock: DefaultClock::default() }
+            Limiter { buckets: governor::RateLimiter::keyed(quota), clock: DefaultClock::default() }
         }))
     }
 
@@ -43,9 +43,9 @@ impl<K: Hash + Eq + Clone> Rate<K> {
     }
 }
 
-impl<K: Hash + Eq + Clone> fmt::Debug for Rate<K> {
+impl<K: Hash + Eq + Clone> fmt::Debug for RateLimiter<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rate").field("is_limited", &self.0.is_some()).finish_non_exhaustive()
+        f.debug_struct("RateLimiter").field("is_limited", &self.0.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -55,7 +55,7 @@ mod tests {
 
     #[test]
     fn each_has_its_own_bucket() {
-        let rate = Rate::per_second(2);
+        let rate = RateLimiter::per_second(2);
         for _ in 0..20 {
             assert_eq!(rate.admit(&1_u64), Ok(()));
         }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn none_is_no_limit() {
-        let rate = Rate::per_second(0);
+        let rate = RateLimiter::per_second(0);
         assert!((0..100_000).all(|_| rate.admit(&1_u64).is_ok()));
     }
 }

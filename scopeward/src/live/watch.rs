@@ -30,21 +30,21 @@ const TARGET: &str = "scopeward::policy";
 
 /// Why a file is not loaded.
 #[derive(Debug)]
-pub(crate) enum Refused {
+pub(crate) enum RefusedPolicy {
     /// What is wrong with it, or disagrees with the tools.
     Findings(Diagnostics),
     /// It cannot be read, or would change what cannot change.
     Other(String),
 }
 
-impl Refused {
+impl RefusedPolicy {
     pub(crate) fn because(reason: impl Display) -> Self {
         Self::Other(reason.to_string())
     }
 }
 
 /// What a look at the file gave: its text, or why there is none.
-type Look = Result<String, String>;
+type FileState = Result<String, String>;
 
 /// Loads the policy file again and again.
 pub(crate) struct Watcher<L> {
@@ -58,7 +58,7 @@ pub(crate) struct Watcher<L> {
 
 impl<L> Watcher<L>
 where
-    L: Fn(Source) -> Result<CompiledPolicy, Refused> + Clone + Send + Sync + 'static,
+    L: Fn(Source) -> Result<CompiledPolicy, RefusedPolicy> + Clone + Send + Sync + 'static,
 {
     /// Runs as long as the server does.
     /// From this call on SIGHUP no longer ends the process.
@@ -70,8 +70,8 @@ where
     async fn watch(self, mut hangups: Hangups) {
         let mut looks = tokio::time::interval(INTERVAL);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut settled: Look = Ok(self.live.current().source().text().to_owned());
-        let mut candidate: Option<Look> = None;
+        let mut settled: FileState = Ok(self.live.current().source().text().to_owned());
+        let mut candidate: Option<FileState> = None;
         loop {
             let is_asked = tokio::select! {
                 _ = looks.tick() => false,
@@ -94,12 +94,12 @@ where
         }
     }
 
-    async fn act(&self, look: Look) {
+    async fn act(&self, look: FileState) {
         let text = match look {
             Ok(text) => text,
             Err(reason) => {
                 let reason = format!("cannot read {}: {reason}", self.shown);
-                return self.refuse(&Refused::Other(reason));
+                return self.refuse(&RefusedPolicy::Other(reason));
             }
         };
         let old = self.live.current();
@@ -125,20 +125,20 @@ where
                         retire(retired);
                         announce(&self.shown, &revision.to_string(), &difference);
                     }
-                    Err(error) => self.refuse(&Refused::because(error)),
+                    Err(error) => self.refuse(&RefusedPolicy::because(error)),
                 }
             }
             Some(Err(refused)) => self.refuse(&refused),
-            None => self.refuse(&Refused::because("the policy could not be compiled")),
+            None => self.refuse(&RefusedPolicy::because("the policy could not be compiled")),
         }
     }
 
-    fn refuse(&self, refused: &Refused) {
+    fn refuse(&self, refused: &RefusedPolicy) {
         self.live.refuse();
         let served = self.live.current().revision().to_string();
         let reason = match refused {
-            Refused::Findings(found) => format!("\n{}", found.render(false)),
-            Refused::Other(reason) => format!(" {reason}"),
+            RefusedPolicy::Findings(found) => format!("\n{}", found.render(false)),
+            RefusedPolicy::Other(reason) => format!(" {reason}"),
         };
         tracing::error!(
             target: TARGET,
@@ -157,7 +157,7 @@ fn retire(policy: Arc<CompiledPolicy>) {
     });
 }
 
-fn look(path: &std::path::Path) -> Look {
+fn look(path: &std::path::Path) -> FileState {
     file::read(path).map_err(|error| error.to_string())
 }
 

@@ -25,10 +25,10 @@ use crate::{
 /// Proof that the caller may use the declaration with this number in the registry. rmcp extracts it
 /// before any other parameter; without it the body cannot be reached, however it was mounted.
 #[derive(Debug, Clone, Copy)]
-pub struct Checked<const NUMBER: usize>(());
+pub struct ScopeCheck<const NUMBER: usize>(());
 
 impl<S: ScopedTools, const NUMBER: usize> FromContextPart<ToolCallContext<'_, S>>
-    for Checked<NUMBER>
+    for ScopeCheck<NUMBER>
 {
     fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
         let extensions = &context.request_context.extensions;
@@ -38,7 +38,7 @@ impl<S: ScopedTools, const NUMBER: usize> FromContextPart<ToolCallContext<'_, S>
 }
 
 impl<S: ScopedTools, const NUMBER: usize> FromContextPart<PromptContext<'_, S>>
-    for Checked<NUMBER>
+    for ScopeCheck<NUMBER>
 {
     fn from_context_part(context: &mut PromptContext<'_, S>) -> Result<Self, ErrorData> {
         check_own::<S>(NUMBER, context.arguments.as_ref(), &context.context.extensions)?;
@@ -47,7 +47,7 @@ impl<S: ScopedTools, const NUMBER: usize> FromContextPart<PromptContext<'_, S>>
 }
 
 impl<S: ScopedTools, const NUMBER: usize> FromContextPart<ResourceContext<'_, S>>
-    for Checked<NUMBER>
+    for ScopeCheck<NUMBER>
 {
     fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
         let declared = declared::<S>(NUMBER);

@@ -68,14 +68,14 @@ const OF_MCP: &str = "io.modelcontextprotocol/";
 const HEADER_OF_ARGUMENT: &str = "x-mcp-header";
 
 /// The tools that can be called this way.
-pub(crate) struct Direct<S: ScopedTools> {
+pub(crate) struct DirectCalls<S: ScopedTools> {
     handler: McpHandler<S>,
     /// Each with whether a header may have to repeat one of its arguments.
     tools: HashMap<&'static str, bool>,
     peers: [OnceLock<Peer<RoleServer>>; REVISIONS.len()],
 }
 
-impl<S: ScopedTools> Direct<S> {
+impl<S: ScopedTools> DirectCalls<S> {
     pub(crate) fn new(handler: McpHandler<S>) -> Self {
         let tools = S::REGISTRY.of(Feature::Tool).filter(|tool| tool.only_answers());
         let has_headers = |tool: &Declaration| {
@@ -88,7 +88,7 @@ impl<S: ScopedTools> Direct<S> {
     }
 
     /// The answer to come, if the request can go the short way. Otherwise rmcp reads it as it came.
-    pub(crate) fn answer(self: &Arc<Self>, request: &mut Request<Body>) -> Option<ToItsEnd> {
+    pub(crate) fn answer(self: &Arc<Self>, request: &mut Request<Body>) -> Option<RunToEnd> {
         let call = request.extensions_mut().remove::<PlainCall>()?;
         let (tool, has_headers) = self.tools.get_key_value(call.tool())?;
         let headers = request.headers();
@@ -112,7 +112,7 @@ impl<S: ScopedTools> Direct<S> {
         context.meta = meta;
         context.extensions.insert(caller);
         let this = Arc::clone(self);
-        Some(ToItsEnd(Some(Box::pin(this.call(id, params, context, revision)))))
+        Some(RunToEnd(Some(Box::pin(this.call(id, params, context, revision)))))
     }
 
     /// The caller's other end, as a call of this revision sees it: it is of that revision, and it is
@@ -203,9 +203,9 @@ fn is_usual(headers: &HeaderMap) -> bool {
 
 /// A call that is run to its end, also when nobody waits for the answer any more: what a tool has
 /// begun to write is not left half done because its caller hung up.
-pub(crate) struct ToItsEnd(Option<Pin<Box<dyn Future<Output = Response> + Send>>>);
+pub(crate) struct RunToEnd(Option<Pin<Box<dyn Future<Output = Response> + Send>>>);
 
-impl Future for ToItsEnd {
+impl Future for RunToEnd {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -218,7 +218,7 @@ impl Future for ToItsEnd {
     }
 }
 
-impl Drop for ToItsEnd {
+impl Drop for RunToEnd {
     fn drop(&mut self) {
         if let (Some(call), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
             runtime.spawn(call);

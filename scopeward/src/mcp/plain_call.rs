@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 /// What is read of such a call.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Call<'m> {
+pub(crate) struct BorrowedCall<'m> {
     pub(crate) tool: &'m str,
     pub(crate) traceparent: Option<&'m str>,
     id: &'m str,
@@ -29,7 +29,7 @@ pub(crate) struct PlainCall {
     meta: Option<Bytes>,
 }
 
-impl Call<'_> {
+impl BorrowedCall<'_> {
     /// The call, as parts of the `body` that it was read of.
     pub(crate) fn of(&self, body: &Bytes) -> PlainCall {
         let part = |text: &str| body.slice_ref(text.as_bytes());
@@ -91,7 +91,7 @@ struct Meta<'m> {
 }
 
 /// The call, if it is a plain one.
-pub(crate) fn read(body: &[u8]) -> Option<Call<'_>> {
+pub(crate) fn read(body: &[u8]) -> Option<BorrowedCall<'_>> {
     let Message { jsonrpc, id, method, params } = serde_json::from_slice(body).ok()?;
     let is_object = |value: &RawValue| value.get().starts_with('{');
     let is_plain = jsonrpc == "2.0"
@@ -108,7 +108,7 @@ pub(crate) fn read(body: &[u8]) -> Option<Call<'_>> {
         }
         Some(_) => return None,
     };
-    Some(Call {
+    Some(BorrowedCall {
         tool: params.name,
         traceparent,
         id: id.get(),
@@ -272,7 +272,7 @@ mod tests {
         /// Whatever is read as plain, rmcp reads as the same call, or as nothing that it would run.
         #[test]
         fn a_plain_call_is_the_one_that_rmcp_reads(body in message()) {
-            if let Some(Call { tool, traceparent, .. }) = read(body.as_bytes()) {
+            if let Some(BorrowedCall { tool, traceparent, .. }) = read(body.as_bytes()) {
                 let whole: Result<ClientJsonRpcMessage, _> = serde_json::from_str(&body);
                 if whole.is_ok() {
                     let read_by_rmcp = of_rmcp(&body).map(|(_, _, params, trace)| (params.name, trace));

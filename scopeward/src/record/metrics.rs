@@ -27,12 +27,12 @@ const OTHERS: &str = "(others)";
 const UNKNOWN: &str = "(unknown)";
 
 /// The decisions about each name.
-type Named = HashMap<(Feature, Box<str>), Arc<DecisionCounts>>;
+type DecisionsByName = HashMap<(Feature, Box<str>), Arc<DecisionCounts>>;
 
 /// What is counted.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    named: Mutex<Named>,
+    named: Mutex<DecisionsByName>,
     /// By [`reason`](crate::identity::token::TokenError::reason).
     pub(crate) unauthenticated: Family<Reason, Counter>,
     /// By [`name`](Limit::name).

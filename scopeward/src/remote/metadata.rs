@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::{
     policy::Scope,
-    remote::{Answer, Remote, RemoteError, checked},
+    remote::{JsonAnswer, Remote, RemoteError, checked},
 };
 
 const EXPECTED: &str = "authorization server metadata (RFC 8414)";
@@ -15,7 +15,7 @@ const EXPECTED: &str = "authorization server metadata (RFC 8414)";
 pub(crate) struct Metadata {
     /// Where it was found.
     pub(crate) url: String,
-    pub(crate) answer: Answer,
+    pub(crate) answer: JsonAnswer,
 }
 
 impl Metadata {

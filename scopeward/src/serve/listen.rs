@@ -1,4 +1,4 @@
-//! Connections: accepted within limits, served, and ended without cutting a call off.
+//! ConfiguredProviders: accepted within limits, served, and ended without cutting a call off.
 //!
 //! ```text
 //! accept ─ places ─ TLS ─ HTTP/1.1 ─ address, requests ─ router
@@ -34,7 +34,7 @@ use tower::Service;
 
 use crate::{
     http::{Peer, drain},
-    limits::{Held, Limit, Limits, Places, Rate, refused},
+    limits::{ConcurrencyLimit, ConcurrencyPermit, Limit, Limits, RateLimiter, refused},
     record::metrics::metrics,
 };
 
@@ -51,7 +51,7 @@ const TIDY: Duration = Duration::from_secs(30);
 
 /// What connections lead to. Clones are the same door.
 #[derive(Debug, Clone)]
-pub(crate) struct Door(Arc<Inner>);
+pub(crate) struct ConnectionServer(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -59,13 +59,13 @@ struct Inner {
     http: http1::Builder,
     limits: Limits,
     tls: Option<Tls>,
-    connections: Places,
-    requests: Places,
-    rate: Rate<IpAddr>,
+    connections: ConcurrencyLimit,
+    requests: ConcurrencyLimit,
+    rate: RateLimiter<IpAddr>,
     addresses: Mutex<HashMap<IpAddr, usize>>,
 }
 
-impl Door {
+impl ConnectionServer {
     pub(crate) fn new(router: Router, limits: &Limits, tls: Option<Tls>) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
@@ -75,9 +75,9 @@ impl Door {
             router,
             http,
             tls,
-            connections: Places::new(limits.max_connections),
-            requests: Places::new(limits.max_requests),
-            rate: Rate::per_second(limits.rate_per_address),
+            connections: ConcurrencyLimit::new(limits.max_connections),
+            requests: ConcurrencyLimit::new(limits.max_requests),
+            rate: RateLimiter::per_second(limits.rate_per_address),
             addresses: Mutex::default(),
             limits: limits.clone(),
         }))
@@ -128,9 +128,9 @@ impl Door {
         ending.shutdown().await;
     }
 
-    fn place(&self, peer: Peer) -> Option<Place> {
+    fn place(&self, peer: Peer) -> Option<ConnectionPermit> {
         let Some(held) = self.0.connections.take() else {
-            metrics().limited(Limit::Connections);
+            metrics().limited(Limit::ConfiguredProviders);
             return None;
         };
         let address = peer.network();
@@ -143,7 +143,7 @@ impl Door {
         }
         *count += 1;
         drop(addresses);
-        Some(Place { door: Arc::clone(&self.0), address, _held: held })
+        Some(ConnectionPermit { door: Arc::clone(&self.0), address, _held: held })
     }
 
     async fn connected(self, stream: TcpStream, peer: Peer, ending: Watcher) {
@@ -220,13 +220,13 @@ fn limit_of(error: &hyper::Error) -> Option<Limit> {
 
 /// A connection's place, given back when it ends.
 #[derive(Debug)]
-struct Place {
+struct ConnectionPermit {
     door: Arc<Inner>,
     address: IpAddr,
-    _held: Held,
+    _held: ConcurrencyPermit,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut addresses = self.door.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = addresses.get_mut(&self.address) {

@@ -26,17 +26,17 @@ use crate::{
     identity::revocation::Revocations,
     live::LivePolicy,
     record::audit::Recorder,
-    serve::{authority::Authority, listen::Door},
+    serve::{listen::ConnectionServer, providers::Providers},
 };
 
 /// What is looked at.
 #[derive(Debug, Clone)]
 pub(crate) struct Monitor {
     pub(crate) live: LivePolicy,
-    pub(crate) authority: Authority,
+    pub(crate) providers: Providers,
     pub(crate) recorder: Recorder,
     pub(crate) revocations: Revocations,
-    pub(crate) door: Door,
+    pub(crate) door: ConnectionServer,
 }
 
 impl Monitor {

@@ -16,10 +16,10 @@ use crate::{
     identity::revocation::Revocations,
     limits::Limits,
     live::LivePolicy,
-    mcp::{ScopedTools, direct::Direct, handler::McpHandler},
+    mcp::{ScopedTools, direct::DirectCalls, handler::McpHandler},
     policy::ResourceUrl,
     record::audit::Recorder,
-    serve::authority::Authority,
+    serve::providers::Providers,
 };
 
 /// A server that is mounted where its author wants it: as an axum router of its own or part of a
@@ -28,17 +28,17 @@ use crate::{
 /// ```
 /// use std::sync::Arc;
 ///
-/// use scopeward::{Authority, Limits, ScopedTools, Server, policy::CompiledPolicy};
+/// use scopeward::{Providers, Limits, ScopedTools, Server, policy::CompiledPolicy};
 ///
-/// fn routes<S: ScopedTools>(tools: S, policy: Arc<CompiledPolicy>, authority: Authority) -> axum::Router {
-///     Server::new(tools, policy, authority).with_limits(&Limits::default()).router()
+/// fn routes<S: ScopedTools>(tools: S, policy: Arc<CompiledPolicy>, providers: Providers) -> axum::Router {
+///     Server::new(tools, policy, providers).with_limits(&Limits::default()).router()
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Server<S> {
     tools: S,
     live: LivePolicy,
-    authority: Authority,
+    providers: Providers,
     has_sessions: bool,
     limits: Limits,
     revocations: Revocations,
@@ -47,16 +47,16 @@ pub struct Server<S> {
 
 impl<S: ScopedTools> Server<S> {
     /// The policy is an `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the
-    /// server runs. The authority is the embedded [`Issuer`](crate::issuer::Issuer), or a provider
+    /// server runs. The providers is the embedded [`Issuer`](crate::issuer::Issuer), or a provider
     /// elsewhere.
     ///
     /// MCP is served stateless: each request brings its own token and is decided alone, so there is
     /// no session for anyone to take over.
-    pub fn new(tools: S, policy: impl Into<LivePolicy>, authority: impl Into<Authority>) -> Self {
+    pub fn new(tools: S, policy: impl Into<LivePolicy>, providers: impl Into<Providers>) -> Self {
         Self {
             tools,
             live: policy.into(),
-            authority: authority.into(),
+            providers: providers.into(),
             has_sessions: false,
             limits: Limits::default(),
             revocations: Revocations::default(),
@@ -108,7 +108,7 @@ impl<S: ScopedTools> Server<S> {
     }
 
     fn serve(self, config: StreamableHttpServerConfig, sessions: impl SessionManager) -> Router {
-        let Self { tools, live, authority, has_sessions, limits, revocations, recorder } = self;
+        let Self { tools, live, providers, has_sessions, limits, revocations, recorder } = self;
         let policy = live.current();
         let allowed = origin::AllowedOrigins::new(policy.resource().clone());
         let handler = McpHandler::recording(tools, recorder.clone());
@@ -116,7 +116,7 @@ impl<S: ScopedTools> Server<S> {
         let handler = handler.watching(live.clone()).with_revocations(revocations.clone());
         let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
         // What a session's calls say has a stream to go to.
-        let direct = (!has_sessions).then(|| Arc::new(Direct::new(handler.new_session())));
+        let direct = (!has_sessions).then(|| Arc::new(DirectCalls::new(handler.new_session())));
         let mcp = Arc::new(StreamableHttpService::new(
             move || Ok(handler.new_session()),
             Arc::new(sessions),
@@ -133,18 +133,19 @@ impl<S: ScopedTools> Server<S> {
                 Ok::<_, Infallible>(mcp.handle(request).await.map(Body::new))
             }))
         });
-        let gate = Gate::new(&live, authority.validator(revocations))
+        let gate = Gate::new(&live, providers.validator(revocations))
             .with_tasks(tasks)
             .with_limits(&limits)
             .with_recorder(recorder);
         let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
         // In one piece: as layers of the router, each would cost every call a box of its own.
-        let mcp = allowed.layer(origin::ForPages(allowed.clone()).layer(gate.layer(mcp)));
+        let mcp =
+            allowed.layer(origin::BrowserAnswersLayer(allowed.clone()).layer(gate.layer(mcp)));
         Router::new()
-            .merge(metadata::router(&live, S::SERVER.0, &authority.urls()))
-            .merge(authority.endpoints())
+            .merge(metadata::router(&live, S::SERVER.0, &providers.urls()))
+            .merge(providers.endpoints())
             .layer(allowed.cors())
-            .merge(authority.pages())
+            .merge(providers.pages())
             .fallback(not_found)
             .layer(allowed)
             .route_service(path, mcp)

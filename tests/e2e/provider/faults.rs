@@ -15,7 +15,7 @@ use crate::{
     keys::keys,
     standin::{
         Mode, Provider,
-        tls::{Authority, Shown},
+        tls::{Providers, Shown},
     },
 };
 
@@ -141,7 +141,7 @@ fn keys_rotate_without_a_restart_and_without_a_flood() {
 /// is taken away, and a good one mends it.
 #[test]
 fn an_expired_certificate_is_none() {
-    let authority = Authority::new();
+    let authority = Providers::new();
     let (good, expired) = (authority.certificate(2099), authority.certificate(2024));
     let shown = Shown::new(std::sync::Arc::clone(&good));
     let provider = Provider::over_tls(shown.clone());

@@ -21,12 +21,12 @@ use tokio_rustls::{
 };
 
 /// A certificate authority that nobody knows yet.
-pub(crate) struct Authority {
+pub(crate) struct Providers {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
-impl Authority {
+impl Providers {
     pub(crate) fn new() -> Self {
         let mut parameters = CertificateParams::new(vec![]).unwrap();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode, header};
 
-use super::report::Report;
+use super::report::DoctorReport;
 use crate::{
     policy::CompiledPolicy,
     remote::{Probe, Remote, RemoteError},
@@ -13,7 +13,7 @@ const INSPECTOR: &str = "http://localhost:6274";
 
 /// Discovers, knocks without a token, and knocks as a page in a browser.
 pub(crate) async fn seen_from_outside(
-    report: &mut Report,
+    report: &mut DoctorReport,
     remote: &Remote,
     policy: &CompiledPolicy,
     authorization_servers: &[&str],
@@ -49,7 +49,7 @@ fn reason(error: &RemoteError) -> String {
 
 /// RFC 9728: whether it is this resource that answers.
 fn serves_it(
-    report: &mut Report,
+    report: &mut DoctorReport,
     answer: &Probe,
     policy: &CompiledPolicy,
     authorization_servers: &[&str],
@@ -93,7 +93,7 @@ fn serves_it(
 }
 
 /// RFC 6750, section 3; RFC 9728, section 5.1.
-async fn challenges(report: &mut Report, remote: &Remote, policy: &CompiledPolicy) {
+async fn challenges(report: &mut DoctorReport, remote: &Remote, policy: &CompiledPolicy) {
     const ABOUT: &str = "challenge";
     let resource = policy.resource();
     let fix = "let WWW-Authenticate and the status through, unchanged";
@@ -114,7 +114,7 @@ async fn challenges(report: &mut Report, remote: &Remote, policy: &CompiledPolic
 }
 
 /// CORS, for clients that are pages.
-async fn pages(report: &mut Report, remote: &Remote, policy: &CompiledPolicy) {
+async fn pages(report: &mut DoctorReport, remote: &Remote, policy: &CompiledPolicy) {
     const ABOUT: &str = "browser";
     let headers = [
         (header::ORIGIN, INSPECTOR),

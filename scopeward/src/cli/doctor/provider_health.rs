@@ -2,44 +2,44 @@
 
 use std::{collections::BTreeSet, time::SystemTime};
 
-use super::report::Report;
+use super::report::DoctorReport;
 use crate::{
     identity::{
-        provider::{Connection, RegisteredError, TokenCheck},
+        provider::{ConfiguredProvider, RegisteredError, TokenCheck},
         token::{Fetched, Introspector, KeysAt, LEEWAY, TokenError, VerificationKeys, fetch_keys},
     },
     policy::CompiledPolicy,
-    remote::{Answer, Metadata, Remote, RemoteError},
+    remote::{JsonAnswer, Metadata, Remote, RemoteError},
 };
 
 /// Asks the provider everything that the server asks it.
 pub(crate) async fn examine(
-    report: &mut Report,
+    report: &mut DoctorReport,
     remote: &Remote,
-    connection: &Connection,
+    configured: &ConfiguredProvider,
     policy: &CompiledPolicy,
 ) {
-    let metadata = connection.metadata(remote).await;
+    let metadata = configured.metadata(remote).await;
     match &metadata {
         Ok(metadata) => {
             report.ok("discovery", metadata.url.clone());
             can_sign_in(report, metadata);
             clock(report, &metadata.answer);
         }
-        Err(error) => report.wrong("discovery", error.to_string(), look_for(connection, error)),
+        Err(error) => report.wrong("discovery", error.to_string(), look_for(configured, error)),
     }
-    match &connection.check {
-        TokenCheck::Keys(at) => keys(report, remote, connection, at).await,
+    match &configured.check {
+        TokenCheck::Keys(at) => keys(report, remote, configured, at).await,
         TokenCheck::Asking(how) => {
             let introspector = Introspector::new(how.clone(), remote.clone());
             introspection(report, &introspector).await;
         }
     }
-    registered(report, remote, connection, policy).await;
+    registered(report, remote, configured, policy).await;
 }
 
 /// Clients of MCP register themselves, or are known by their own document.
-fn can_sign_in(report: &mut Report, metadata: &Metadata) {
+fn can_sign_in(report: &mut DoctorReport, metadata: &Metadata) {
     const ABOUT: &str = "sign-in";
     let json = &metadata.answer.json;
     let has = |name: &str| json[name].is_string();
@@ -71,7 +71,7 @@ fn can_sign_in(report: &mut Report, metadata: &Metadata) {
     );
 }
 
-fn clock(report: &mut Report, answer: &Answer) {
+fn clock(report: &mut DoctorReport, answer: &JsonAnswer) {
     const ABOUT: &str = "clock";
     let Some(theirs) = answer.date else {
         return report.note(
@@ -97,10 +97,15 @@ fn clock(report: &mut Report, answer: &Answer) {
     }
 }
 
-async fn keys(report: &mut Report, remote: &Remote, connection: &Connection, at: &KeysAt) {
+async fn keys(
+    report: &mut DoctorReport,
+    remote: &Remote,
+    configured: &ConfiguredProvider,
+    at: &KeysAt,
+) {
     match fetch_keys(remote, at).await {
         Ok(Fetched { keys, url, .. }) => report.ok("keys", describe(&keys, &url)),
-        Err(error) => report.wrong("keys", error.to_string(), look_for(connection, &error)),
+        Err(error) => report.wrong("keys", error.to_string(), look_for(configured, &error)),
     }
 }
 
@@ -112,7 +117,7 @@ fn describe(keys: &VerificationKeys, url: &str) -> String {
 }
 
 /// A token that nobody ever issued: the answer must be that it is not active.
-async fn introspection(report: &mut Report, introspector: &Introspector) {
+async fn introspection(report: &mut DoctorReport, introspector: &Introspector) {
     const ABOUT: &str = "introspect";
     match introspector.probe().await {
         Ok(()) => report.ok(ABOUT, "the provider says what its opaque tokens are"),
@@ -126,13 +131,13 @@ async fn introspection(report: &mut Report, introspector: &Introspector) {
 }
 
 async fn registered(
-    report: &mut Report,
+    report: &mut DoctorReport,
     remote: &Remote,
-    connection: &Connection,
+    configured: &ConfiguredProvider,
     policy: &CompiledPolicy,
 ) {
     const ABOUT: &str = "scopes";
-    let snapshot = match connection.registered(remote, policy.resource()).await {
+    let snapshot = match configured.registered(remote, policy.resource()).await {
         Ok(snapshot) => snapshot,
         Err(RegisteredError::Unsaid(who)) => {
             return report.note(
@@ -142,7 +147,7 @@ async fn registered(
             );
         }
         Err(RegisteredError::Remote(error)) => {
-            return report.wrong(ABOUT, error.to_string(), look_for(connection, &error));
+            return report.wrong(ABOUT, error.to_string(), look_for(configured, &error));
         }
     };
     let there: BTreeSet<&str> = snapshot.scopes().collect();
@@ -161,7 +166,7 @@ async fn registered(
             ),
             None => (
                 format!("{scope} is not registered, so no token can have it"),
-                format!("register it at {}, spelled exactly so", connection.preset.title),
+                format!("register it at {}, spelled exactly so", configured.preset.title),
             ),
         };
         report.wrong(ABOUT, text, fix);
@@ -169,8 +174,8 @@ async fn registered(
 }
 
 /// What most often is behind such an error.
-fn look_for(connection: &Connection, error: &RemoteError) -> String {
-    let is_scalekit = connection.management.is_some() || connection.metadata_url.is_some();
+fn look_for(configured: &ConfiguredProvider, error: &RemoteError) -> String {
+    let is_scalekit = configured.management.is_some() || configured.metadata_url.is_some();
     match error {
         RemoteError::Address(_) => "write an https URL".to_owned(),
         RemoteError::Unreachable { .. } => {
@@ -188,7 +193,7 @@ fn look_for(connection: &Connection, error: &RemoteError) -> String {
         }
         RemoteError::Secret { .. } => "put the secret into that file, alone".to_owned(),
         RemoteError::Status { .. } | RemoteError::Answer { .. } => {
-            let form = connection.preset.issuer;
+            let form = configured.preset.issuer;
             format!("the issuer is compared byte by byte, slash at its end included; it is {form}")
         }
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mark {
+enum FindingMark {
     Ok,
     /// Worth knowing; nothing is broken.
     Note,
@@ -13,19 +13,19 @@ enum Mark {
 
 /// What was found, in the order in which it was looked for.
 #[derive(Debug, Default)]
-pub(crate) struct Report(Vec<Finding>);
+pub(crate) struct DoctorReport(Vec<Finding>);
 
 #[derive(Debug)]
 struct Finding {
-    mark: Mark,
+    mark: FindingMark,
     about: &'static str,
     text: String,
     fix: Option<String>,
 }
 
-impl Report {
+impl DoctorReport {
     pub(crate) fn ok(&mut self, about: &'static str, text: impl Into<String>) {
-        self.add(Mark::Ok, about, text.into(), None);
+        self.add(FindingMark::Ok, about, text.into(), None);
     }
 
     pub(crate) fn note(
@@ -34,7 +34,7 @@ impl Report {
         text: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        self.add(Mark::Note, about, text.into(), Some(fix.into()));
+        self.add(FindingMark::Note, about, text.into(), Some(fix.into()));
     }
 
     pub(crate) fn wrong(
@@ -43,27 +43,27 @@ impl Report {
         text: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        self.add(Mark::Wrong, about, text.into(), Some(fix.into()));
+        self.add(FindingMark::Wrong, about, text.into(), Some(fix.into()));
     }
 
-    fn add(&mut self, mark: Mark, about: &'static str, text: String, fix: Option<String>) {
+    fn add(&mut self, mark: FindingMark, about: &'static str, text: String, fix: Option<String>) {
         self.0.push(Finding { mark, about, text, fix });
     }
 
     /// Whether nothing is wrong.
     pub(crate) fn is_good(&self) -> bool {
-        self.0.iter().all(|finding| finding.mark != Mark::Wrong)
+        self.0.iter().all(|finding| finding.mark != FindingMark::Wrong)
     }
 }
 
 /// One line for each finding, whatever others wrote into it.
-impl fmt::Display for Report {
+impl fmt::Display for DoctorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Finding { mark, about, text, fix } in &self.0 {
             let mark = match mark {
-                Mark::Ok => "ok",
-                Mark::Note => "note",
-                Mark::Wrong => "WRONG",
+                FindingMark::Ok => "ok",
+                FindingMark::Note => "note",
+                FindingMark::Wrong => "WRONG",
             };
             let fix = fix.as_ref().map_or_else(String::new, |fix| format!("; fix: {fix}"));
             let line = format!("{mark:5}  {about:10}  {text}{fix}");

@@ -1,16 +1,16 @@
 //! The environment, and the URL.
 
-use super::report::Report;
+use super::report::DoctorReport;
 use crate::{
-    identity::provider::{ConnectionError, Connections},
+    identity::provider::{ConfiguredProviders, ProviderConfigError},
     policy::{CompiledPolicy, Provider},
 };
 
 /// The settings that a provider needs, and what is odd about them.
 pub(crate) fn of_settings(
-    report: &mut Report,
+    report: &mut DoctorReport,
     policy: &CompiledPolicy,
-    connections: &Connections,
+    configured: &ConfiguredProviders,
     variable: impl Fn(&str) -> Option<String>,
 ) {
     const ABOUT: &str = "settings";
@@ -37,10 +37,10 @@ pub(crate) fn of_settings(
             );
         }
     }
-    for connection in connections.all() {
-        let audiences = connection.audiences.join(" or ");
+    for configured in configured.all() {
+        let audiences = configured.audiences.join(" or ");
         report
-            .ok("audience", format!("tokens of {} must be for {audiences}", connection.issuers[0]));
+            .ok("audience", format!("tokens of {} must be for {audiences}", configured.issuers[0]));
     }
     let url = policy.resource();
     let text = match variable("MCP_URL") {
@@ -57,8 +57,8 @@ pub(crate) fn of_settings(
 
 /// What is missing before any provider can be asked; `env_file` is the one that was read.
 pub(crate) fn of_connection_error(
-    report: &mut Report,
-    error: &ConnectionError,
+    report: &mut DoctorReport,
+    error: &ProviderConfigError,
     env_file: Option<&str>,
 ) {
     let text = error.to_string();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{provider_health::is_unavailable, report::Report};
+use super::{provider_health::is_unavailable, report::DoctorReport};
 use crate::{
     identity::{
         Principal,
@@ -13,7 +13,7 @@ use crate::{
 
 /// Asks the server's own validator and the server's own decision.
 pub(crate) async fn examine(
-    report: &mut Report,
+    report: &mut DoctorReport,
     validator: &Validator,
     policy: &Arc<CompiledPolicy>,
     token: &str,

@@ -8,7 +8,7 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, authority, files::read_token, runtime::block_on, startup},
+    cli::{Deployment, Failure, Verdict, files::read_token, providers, runtime::block_on, startup},
     policy::{
         CompiledPolicy, Feature, Operation, Scope, diagnostic::nearest, explain::Explanation,
     },
@@ -119,9 +119,9 @@ fn scopes_of_token(
     name: &str,
 ) -> Result<Vec<Scope>, Failure> {
     let text = read_token(file)?;
-    let connections = startup::connections(policy)?;
+    let configured = startup::configured(policy)?;
     let token = block_on(async {
-        let validator = authority::validator(deployment, &connections, policy, name).await?;
+        let validator = providers::validator(deployment, &configured, policy, name).await?;
         Ok(validator.authenticate(&text).await)
     })??;
     let token = token.map_err(|error| {

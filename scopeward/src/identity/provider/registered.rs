@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::Connection;
+use super::ConfiguredProvider;
 use crate::{
     policy::{ResourceUrl, Scope, Snapshot},
     remote::{Metadata, Remote, RemoteError},
@@ -38,7 +38,7 @@ impl Registered {
     }
 }
 
-impl Connection {
+impl ConfiguredProvider {
     /// The authorization server's metadata.
     pub(crate) async fn metadata(&self, remote: &Remote) -> Result<Metadata, RemoteError> {
         match &self.metadata_url {

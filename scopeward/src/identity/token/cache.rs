@@ -27,11 +27,11 @@ const EXPECTED: usize = 1_000;
 /// this process's secret. Nobody can make two tokens of one digest, and no token can be had from what
 /// is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Digest([u64; 2]);
+pub(super) struct TokenDigest([u64; 2]);
 
 /// What was found.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct CachedToken {
     pub(super) token: AccessToken,
     /// The place of its issuer in the validator.
     pub(super) issuer: usize,
@@ -39,22 +39,22 @@ pub(super) struct Found {
     pub(super) keys: Generation,
 }
 
-type Entries = sync::Cache<
-    Digest,
-    Found,
+type CachedTokens = sync::Cache<
+    TokenDigest,
+    CachedToken,
     UnitWeighter,
-    BuildHasherDefault<AsItIs>,
-    DefaultLifecycle<Digest, Found>,
+    BuildHasherDefault<IdentityHasher>,
+    DefaultLifecycle<TokenDigest, CachedToken>,
 >;
 
 /// Shards with a lock each, which readers of different tokens do not share.
-pub(super) struct Cache {
+pub(super) struct TokenCache {
     /// `None` without randomness: then nothing is kept.
     key: Option<Key>,
-    entries: Entries,
+    entries: CachedTokens,
 }
 
-impl Default for Cache {
+impl Default for TokenCache {
     fn default() -> Self {
         let mut bytes = [0_u8; 32];
         let key = rand::fill(&mut bytes).ok().map(|()| {
@@ -66,38 +66,38 @@ impl Default for Cache {
         });
         let hasher = BuildHasherDefault::default();
         let lifecycle = DefaultLifecycle::default();
-        Self { key, entries: Entries::with(EXPECTED, MOST, UnitWeighter, hasher, lifecycle) }
+        Self { key, entries: CachedTokens::with(EXPECTED, MOST, UnitWeighter, hasher, lifecycle) }
     }
 }
 
-impl Cache {
-    pub(super) fn digest(&self, token: &[u8]) -> Digest {
+impl TokenCache {
+    pub(super) fn digest(&self, token: &[u8]) -> TokenDigest {
         let key = self.key.unwrap_or_default();
-        Digest(HighwayHasher::new(key).hash128(token))
+        TokenDigest(HighwayHasher::new(key).hash128(token))
     }
 
-    pub(super) fn get(&self, digest: Digest) -> Option<Found> {
+    pub(super) fn get(&self, digest: TokenDigest) -> Option<CachedToken> {
         self.entries.get(&digest)
     }
 
-    pub(super) fn insert(&self, digest: Digest, found: Found) {
+    pub(super) fn insert(&self, digest: TokenDigest, found: CachedToken) {
         if self.key.is_some() {
             self.entries.insert(digest, found);
         }
     }
 }
 
-impl fmt::Debug for Cache {
+impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache").finish_non_exhaustive()
+        f.debug_struct("TokenCache").finish_non_exhaustive()
     }
 }
 
 /// A digest needs no further hashing.
 #[derive(Debug, Clone, Copy, Default)]
-struct AsItIs(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for AsItIs {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }

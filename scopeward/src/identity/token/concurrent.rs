@@ -19,13 +19,11 @@ use jsonwebtoken::{
 use serde_json::json;
 
 use super::{
-    ClaimRules, RemoteKeys, TokenError, TokenTypes, TrustedIssuer, Validator, VerificationKeys,
+    ClaimRules, IssuerRules, RemoteKeys, Revocation, RevocationTarget, Revocations, TokenError,
+    TokenTypes, Validator, VerificationKeys,
 };
 use crate::{
-    identity::{
-        Principal,
-        revocation::{Revocation, RevocationTarget, Revocations, RevokedList},
-    },
+    identity::Principal,
     live::LivePolicy,
     policy::{CompiledPolicy, Operation, diagnostic::Source},
 };
@@ -60,7 +58,7 @@ impl Key {
 }
 
 fn validator(keys: RemoteKeys) -> Validator {
-    let issuer = TrustedIssuer::new(
+    let issuer = IssuerRules::new(
         vec![ISSUER.to_owned()],
         vec![AUDIENCE.to_owned()],
         AUDIENCE.to_owned(),
@@ -137,23 +135,18 @@ fn nobody_is_accepted_after_they_were_revoked() {
                     for (number, token) in tokens.iter().enumerate() {
                         let outcome = validator.validate(token);
                         if (number as u64) < sure {
-                            assert_eq!(outcome.err(), Some(TokenError::RevokedList));
+                            assert_eq!(outcome.err(), Some(TokenError::Revoked));
                         } else if let Err(error) = outcome {
-                            assert_eq!(error, TokenError::RevokedList);
+                            assert_eq!(error, TokenError::Revoked);
                         }
                     }
                 }
             });
         }
-        let mut revoked = RevokedList::default();
+        let mut revoked = vec![];
         for number in 0..50_u64 {
             let whom = RevocationTarget::Subject(format!("user-{number}"));
-            revoked.entries.push(Revocation {
-                whom,
-                issuer: None,
-                issued_before: None,
-                reason: None,
-            });
+            revoked.push(Revocation { whom, issuer: None, issued_before: None, reason: None });
             revocations.replace(&revoked);
             revoked_until.store(number + 1, Ordering::SeqCst);
             thread::sleep(std::time::Duration::from_millis(1));

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::{OnceCell, Semaphore};
 
-use super::{AccessToken, Clock, Rejected, TokenError, TrustedIssuer, claims::Claims, trusted};
+use super::{AccessToken, Clock, IssuerRules, Rejected, TokenError, claims::Claims, issuer_rules};
 use crate::{
     remote::{ClientAuthentication, Metadata, Remote, RemoteError},
     secret::Secret,
@@ -42,7 +42,7 @@ const TARGET: &str = "scopeward::introspection";
 #[derive(Debug, Clone)]
 pub(crate) enum Introspection {
     /// RFC 7662, as a client of the issuer.
-    Standard { endpoint: EndpointAt, client: Client },
+    Standard { endpoint: EndpointAt, client: IntrospectionClient },
     /// Google's `tokeninfo`, which anyone may ask who has the token.
     TokenInfo { url: String },
 }
@@ -58,7 +58,7 @@ pub(crate) enum EndpointAt {
 
 /// Who asks.
 #[derive(Debug, Clone)]
-pub(crate) struct Client {
+pub(crate) struct IntrospectionClient {
     pub(crate) id: String,
     pub(crate) secret: Secret,
 }
@@ -75,7 +75,7 @@ struct Inner {
     turns: Semaphore,
     is_silent: AtomicBool,
     /// By the token's digest: a copy of the memory holds no tokens.
-    answers: Cache<[u8; 32], Kept>,
+    answers: Cache<[u8; 32], CachedAnswer>,
 }
 
 #[derive(Debug, Clone)]
@@ -86,23 +86,27 @@ struct Endpoint {
 
 /// What an issuer said, and for how long that is believed.
 #[derive(Debug, Clone)]
-struct Kept {
+struct CachedAnswer {
     outcome: Result<AccessToken, Rejected>,
     lasts: Duration,
 }
 
-struct AsLongAsItLasts;
+struct UntilExpiry;
 
-impl Expiry<[u8; 32], Kept> for AsLongAsItLasts {
-    fn expire_after_create(&self, _: &[u8; 32], kept: &Kept, _: Instant) -> Option<Duration> {
+impl Expiry<[u8; 32], CachedAnswer> for UntilExpiry {
+    fn expire_after_create(
+        &self,
+        _: &[u8; 32],
+        kept: &CachedAnswer,
+        _: Instant,
+    ) -> Option<Duration> {
         Some(kept.lasts)
     }
 }
 
 impl Introspector {
     pub(crate) fn new(how: Introspection, remote: Remote) -> Self {
-        let answers =
-            Cache::builder().max_capacity(MOST_KEPT).expire_after(AsLongAsItLasts).build();
+        let answers = Cache::builder().max_capacity(MOST_KEPT).expire_after(UntilExpiry).build();
         Self(Arc::new(Inner {
             how,
             remote,
@@ -117,7 +121,7 @@ impl Introspector {
     pub(crate) async fn authenticate(
         &self,
         token: &str,
-        issuer: &TrustedIssuer,
+        issuer: &IssuerRules,
         clock: &dyn Clock,
     ) -> Result<AccessToken, Rejected> {
         let mut key = [0; 32];
@@ -127,7 +131,7 @@ impl Introspector {
         // is not remembered.
         let kept = self.0.answers.try_get_with(key, answer).await;
         let token = kept.map_err(|error| (*error).clone())?.outcome?;
-        if trusted::has_expired(token.expires_at(), clock.now()) {
+        if issuer_rules::has_expired(token.expires_at(), clock.now()) {
             return Err(TokenError::Expired.into());
         }
         Ok(token)
@@ -141,9 +145,9 @@ impl Introspector {
     async fn look_up(
         &self,
         token: &str,
-        issuer: &TrustedIssuer,
+        issuer: &IssuerRules,
         clock: &dyn Clock,
-    ) -> Result<Kept, TokenError> {
+    ) -> Result<CachedAnswer, TokenError> {
         let turn = tokio::time::timeout(PATIENCE, self.0.turns.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return Err(TokenError::Unavailable) };
         let asked = self.ask(token).await;
@@ -169,7 +173,7 @@ impl Introspector {
             Ok(token) => KEPT.min(Duration::from_secs(token.expires_at().saturating_sub(now))),
             Err(_) => REFUSAL_KEPT,
         };
-        Ok(Kept { outcome, lasts })
+        Ok(CachedAnswer { outcome, lasts })
     }
 
     /// What the issuer says of a token; `None` if it is not active.
@@ -228,11 +232,7 @@ async fn find(remote: &Remote, at: &EndpointAt) -> Result<Endpoint, RemoteError>
 
 /// The answer as claims. RFC 7662, section 2.2: all but `active` is optional, and what is there
 /// means what it means in a JWT.
-fn read(
-    mut answer: Value,
-    issuer: &TrustedIssuer,
-    now: u64,
-) -> Result<Claims<'static>, TokenError> {
+fn read(mut answer: Value, issuer: &IssuerRules, now: u64) -> Result<Claims<'static>, TokenError> {
     let is_bearer = |kind: &Value| kind.as_str().is_some_and(|k| k.eq_ignore_ascii_case("bearer"));
     // Some issuers answer for their other tokens as well, and say so here.
     if answer.get("token_type").is_some_and(|kind| !is_bearer(kind)) {

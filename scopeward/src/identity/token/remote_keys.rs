@@ -44,10 +44,10 @@ pub(crate) enum KeysAt {
 
 /// The keys as they were last seen, and the task that looks again.
 #[derive(Debug, Clone)]
-pub(crate) struct RemoteKeys(Arc<Shared>);
+pub(crate) struct RemoteKeys(Arc<KeyStore>);
 
 #[derive(Debug)]
-struct Shared {
+struct KeyStore {
     at: KeysAt,
     current: ArcSwapOption<VerificationKeys>,
     wanted: Notify,
@@ -60,7 +60,7 @@ struct Shared {
 impl RemoteKeys {
     /// Looks for the keys now, and again and again, as long as the runtime lives.
     pub(crate) fn watch(at: KeysAt, remote: Remote) -> Self {
-        let keys = Self(Arc::new(Shared {
+        let keys = Self(Arc::new(KeyStore {
             at,
             current: ArcSwapOption::empty(),
             wanted: Notify::new(),
@@ -75,7 +75,7 @@ impl RemoteKeys {
     /// Keys that nobody fetches, for tests of what happens when they change.
     #[cfg(test)]
     pub(super) fn standing(keys: VerificationKeys) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(KeyStore {
             at: KeysAt::Url(String::new()),
             current: ArcSwapOption::new(Some(Arc::new(keys))),
             wanted: Notify::new(),

@@ -147,7 +147,7 @@ impl Revocations {
         let is_of = |entries: &Vec<Bounds>| {
             entries.iter().any(|(issuer, before)| {
                 let is_there =
-                    |issuer: &str| issuer == token.issuer() || issuer == token.authority();
+                    |issuer: &str| issuer == token.issuer() || issuer == token.canonical_issuer();
                 issuer.as_deref().is_none_or(is_there)
                     && before.is_none_or(|before| was_issued_before(token, before))
             })

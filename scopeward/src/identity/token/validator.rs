@@ -8,14 +8,14 @@ use jsonwebtoken::{crypto, dangerous, errors::ErrorKind};
 use serde::Deserialize;
 
 use super::{
-    AccessToken, Clock, Expected, Introspector, Rejected, RemoteKeys, Revocations, SystemClock,
-    TokenError, TokenTypes, TrustedIssuer, VerificationKeys,
-    cache::{Cache, Digest, Found},
+    AccessToken, Clock, Expected, Introspector, IssuerRules, Rejected, RemoteKeys, Revocations,
+    SystemClock, TokenError, TokenTypes, VerificationKeys,
+    cache::{CachedToken, TokenCache, TokenDigest},
     claims::{ClaimRules, Claims},
     header::unchecked,
+    issuer_rules::check_times,
     jose::JoseHeader,
     keys::Generation,
-    trusted::check_times,
 };
 
 /// Checks access tokens for one resource: those of one issuer, or of several.
@@ -23,36 +23,36 @@ use super::{
 /// A token of several issuers is checked by the one that it names, and by no other: nothing that
 /// it says is believed before that issuer's key, or that issuer itself, has confirmed it.
 pub struct Validator {
-    signed: Vec<Signed>,
+    signed: Vec<SigningIssuer>,
     /// The issuer of opaque tokens. There is only one: a token is shown to nobody but its issuer.
-    opaque: Option<Opaque>,
+    opaque: Option<OpaqueIssuer>,
     clock: Box<dyn Clock>,
-    cache: Cache,
+    cache: TokenCache,
     revocations: Revocations,
 }
 
 /// An issuer whose signature is checked.
 #[derive(Debug)]
-struct Signed {
-    issuer: TrustedIssuer,
-    keys: Keys,
+struct SigningIssuer {
+    issuer: IssuerRules,
+    keys: IssuerKeys,
 }
 
 /// An issuer that is asked.
 #[derive(Debug)]
-struct Opaque {
-    issuer: TrustedIssuer,
+struct OpaqueIssuer {
+    issuer: IssuerRules,
     introspector: Introspector,
 }
 
 /// The issuer's keys: given, or fetched.
 #[derive(Debug)]
-enum Keys {
+enum IssuerKeys {
     Given(Arc<VerificationKeys>),
     Remote(RemoteKeys),
 }
 
-impl Keys {
+impl IssuerKeys {
     fn current(&self) -> Result<Arc<VerificationKeys>, TokenError> {
         match self {
             Self::Given(keys) => Ok(Arc::clone(keys)),
@@ -88,7 +88,7 @@ impl Validator {
         types: TokenTypes,
     ) -> Self {
         let audience = audience.into();
-        let issuer = TrustedIssuer::new(
+        let issuer = IssuerRules::new(
             vec![issuer.into()],
             vec![audience.clone()],
             audience,
@@ -99,9 +99,9 @@ impl Validator {
     }
 
     /// Accepts what `issuer` signed with one of `keys`.
-    pub(crate) fn given(issuer: TrustedIssuer, keys: VerificationKeys) -> Self {
+    pub(crate) fn given(issuer: IssuerRules, keys: VerificationKeys) -> Self {
         let mut validator = Self::none();
-        validator.signed.push(Signed { issuer, keys: Keys::Given(Arc::new(keys)) });
+        validator.signed.push(SigningIssuer { issuer, keys: IssuerKeys::Given(Arc::new(keys)) });
         validator
     }
 
@@ -112,22 +112,22 @@ impl Validator {
             signed: vec![],
             opaque: None,
             clock,
-            cache: Cache::default(),
+            cache: TokenCache::default(),
             revocations: Revocations::default(),
         }
     }
 
     /// Accepts as well what this issuer signed with keys that are fetched.
     #[must_use]
-    pub(crate) fn or_signed(mut self, issuer: TrustedIssuer, keys: RemoteKeys) -> Self {
-        self.signed.push(Signed { issuer, keys: Keys::Remote(keys) });
+    pub(crate) fn or_signed(mut self, issuer: IssuerRules, keys: RemoteKeys) -> Self {
+        self.signed.push(SigningIssuer { issuer, keys: IssuerKeys::Remote(keys) });
         self
     }
 
     /// Accepts as well what this issuer calls active when it is asked.
     #[must_use]
-    pub(crate) fn or_asked(mut self, issuer: TrustedIssuer, introspector: Introspector) -> Self {
-        self.opaque = Some(Opaque { issuer, introspector });
+    pub(crate) fn or_asked(mut self, issuer: IssuerRules, introspector: Introspector) -> Self {
+        self.opaque = Some(OpaqueIssuer { issuer, introspector });
         self
     }
 
@@ -167,15 +167,14 @@ impl Validator {
         match (self.signer(token), &self.opaque) {
             (Ok(signed), _) => {
                 match (self.verify(token, digest, signed), &self.signed[signed].keys) {
-                    (Err(Rejected { error: TokenError::UnknownKey, .. }), Keys::Remote(keys))
-                        if Box::pin(keys.refresh()).await =>
-                    {
-                        self.verify(token, digest, signed)
-                    }
+                    (
+                        Err(Rejected { error: TokenError::UnknownKey, .. }),
+                        IssuerKeys::Remote(keys),
+                    ) if Box::pin(keys.refresh()).await => self.verify(token, digest, signed),
                     (result, _) => result,
                 }
             }
-            (Err(_), Some(Opaque { issuer, introspector })) => {
+            (Err(_), Some(OpaqueIssuer { issuer, introspector })) => {
                 let asked = introspector.authenticate(token, issuer, &*self.clock);
                 Box::pin(asked).await.and_then(|token| self.unless_revoked(token))
             }
@@ -195,8 +194,8 @@ impl Validator {
 
     /// A token whose signature was found right with the very keys that are there now. Only its times
     /// can make a difference since.
-    fn known(&self, digest: Digest) -> Option<Result<AccessToken, Rejected>> {
-        let Found { token, issuer, keys } = self.cache.get(digest)?;
+    fn known(&self, digest: TokenDigest) -> Option<Result<AccessToken, Rejected>> {
+        let CachedToken { token, issuer, keys } = self.cache.get(digest)?;
         let current = self.signed.get(issuer)?.keys.generation()?;
         if current != keys {
             return None;
@@ -228,7 +227,7 @@ impl Validator {
         }
         let named: Named =
             dangerous::insecure_decode_claims(token).map_err(|_| TokenError::Malformed)?;
-        let is_named = |signed: &Signed| signed.issuer.is_named(&named.iss);
+        let is_named = |signed: &SigningIssuer| signed.issuer.is_named(&named.iss);
         self.signed.iter().position(is_named).ok_or_else(|| {
             let all = self.signed.iter().flat_map(|signed| signed.issuer.issuers());
             TokenError::Issuer(Expected::one_of("", all))
@@ -236,7 +235,12 @@ impl Validator {
     }
 
     /// The claims are read only after the signature was found right.
-    fn verify(&self, token: &str, digest: Digest, issuer: usize) -> Result<AccessToken, Rejected> {
+    fn verify(
+        &self,
+        token: &str,
+        digest: TokenDigest,
+        issuer: usize,
+    ) -> Result<AccessToken, Rejected> {
         let signed = &self.signed[issuer];
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
@@ -262,7 +266,8 @@ impl Validator {
         let claims: Claims<'_> = serde_json::from_slice(&payload)
             .map_err(|_| TokenError::Claims("iss, sub, aud, exp or another"))?;
         let token = signed.issuer.accept(claims, self.clock.now())?;
-        self.cache.insert(digest, Found { token: token.clone(), issuer, keys: keys.generation() });
+        self.cache
+            .insert(digest, CachedToken { token: token.clone(), issuer, keys: keys.generation() });
         self.unless_revoked(token)
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! A record's last two members are its number and the SHA-256 of the line before it, without the
 //! line's end: `sha256sum` is all that is needed to check one by hand. Nothing in the file says what
-//! came last; who must know keeps the [`Head`] elsewhere.
+//! came last; who must know keeps the [`ChainHead`] elsewhere.
 
 use std::{fmt, str::FromStr};
 
@@ -42,23 +42,23 @@ impl fmt::Debug for Digest {
 /// Not 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not NUMBER:DIGEST, as `audit verify` prints it")]
-pub(crate) struct NotAHead;
+pub(crate) struct NotAChainHead;
 
 impl FromStr for Digest {
-    type Err = NotAHead;
+    type Err = NotAChainHead;
 
-    fn from_str(text: &str) -> Result<Self, NotAHead> {
+    fn from_str(text: &str) -> Result<Self, NotAChainHead> {
         let mut bytes = [0; 32];
         let (pairs, rest) = text.as_bytes().as_chunks::<2>();
         if pairs.len() != bytes.len() || !rest.is_empty() {
-            return Err(NotAHead);
+            return Err(NotAChainHead);
         }
         for (byte, pair) in bytes.iter_mut().zip(pairs) {
             let digit = |one: u8| char::from(one).to_digit(16).and_then(|d| u8::try_from(d).ok());
             *byte = digit(pair[0])
                 .zip(digit(pair[1]))
                 .map(|(high, low)| high << 4 | low)
-                .ok_or(NotAHead)?;
+                .ok_or(NotAChainHead)?;
         }
         Ok(Self(bytes))
     }
@@ -66,27 +66,27 @@ impl FromStr for Digest {
 
 /// The last record: its number, and the digest of its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Head {
+pub(crate) struct ChainHead {
     pub(crate) number: u64,
     pub(crate) digest: Digest,
 }
 
-impl fmt::Display for Head {
+impl fmt::Display for ChainHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.number, self.digest)
     }
 }
 
-impl FromStr for Head {
-    type Err = NotAHead;
+impl FromStr for ChainHead {
+    type Err = NotAChainHead;
 
-    fn from_str(text: &str) -> Result<Self, NotAHead> {
-        let (number, digest) = text.split_once(':').ok_or(NotAHead)?;
-        Ok(Self { number: number.parse().map_err(|_| NotAHead)?, digest: digest.parse()? })
+    fn from_str(text: &str) -> Result<Self, NotAChainHead> {
+        let (number, digest) = text.split_once(':').ok_or(NotAChainHead)?;
+        Ok(Self { number: number.parse().map_err(|_| NotAChainHead)?, digest: digest.parse()? })
     }
 }
 
-impl Head {
+impl ChainHead {
     /// Adds a record, `{…}` and the end of its line, with its number and predecessor; which is the
     /// head from then on.
     pub(super) fn append(&mut self, record: &[u8], out: &mut Vec<u8>) {
@@ -110,7 +110,7 @@ struct Link {
 
 /// Why a line cannot stand where it stands.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Broken {
+pub(crate) enum BrokenChain {
     #[error("it is not a record")]
     NotARecord,
     #[error("it has no number or no predecessor, and records before it have")]
@@ -123,9 +123,9 @@ pub(crate) enum Broken {
 
 /// A chain that is gone through from its first record.
 #[derive(Debug, Default)]
-pub(crate) struct Walk {
+pub(crate) struct ChainWalk {
     /// The last line, if it was chained.
-    head: Option<Head>,
+    head: Option<ChainHead>,
     /// The last line, if it was not.
     before: Option<Digest>,
     /// The number of the first chained record.
@@ -134,45 +134,45 @@ pub(crate) struct Walk {
     pub(crate) unchained: u64,
 }
 
-impl Walk {
+impl ChainWalk {
     /// The next line, without its end.
-    pub(crate) fn next(&mut self, line: &[u8]) -> Result<(), Broken> {
-        let said: Link = serde_json::from_slice(line).map_err(|_| Broken::NotARecord)?;
+    pub(crate) fn next(&mut self, line: &[u8]) -> Result<(), BrokenChain> {
+        let said: Link = serde_json::from_slice(line).map_err(|_| BrokenChain::NotARecord)?;
         let digest = Digest::of(line);
         let (Some(number), Some(previous)) = (said.number, said.previous) else {
             if self.head.is_some() {
-                return Err(Broken::NotChained);
+                return Err(BrokenChain::NotChained);
             }
             self.unchained += 1;
             self.before = Some(digest);
             return Ok(());
         };
-        let previous: Digest = previous.parse().map_err(|_| Broken::NotARecord)?;
+        let previous: Digest = previous.parse().map_err(|_| BrokenChain::NotARecord)?;
         match (self.head, self.before) {
             (Some(head), _) if number != head.number + 1 => {
-                return Err(Broken::Number(number, head.number + 1));
+                return Err(BrokenChain::Number(number, head.number + 1));
             }
-            (Some(Head { digest: expected, .. }), _) | (None, Some(expected))
+            (Some(ChainHead { digest: expected, .. }), _) | (None, Some(expected))
                 if previous != expected =>
             {
-                return Err(Broken::Predecessor);
+                return Err(BrokenChain::Predecessor);
             }
             (Some(_), _) => {}
             (None, before) => {
                 // The very first has none. Of later ones the files before were taken away.
                 if before.is_none() && number == 1 && previous != Digest::default() {
-                    return Err(Broken::Predecessor);
+                    return Err(BrokenChain::Predecessor);
                 }
                 self.first = number;
             }
         }
-        self.head = Some(Head { number, digest });
+        self.head = Some(ChainHead { number, digest });
         Ok(())
     }
 
     /// Where the chain ends: the next record follows this.
-    pub(crate) fn head(&self) -> Head {
-        let unchained = Head { number: 0, digest: self.before.unwrap_or_default() };
+    pub(crate) fn head(&self) -> ChainHead {
+        let unchained = ChainHead { number: 0, digest: self.before.unwrap_or_default() };
         self.head.unwrap_or(unchained)
     }
 }
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     fn chained(records: &[&str]) -> Vec<Vec<u8>> {
-        let mut head = Head::default();
+        let mut head = ChainHead::default();
         let line = |record: &&str| {
             let mut line = vec![];
             head.append(format!("{record}\n").as_bytes(), &mut line);
@@ -192,8 +192,8 @@ mod tests {
         records.iter().map(line).collect()
     }
 
-    fn walk(lines: &[Vec<u8>]) -> Result<Head, (usize, Broken)> {
-        let mut walk = Walk::default();
+    fn walk(lines: &[Vec<u8>]) -> Result<ChainHead, (usize, BrokenChain)> {
+        let mut walk = ChainWalk::default();
         for (place, line) in lines.iter().enumerate() {
             walk.next(line).map_err(|broken| (place, broken))?;
         }
@@ -220,20 +220,23 @@ mod tests {
             change(&mut lines);
             walk(&lines)
         };
-        assert_eq!(changed(&|all| all[1][5] = b'9'), Err((2, Broken::Predecessor)));
-        assert_eq!(changed(&|all| drop(all.remove(1))), Err((1, Broken::Number(3, 2))));
-        assert_eq!(changed(&|all| all.swap(1, 2)), Err((1, Broken::Number(3, 2))));
-        assert_eq!(changed(&|all| all.insert(2, all[1].clone())), Err((2, Broken::Number(2, 3))));
+        assert_eq!(changed(&|all| all[1][5] = b'9'), Err((2, BrokenChain::Predecessor)));
+        assert_eq!(changed(&|all| drop(all.remove(1))), Err((1, BrokenChain::Number(3, 2))));
+        assert_eq!(changed(&|all| all.swap(1, 2)), Err((1, BrokenChain::Number(3, 2))));
+        assert_eq!(
+            changed(&|all| all.insert(2, all[1].clone())),
+            Err((2, BrokenChain::Number(2, 3)))
+        );
         assert_eq!(
             changed(&|all| all.insert(1, b"{\"a\":5}".to_vec())),
-            Err((1, Broken::NotChained))
+            Err((1, BrokenChain::NotChained))
         );
-        assert_eq!(changed(&|all| all[3].truncate(9)), Err((3, Broken::NotARecord)));
+        assert_eq!(changed(&|all| all[3].truncate(9)), Err((3, BrokenChain::NotARecord)));
     }
 
     #[test]
     fn records_of_before_are_the_first_links() {
-        let mut walk = Walk::default();
+        let mut walk = ChainWalk::default();
         walk.next(b"{\"old\":1}").unwrap();
         let mut head = walk.head();
         let mut line = vec![];
@@ -241,8 +244,8 @@ mod tests {
         line.pop();
         walk.next(&line).unwrap();
         assert_eq!((walk.unchained, walk.first, walk.head()), (1, 1, head));
-        let mut changed = Walk::default();
+        let mut changed = ChainWalk::default();
         changed.next(b"{\"old\":2}").unwrap();
-        assert_eq!(changed.next(&line), Err(Broken::Predecessor));
+        assert_eq!(changed.next(&line), Err(BrokenChain::Predecessor));
     }
 }

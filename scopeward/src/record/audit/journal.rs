@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::chain::{Head, Walk};
+use super::chain::{ChainHead, ChainWalk};
 
 /// The file that is written.
 const CURRENT: &str = "audit.jsonl";
@@ -63,7 +63,7 @@ pub(super) struct Journal {
     rotation: Rotation,
     file: File,
     size: u64,
-    pub(super) head: Head,
+    pub(super) head: ChainHead,
 }
 
 impl Journal {
@@ -83,7 +83,7 @@ impl Journal {
             last = last_line(&mut File::open(newest)?)?.1;
         }
         whole = file.metadata()?.len();
-        let mut walk = Walk::default();
+        let mut walk = ChainWalk::default();
         if let Some(last) = last {
             // Damaged ones are `audit verify`'s to find: here the chain goes on from what is there.
             let _ = walk.next(&last);
@@ -175,8 +175,8 @@ mod tests {
         journal.rotate().unwrap();
     }
 
-    fn walk(data: &Path) -> Walk {
-        let mut walk = Walk::default();
+    fn walk(data: &Path) -> ChainWalk {
+        let mut walk = ChainWalk::default();
         for file in files(data).unwrap() {
             for line in fs::read_to_string(file).unwrap().lines() {
                 walk.next(line.as_bytes()).unwrap();

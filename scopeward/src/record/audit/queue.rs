@@ -13,7 +13,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{chain::Head, journal::Journal, record::Record};
+use super::{chain::ChainHead, journal::Journal, record::Record};
 
 /// What comes within this time is written together.
 const GATHERED: Duration = Duration::from_millis(5);
@@ -37,7 +37,7 @@ struct Queue {
     is_failing: AtomicBool,
     lost: AtomicU64,
     failures: AtomicU64,
-    head: Mutex<Head>,
+    head: Mutex<ChainHead>,
 }
 
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ pub(crate) struct AuditHealth {
     /// How many bytes wait to be written.
     pub(crate) pending: usize,
     /// The last record that was written.
-    pub(crate) head: Head,
+    pub(crate) head: ChainHead,
 }
 
 impl AuditSink {
@@ -192,7 +192,7 @@ impl AuditSink {
         true
     }
 
-    fn reached(&self, head: Head) {
+    fn reached(&self, head: ChainHead) {
         *self.0.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
     }
 }

@@ -19,7 +19,7 @@ fn not_ready(monitor: &Monitor) -> Vec<String> {
     if monitor.live.is_stopping() {
         reasons.push("the server is stopping".to_owned());
     }
-    for (issuer, age) in monitor.authority.keys() {
+    for (issuer, age) in monitor.providers.keys() {
         if age.is_none() {
             reasons.push(format!("the keys of {issuer} were never seen"));
         }
@@ -38,7 +38,7 @@ pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
         || audit.is_some_and(|audit| audit.is_failing || audit.lost > 0)
         || !not_ready(&monitor).is_empty();
     let keys: Vec<Value> = monitor
-        .authority
+        .providers
         .keys()
         .map(|(issuer, age)| json!({ "issuer": issuer, "age_seconds": age.map(|age| age.as_secs()) }))
         .collect();

@@ -124,7 +124,7 @@ impl Monitor {
             MetricType::Gauge,
         )?;
         let mut seen = HashSet::new();
-        for (issuer, age) in self.authority.keys() {
+        for (issuer, age) in self.providers.keys() {
             if seen.insert(issuer.to_owned()) {
                 let age = age.map_or(ConstGauge::new(-1), |age| gauge(age.as_secs()));
                 age.encode(ages.encode_family(&[("issuer", issuer)])?)?;
@@ -138,11 +138,11 @@ impl Monitor {
         say(
             encoder,
             "refused_by_limit",
-            "Connections and requests that a limit refused",
+            "ConfiguredProviders and requests that a limit refused",
             &counted.limited,
         )?;
-        say(encoder, "connections", "Connections now", &gauge(self.door.connections()))?;
-        say(encoder, "requests_in_flight", "Requests now", &gauge(self.door.requests()))?;
+        say(encoder, "connections", "ConfiguredProviders now", &gauge(self.door.connections()))?;
+        say(encoder, "requests_concurrency", "Requests now", &gauge(self.door.requests()))?;
         say(
             encoder,
             "certificate_reloads",

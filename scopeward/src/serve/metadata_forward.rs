@@ -16,7 +16,7 @@ use http::{StatusCode, header};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::identity::provider::Connection;
+use crate::identity::provider::ConfiguredProvider;
 use crate::remote::{Remote, RemoteError};
 
 /// An answer is given again for so long; a failure is not asked about again for so long.
@@ -25,26 +25,26 @@ const RETRY: Duration = Duration::from_secs(5);
 
 /// Forwards `/.well-known/oauth-authorization-server`.
 #[derive(Debug, Clone)]
-pub(crate) struct Forwarder(Arc<Inner>);
+pub(crate) struct MetadataForwarder(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    connection: Connection,
+    configured: ConfiguredProvider,
     remote: Remote,
     /// One request asks, the others wait for its answer.
-    last: Mutex<Option<Last>>,
+    last: Mutex<Option<LastAnswer>>,
 }
 
 #[derive(Debug)]
-struct Last {
+struct LastAnswer {
     at: Instant,
     good: Option<Value>,
     error: Option<RemoteError>,
 }
 
-impl Forwarder {
-    pub(crate) fn new(connection: Connection, remote: Remote) -> Self {
-        Self(Arc::new(Inner { connection, remote, last: Mutex::new(None) }))
+impl MetadataForwarder {
+    pub(crate) fn new(configured: ConfiguredProvider, remote: Remote) -> Self {
+        Self(Arc::new(Inner { configured, remote, last: Mutex::new(None) }))
     }
 
     pub(crate) fn router(self) -> Router {
@@ -54,12 +54,12 @@ impl Forwarder {
     }
 }
 
-async fn forward(State(Forwarder(forwarder)): State<Forwarder>) -> Response {
+async fn forward(State(MetadataForwarder(forwarder)): State<MetadataForwarder>) -> Response {
     let mut last = forwarder.last.lock().await;
-    let kept = |last: &Last| if last.error.is_some() { RETRY } else { KEPT };
+    let kept = |last: &LastAnswer| if last.error.is_some() { RETRY } else { KEPT };
     if last.as_ref().is_none_or(|last| last.at.elapsed() >= kept(last)) {
         let good = last.take().and_then(|last| last.good);
-        let asked = forwarder.connection.metadata(&forwarder.remote).await;
+        let asked = forwarder.configured.metadata(&forwarder.remote).await;
         let (good, error) = match asked {
             Ok(metadata) => (Some(metadata.answer.json), None),
             // What was good a while ago is better than nothing.
@@ -68,11 +68,11 @@ async fn forward(State(Forwarder(forwarder)): State<Forwarder>) -> Response {
         if let Some(error) = &error {
             tracing::warn!("{error}");
         }
-        *last = Some(Last { at: Instant::now(), good, error });
+        *last = Some(LastAnswer { at: Instant::now(), good, error });
     }
     match last.as_ref() {
-        Some(Last { good: Some(json), .. }) => Json(json.clone()).into_response(),
-        Some(Last { error: Some(error), .. }) => unavailable(error),
+        Some(LastAnswer { good: Some(json), .. }) => Json(json.clone()).into_response(),
+        Some(LastAnswer { error: Some(error), .. }) => unavailable(error),
         _ => StatusCode::SERVICE_UNAVAILABLE.into_response(),
     }
 }

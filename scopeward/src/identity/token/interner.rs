@@ -9,18 +9,18 @@ use crate::policy::Scope;
 /// So many of each are shared. Of more, each token keeps its own.
 const MOST: usize = 1_000;
 
-pub(super) struct Shared {
+pub(super) struct Interner {
     scopes: Cache<Arc<[Scope]>, Arc<[Scope]>>,
     texts: Cache<Arc<str>, Arc<str>>,
 }
 
-impl Default for Shared {
+impl Default for Interner {
     fn default() -> Self {
         Self { scopes: Cache::new(MOST), texts: Cache::new(MOST) }
     }
 }
 
-impl Shared {
+impl Interner {
     pub(super) fn scopes(&self, scopes: Vec<Scope>) -> Arc<[Scope]> {
         one(&self.scopes, scopes)
     }
@@ -44,8 +44,8 @@ where
     new
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for Interner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("Interner").finish_non_exhaustive()
     }
 }

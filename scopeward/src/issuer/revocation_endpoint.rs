@@ -15,7 +15,7 @@ use super::{
     Issuer,
     parameters::Parameters,
     state::RevocationOutcome,
-    tokens::{LARGEST_REQUEST, Refused, authenticated},
+    tokens::{LARGEST_REQUEST, TokenRequestError, authenticated},
 };
 
 pub(super) fn router() -> Router<Issuer> {
@@ -32,20 +32,21 @@ async fn answer(
     issuer: &Issuer,
     headers: &HeaderMap,
     parameters: &Parameters,
-) -> Result<Response, Refused> {
+) -> Result<Response, TokenRequestError> {
     let client = authenticated(issuer, headers, parameters).await?;
-    let token =
-        parameters.one("token")?.ok_or(Refused::new("invalid_request", "token is missing"))?;
+    let token = parameters
+        .one("token")?
+        .ok_or(TokenRequestError::new("invalid_request", "token is missing"))?;
     // A JWT is one of ours or nobody's: section 2.2.1 has a word for what is not done.
     if token.split('.').count() == 3 {
-        return Err(Refused::new(
+        return Err(TokenRequestError::new(
             "unsupported_token_type",
             "access tokens cannot be revoked here; revoke the refresh token",
         ));
     }
     match issuer.state().revoke(token, &client.id)? {
         RevocationOutcome::OfAnother => {
-            Err(Refused::grant("the token was issued to another client"))
+            Err(TokenRequestError::grant("the token was issued to another client"))
         }
         // Section 2.2: what is not there is revoked already.
         RevocationOutcome::Gone => {

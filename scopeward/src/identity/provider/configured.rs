@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::{PrefixIn, Preset, RegisteredIn, Tokens, scalekit::ManagementApi};
 use crate::{
     identity::token::{
-        AudienceIn, ClaimRules, Client, EndpointAt, Introspection, KeysAt, Marker, TrustedIssuer,
+        AudienceIn, ClaimRules, EndpointAt, Introspection, IntrospectionClient, IssuerRules,
+        KeysAt, Marker,
     },
     policy::{CompiledPolicy, Provider, ProviderSettings},
     remote::{RemoteError, checked},
@@ -14,16 +15,16 @@ use crate::{
 
 /// The providers of a deployment.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Connections {
+pub(crate) struct ConfiguredProviders {
     /// Where callers sign in; `None` for the embedded issuer.
-    pub(crate) main: Option<Connection>,
+    pub(crate) main: Option<ConfiguredProvider>,
     /// Those whose tokens are accepted besides.
-    pub(crate) also: Vec<Connection>,
+    pub(crate) also: Vec<ConfiguredProvider>,
 }
 
 /// A provider as this deployment has it.
 #[derive(Debug, Clone)]
-pub(crate) struct Connection {
+pub(crate) struct ConfiguredProvider {
     pub(crate) preset: &'static Preset,
     /// The issuers that its tokens may name.
     pub(crate) issuers: Vec<String>,
@@ -56,7 +57,7 @@ pub(crate) enum TokenCheck {
 
 /// What is missing or too much, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ConnectionError {
+pub(crate) enum ProviderConfigError {
     #[error("provider = \"{provider}\" needs {what}\n  = help: {help}")]
     Missing { provider: &'static str, what: &'static str, help: &'static str },
     #[error(
@@ -75,54 +76,54 @@ pub(crate) enum ConnectionError {
     Secret(#[from] SecretError),
 }
 
-impl Connections {
+impl ConfiguredProviders {
     /// All providers that the policy names. `variable` reads a setting of the deployment.
     pub(crate) fn of(
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, ConnectionError> {
-        let main = Connection::of(policy.trust(), policy, &variable)?;
+    ) -> Result<Self, ProviderConfigError> {
+        let main = ConfiguredProvider::of(policy.trust(), policy, &variable)?;
         // What overrides the policy's issuer is about the first one.
         let others = |name: &str| variable(name).filter(|_| name != "ISSUER_URL");
-        let also = policy.also().iter().map(|trust| Connection::of(trust, policy, others));
+        let also = policy.also().iter().map(|trust| ConfiguredProvider::of(trust, policy, others));
         let also = also.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-        let connections = Self { main, also };
+        let providers = Self { main, also };
         let mut seen = HashSet::new();
-        for issuer in connections.all().flat_map(|connection| &connection.issuers) {
+        for issuer in providers.all().flat_map(|configured| &configured.issuers) {
             if !seen.insert(issuer) {
-                return Err(ConnectionError::SameIssuer(issuer.clone()));
+                return Err(ProviderConfigError::SameIssuer(issuer.clone()));
             }
         }
         let is_opaque =
-            |connection: &&Connection| matches!(connection.check, TokenCheck::Asking(_));
-        if connections.all().filter(is_opaque).count() > 1 {
-            return Err(ConnectionError::TwoOpaque);
+            |configured: &&ConfiguredProvider| matches!(configured.check, TokenCheck::Asking(_));
+        if providers.all().filter(is_opaque).count() > 1 {
+            return Err(ProviderConfigError::TwoOpaque);
         }
-        Ok(connections)
+        Ok(providers)
     }
 
     /// Every one.
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Connection> {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &ConfiguredProvider> {
         self.main.iter().chain(&self.also)
     }
 }
 
-impl Connection {
+impl ConfiguredProvider {
     /// `None` for the embedded issuer.
     fn of(
         trust: &ProviderSettings,
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, ConnectionError> {
+    ) -> Result<Option<Self>, ProviderConfigError> {
         let Some(preset) = Preset::of(trust.provider()) else { return Ok(None) };
-        let connection = match trust.provider() {
+        let configured = match trust.provider() {
             Provider::Scalekit => Self::scalekit(preset, trust, policy, variable),
             _ => Self::by_issuer(preset, trust, policy, variable),
         }?;
-        for url in connection.issuers.iter().chain([&connection.authorization_server]) {
+        for url in configured.issuers.iter().chain([&configured.authorization_server]) {
             checked(url)?;
         }
-        Ok(Some(connection))
+        Ok(Some(configured))
     }
 
     fn by_issuer(
@@ -130,10 +131,10 @@ impl Connection {
         trust: &ProviderSettings,
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, ConnectionError> {
+    ) -> Result<Self, ProviderConfigError> {
         let provider = preset.provider.as_str();
         let written = trust.issuer().or(preset.fixed_issuer).map(str::to_owned);
-        let issuer = variable("ISSUER_URL").or(written).ok_or(ConnectionError::Missing {
+        let issuer = variable("ISSUER_URL").or(written).ok_or(ProviderConfigError::Missing {
             provider,
             what: "its issuer",
             help: "write `issuer = \"https://…\"` beside it, or set ISSUER_URL",
@@ -144,7 +145,7 @@ impl Connection {
         let audience = match trust.audience() {
             Some(audience) => audience,
             None if needs_audience => {
-                return Err(ConnectionError::Missing {
+                return Err(ProviderConfigError::Missing {
                     provider,
                     what: "the id of the OAuth client that its tokens are for",
                     help: "write it as `audience = \"…\"` beside it",
@@ -187,8 +188,8 @@ impl Connection {
         trust: &ProviderSettings,
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, ConnectionError> {
-        let missing = |what| ConnectionError::Missing {
+    ) -> Result<Self, ProviderConfigError> {
+        let missing = |what| ProviderConfigError::Missing {
             provider: "scalekit",
             what,
             help: "set it in the environment or in .env; Scalekit's dashboard shows it",
@@ -234,7 +235,7 @@ impl Connection {
     }
 
     /// What its tokens must say.
-    pub(crate) fn issuer(&self) -> TrustedIssuer {
+    pub(crate) fn issuer(&self) -> IssuerRules {
         let mut rules = ClaimRules {
             scopes: self.preset.scope_claims,
             prefix: self.scope_prefix.clone(),
@@ -248,7 +249,7 @@ impl Connection {
                 rules.marker = Marker::HasOne(&["token_type"]);
             }
         }
-        TrustedIssuer::new(
+        IssuerRules::new(
             self.issuers.clone(),
             self.audiences.clone(),
             self.resource.clone(),
@@ -269,12 +270,12 @@ fn introspection(
     trust: &ProviderSettings,
     issuer: &str,
     variable: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Introspection>, ConnectionError> {
+) -> Result<Option<Introspection>, ProviderConfigError> {
     let url = variable("INTROSPECTION_URL");
     if let Some(url) = &url {
         checked(url)?;
     }
-    let missing = |what| ConnectionError::Missing {
+    let missing = |what| ProviderConfigError::Missing {
         provider: preset.provider.as_str(),
         what,
         help: "with `opaque = true` its tokens are checked by asking it, as a client of its own: \
@@ -295,7 +296,7 @@ fn introspection(
                 Some(url) => EndpointAt::Url(url),
                 None => EndpointAt::Discovered { issuer: issuer.to_owned() },
             };
-            let client = Client { id, secret };
+            let client = IntrospectionClient { id, secret };
             Ok(Some(Introspection::Standard { endpoint, client }))
         }
     }

@@ -6,62 +6,64 @@ use axum::Router;
 
 use crate::{
     identity::{
-        provider::{Connection, Connections, TokenCheck},
+        provider::{ConfiguredProvider, ConfiguredProviders, TokenCheck},
         revocation::Revocations,
         token::{Introspector, RemoteKeys, Validator},
     },
     issuer::Issuer,
     remote::Remote,
-    serve::forward::Forwarder,
+    serve::metadata_forward::MetadataForwarder,
 };
 
 /// Who issues the tokens of a server: one where callers sign in, and others whose tokens are
 /// accepted besides.
 #[derive(Debug, Clone)]
-pub struct Authority {
+pub struct Providers {
     embedded: Option<Issuer>,
     /// The first one is where callers sign in, unless there is an embedded issuer.
-    providers: Vec<Trusted>,
+    providers: Vec<ConnectedProvider>,
     remote: Option<Remote>,
 }
 
 /// A provider elsewhere, and how its tokens are checked.
 #[derive(Debug, Clone)]
-struct Trusted {
-    connection: Connection,
-    by: By,
+struct ConnectedProvider {
+    configured: ConfiguredProvider,
+    by: CheckedBy,
 }
 
 #[derive(Debug, Clone)]
-enum By {
+enum CheckedBy {
     Keys(RemoteKeys),
     Asking(Introspector),
 }
 
-impl Authority {
+impl Providers {
     /// Providers elsewhere; their keys are looked for from now on, in the background.
     pub(crate) fn connect(
         embedded: Option<Issuer>,
-        connections: &Connections,
+        configured: &ConfiguredProviders,
         remote: Remote,
     ) -> Self {
-        let connect = |connection: &Connection| {
-            let by = match &connection.check {
-                TokenCheck::Keys(at) => By::Keys(RemoteKeys::watch(at.clone(), remote.clone())),
+        let connect = |configured: &ConfiguredProvider| {
+            let by = match &configured.check {
+                TokenCheck::Keys(at) => {
+                    CheckedBy::Keys(RemoteKeys::watch(at.clone(), remote.clone()))
+                }
                 TokenCheck::Asking(how) => {
-                    By::Asking(Introspector::new(how.clone(), remote.clone()))
+                    CheckedBy::Asking(Introspector::new(how.clone(), remote.clone()))
                 }
             };
-            Trusted { connection: connection.clone(), by }
+            ConnectedProvider { configured: configured.clone(), by }
         };
-        let providers = connections.all().map(connect).collect();
+        let providers = configured.all().map(connect).collect();
         Self { embedded, providers, remote: Some(remote) }
     }
 
     /// Waits until each provider's keys were looked for once, well or badly.
     pub(crate) async fn tried(&self) {
-        for trusted in &self.providers {
-            if let By::Keys(keys) = &trusted.by {
+        for provider in &self.providers {
+            if let CheckedBy::Keys(keys) = &provider.by {
                 keys.tried().await;
             }
         }
@@ -70,20 +72,20 @@ impl Authority {
     /// The issuers whose keys are fetched, and how long ago each one's were; `None` for keys that were
     /// never seen.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, Option<Duration>)> {
-        self.providers.iter().filter_map(|trusted| match &trusted.by {
-            By::Keys(keys) => Some((&*trusted.connection.authorization_server, keys.age())),
-            By::Asking(_) => None,
+        self.providers.iter().filter_map(|provider| match &provider.by {
+            CheckedBy::Keys(keys) => Some((&*provider.configured.authorization_server, keys.age())),
+            CheckedBy::Asking(_) => None,
         })
     }
 
     /// Checks the tokens, and refuses what is revoked.
     pub(crate) fn validator(&self, revocations: Revocations) -> Validator {
         let own = self.embedded.as_ref().map_or_else(Validator::none, Issuer::validator);
-        let every = self.providers.iter().fold(own, |validator, trusted| {
-            let issuer = trusted.connection.issuer();
-            match &trusted.by {
-                By::Keys(keys) => validator.or_signed(issuer, keys.clone()),
-                By::Asking(introspector) => validator.or_asked(issuer, introspector.clone()),
+        let every = self.providers.iter().fold(own, |validator, provider| {
+            let issuer = provider.configured.issuer();
+            match &provider.by {
+                CheckedBy::Keys(keys) => validator.or_signed(issuer, keys.clone()),
+                CheckedBy::Asking(introspector) => validator.or_asked(issuer, introspector.clone()),
             }
         });
         every.with_revocations(revocations)
@@ -93,7 +95,7 @@ impl Authority {
     /// callers sign in.
     pub(crate) fn urls(&self) -> Vec<&str> {
         let providers = self.providers.iter();
-        let providers = providers.map(|trusted| &*trusted.connection.authorization_server);
+        let providers = providers.map(|provider| &*provider.configured.authorization_server);
         self.embedded.iter().map(Issuer::url).chain(providers).collect()
     }
 
@@ -102,7 +104,7 @@ impl Authority {
         match (&self.embedded, &*self.providers, &self.remote) {
             (Some(issuer), ..) => issuer.endpoints(),
             (None, [main, ..], Some(remote)) => {
-                Forwarder::new(main.connection.clone(), remote.clone()).router()
+                MetadataForwarder::new(main.configured.clone(), remote.clone()).router()
             }
             _ => Router::new(),
         }
@@ -115,14 +117,14 @@ impl Authority {
 }
 
 #[cfg(feature = "embedded-issuer")]
-impl From<&Issuer> for Authority {
+impl From<&Issuer> for Providers {
     fn from(issuer: &Issuer) -> Self {
         Self { embedded: Some(issuer.clone()), providers: vec![], remote: None }
     }
 }
 
-impl From<&Self> for Authority {
-    fn from(authority: &Self) -> Self {
-        authority.clone()
+impl From<&Self> for Providers {
+    fn from(providers: &Self) -> Self {
+        providers.clone()
     }
 }

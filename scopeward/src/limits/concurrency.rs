@@ -7,7 +7,7 @@ use std::sync::{
 
 /// A number of places. Clones are the same places.
 #[derive(Debug, Clone)]
-pub(crate) struct Places(Arc<Inner>);
+pub(crate) struct ConcurrencyLimit(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -17,18 +17,18 @@ struct Inner {
 
 /// A place that is taken until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Held(Arc<Inner>);
+pub(crate) struct ConcurrencyPermit(Arc<Inner>);
 
-impl Places {
+impl ConcurrencyLimit {
     pub(crate) fn new(most: usize) -> Self {
         Self(Arc::new(Inner { most, taken: AtomicUsize::new(0) }))
     }
 
     /// A place, if one is free.
-    pub(crate) fn take(&self) -> Option<Held> {
+    pub(crate) fn take(&self) -> Option<ConcurrencyPermit> {
         // Taken first and looked at afterwards: of two who want the last one, one gets it.
         let before = self.0.taken.fetch_add(1, Ordering::Relaxed);
-        let held = Held(Arc::clone(&self.0));
+        let held = ConcurrencyPermit(Arc::clone(&self.0));
         (before < self.0.most).then_some(held)
     }
 
@@ -38,7 +38,7 @@ impl Places {
     }
 }
 
-impl Drop for Held {
+impl Drop for ConcurrencyPermit {
     fn drop(&mut self) {
         self.0.taken.fetch_sub(1, Ordering::Relaxed);
     }
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_place_is_free_again() {
-        let places = Places::new(1);
+        let places = ConcurrencyLimit::new(1);
         let held = places.take();
         assert!(held.is_some() && places.take().is_none());
         assert_eq!(places.taken(), 1);

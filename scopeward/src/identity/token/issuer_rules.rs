@@ -8,7 +8,7 @@ use std::{
 use super::{
     AccessToken, Expected, Rejected, TokenError, TokenTypes, Validated,
     claims::{AudienceIn, ClaimRules, Claims, NumericDate},
-    shared::Shared,
+    interner::Interner,
 };
 use crate::policy::Scope;
 
@@ -17,7 +17,7 @@ pub(crate) const LEEWAY: u64 = 60;
 
 /// An issuer whose tokens are accepted for one resource.
 #[derive(Debug)]
-pub(crate) struct TrustedIssuer {
+pub(crate) struct IssuerRules {
     /// What stands for it where callers are told apart, whichever of `issuers` a token names.
     pub(super) name: Arc<str>,
     /// Each spelling of `iss` that its tokens have.
@@ -29,11 +29,11 @@ pub(crate) struct TrustedIssuer {
     audience_expected: Expected,
     types: TokenTypes,
     rules: ClaimRules,
-    shared: Shared,
+    shared: Interner,
     callers: RandomState,
 }
 
-impl TrustedIssuer {
+impl IssuerRules {
     /// The first of `issuers` stands for all of them.
     pub(crate) fn new(
         issuers: Vec<String>,
@@ -56,7 +56,7 @@ impl TrustedIssuer {
             resource,
             types,
             rules,
-            shared: Shared::default(),
+            shared: Interner::default(),
             callers: RandomState::new(),
         }
     }
@@ -106,7 +106,7 @@ impl TrustedIssuer {
         Ok(AccessToken(Arc::new(Validated {
             scopes: self.shared.scopes(scopes),
             client: claims.client().map(|client| self.shared.text(client)),
-            authority: Arc::clone(&self.name),
+            canonical_issuer: Arc::clone(&self.name),
             issuer: Arc::clone(issuer),
             subject: claims.sub.as_ref().into(),
             caller,
