@@ -1,15 +1,27 @@
-//! Files and folders of a deployment: read within a bound, made for their owner only.
+//! Reads files within a bound, and replaces them in one step.
 
 use std::{
-    fs::{DirBuilder, File},
-    io::{self, Read},
+    fs::{self, DirBuilder, File},
+    io::{self, ErrorKind, Read, Write},
     path::Path,
 };
 
-/// A policy of ten thousand tools has a sixteenth of this. What is larger is not one.
+use tempfile::NamedTempFile;
+
+/// The largest file that is read, in bytes: sixteen times a policy of ten thousand tools. A larger
+/// file was named by mistake, and some (such as `/dev/zero`) have no end.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
-/// The whole text of a file; of one without end, or of one that is far too large, an error.
+/// Who may read a file that was replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Its owner only, because it holds secrets or other people's data.
+    OwnerOnly,
+    /// Whoever could read the file before. A new file is for everyone to read.
+    AsBefore,
+}
+
+/// Reads the whole text of a file. A file larger than 16 MiB is an error.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
@@ -29,4 +41,101 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
     folder.create(path)
+}
+
+/// Replaces a file's content in one step, so that a reader or a crash finds the old content or the new
+/// one. The content is on the disk when this returns. A symbolic link stays one.
+pub(crate) fn replace(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let file = written(&target, content)?;
+    if access == Access::AsBefore {
+        let before = fs::metadata(&target).ok().map(|metadata| metadata.permissions());
+        if let Some(permissions) = before.or_else(for_everyone) {
+            file.as_file().set_permissions(permissions)?;
+        }
+    }
+    file.persist(&target).map_err(|error| error.error)?;
+    sync_folder(&target);
+    Ok(())
+}
+
+/// Makes a file that only its owner may read, whole or not at all. `false` if another process was
+/// first: its file stays.
+pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
+    match written(path, content)?.persist_noclobber(path) {
+        Ok(_) => {
+            sync_folder(path);
+            Ok(true)
+        }
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error.error),
+    }
+}
+
+/// A file beside `path` with this content, on the disk. Only its owner may read it, from the moment it
+/// exists.
+fn written(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = NamedTempFile::new_in(folder_of(path))?;
+    file.write_all(content)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// The name of a new file is on the disk only when its folder is. Not every system can do that, and
+/// the content is safe without it.
+fn sync_folder(path: &Path) {
+    if let Ok(folder) = File::open(folder_of(path)) {
+        let _ = folder.sync_all();
+    }
+}
+
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems have no such permissions")]
+fn for_everyone() -> Option<fs::Permissions> {
+    Some(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn for_everyone() -> Option<fs::Permissions> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_and_created_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list");
+        assert!(create(&path, b"first").unwrap());
+        assert!(!create(&path, b"second").unwrap());
+        assert_eq!(read(&path).unwrap(), "first");
+        replace(&path, b"third", Access::AsBefore).unwrap();
+        assert_eq!(read(&path).unwrap(), "third");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_keeps_its_permissions_and_a_link_stays_one() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("file"), folder.path().join("link"));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        replace(&path, b"new", Access::AsBefore).unwrap();
+        assert_eq!(mode(&path), 0o644);
+        fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        replace(&link, b"newer", Access::AsBefore).unwrap();
+        assert_eq!((mode(&path), read(&path).unwrap()), (0o640, "newer".to_owned()));
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        replace(&path, b"secret", Access::OwnerOnly).unwrap();
+        assert_eq!(mode(&path), 0o600);
+    }
 }

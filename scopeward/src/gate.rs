@@ -9,10 +9,13 @@
 //! speaks MCP's Streamable HTTP; [`metadata`] and [`origin`] are what else the resource server
 //! needs in front of it.
 
+mod admit;
 mod batch;
+mod body;
 mod challenge;
 mod challenged;
-mod enforce;
+mod decide;
+mod messages;
 pub mod metadata;
 pub mod origin;
 mod sessions;
@@ -44,9 +47,10 @@ use crate::{
         metrics::metrics,
     },
 };
+use admit::AdmittedRequest;
 use challenge::Challenge;
 use challenged::ChallengeMemory;
-use enforce::AdmittedRequest;
+use decide::GateState;
 use sessions::{Membership, Sessions};
 
 /// A layer that lets through what the policy allows, and nothing else.
@@ -222,11 +226,10 @@ where
             let membership = sessions.membership(request.headers(), &caller);
             if membership == Membership::Foreign {
                 Box::pin(drain::read_away(request.into_body())).await;
-                return Ok(enforce::no_such_session());
+                return Ok(sessions::no_such_session());
             }
-            let door =
-                enforce::GateState { challenged, tasks: tasks.as_ref(), recorder, membership };
-            let mut request = match enforce::admit(request, &caller, &door, limits).await {
+            let state = GateState { challenged, tasks: tasks.as_ref(), recorder, membership };
+            let mut request = match admit::admit(request, &caller, &state, limits).await {
                 Ok(AdmittedRequest::One(request)) => request,
                 Ok(AdmittedRequest::Batch(parts, messages)) => {
                     let each = batch::requests(&parts, messages, &caller);

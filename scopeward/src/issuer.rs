@@ -21,13 +21,10 @@ mod revocation_endpoint;
 mod state;
 mod tokens;
 
-use std::{
-    fmt,
-    path::Path,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, path::Path, sync::Arc};
 
 use axum::{Json, Router, routing::get};
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
 use crate::{
@@ -199,7 +196,7 @@ impl Issuer {
 
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is changed in single steps that cannot panic half-way.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock()
     }
 
     fn now(&self) -> u64 {

@@ -7,12 +7,13 @@ mod background;
 mod watch;
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc,
     atomic::{AtomicBool, Ordering},
 };
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch::{Receiver, Sender};
 
 pub(crate) use watch::{RefusedPolicy, Watcher};
@@ -136,8 +137,7 @@ impl LivePolicy {
     }
 
     fn status_mut(&self) -> MutexGuard<'_, Status> {
-        // Plain numbers: there is no half-written state to fear.
-        self.0.status.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.status.lock()
     }
 }
 

@@ -5,9 +5,12 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use moka::sync::Cache;
+use rmcp::{ErrorData, model::ErrorCode};
 
+use super::challenge::json_rpc_error;
 use crate::identity::Principal;
 
 /// MCP, "Session Management": until revision 2025-11-25.
@@ -84,4 +87,10 @@ impl fmt::Debug for Sessions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sessions").finish_non_exhaustive()
     }
+}
+
+/// MCP, "Session Management": 404, upon which the client begins a new session.
+pub(super) fn no_such_session() -> Response {
+    let error = ErrorData::new(ErrorCode::INVALID_REQUEST, "Session not found", None);
+    json_rpc_error(StatusCode::NOT_FOUND, None, error)
 }

@@ -14,6 +14,7 @@ use jsonwebtoken::{
 use zeroize::Zeroizing;
 
 use super::{IssuerError, SignError};
+use crate::file;
 
 /// An ES256 key pair (RFC 7518, section 3.4).
 pub(super) struct SigningKey {
@@ -66,20 +67,13 @@ impl SigningKey {
 /// Makes a key and puts it at `path` whole or not at all. Of two processes that start at once,
 /// both use the key of the first.
 fn create(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    use std::io::Write;
     let document =
         EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
             .map_err(|_| io::Error::other("no key could be generated"))?;
-    // A temporary file is readable by its owner only, from the moment it exists.
-    let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-    file.write_all(document.as_ref())?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Ok(_) => Ok(document.as_ref().to_vec().into()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::read(path).map(Zeroizing::new)
-        }
-        Err(error) => Err(error.error),
+    if file::create(path, document.as_ref())? {
+        Ok(document.as_ref().to_vec().into())
+    } else {
+        fs::read(path).map(Zeroizing::new)
     }
 }
 

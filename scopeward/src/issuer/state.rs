@@ -9,7 +9,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{IssuerError, client::Client, credentials};
-use crate::policy::Scope;
+use crate::{
+    file::{self, Access},
+    policy::Scope,
+};
 
 /// A sign-in must be finished within this many seconds.
 const PENDING_LIFETIME: u64 = 10 * 60;
@@ -137,12 +140,7 @@ impl State {
 
     /// Replaces the file as a whole, so that a crash leaves the old one or the new one.
     fn save(&self) -> io::Result<()> {
-        let folder = self.file.parent().unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut file, &self.kept)?;
-        file.as_file().sync_all()?;
-        file.persist(&self.file).map_err(|error| error.error)?;
-        Ok(())
+        file::replace(&self.file, &serde_json::to_vec(&self.kept)?, Access::OwnerOnly)
     }
 
     pub(super) fn client(&self, id: &str) -> Option<&RegisteredClient> {

@@ -7,8 +7,9 @@ mod page;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     handler::server::{
@@ -452,7 +453,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
             request.uri.clone(),
             context.peer,
         );
-        let mut subscribed = session.subscribed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut subscribed = session.subscribed.lock();
         subscribed.add(request.uri, tokio::spawn(forwarding))
     }
 
@@ -464,7 +465,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         let Some(session) = &self.session else {
             return Err(ErrorData::method_not_found::<rmcp::model::UnsubscribeRequestMethod>());
         };
-        session.subscribed.lock().unwrap_or_else(PoisonError::into_inner).remove(&request.uri);
+        session.subscribed.lock().remove(&request.uri);
         Ok(())
     }
 

@@ -5,9 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock},
 };
 
+use parking_lot::Mutex;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family},
@@ -61,8 +62,7 @@ pub(crate) fn metrics() -> &'static Metrics {
 impl Metrics {
     /// The counts of a name that the policy has.
     pub(crate) fn of(&self, feature: Feature, name: &str) -> Arc<DecisionCounts> {
-        // Whole numbers: there is no half-written state to fear.
-        let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut named = self.named.lock();
         let key = (feature, Box::<str>::from(name));
         let is_full = named.len() >= MOST_NAMED && !named.contains_key(&key);
         let key = if is_full { (feature, OTHERS.into()) } else { key };
@@ -84,7 +84,7 @@ impl Metrics {
 
     /// All names and their numbers, in order.
     pub(crate) fn decisions(&self) -> Vec<(Feature, Box<str>, u64, u64)> {
-        let named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = self.named.lock();
         let numbers = |counts: &DecisionCounts| (counts.allowed(), counts.denied());
         let mut all: Vec<_> = named
             .iter()

@@ -8,12 +8,7 @@
 pub(crate) mod tls;
 
 use std::{
-    collections::HashMap,
-    convert::Infallible,
-    error::Error,
-    io,
-    net::IpAddr,
-    sync::{Arc, Mutex, PoisonError},
+    collections::HashMap, convert::Infallible, error::Error, io, net::IpAddr, sync::Arc,
     time::Duration,
 };
 
@@ -24,6 +19,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
+use parking_lot::Mutex;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -135,7 +131,7 @@ impl ConnectionServer {
         };
         let address = peer.network();
         // Numbers only: there is no half-written state to fear.
-        let mut addresses = self.0.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = self.0.addresses.lock();
         let count = addresses.entry(address).or_default();
         if *count >= self.0.limits.max_connections_per_address {
             metrics().limited(Limit::ConnectionsOfAddress);
@@ -228,7 +224,7 @@ struct ConnectionPermit {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut addresses = self.door.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut addresses = self.door.addresses.lock();
         if let Some(count) = addresses.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {

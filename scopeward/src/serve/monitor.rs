@@ -22,8 +22,11 @@ use axum::{
 };
 use http::{StatusCode, header, uri};
 
+use tokio::{net::TcpListener, sync::watch};
+
 use crate::{
     identity::revocation::Revocations,
+    limits::Limits,
     live::LivePolicy,
     record::audit::Recorder,
     serve::{listen::ConnectionServer, providers::Providers},
@@ -36,13 +39,25 @@ pub(crate) struct Monitor {
     pub(crate) providers: Providers,
     pub(crate) recorder: Recorder,
     pub(crate) revocations: Revocations,
-    pub(crate) door: ConnectionServer,
+    /// The server that is looked at.
+    pub(crate) connections: ConnectionServer,
 }
 
 impl Monitor {
+    /// Serves it at this address for as long as the process lives, because how a server stops is worth a
+    /// look as well.
+    pub(crate) fn spawn(self, listener: TcpListener) {
+        let is_on_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
+        let server = ConnectionServer::new(self.router(is_on_loopback), &Limits::default(), None);
+        tokio::spawn(async move {
+            let (_never, never) = watch::channel(false);
+            server.serve(listener, never).await;
+        });
+    }
+
     /// On loopback it is reached by loopback's own names only: a page whose name was made to resolve
     /// to this machine (DNS rebinding) does not read it.
-    pub(crate) fn router(self, is_on_loopback: bool) -> Router {
+    fn router(self, is_on_loopback: bool) -> Router {
         let router = Router::new()
             .route("/health/live", get(|| async { "ok\n" }))
             .route("/health/ready", get(health::ready))

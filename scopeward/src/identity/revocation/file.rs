@@ -9,8 +9,7 @@
 //! ```
 
 use std::{
-    fs,
-    io::{self, Write},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -18,7 +17,7 @@ use serde::Deserialize;
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, value};
 
 use crate::{
-    file,
+    file::{self, Access},
     identity::token::{Revocation, RevocationTarget},
 };
 
@@ -136,13 +135,7 @@ pub(crate) fn edit<T>(
     let text = document.to_string();
     // Read again before it is written: what is refused at the server must not be left to it.
     RevokedList::parse(&path, &text)?;
-    let mut new = tempfile::NamedTempFile::new_in(data).map_err(write)?;
-    new.write_all(text.as_bytes()).map_err(write)?;
-    new.as_file().sync_all().map_err(write)?;
-    new.persist(&path).map_err(|error| write(error.error))?;
-    if let Ok(folder) = fs::File::open(data) {
-        let _ = folder.sync_all();
-    }
+    file::replace(&path, text.as_bytes(), Access::OwnerOnly).map_err(write)?;
     Ok((text, outcome))
 }
 

@@ -1,13 +1,11 @@
 //! An issuer's keys, fetched in the background: nothing that can fail remotely stands on the way
 //! of a request.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use jsonwebtoken::jwk::JwkSet;
+use parking_lot::Mutex;
 use tokio::{
     sync::{Notify, watch},
     time::Instant,
@@ -102,7 +100,7 @@ impl RemoteKeys {
 
     /// How long ago they were fetched; `None` until they were seen once.
     pub(crate) fn age(&self) -> Option<Duration> {
-        let fetched = *self.0.fetched.lock().unwrap_or_else(PoisonError::into_inner);
+        let fetched = *self.0.fetched.lock();
         fetched.map(|fetched| fetched.elapsed())
     }
 
@@ -114,7 +112,7 @@ impl RemoteKeys {
     /// Looks again because a token names a key that is not there. Whether it was looked.
     pub(crate) async fn refresh(&self) -> bool {
         let mut tries = self.0.tries.subscribe();
-        let last = *self.0.last_try.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = *self.0.last_try.lock();
         if last.is_some_and(|last| last.elapsed() < INTERVAL) {
             return false;
         }
@@ -129,8 +127,7 @@ impl RemoteKeys {
             let wait = match fetched {
                 Ok(Fetched { keys, fresh_for, .. }) => {
                     self.0.current.store(Some(Arc::new(keys)));
-                    *self.0.fetched.lock().unwrap_or_else(PoisonError::into_inner) =
-                        Some(Instant::now());
+                    *self.0.fetched.lock() = Some(Instant::now());
                     retry = FIRST_RETRY;
                     fresh_for.clamp(SHORTEST_KEPT, LONGEST_KEPT)
                 }
@@ -147,7 +144,7 @@ impl RemoteKeys {
                 }
             };
             let now = Instant::now();
-            *self.0.last_try.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+            *self.0.last_try.lock() = Some(now);
             self.0.tries.send_modify(|tries| *tries += 1);
             let next = tokio::time::sleep_until(now + wait);
             tokio::pin!(next);

@@ -4,7 +4,7 @@ use std::{
     cell::RefCell,
     io, mem,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
@@ -12,6 +12,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{chain::ChainHead, journal::Journal, record::Record};
 
@@ -77,13 +78,12 @@ impl AuditSink {
             lost: lost.load(Ordering::Relaxed),
             failures: failures.load(Ordering::Relaxed),
             pending,
-            head: *head.lock().unwrap_or_else(PoisonError::into_inner),
+            head: *head.lock(),
         }
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending> {
-        // Whole lines only: there is no half-written state to fear.
-        self.0.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.pending.lock()
     }
 
     /// Adds a record to those that are pending.
@@ -136,8 +136,8 @@ impl AuditSink {
         self.reached(journal.head);
         loop {
             let nothing = |pending: &mut Pending| pending.lines.is_empty() && !pending.is_over;
-            let waited = self.0.arrived.wait_while(self.pending(), nothing);
-            let mut pending = waited.unwrap_or_else(PoisonError::into_inner);
+            let mut pending = self.pending();
+            self.0.arrived.wait_while(&mut pending, nothing);
             mem::swap(&mut pending.lines, &mut lines);
             let is_over = pending.is_over;
             drop(pending);
@@ -193,7 +193,7 @@ impl AuditSink {
     }
 
     fn reached(&self, head: ChainHead) {
-        *self.0.head.lock().unwrap_or_else(PoisonError::into_inner) = head;
+        *self.0.head.lock() = head;
     }
 }
 

@@ -141,8 +141,13 @@ impl Monitor {
             "ConfiguredProviders and requests that a limit refused",
             &counted.limited,
         )?;
-        say(encoder, "connections", "ConfiguredProviders now", &gauge(self.door.connections()))?;
-        say(encoder, "requests_concurrency", "Requests now", &gauge(self.door.requests()))?;
+        say(
+            encoder,
+            "connections",
+            "ConfiguredProviders now",
+            &gauge(self.connections.connections()),
+        )?;
+        say(encoder, "requests_concurrency", "Requests now", &gauge(self.connections.requests()))?;
         say(
             encoder,
             "certificate_reloads",

@@ -1,0 +1,52 @@
+//! The first lines that a person sees: where the server is, who may do what, and what to try.
+
+use std::net::SocketAddr;
+
+use crate::{
+    cli::policy::table,
+    identity::provider::{Preset, Registered},
+    mcp::ScopedTools,
+    policy::{CompiledPolicy, Provider},
+    serve::Providers,
+};
+
+/// What a person sees first: where it is, who may do what, and what to try.
+pub(super) fn greeting<S: ScopedTools>(
+    policy: &CompiledPolicy,
+    providers: &Providers,
+    registered: &Registered,
+    health: Option<SocketAddr>,
+) -> String {
+    let (name, version) = S::SERVER;
+    let provider = match Preset::of(policy.provider()) {
+        None => "embedded issuer: development sign-in, this machine only".to_owned(),
+        Some(preset) => format!("{}: {}", preset.title, providers.urls().join(", ")),
+    };
+    let scopes = registered
+        .snapshot()
+        .map_or_else(String::new, |snapshot| format!("  Scopes    {}\n", snapshot.describe()));
+    let health =
+        health.map_or_else(String::new, |address| format!("  Health    http://{address}/health\n"));
+    let program = if std::env::var_os("CARGO").is_some() {
+        "cargo run -q --".to_owned()
+    } else {
+        std::env::args().next().unwrap_or_else(|| name.to_owned())
+    };
+    let scope = policy.sign_in_scopes().next().map_or("", |scope| scope.as_str());
+    let trial = match policy.provider() {
+        Provider::Embedded => format!(", or try:\n\n  {program} token --scope \"{scope}\""),
+        _ => ".".to_owned(),
+    };
+    format!(
+        "\n{name} {version}, guarded by Scopeward\n\n  \
+         URL       {url}\n  \
+         Policy    {path} (revision {revision})\n  \
+         Provider  {provider}\n{scopes}{health}\n\
+         {table}\n\
+         Connect an MCP client to the URL and sign in{trial}\n\n",
+        url = policy.resource(),
+        path = policy.source().path(),
+        revision = policy.revision(),
+        table = table(policy),
+    )
+}

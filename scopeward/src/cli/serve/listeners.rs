@@ -1,0 +1,32 @@
+//! The addresses that a server listens on.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::net::TcpListener;
+
+use crate::cli::Failure;
+
+/// Where it was told to; else on loopback, by both of its addresses: `localhost` may mean either.
+pub(super) async fn listen(host: Option<IpAddr>, port: u16) -> Result<Vec<TcpListener>, Failure> {
+    let address = SocketAddr::from((host.unwrap_or(Ipv4Addr::LOCALHOST.into()), port));
+    let first = TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {address}: {error}\n  = help: choose another port: PORT={} …",
+            port.wrapping_add(1)
+        ))
+    })?;
+    if host.is_some() {
+        return Ok(vec![first]);
+    }
+    let second = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await;
+    Ok(std::iter::once(first).chain(second.ok()).collect())
+}
+
+pub(super) async fn listen_for_monitor(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::failed(format!(
+            "cannot listen on {address} for /health and /metrics: {error}\n  = help: choose \
+             another address: MONITOR=127.0.0.1:9465 …, or MONITOR=off"
+        ))
+    })
+}

@@ -1,0 +1,27 @@
+//! The signals that stop a server.
+
+/// From this call on the signals to stop are heard, and do not end the process by themselves.
+#[cfg(unix)]
+pub(super) fn told_to_stop() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    async fn one(signal: std::io::Result<tokio::signal::unix::Signal>) {
+        match signal {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    }
+    let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async {
+        tokio::select! {
+            () = one(interrupt) => {}
+            () = one(terminate) => {}
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) async fn told_to_stop() {
+    let _ = tokio::signal::ctrl_c().await;
+}

@@ -1,0 +1,57 @@
+//! The JSON-RPC messages of a body, as rmcp would read them.
+
+use axum::response::Response;
+use bytes::Bytes;
+use http::{StatusCode, request::Parts};
+use rmcp::{
+    ErrorData,
+    model::{ClientJsonRpcMessage, ErrorCode, ProtocolVersion},
+};
+use serde_json::value::RawValue;
+
+use super::challenge::json_rpc_error;
+
+/// The most messages of one batch, because all of them are decided before one is executed.
+const LARGEST_BATCH: usize = 100;
+
+pub(super) fn is_batch(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"[")
+}
+
+/// The messages of a batch, each as it was written. Only revision 2025-03-26 has batches ("a server
+/// MUST support receiving"), and it is what a request without a version is of.
+pub(super) fn batch(parts: &Parts, body: &[u8], has_session: bool) -> Result<Vec<Bytes>, Response> {
+    let of_march = ProtocolVersion::V_2025_03_26.as_str();
+    let mut versions = parts.headers.get_all("mcp-protocol-version").iter();
+    if !versions.all(|version| version == of_march) {
+        return Err(not_accepted(
+            "batches are not part of MCP since 2025-06-18: send one message for each request",
+        ));
+    }
+    if has_session {
+        return Err(not_accepted("within a session send one message for each request"));
+    }
+    let messages: Vec<&RawValue> = serde_json::from_slice(body).map_err(|_| unreadable(body))?;
+    if messages.is_empty() || messages.len() > LARGEST_BATCH {
+        return Err(not_accepted("a batch has between one and a hundred messages"));
+    }
+    Ok(messages.into_iter().map(|one| Bytes::copy_from_slice(one.get().as_bytes())).collect())
+}
+
+pub(super) fn parse(body: &[u8]) -> Result<ClientJsonRpcMessage, Response> {
+    serde_json::from_slice(body).map_err(|_| unreadable(body))
+}
+
+/// Not a message that rmcp would execute: broken JSON, or no JSON-RPC 2.0.
+fn unreadable(body: &[u8]) -> Response {
+    let (code, message) = match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+        Err(_) => (ErrorCode::PARSE_ERROR, "the request's body is not JSON"),
+        Ok(_) => (ErrorCode::INVALID_REQUEST, "the request's body is not one JSON-RPC 2.0 message"),
+    };
+    json_rpc_error(StatusCode::BAD_REQUEST, None, ErrorData::new(code, message, None))
+}
+
+pub(super) fn not_accepted(message: &'static str) -> Response {
+    let error = ErrorData::new(ErrorCode::INVALID_REQUEST, message, None);
+    json_rpc_error(StatusCode::BAD_REQUEST, None, error)
+}

@@ -1,0 +1,46 @@
+//! The answers that say when to come back.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{StatusCode, header};
+
+use super::Limit;
+
+/// The answer to a request that is not even looked at.
+pub(crate) fn refused(limit: Limit, wait: Duration) -> Response {
+    let (status, error, message) = match limit {
+        Limit::Address => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_requests",
+            "too many requests from this address",
+        ),
+        _ => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "overloaded",
+            "the server has as many requests as it takes",
+        ),
+    };
+    let body = Json(serde_json::json!({ "error": error, "message": message }));
+    (status, [(header::RETRY_AFTER, retry_after(wait))], body).into_response()
+}
+
+/// Whole seconds, rounded up: a client that comes back then is not too early.
+pub(crate) fn retry_after(wait: Duration) -> String {
+    let up = u64::from(wait.subsec_nanos() > 0);
+    (wait.as_secs() + up).max(1).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_told_to_come_back_too_early() {
+        let after = |millis| retry_after(Duration::from_millis(millis));
+        assert_eq!([after(0), after(1), after(1_000), after(1_001)], ["1", "1", "1", "2"]);
+    }
+}

@@ -1,0 +1,34 @@
+//! The name of each limit.
+
+/// Which limit refused something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Limit {
+    Head,
+    HeadTime,
+    Body,
+    BodyTime,
+    WriteTime,
+    Caller,
+    Address,
+    Requests,
+    ConfiguredProviders,
+    ConnectionsOfAddress,
+}
+
+impl Limit {
+    /// Its name in metrics.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Head => "max_head",
+            Self::HeadTime => "head_timeout",
+            Self::WriteTime => "write_timeout",
+            Self::Body => "max_body",
+            Self::BodyTime => "body_timeout",
+            Self::Caller => "rate_per_caller",
+            Self::Address => "rate_per_address",
+            Self::Requests => "max_requests",
+            Self::ConfiguredProviders => "max_connections",
+            Self::ConnectionsOfAddress => "max_connections_per_address",
+        }
+    }
+}
