@@ -31,7 +31,7 @@ const ISSUER: &str = "https://acme.scalekit.dev";
 const RESOURCE: &str = "https://mcp.example.com/mcp";
 const POLICY: &str = r#"
 version = 1
-[resource]
+[server]
 url = "https://mcp.example.com/mcp"
 on_denied = "challenge"
 [scopes]

@@ -17,7 +17,7 @@ pub const SCOPES: usize = 1_000;
 /// has another rule, and one scope implies another one.
 pub fn text(tools: usize, changed: bool) -> String {
     let scopes = SCOPES.min(tools);
-    let mut text = "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n[scopes]\n".to_owned();
+    let mut text = "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n[scopes]\n".to_owned();
     for n in 0..scopes {
         let implies = match n {
             _ if n % 10 == 9 => format!(", implies = [\"s{}:read\"]", n - 1),

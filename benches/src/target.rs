@@ -113,7 +113,7 @@ impl Drop for Running {
 pub fn policy<'a>(world: &World, url: &str, tools: impl Iterator<Item = &'a str>) -> String {
     let tools: String = tools.map(|name| format!("{name} = {{ read = \"todo\" }}\n")).collect();
     format!(
-        "version = 1\n[resource]\nurl = \"{url}\"\nprovider = \"oidc\"\nissuer = \"{}\"\n\
+        "version = 1\n[server]\nurl = \"{url}\"\nprovider = \"oidc\"\nissuer = \"{}\"\n\
          [scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = \"Change your todos\"\n\
          \"admin:access\" = \"See everyone's todos\"\n[tools]\n{tools}",
         world.issuer_url,

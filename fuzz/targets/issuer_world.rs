@@ -13,7 +13,7 @@ use tower::ServiceExt;
 
 const POLICY: &str = r#"
 version = 1
-[resource]
+[server]
 url = "http://localhost:3002/mcp"
 [scopes]
 "a:read" = "Read"

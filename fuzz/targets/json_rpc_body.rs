@@ -28,7 +28,7 @@ use tower::{Layer, ServiceExt};
 
 const POLICY: &str = r#"
 version = 1
-[resource]
+[server]
 url = "http://localhost:3002/mcp"
 [scopes]
 "a:read" = "Read"

@@ -96,7 +96,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
         self.report_cycles(&implied);
         self.check_issuers(manifest);
         let scopes = self.scopes(&implied);
-        let registered = match &manifest.resource.registered {
+        let registered = match &manifest.server.registered {
             Some(list) => self.ids(&list.value),
             None => self.ids.values().copied().collect(),
         };
@@ -109,24 +109,24 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let rules = self.rules(manifest);
 
         let has_conditions = rules.iter().any(|(_, rule)| !rule.when.is_empty());
-        let resource = &manifest.resource;
+        let server = &manifest.server;
         let mut policy = CompiledPolicy {
             settings: Settings {
                 url: url?,
-                trust: resource.trust.clone(),
-                also: resource.also.clone(),
-                list: resource.list,
-                on_denied: resource.on_denied,
-                audit: resource.audit,
-                check: resource.check,
+                trust: server.trust.clone(),
+                also: server.also.clone(),
+                list: server.list,
+                on_denied: server.on_denied,
+                audit: server.audit,
+                check: server.check,
             },
             revision: Revision::of(source.text()),
             scopes,
             ids: self.ids,
             registered: ScopeSet::default(),
             reachable: ScopeSet::default(),
-            registered_at: resource.registered.as_ref().map(|list| list.span.clone()),
-            snapshot_days: resource.snapshot_days.unwrap_or(DEFAULT_SNAPSHOT_DAYS),
+            registered_at: server.registered.as_ref().map(|list| list.span.clone()),
+            snapshot_days: server.snapshot_days.unwrap_or(DEFAULT_SNAPSHOT_DAYS),
             has_conditions,
             rules,
             uris,
@@ -140,7 +140,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
 
     /// An issuer that could not be asked is a mistake.
     fn check_issuers(&mut self, manifest: &Manifest) {
-        for issuer in &manifest.resource.issuers {
+        for issuer in &manifest.server.issuers {
             // RFC 8414, section 2, asks of an issuer what RFC 8707 asks of a resource.
             if let Err(error) = ResourceUrl::parse(&issuer.value) {
                 let (at, message) = (issuer.span.clone(), error.to_string());
@@ -150,7 +150,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn resource_url(&mut self, manifest: &Manifest, source: &Source) -> Option<ResourceUrl> {
-        let Some(url) = &manifest.resource.url else {
+        let Some(url) = &manifest.server.url else {
             let end = source.text().len();
             self.errors.push(
                 Diagnostic::new(
@@ -158,7 +158,12 @@ impl<'m, 'e> Compiler<'m, 'e> {
                     end..end,
                     "the policy does not say what it protects",
                 )
-                .help("add `[resource]` with `url = \"http://localhost:3002/mcp\"`"),
+                .help(match &manifest.server.header {
+                    None => "add `[server]` with `url = \"http://localhost:3002/mcp\"`".to_owned(),
+                    Some(header) => {
+                        format!("add `url = \"http://localhost:3002/mcp\"` to `[{}]`", header.value)
+                    }
+                }),
             );
             return None;
         };

@@ -104,7 +104,7 @@ impl CompiledPolicy {
     ///
     /// let text = r#"
     ///     version = 1
-    ///     [resource]
+    ///     [server]
     ///     url = "http://localhost:3002/mcp"
     ///     [scopes]
     ///     "todo:read" = "See your todos"

@@ -112,7 +112,7 @@ impl RuleChange {
 /// A setting that is not access itself, and that a reviewer should see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingChange {
-    /// Such as `[resource] list`.
+    /// Such as `[server] list`.
     pub setting: String,
     /// Before.
     pub old: String,
@@ -155,7 +155,7 @@ impl Difference {
 ///
 /// let policy = |rule: &str| {
 ///     let text = format!(
-///         "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n\
+///         "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n\
 ///          [scopes]\n\"a:read\" = \"Look\"\n\"a:write\" = \"Change\"\n\
 ///          [tools]\nedit = {{ {rule} = \"a\" }}\n"
 ///     );

@@ -24,7 +24,7 @@ impl<'p> Explanation<'p> {
     ///     CompiledPolicy, Operation, Scope, diagnostic::Source, explain::Explanation,
     /// };
     ///
-    /// let text = "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n\
+    /// let text = "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n\
     ///             [scopes]\n\"a:read\" = \"Look\"\n[tools]\nlook = { read = \"a\" }\n";
     /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
     /// let explanation = Explanation::new(&policy, Operation::tool("look"), vec![]);

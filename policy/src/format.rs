@@ -19,10 +19,10 @@ pub struct NotToml;
 /// ```
 /// use scopeward_policy::format::format;
 ///
-/// let tidy = format("[tools]\nlook={read=\"a\"} # why\n[resource]\nurl=\"http://localhost\"\n")?;
+/// let tidy = format("[tools]\nlook={read=\"a\"} # why\n[server]\nurl=\"http://localhost\"\n")?;
 /// assert_eq!(
 ///     tidy,
-///     "[resource]\nurl = \"http://localhost\"\n\n[tools]\nlook = { read = \"a\" }  # why\n"
+///     "[server]\nurl = \"http://localhost\"\n\n[tools]\nlook = { read = \"a\" }  # why\n"
 /// );
 /// # Ok::<(), scopeward_policy::format::NotToml>(())
 /// ```
@@ -310,7 +310,7 @@ read = "a"
 "a:read"="R"
 "a:write"={implies=["a:read"],title="W"}
 "b:admin"  =   {title="B"}
-[resource] # what
+[server] # what
 check="warn"
 list="callable"
 # where
@@ -334,6 +334,13 @@ url="http://localhost:3002/mcp"
         assert_eq!(comments(MESSY), comments(&tidy), "no comment is lost");
         let values = |text: &str| toml::from_str::<toml::Value>(text).unwrap();
         assert_eq!(values(MESSY), values(&tidy), "no value is changed");
+    }
+
+    #[test]
+    fn the_former_name_of_the_server_table_stands_in_the_same_place() {
+        let text = "version = 1\n[tools]\n[[resource.also]]\n[resource]\n[scopes]\n";
+        let headers = "version = 1\n\n[resource]\n\n[[resource.also]]\n\n[scopes]\n\n[tools]\n";
+        assert_eq!(format(text).unwrap(), headers);
     }
 
     #[test]

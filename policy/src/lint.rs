@@ -67,7 +67,7 @@ pub enum Stage {
     Advice,
 }
 
-/// A policy and the declarations that it is about. `version` and, unless it is the point, `[resource]`
+/// A policy and the declarations that it is about. `version` and, unless it is the point, `[server]`
 /// are left out.
 #[derive(Debug)]
 pub(crate) struct Example {
@@ -119,7 +119,7 @@ pub struct Examined {
 ///     lint::{self, Stage, LintInputs},
 /// };
 ///
-/// let source = Source::new("policy.toml", "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n");
+/// let source = Source::new("policy.toml", "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n");
 /// let registry = Registry::new(&[]);
 /// let now = jiff::Timestamp::now();
 /// let inputs = LintInputs { registry: &registry, snapshot: None, now };

@@ -4,9 +4,9 @@
 
 mod assertions;
 mod clients;
-mod resource;
 mod rules;
 mod scopes;
+mod server;
 
 use std::ops::Range;
 
@@ -14,20 +14,20 @@ use toml::de::DeTable;
 
 pub(crate) use assertions::{CaseEntry, InvariantEntry, Selection};
 pub(crate) use clients::ClientEntry;
-pub(crate) use resource::Resource;
 pub(crate) use rules::{Entry, RuleEntry};
 pub(crate) use scopes::ScopeEntry;
+pub(crate) use server::Server;
 
 use super::{
     Feature, mistake,
     reader::{Located, Reader, string, word, wrong_type},
-    shape::{self, LEVELS, Level},
+    shape::{self, LEVELS, Level, Takes},
 };
-use crate::diagnostic::{Diagnostic, Source};
+use crate::diagnostic::{Diagnostic, Source, Step};
 
 #[derive(Debug, Default)]
 pub(crate) struct Manifest {
-    pub(crate) resource: Resource,
+    pub(crate) server: Server,
     pub(crate) scopes: Vec<ScopeEntry>,
     /// Of all features, each in the order of the file.
     pub(crate) rules: Vec<Entry>,
@@ -37,6 +37,20 @@ pub(crate) struct Manifest {
     pub(crate) levels: Vec<(Located<String>, Level)>,
     pub(crate) cases: Vec<CaseEntry>,
     pub(crate) invariants: Vec<InvariantEntry>,
+    /// The keys and tables that are written under a former name.
+    pub(crate) replaced: Vec<Replaced>,
+}
+
+/// A key or a table that is written under a former name.
+#[derive(Debug)]
+pub(crate) struct Replaced {
+    pub(crate) path: Vec<Step>,
+    pub(crate) name: &'static str,
+    pub(crate) by: &'static str,
+    pub(crate) is_table: bool,
+    /// Whether the new name is there as well.
+    pub(crate) is_both: bool,
+    pub(crate) span: Range<usize>,
 }
 
 /// A finding that is meant: the lint's name and the reason.
@@ -66,9 +80,9 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Mani
     read_version(&root, end.clone(), errors);
     let tables_at = [end.clone(), end.clone(), end];
     let mut manifest = Manifest { tables_at, ..Manifest::default() };
-    if let Some(table) = root.table("resource", errors) {
-        manifest.resource = resource::read(&table, errors);
-    }
+    manifest.server = read_server(&root, errors);
+    manifest.replaced = replaced(&root, &[]);
+    manifest.replaced.append(&mut manifest.server.replaced);
     if let Some(table) = root.table("scopes", errors) {
         manifest.scopes = scopes::read_scopes(table.value, errors);
     }
@@ -99,11 +113,51 @@ pub(super) fn read_test_file(
     Some(found)
 }
 
-/// The resource's URL, even of a file that is not wholly TOML.
+/// The server's URL, even of a file that is not wholly TOML.
 pub fn written_url(source: &Source) -> Option<String> {
     let (document, _) = DeTable::parse_recoverable(source.text());
-    let resource = document.get_ref().get("resource")?.get_ref().as_table()?;
-    resource.get("url")?.get_ref().as_str().map(str::to_owned)
+    let root = document.get_ref();
+    let server = root.get("server").or_else(|| root.get("resource"))?.get_ref().as_table()?;
+    server.get("url")?.get_ref().as_str().map(str::to_owned)
+}
+
+/// Reads `[server]`, or the same table under its former name `[resource]`. Both at once are a
+/// mistake, because a setting that differs between them would have to be guessed.
+fn read_server(root: &Reader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Server {
+    let mut read = |name| -> Option<Server> {
+        let table = root.table(name, errors)?;
+        Some(server::read(name, &table, errors))
+    };
+    match (read("server"), read("resource")) {
+        (Some(now), Some(former)) => {
+            let message = "`[server]` and `[resource]`, its former name, are both there";
+            errors.push(
+                Diagnostic::new(mistake::TWO_SERVERS, former.span(), message)
+                    .context(now.span(), "`[server]` is here")
+                    .help("move the keys of `[resource]` into `[server]`, and remove `[resource]`"),
+            );
+            // A URL that stands only in `[resource]` is not missing as well.
+            let url = now.url.or(former.url);
+            Server { url, ..now }
+        }
+        (one, other) => one.or(other).unwrap_or_default(),
+    }
+}
+
+/// The keys of the table at `parents` that are written under a former name.
+fn replaced(reader: &Reader<'_, '_>, parents: &[&str]) -> Vec<Replaced> {
+    let keys = reader.replaced().filter_map(|(key, span)| {
+        let by = key.replaced_by?;
+        Some(Replaced {
+            path: parents.iter().chain([&key.name]).map(|key| Step::from(*key)).collect(),
+            name: key.name,
+            by,
+            is_table: matches!(key.takes, Takes::Table(_)),
+            is_both: reader.key_span(by).is_some(),
+            span,
+        })
+    });
+    keys.collect()
 }
 
 fn read_version(root: &Reader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {

@@ -58,7 +58,7 @@ impl<'p> Matrix<'p> {
     /// ```
     /// use scopeward_policy::{CompiledPolicy, diagnostic::Source, matrix::Matrix};
     ///
-    /// let text = "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n\
+    /// let text = "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n\
     ///             [scopes]\n\"a:read\" = \"Look\"\n[tools]\nlook = { read = \"a\" }\n";
     /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
     /// assert!(Matrix::new(&policy).text().contains("look  ●"));

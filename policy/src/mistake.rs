@@ -18,7 +18,7 @@ mistakes! {
     WRONG_TYPE "SW104" "wrong-type" "A value has the wrong type."
     UNKNOWN_KEY "SW105" "unknown-key" "A key that means nothing: misspelt, or in the wrong table."
     UNKNOWN_VALUE "SW106" "unknown-value" "A word that its key does not take."
-    MISSING_URL "SW107" "missing-url" "The policy does not say what it protects: `[resource]` has no `url`."
+    MISSING_URL "SW107" "missing-url" "The policy does not say what it protects: `[server]` has no `url`."
     INVALID_URL "SW108" "invalid-url" "The URL cannot name a protected resource (RFC 8707, section 2): it must be absolute, without a fragment, and `https` unless it is on loopback."
     MISSING_TITLE "SW109" "missing-title" "A scope does not say what it allows. People read its title when they consent."
     INVALID_SCOPE "SW110" "invalid-scope" "Not a scope-token (RFC 6749, section 3.3): printable ASCII without space, `\"` and `\\`."
@@ -34,4 +34,5 @@ mistakes! {
     INVALID_URI "SW122" "invalid-uri" "Not the URI of a resource, or a URI template that cannot be matched."
     OVERLAPPING_RESOURCES "SW123" "overlapping-resources" "A URI could be of two resources; access never depends on a guess."
     DUPLICATE_CLIENT "SW124" "duplicate-client" "Two clients have the same id."
+    TWO_SERVERS "SW125" "two-servers" "`[server]` and its former name `[resource]` are both there; which of them counts would be a guess."
 }

@@ -19,7 +19,7 @@ impl Model {
             scopes.iter().map(|n| format!("\"s:{n}\"")).collect::<Vec<_>>().join(", ")
         };
         let mut text =
-            "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n[scopes]\n".to_owned();
+            "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n[scopes]\n".to_owned();
         for (n, implies) in self.implies.iter().enumerate() {
             text += &format!("\"s:{n}\" = {{ title = \"S\", implies = [{}] }}\n", list(implies));
         }

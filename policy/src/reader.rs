@@ -31,7 +31,7 @@ impl<T> Located<T> {
 pub(crate) struct Reader<'t, 'i> {
     table: &'t DeTable<'i>,
     shape: &'static Shape,
-    /// What the table is, for messages: "`[resource]`", "the tool `create_todo`".
+    /// What the table is, for messages: "`[server]`", "the tool `create_todo`".
     what: &'t dyn Display,
 }
 
@@ -179,7 +179,7 @@ impl<'t, 'i> Reader<'t, 'i> {
                 key.span(),
                 format!("{} has no key `{name}`", self.what),
             );
-            errors.push(match nearest(name, known().map(|key| key.name)) {
+            errors.push(match self.nearest_key(name) {
                 Some(right) => error.label(format!("did you mean `{right}`?")),
                 None => error.help(format!(
                     "known keys: {}",
@@ -187,6 +187,15 @@ impl<'t, 'i> Reader<'t, 'i> {
                 )),
             });
         }
+    }
+
+    /// The key that a misspelt one means. A misspelt former name means the name that took its
+    /// place, unless that stands here already.
+    fn nearest_key(&self, misspelt: &str) -> Option<&'static str> {
+        let meant = |key: &&Key| key.replaced_by.is_none_or(|by| !self.table.contains_key(by));
+        let keys = || self.shape.keys.iter().filter(meant);
+        let name = nearest(misspelt, keys().map(|key| key.name))?;
+        keys().find(|key| key.name == name).map(|key| key.replaced_by.unwrap_or(name))
     }
 
     /// The keys that are written under a former name.

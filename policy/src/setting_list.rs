@@ -2,7 +2,7 @@
 
 use super::{CompiledPolicy, ProviderSettings};
 
-/// One setting of `[resource]` and its value.
+/// One setting of `[server]` and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// Its key, such as `url`; `also` for the further providers.
@@ -14,7 +14,7 @@ pub struct Setting {
 }
 
 impl CompiledPolicy {
-    /// Every setting of `[resource]`, in an order that is the same for every policy.
+    /// Every setting of `[server]`, in an order that is the same for every policy.
     pub fn settings(&self) -> Vec<Setting> {
         let also: Vec<_> = self.also().iter().map(ProviderSettings::describe).collect();
         let also = if also.is_empty() { "none".to_owned() } else { also.join("; ") };

@@ -1,4 +1,4 @@
-//! The words that `[resource]` takes.
+//! The words that `[server]` takes.
 
 /// The word for a value, from the list that the reader takes.
 pub(super) fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {

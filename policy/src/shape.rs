@@ -75,6 +75,16 @@ const fn required(name: &'static str, takes: Takes, about: &'static str) -> Key 
     Key { name, takes, is_required: true, replaced_by: None, about }
 }
 
+/// A former name, which is still read.
+const fn former(
+    name: &'static str,
+    takes: Takes,
+    replaced_by: &'static str,
+    about: &'static str,
+) -> Key {
+    Key { name, takes, is_required: false, replaced_by: Some(replaced_by), about }
+}
+
 const fn table(keys: &'static [Key]) -> Shape {
     Shape { keys, one_of: &[], some_of: &[] }
 }
@@ -84,46 +94,52 @@ fn words<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
 }
 
 /// The whole file.
-pub(crate) static POLICY: Shape = table(&[
-    required("version", Takes::One, "The version of this format: 1."),
-    required("resource", Takes::Table(&RESOURCE), "What is protected, and how."),
-    key(
-        "scopes",
-        Takes::ByScope(&Takes::Either(&[Takes::Text, Takes::Table(&SCOPE)])),
-        "The vocabulary: each scope, and what it allows in words that people read when they consent.",
-    ),
-    key(
-        "tools",
-        Takes::ByName(&Takes::Table(&OPERATION)),
-        "One rule for each tool. A tool without a rule cannot be called.",
-    ),
-    key(
-        "resources",
-        Takes::ByName(&Takes::Table(&OPERATION)),
-        "One rule for each resource, by its URI or URI template. A resource without a rule cannot be read.",
-    ),
-    key(
-        "prompts",
-        Takes::ByName(&Takes::Table(&OPERATION)),
-        "One rule for each prompt. A prompt without a rule cannot be got.",
-    ),
-    key(
-        "lint",
-        Takes::ByLint(&Takes::Word(|| words(LEVELS))),
-        "How bad a finding of `policy lint` is: \"error\", \"warn\" or \"off\".",
-    ),
-    key("client", Takes::Tables(&CLIENT), "Clients that the embedded issuer knows beforehand."),
-    key(
-        "invariant",
-        Takes::Tables(&INVARIANT),
-        "What must hold for every set of scopes. Proved by `policy test`, at start and at reload.",
-    ),
-    key(
-        "test",
-        Takes::Tables(&CASE),
-        "What a caller with some scopes can and cannot call. Checked by `policy test`, at start and at reload.",
-    ),
-]);
+pub(crate) static POLICY: Shape = Shape {
+    keys: &[
+        required("version", Takes::One, "The version of this format: 1."),
+        key("server", Takes::Table(&SERVER), "The server that is protected, and how."),
+        former("resource", Takes::Table(&SERVER), "server", "The former name of [server]."),
+        key(
+            "scopes",
+            Takes::ByScope(&Takes::Either(&[Takes::Text, Takes::Table(&SCOPE)])),
+            "The vocabulary: each scope, and what it allows in words that people read when they consent.",
+        ),
+        key(
+            "tools",
+            Takes::ByName(&Takes::Table(&OPERATION)),
+            "One rule for each tool. A tool without a rule cannot be called.",
+        ),
+        key(
+            "resources",
+            Takes::ByName(&Takes::Table(&OPERATION)),
+            "One rule for each resource, by its URI or URI template. A resource without a rule cannot be read.",
+        ),
+        key(
+            "prompts",
+            Takes::ByName(&Takes::Table(&OPERATION)),
+            "One rule for each prompt. A prompt without a rule cannot be got.",
+        ),
+        key(
+            "lint",
+            Takes::ByLint(&Takes::Word(|| words(LEVELS))),
+            "How bad a finding of `policy lint` is: \"error\", \"warn\" or \"off\".",
+        ),
+        key("client", Takes::Tables(&CLIENT), "Clients that the embedded issuer knows beforehand."),
+        key(
+            "invariant",
+            Takes::Tables(&INVARIANT),
+            "What must hold for every set of scopes. Proved by `policy test`, at start and at reload.",
+        ),
+        key(
+            "test",
+            Takes::Tables(&CASE),
+            "What a caller with some scopes can and cannot call. Checked by `policy test`, at start and at reload.",
+        ),
+    ],
+    // Under its name or its former name, and never both.
+    one_of: &["server", "resource"],
+    some_of: &[],
+};
 
 /// A file of its own for tests and invariants.
 pub(crate) static TEST_FILE: Shape = table(&[
@@ -142,7 +158,8 @@ pub(crate) static SNAPSHOT: Shape = table(&[
     required("scopes", Takes::Scopes, "The registered scopes."),
 ]);
 
-pub(crate) static RESOURCE: Shape = table(&[
+/// The server that is protected.
+pub(crate) static SERVER: Shape = table(&[
     required(
         "url",
         Takes::Url,
@@ -188,19 +205,18 @@ pub(crate) static RESOURCE: Shape = table(&[
         Takes::Word(|| words(StartupCheck::WORDS)),
         "\"warn\" starts in spite of a disagreement between the tools, the policy and the registered scopes.",
     ),
-    Key {
-        name: "check",
-        takes: Takes::Word(|| words(StartupCheck::WORDS)),
-        is_required: false,
-        replaced_by: Some("startup_check"),
-        about: "The former name of startup_check.",
-    },
+    former(
+        "check",
+        Takes::Word(|| words(StartupCheck::WORDS)),
+        "startup_check",
+        "The former name of startup_check.",
+    ),
 ]);
 
 const ISSUER: Key = key(
     "issuer",
     Takes::Url,
-    "The provider's issuer, byte by byte as its tokens name it. ISSUER_URL overrides that of [resource].",
+    "The provider's issuer, byte by byte as its tokens name it. ISSUER_URL overrides that of [server].",
 );
 const AUDIENCE: Key = key(
     "audience",

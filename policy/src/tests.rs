@@ -117,7 +117,7 @@ proptest! {
 }
 
 const GOOD: &str = r#"version = 1
-[resource]
+[server]
 url = "http://localhost:3002/mcp"
 [scopes]
 "todo:read" = "See your todos"
@@ -194,6 +194,9 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("url = \"http://localhost:3002/mcp\"", "", "missing-url", "13:1"),
     ("http://localhost:3002/mcp", "http://example.com/mcp", "invalid-url", "3:7"),
     ("url =", "ulr =", "unknown-key", "3:1"),
+    ("[server]", "[sever]", "unknown-key", "2:2"),
+    ("[server]", "[resouce]", "unknown-key", "2:2"),
+    ("[server]", "[resource]\nurl = \"http://localhost/other\"\n[server]", "two-servers", "2:2"),
     ("[scopes]", "provider = \"octa\"\n[scopes]", "unknown-value", "4:12"),
     ("[scopes]", "list = true\n[scopes]", "wrong-type", "4:8"),
     ("[scopes]", "registered = [\"todo:raed\"]\n[scopes]", "undefined-scope", "4:15"),
@@ -336,6 +339,69 @@ fn each_mistake_is_found_at_its_place() {
     }
 }
 
+/// The good policy with `[server]` under its former name, in every form that TOML has.
+fn under_the_former_name() -> [String; 3] {
+    let server = "[server]\nurl = \"http://localhost:3002/mcp\"\n";
+    let (url, also) = ("url = \"http://localhost:3002/mcp\"", "provider = \"google\"");
+    [
+        format!("[resource]\n{url}\n[[resource.also]]\n{also}\n"),
+        format!("resource.{url}\nresource.also = [{{ {also} }}]\n"),
+        format!("resource = {{ {url}, also = [{{ {also} }}] }}\n"),
+    ]
+    .map(|resource| GOOD.replace(server, &resource))
+}
+
+#[test]
+fn the_former_name_of_the_server_table_still_works() {
+    let also = "[[server.also]]\nprovider = \"google\"\n[scopes]";
+    let server = compile(&GOOD.replace("[scopes]", also)).unwrap();
+    assert_eq!(server.also().len(), 1);
+    for text in under_the_former_name() {
+        let resource = compile(&text).unwrap_or_else(|found| panic!("{text}\n{found}"));
+        assert!(diff::compare(&server, &resource).is_empty(), "{text}");
+        let url = crate::written_url(&Source::new("policy.toml", text.as_str()));
+        assert_eq!(url.as_deref(), Some("http://localhost:3002/mcp"));
+    }
+}
+
+#[test]
+fn mistakes_name_the_server_table_as_it_is_written() {
+    let text = GOOD.replace("[server]\nurl", "[resource]\nulr") + "[[resource.also]]\nissuer = 1\n";
+    let found = compile(&text).unwrap_err().render(false);
+    for said in [
+        "`[resource]` has no key `ulr`",
+        "add `url = \"http://localhost:3002/mcp\"` to `[resource]`",
+        "`[[resource.also]]` does not say which provider it accepts",
+    ] {
+        assert!(found.contains(said), "{said}\n{found}");
+    }
+}
+
+#[test]
+fn two_server_tables_are_the_only_mistake_of_a_file_with_both() {
+    let resource = "[resource]\nurl = \"http://localhost:3002/mcp\"\n[server]\nlist = \"callable\"";
+    let server = "[server]\nurl = \"http://localhost:3002/mcp\"";
+    let found = compile(&GOOD.replace(server, resource)).unwrap_err();
+    let names: Vec<&str> = found.iter().map(|finding| finding.kind().name).collect();
+    assert_eq!(names, ["two-servers"], "the URL is not missing as well");
+}
+
+#[test]
+fn a_misspelt_table_is_answered_with_the_nearest_name() {
+    let meant = |misspelt: &str, text: &str| {
+        let found = compile(&text.replacen("[server]", misspelt, 1)).unwrap_err().render(false);
+        let (_, hint) = found.split_once("did you mean `").unwrap_or_else(|| panic!("{found}"));
+        hint.split_once('`').unwrap().0.to_owned()
+    };
+    for misspelt in ["[sever]", "[servers]", "[resouce]"] {
+        assert_eq!(meant(misspelt, GOOD), "server", "{misspelt}");
+    }
+    // With `[server]` in the file the former name is not meant.
+    assert_eq!(meant("[resouces]\n[server]", GOOD), "resources");
+    assert_eq!(meant("[resourc]\n[server]", GOOD), "resources");
+    assert_eq!(meant("[server]\nchek = 1", GOOD), "startup_check");
+}
+
 #[test]
 fn every_mistake_is_reported_in_one_go() {
     let text = GOOD
@@ -372,7 +438,7 @@ fn more_scopes_than_a_machine_word_has_bits() {
     let scopes: String = (0..300).map(|n| format!("\"s:{n}\" = \"S\"\n")).collect();
     let tools: String = (0..300).map(|n| format!("t{n} = {{ all_of = [\"s:{n}\"] }}\n")).collect();
     let text = format!(
-        "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n[scopes]\n{scopes}[tools]\n{tools}"
+        "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n[scopes]\n{scopes}[tools]\n{tools}"
     );
     let policy = compile(&text).unwrap();
     let held = policy.hold(["s:0", "s:63", "s:64", "s:299", "s:300", "nonsense"]);
@@ -407,6 +473,7 @@ const STRUCTURAL: &[&str] = &[
     "empty-rule",
     "empty-text",
     "missing-key",
+    "two-servers",
 ];
 
 fn whole_schema() -> serde_json::Value {
@@ -434,8 +501,8 @@ fn the_schema_and_the_reader_agree() {
     for (from, to, ..) in MISTAKES {
         judge(&GOOD.replace(from, to));
     }
-    for text in mutilated() {
-        judge(&text);
+    for text in mutilated().iter().chain(&under_the_former_name()) {
+        judge(text);
     }
     for lint in crate::lint::LINTS {
         for example in [&lint.bad, &lint.good] {
@@ -454,6 +521,9 @@ fn the_committed_schema_is_true() {
         committed == format!("{schema:#}\n"),
         "run `cargo run -q -- policy schema > policy.schema.json`"
     );
+    for (key, is_deprecated) in [("server", None), ("resource", Some(true))] {
+        assert_eq!(schema["properties"][key]["deprecated"].as_bool(), is_deprecated, "{key}");
+    }
     jsonschema::meta::validate(&schema).unwrap_or_else(|error| panic!("{error}"));
     let policy = std::fs::read_to_string(format!("{folder}/policy.toml")).unwrap();
     let policy: serde_json::Value = toml::from_str(&policy).unwrap();

@@ -28,8 +28,8 @@ use crate::policy::CompiledPolicy;
 /// use scopeward::{diagnostic::Source, live::LivePolicy, policy::CompiledPolicy};
 ///
 /// let compile = |text: &str| CompiledPolicy::compile(Source::new("policy.toml", text));
-/// let old = compile("version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n")?;
-/// let new = compile("version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n# reviewed\n")?;
+/// let old = compile("version = 1\n[server]\nurl = \"http://localhost/mcp\"\n")?;
+/// let new = compile("version = 1\n[server]\nurl = \"http://localhost/mcp\"\n# reviewed\n")?;
 /// let live = LivePolicy::from(Arc::new(old));
 ///
 /// let request = live.current();

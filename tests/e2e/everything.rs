@@ -29,7 +29,7 @@ pub(crate) const SCOPES: [&str; 2] = ["test:use", "test:read"];
 /// prompt that come and go, as the variant says.
 pub(crate) fn policy(url: &str, are_there: bool) -> CompiledPolicy {
     let mut text = format!(
-        "version = 1\n[resource]\nurl = \"{url}\"\nlist = \"callable\"\non_denied = \"challenge\"\n[scopes]\n\
+        "version = 1\n[server]\nurl = \"{url}\"\nlist = \"callable\"\non_denied = \"challenge\"\n[scopes]\n\
          \"test:use\" = \"Use the tools\"\n\"test:read\" = \"Read\"\n\"test:never\" = \"Nobody has it\"\n"
     );
     for feature in Feature::ALL {

@@ -362,7 +362,7 @@ pub(crate) fn send(request: http::Request<String>) -> Reply {
 /// A policy of two scopes, `a:read` and `a:write`, for this URL; the tables of its rules are given.
 pub(crate) fn small_policy(url: &str, rules: &str) -> CompiledPolicy {
     let text = format!(
-        "version = 1\n[resource]\nurl = \"{url}\"\non_denied = \"challenge\"\n\
+        "version = 1\n[server]\nurl = \"{url}\"\non_denied = \"challenge\"\n\
          [scopes]\n\"a:read\" = \"Read\"\n\"a:write\" = \"Write\"\n{rules}"
     );
     CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap()

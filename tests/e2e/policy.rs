@@ -112,6 +112,19 @@ fn fix_writes_what_is_certain_and_says_it() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
 }
 
+#[test]
+fn the_shipped_policy_with_the_former_name_of_its_server_table_is_fixed_to_what_is_shipped() {
+    let former = SHIPPED.replace("[server]", "[resource]");
+    assert_ne!(former, SHIPPED);
+    assert_eq!(code(&former, &["policy", "check"]), Some(0), "it is still read");
+    assert_eq!(code(&former, &["policy", "lint", "--deny", "warning"]), Some(1));
+    let folder = folder(&former);
+    let output = command(folder.path()).args(["policy", "lint", "--fix"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(stderr(&output).contains("`[resource]` is called `[server]` now: write `[server]`"));
+    assert_eq!(fs::read_to_string(folder.path().join("policy.toml")).unwrap(), SHIPPED);
+}
+
 fn git(folder: &Path, arguments: &[&str]) {
     let status = std::process::Command::new("git")
         .current_dir(folder)

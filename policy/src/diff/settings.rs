@@ -12,8 +12,8 @@ pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<Setting
     };
     for (old, new) in old.settings().into_iter().zip(new.settings()) {
         let setting = match old.name {
-            "also" => "[[resource.also]]".to_owned(),
-            name => format!("[resource] {name}"),
+            "also" => "[[server.also]]".to_owned(),
+            name => format!("[server] {name}"),
         };
         compare(setting, old.value, new.value);
     }

@@ -129,7 +129,7 @@ fn many_ways_to_one_grant() {
         }
     }
     let all: Vec<String> = (0..12).map(|need| format!("\"n:{need}\"")).collect();
-    let head = "version = 1\n[resource]\nurl = \"http://localhost/mcp\"\n";
+    let head = "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n";
     let policy =
         |rule: &str| compile(&format!("{head}[scopes]\n{scopes}[tools]\nt = {{ {rule} }}\n"));
     let strict = policy(&format!("all_of = [{}]", all.join(", ")));
@@ -148,7 +148,7 @@ fn many_ways_to_one_grant() {
 fn what_people_read() {
     let old = compile(
         r#"version = 1
-[resource]
+[server]
 url = "http://localhost:3002/mcp"
 [scopes]
 "todo:read" = "R"

@@ -150,8 +150,8 @@ fn rename_in_table(table: &mut Table, from: &str, to: &str) {
     for name in keys {
         let Some((mut key, item)) = table.remove_entry(&name) else { continue };
         if name == from {
-            let decor = key.leaf_decor().clone();
-            key = toml_edit::Key::new(to).with_leaf_decor(decor);
+            let (leaf, dotted) = (key.leaf_decor().clone(), key.dotted_decor().clone());
+            key = toml_edit::Key::new(to).with_leaf_decor(leaf).with_dotted_decor(dotted);
         }
         table.insert_formatted(&key, item);
     }

@@ -70,7 +70,7 @@ impl Reading {
                 )
                 .help(
                     "remove this; to start in spite of disagreements write `startup_check = \
-                     \"warn\"` in `[resource]`",
+                     \"warn\"` in `[server]`",
                 ),
             );
             return None;

@@ -18,9 +18,10 @@ fn lint(text: &str, registry: &Registry) -> Diagnostics {
 
 /// A policy with what the examples leave out.
 pub(crate) fn whole(policy: &str) -> String {
-    let resource = "[resource]\nurl = \"http://localhost:3002/mcp\"\n";
-    let resource = if policy.contains("[resource]") { "" } else { resource };
-    format!("version = 1\n{resource}{policy}\n")
+    let server = "[server]\nurl = \"http://localhost:3002/mcp\"\n";
+    let is_there = ["[server]", "[resource]"].iter().any(|header| policy.contains(header));
+    let server = if is_there { "" } else { server };
+    format!("version = 1\n{server}{policy}\n")
 }
 
 fn lint_example(example: &Example) -> Diagnostics {
@@ -110,7 +111,7 @@ fn fixes_keep_comments_layout_and_access() {
     let text = r#"# top
 version = 1
 
-[resource]
+[server]
 url = "http://localhost:3002/mcp" # where
 check = "warn"   # former
 
@@ -137,8 +138,69 @@ edit = { all_of = [
     assert!(again.done.is_empty(), "{:?}", again.done);
 }
 
+/// Reads, fixes and reads again a policy whose server stands under `[resource]`, the former name.
+fn fix_the_former_name(written: &str) -> String {
+    let rest = "[scopes]\n\"a:read\" = \"R\"\n[tools]\nlist = { read = \"a\" }\n";
+    let source = Source::new("policy.toml", format!("version = 1\n{written}{rest}"));
+    let registry = Registry::new(&[READER]);
+    let inputs = LintInputs { registry: &registry, snapshot: None, now: now() };
+    let found = examine(&source, &inputs, Stage::Advice).found;
+    assert!(
+        found.iter().map(Diagnostic::message).eq(["`[resource]` is called `[server]` now"]),
+        "{found}"
+    );
+    let fixed = fix::fix(&source, &inputs).unwrap();
+    let found = examine(&fixed.source, &inputs, Stage::Advice).found;
+    assert!(found.is_empty(), "{found}\n{}", fixed.source.text());
+    let written = fixed.source.text().strip_prefix("version = 1\n").unwrap();
+    written.strip_suffix(rest).unwrap().to_owned()
+}
+
+#[test]
+fn a_fix_renames_the_server_table_in_every_form() {
+    let table = "\n# ours\n[ resource ] # here\nurl = \"https://a.example\" # where\n\
+                 \n# theirs\n[[ resource.also ]] # the old one\nprovider = \"google\"\n\
+                 [[ resource.also ]]\nprovider = \"entra\"\n\n";
+    let dotted = "# ours\nresource.url = \"https://a.example\" # where\n# more\n\
+                  resource.list = \"callable\"\n\"resource\".also = [{ provider = \"google\" }]\n";
+    let inline = "# ours\nresource   = { url = \"https://a.example\", list=\"callable\" } # here\n";
+    let lines = "resource = { # ours\n  url = \"https://a.example\", # where\n}\n";
+    for written in [table, dotted, inline, lines] {
+        let new = written.replace("\"resource\"", "server").replace("resource", "server");
+        assert_eq!(fix_the_former_name(written), new);
+    }
+}
+
+#[test]
+fn a_fix_of_a_key_in_the_table_with_the_former_name_goes_first() {
+    let text = "version = 1\n[resource]\nurl = \"https://a.example\"\ncheck = \"warn\" # for now\n\
+                registered = [\"a:read\", \"a:read\"]\n\
+                [scopes]\n\"a:read\" = \"R\"\n[tools]\nlist = { read = \"a\" }\n";
+    let registry = Registry::new(&[READER]);
+    let inputs = LintInputs { registry: &registry, snapshot: None, now: now() };
+    let fixed = fix::fix(&Source::new("policy.toml", text), &inputs).unwrap();
+    let new = text
+        .replace("[resource]", "[server]")
+        .replace("check", "startup_check")
+        .replace("\"a:read\", \"a:read\"", "\"a:read\"");
+    assert_eq!(fixed.source.text(), new);
+}
+
+#[test]
+fn two_server_tables_are_not_fixed() {
+    let text = "version = 1\n[resource]\nurl = \"https://a.example\"\n\
+                [server]\nurl = \"https://b.example\"\n";
+    let registry = Registry::new(&[]);
+    let inputs = LintInputs { registry: &registry, snapshot: None, now: now() };
+    let found = lint(text, &registry);
+    let names: Vec<&str> = found.iter().map(|finding| finding.kind().name).collect();
+    assert_eq!(names, ["two-servers"]);
+    let fixed = fix::fix(&Source::new("policy.toml", text), &inputs).unwrap();
+    assert_eq!(fixed.source.text(), text, "which of them counts would be a guess");
+}
+
 const GOOD: &str = r#"version = 1
-[resource]
+[server]
 url = "http://localhost:3002/mcp"
 provider = "embedded"
 list = "step_up"

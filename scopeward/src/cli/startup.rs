@@ -89,7 +89,7 @@ pub(super) fn registered(
     }
     Err(Failure::refused(format!(
         "{error}\n  = help: run `resource pull` while it answers, and commit the file; or write \
-         `registered = […]` in `[resource]`"
+         `registered = […]` in `[server]`"
     )))
 }
 

@@ -209,7 +209,7 @@ fn jwts_and_opaque_tokens_side_by_side() {
     let (new, old) = (Provider::start(), Provider::start());
     let head = format!("provider = \"oidc\"\nissuer = \"{}\"\naudience = \"api\"", new.url);
     let also = format!(
-        "[[resource.also]]\nprovider = \"oauth\"\nissuer = \"{}\"\naudience = \"api\"\nopaque = true\n\n[scopes]",
+        "[[server.also]]\nprovider = \"oauth\"\nissuer = \"{}\"\naudience = \"api\"\nopaque = true\n\n[scopes]",
         old.url
     );
     let credentials = [("INTROSPECTION_CLIENT_ID", "rs"), ("INTROSPECTION_CLIENT_SECRET", SECRET)];

@@ -15,7 +15,7 @@ const BOTH: &str = "provider = \"oidc\"\nissuer = \"NEW\"\naudience = \"new\"\n"
 /// Callers sign in at `new`; what `old` issued goes on counting.
 fn migration(new: &Provider, old: &Provider) -> String {
     let also = format!(
-        "\n[[resource.also]]\nprovider = \"keycloak\"\nissuer = \"{}\"\naudience = \"old\"\n\n[scopes]",
+        "\n[[server.also]]\nprovider = \"keycloak\"\nissuer = \"{}\"\naudience = \"old\"\n\n[scopes]",
         old.url
     );
     policy(&BOTH.replace("NEW", &new.url)).replace("[scopes]", &also)
@@ -85,7 +85,7 @@ fn two_spellings_of_one_issuer_are_one_person() {
 #[test]
 fn what_would_be_a_guess_is_refused() {
     let also = |text: &str| {
-        let also = format!("\n[[resource.also]]\n{text}\n\n[scopes]");
+        let also = format!("\n[[server.also]]\n{text}\n\n[scopes]");
         policy("provider = \"oidc\"\nissuer = \"https://a.example\"").replace("[scopes]", &also)
     };
     for (text, says) in [
@@ -102,7 +102,7 @@ fn what_would_be_a_guess_is_refused() {
         assert_eq!(output.status.code(), Some(2), "{text}");
         assert!(stderr(&output).contains(says), "{text}: {}", stderr(&output));
     }
-    let two = "provider = \"google\"\naudience = \"c\"\n\n[[resource.also]]\nprovider = \"google\"\naudience = \"d\"\nissuer = \"https://g.example\"";
+    let two = "provider = \"google\"\naudience = \"c\"\n\n[[server.also]]\nprovider = \"google\"\naudience = \"d\"\nissuer = \"https://g.example\"";
     let output = run(&also(two), &["policy", "check"]);
     assert!(stderr(&output).contains("two providers have opaque tokens"), "{}", stderr(&output));
 }

@@ -5,7 +5,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     severity: Severity::Warning,
     stage: Stage::Advice,
     why: "The registration may have changed since: what agrees with the snapshot may not agree \
-          with the authorization server. `snapshot_days` in `[resource]` says when a snapshot \
+          with the authorization server. `snapshot_days` in `[server]` says when a snapshot \
           counts as old; `resource pull` takes a new one.",
     bad: Example::new(&[READER], "[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }")
         .with_snapshot("version = 1\nresource = \"http://localhost:3002/mcp\"\nissuer = \"http://localhost:3002\"\npulled_at = \"2026-01-01T00:00:00Z\"\nscopes = [\"todo:read\"]"),
@@ -21,7 +21,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
     if days <= limit {
         return;
     }
-    let at = context.manifest.resource.at.clone().unwrap_or_default();
+    let at = context.manifest.server.span();
     report.push(
         Entry::File,
         finding(&LINT, at, format!("the registered scopes were looked up {days} days ago"))

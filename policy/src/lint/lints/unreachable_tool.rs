@@ -12,11 +12,11 @@ pub(in crate::lint) static LINT: Lint = Lint {
           Register the missing one there, or change the rule.",
     bad: Example::new(
         &[WRITER],
-        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = \"Change your todos\"\n[tools]\ncreate_todo = { write = \"todo\" }",
+        "[server]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = \"Change your todos\"\n[tools]\ncreate_todo = { write = \"todo\" }",
     ),
     good: Example::new(
         &[WRITER],
-        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:write\"]\n[scopes]\n\"todo:write\" = \"Change your todos\"\n[tools]\ncreate_todo = { write = \"todo\" }",
+        "[server]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:write\"]\n[scopes]\n\"todo:write\" = \"Change your todos\"\n[tools]\ncreate_todo = { write = \"todo\" }",
     ),
     check,
 };

@@ -12,11 +12,11 @@ pub(in crate::lint) static LINT: Lint = Lint {
           Register the scope at the authorization server, or remove the alternative.",
     bad: Example::new(
         &[READER],
-        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:admin\" = { title = \"Everything\", implies = [\"todo:read\"] }\n\"audit:read\" = { title = \"Audit\", implies = [\"todo:read\"] }\n[tools]\nlist_todos = { any_of = [\"todo:read\", \"audit:read\"], allow = { covered-alternative = \"the auditors look for it\" } }",
+        "[server]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:admin\" = { title = \"Everything\", implies = [\"todo:read\"] }\n\"audit:read\" = { title = \"Audit\", implies = [\"todo:read\"] }\n[tools]\nlist_todos = { any_of = [\"todo:read\", \"audit:read\"], allow = { covered-alternative = \"the auditors look for it\" } }",
     ),
     good: Example::new(
         &[READER],
-        "[resource]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
+        "[server]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
     ),
     check,
 };

@@ -29,7 +29,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
     }
     let Some(snapshot) = context.snapshot else { return };
     for scope in snapshot.scopes().filter(|scope| context.policy.scope_id(scope).is_none()) {
-        let at = context.manifest.resource.at.clone().unwrap_or_default();
+        let at = context.manifest.server.span();
         let message = format!("`{scope}` is registered, and the policy does not know it");
         report.push(
             Entry::File,

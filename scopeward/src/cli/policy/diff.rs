@@ -99,7 +99,7 @@ fn at_revision(
         return compile(Source::new(shown, text));
     }
     anstream::eprintln!("{} does not exist at {revision}: it allowed nothing", path.display());
-    let nothing = format!("version = 1\n[resource]\nurl = \"{}\"\n", new.resource());
+    let nothing = format!("version = 1\n[server]\nurl = \"{}\"\n", new.resource());
     compile(Source::new(shown, nothing))
 }
 

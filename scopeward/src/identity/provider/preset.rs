@@ -262,7 +262,7 @@ impl fmt::Display for Preset {
         let registered = match self.registered {
             RegisteredIn::Api(how) => how,
             RegisteredIn::Metadata => "scopes_supported of its metadata",
-            RegisteredIn::Snapshot => "it does not say: write them as `registered` in [resource]",
+            RegisteredIn::Snapshot => "it does not say: write them as `registered` in [server]",
         };
         writeln!(f, "{}: provider = \"{}\"\n", self.title, self.provider.as_str())?;
         writeln!(f, "  issuer        {}", self.issuer)?;

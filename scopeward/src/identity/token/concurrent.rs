@@ -159,7 +159,7 @@ fn nobody_is_accepted_after_they_were_revoked() {
 fn a_request_has_one_policy() {
     let policy = |read: &str, write: &str| {
         let text = format!(
-            "version = 1\n[resource]\nurl = \"{AUDIENCE}\"\nprovider = \"oidc\"\nissuer = \
+            "version = 1\n[server]\nurl = \"{AUDIENCE}\"\nprovider = \"oidc\"\nissuer = \
              \"{ISSUER}\"\n[scopes]\n\"a:read\" = \"R\"\n\"a:write\" = \"W\"\n[tools]\none = \
              {{ {read} = \"a\" }}\nother = {{ {write} = \"a\" }}\n"
         );

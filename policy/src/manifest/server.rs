@@ -1,12 +1,12 @@
-//! `[resource]`, as written.
+//! `[server]`, as written.
 
 use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::scopes;
+use super::{Replaced, scopes};
 use crate::{
-    diagnostic::{Diagnostic, Step},
+    diagnostic::Diagnostic,
     mistake,
     {
         provider::{Provider, ProviderSettings},
@@ -17,20 +17,11 @@ use crate::{
     },
 };
 
-/// A key that is written under a former name.
-#[derive(Debug)]
-pub(crate) struct Replaced {
-    pub(crate) path: Vec<Step>,
-    pub(crate) name: &'static str,
-    pub(crate) by: &'static str,
-    /// Whether the new name is there as well.
-    pub(crate) is_both: bool,
-    pub(crate) span: Range<usize>,
-}
-
+/// The settings of the server that the policy protects.
 #[derive(Debug, Default)]
-pub(crate) struct Resource {
-    pub(crate) at: Option<Range<usize>>,
+pub(crate) struct Server {
+    /// The name that the table is written under, `server` or `resource`; `None` without a table.
+    pub(crate) header: Option<Located<&'static str>>,
     pub(crate) url: Option<Located<String>>,
     pub(crate) trust: ProviderSettings,
     pub(crate) also: Vec<ProviderSettings>,
@@ -45,26 +36,35 @@ pub(crate) struct Resource {
     pub(crate) replaced: Vec<Replaced>,
 }
 
-pub(super) fn read(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Resource {
-    let reader = Reader::new(table.value, &shape::RESOURCE, &"`[resource]`");
+impl Server {
+    /// Where the table begins, for findings about the server as a whole.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.header.as_ref().map(|header| header.span.clone()).unwrap_or_default()
+    }
+}
+
+/// Reads the table that is written under `name`: `server`, or its former name `resource`.
+pub(super) fn read(
+    name: &'static str,
+    table: &Located<&DeTable<'_>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Server {
+    let what = format!("`[{name}]`");
+    let reader = Reader::new(table.value, &shape::SERVER, &what);
     let former = word(&reader, "check", StartupCheck::WORDS, errors);
-    let replaced = reader.replaced().filter_map(|(key, span)| {
-        let by = key.replaced_by?;
-        let path = vec!["resource".into(), key.name.into()];
-        Some(Replaced { path, name: key.name, by, is_both: reader.key_span(by).is_some(), span })
-    });
     let mut issuers = vec![];
-    let resource = Resource {
-        at: Some(table.span.clone()),
-        replaced: replaced.collect(),
+    let server = Server {
+        header: Some(Located::new(name, table.span.clone())),
+        replaced: super::replaced(&reader, &[name]),
         url: reader.string("url", errors),
         trust: trust(
+            name,
             &reader,
             word(&reader, "provider", Provider::WORDS, errors),
             &mut issuers,
             errors,
         ),
-        also: also(&reader, &mut issuers, errors),
+        also: also(name, &reader, &mut issuers, errors),
         issuers,
         list: word(&reader, "list", ListMode::WORDS, errors).unwrap_or_default(),
         on_denied: word(&reader, "on_denied", OnDenied::WORDS, errors).unwrap_or_default(),
@@ -73,18 +73,16 @@ pub(super) fn read(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) 
             .or(former)
             .unwrap_or_default(),
         registered: reader.strings("registered", errors).map(|list| {
-            Located::new(
-                scopes::scopes(&list.value, &["resource", "registered"], errors),
-                list.span,
-            )
+            Located::new(scopes::scopes(&list.value, &[name, "registered"], errors), list.span)
         }),
         snapshot_days: reader.count("snapshot_days", errors).map(|days| days.value),
     };
     reader.finish(errors);
-    resource
+    server
 }
 
 fn trust(
+    name: &str,
     reader: &Reader<'_, '_>,
     provider: Option<Provider>,
     issuers: &mut Vec<Located<String>>,
@@ -95,7 +93,7 @@ fn trust(
     issuers.extend(issuer.clone());
     let prefix = reader
         .string("scope_prefix", errors)
-        .and_then(|prefix| scopes::scopes(&[prefix], &["resource", "scope_prefix"], errors).pop());
+        .and_then(|prefix| scopes::scopes(&[prefix], &[name, "scope_prefix"], errors).pop());
     ProviderSettings {
         provider: provider.unwrap_or_default(),
         issuer: issuer.map(|issuer| issuer.value),
@@ -106,19 +104,23 @@ fn trust(
 }
 
 fn also(
+    name: &str,
     reader: &Reader<'_, '_>,
     issuers: &mut Vec<Located<String>>,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<ProviderSettings> {
     let mut all = vec![];
+    let what = format!("`[[{name}.also]]`");
     for table in reader.tables("also", errors) {
-        let also = Reader::new(table.value, &shape::ALSO, &"`[[resource.also]]`");
+        let also = Reader::new(table.value, &shape::ALSO, &what);
         let provider = word(&also, "provider", Provider::WORDS, errors);
         let at = also.key_span("provider");
         let wrong = match (&at, provider) {
-            (None, _) => Some("`[[resource.also]]` does not say which provider it accepts"),
+            (None, _) => Some(format!("{what} does not say which provider it accepts")),
             // It is for development, and has nobody who could migrate.
-            (_, Some(Provider::Embedded)) => Some("the embedded issuer cannot be a further one"),
+            (_, Some(Provider::Embedded)) => {
+                Some("the embedded issuer cannot be a further one".to_owned())
+            }
             _ => None,
         };
         if let Some(message) = wrong {
@@ -126,7 +128,7 @@ fn also(
             let error = Diagnostic::new(mistake::MISSING_KEY, at, message);
             errors.push(error.help("write one of those that `provider list` prints"));
         }
-        all.push(trust(&also, provider, issuers, errors));
+        all.push(trust(name, &also, provider, issuers, errors));
         also.finish(errors);
     }
     all
