@@ -36,10 +36,10 @@ pub struct Limits {
     /// The largest head of a request (its first line and headers), in bytes
     #[arg(long, env = "MAX_HEAD", value_name = "BYTES", default_value_t = Limits::default().max_head)]
     pub max_head: usize,
-    /// ConfiguredProviders at a time
+    /// Connections at a time
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Limits::default().max_connections)]
     pub max_connections: usize,
-    /// ConfiguredProviders at a time of one address
+    /// Connections at a time of one address
     #[arg(
         long,
         env = "MAX_CONNECTIONS_PER_ADDRESS",
@@ -106,7 +106,7 @@ pub(crate) enum Limit {
     Caller,
     Address,
     Requests,
-    ConfiguredProviders,
+    Connections,
     ConnectionsOfAddress,
 }
 
@@ -122,7 +122,7 @@ impl Limit {
             Self::Caller => "rate_per_caller",
             Self::Address => "rate_per_address",
             Self::Requests => "max_requests",
-            Self::ConfiguredProviders => "max_connections",
+            Self::Connections => "max_connections",
             Self::ConnectionsOfAddress => "max_connections_per_address",
         }
     }

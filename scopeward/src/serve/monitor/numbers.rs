@@ -138,10 +138,10 @@ impl Monitor {
         say(
             encoder,
             "refused_by_limit",
-            "ConfiguredProviders and requests that a limit refused",
+            "Connections and requests that a limit refused",
             &counted.limited,
         )?;
-        say(encoder, "connections", "ConfiguredProviders now", &gauge(self.door.connections()))?;
+        say(encoder, "connections", "Connections now", &gauge(self.door.connections()))?;
         say(encoder, "requests_concurrency", "Requests now", &gauge(self.door.requests()))?;
         say(
             encoder,
