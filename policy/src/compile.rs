@@ -22,7 +22,7 @@ use crate::{
 
 /// A snapshot of the registered scopes counts as old after this many days, unless the policy says
 /// otherwise.
-const DEFAULT_SNAPSHOT_DAYS: u32 = 90;
+pub(crate) const DEFAULT_SNAPSHOT_DAYS: u32 = 90;
 
 impl CompiledPolicy {
     /// Compiles a policy, or reports everything that is wrong with it, in one go.

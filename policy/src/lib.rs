@@ -43,6 +43,8 @@ mod provider;
 mod reach;
 mod reader;
 pub mod redirect;
+#[cfg(test)]
+mod reference;
 mod requirement;
 mod revision;
 mod rule;

@@ -21,6 +21,8 @@ use jiff::Timestamp;
 
 pub use catalogue::{changeable, find, kinds};
 use context::LintContext;
+#[cfg(test)]
+pub(crate) use explain::declaration;
 pub use explain::explain;
 pub use lints::LINTS;
 use report::Report;

@@ -318,6 +318,12 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ),
 ];
 
+/// The findings about the first example of a mistake.
+pub(crate) fn example_of_mistake(name: &str) -> Option<Diagnostics> {
+    let (from, to, ..) = MISTAKES.iter().find(|(_, _, code, _)| *code == name)?;
+    compile(&GOOD.replace(from, to)).err()
+}
+
 #[test]
 fn each_mistake_is_found_at_its_place() {
     let mut seen = BTreeMap::new();

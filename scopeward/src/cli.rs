@@ -81,6 +81,12 @@ struct Cli {
     command: Option<Command>,
 }
 
+/// The whole command line, for the page that lists it.
+#[cfg(test)]
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
 const AFTER_HELP: &str = "Settings are also read from a file named .env in the current folder.\n\
     Exit codes: 0 done, 1 failed or with findings, 2 could not run (the policy or the arguments are wrong).";
 

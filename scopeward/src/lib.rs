@@ -30,6 +30,8 @@ mod limits;
 pub mod live;
 pub mod mcp;
 mod record;
+#[cfg(test)]
+mod reference;
 pub mod remote;
 mod secret;
 mod serve;

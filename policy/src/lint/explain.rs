@@ -62,7 +62,7 @@ fn example(example: &Example) -> String {
     format!("{with}:\n\n{}{snapshot}", lines(example.policy))
 }
 
-fn declaration(tool: &Declaration) -> String {
+pub(crate) fn declaration(tool: &Declaration) -> String {
     let scopes: Vec<String> = tool.scopes().iter().map(|scope| format!("\"{scope}\"")).collect();
     let what = if tool.feature() != Feature::Tool {
         return format!(

@@ -24,7 +24,7 @@ pub(crate) fn whole(policy: &str) -> String {
     format!("version = 1\n{server}{policy}\n")
 }
 
-fn lint_example(example: &Example) -> Diagnostics {
+pub(crate) fn lint_example(example: &Example) -> Diagnostics {
     let registry = Registry::new(example.declared);
     let snapshot =
         example.snapshot.map(|text| Snapshot::parse(&Source::new(Snapshot::FILE, text)).unwrap());

@@ -1,4 +1,4 @@
-//! ConfiguredProviders: accepted within limits, served, and ended without cutting a call off.
+//! Connections: accepted within limits, served, and ended without cutting a call off.
 //!
 //! ```text
 //! accept ─ places ─ TLS ─ HTTP/1.1 ─ address, requests ─ router
@@ -126,7 +126,7 @@ impl ConnectionServer {
 
     fn place(&self, peer: Peer) -> Option<ConnectionPermit> {
         let Some(held) = self.0.connections.take() else {
-            metrics().limited(Limit::ConfiguredProviders);
+            metrics().limited(Limit::Connections);
             return None;
         };
         let address = peer.network();

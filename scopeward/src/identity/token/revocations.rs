@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use super::AccessToken;
 
-/// RevocationTarget or what an entry is about.
+/// The token, person or client that an entry is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RevocationTarget {
     /// One token, by `jti`.

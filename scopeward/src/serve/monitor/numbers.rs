@@ -138,16 +138,11 @@ impl Monitor {
         say(
             encoder,
             "refused_by_limit",
-            "ConfiguredProviders and requests that a limit refused",
+            "Connections and requests that a limit refused",
             &counted.limited,
         )?;
-        say(
-            encoder,
-            "connections",
-            "ConfiguredProviders now",
-            &gauge(self.connections.connections()),
-        )?;
-        say(encoder, "requests_concurrency", "Requests now", &gauge(self.connections.requests()))?;
+        say(encoder, "connections", "Connections now", &gauge(self.connections.connections()))?;
+        say(encoder, "requests_in_flight", "Requests now", &gauge(self.connections.requests()))?;
         say(
             encoder,
             "certificate_reloads",

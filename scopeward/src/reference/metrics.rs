@@ -1,0 +1,103 @@
+//! The page of the metrics, from what `/metrics` answers.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::body::{Body, to_bytes};
+use http::Request;
+use tower::ServiceExt;
+
+use crate::{
+    Limits,
+    identity::{provider::ConfiguredProviders, revocation::Revocations},
+    limits::Limit,
+    live::LivePolicy,
+    policy::{CompiledPolicy, Feature, diagnostic::Source},
+    record::{
+        audit::{Recorder, journal::Rotation, writer::AuditWriter},
+        metrics::metrics,
+    },
+    remote::Remote,
+    serve::{listen::ConnectionServer, monitor::Monitor, providers::Providers},
+};
+
+const INTRODUCTION: &str = "\
+# Metrics
+
+This page lists every metric that `/metrics` of the monitor answers with; it is generated from \
+such an answer.
+
+The format is OpenMetrics, which Prometheus reads. The monitor listens on `127.0.0.1:9464` unless \
+[`MONITOR`](commands.md#option-monitor) says otherwise.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+";
+
+/// A provider at an address where nobody answers, so that the metrics of its keys are there.
+const POLICY: &str = "\
+version = 1
+[resource]
+url = \"http://localhost:3002/mcp\"
+provider = \"oidc\"
+issuer = \"http://127.0.0.1:9\"
+";
+
+pub(super) async fn page() -> String {
+    let answer = answer().await;
+    let mut page = INTRODUCTION.to_owned();
+    let mut kinds = BTreeMap::new();
+    for line in answer.lines() {
+        let Some((what, rest)) = line.strip_prefix("# ").and_then(|line| line.split_once(' '))
+        else {
+            continue;
+        };
+        let Some((name, text)) = rest.split_once(' ') else { continue };
+        // The help comes first, and then the type.
+        if what == "HELP" {
+            kinds.insert(name, text);
+        } else if let (true, Some(help)) = (what == "TYPE", kinds.get(name)) {
+            let suffix = match text {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            };
+            let labels = labels(&answer, &format!("{name}{suffix}"));
+            page += &format!("| `{name}{suffix}` | {text} | {labels} | {help} |\n");
+        }
+    }
+    page
+}
+
+/// The labels of a metric's first sample.
+fn labels(answer: &str, name: &str) -> String {
+    let sample = answer.lines().find_map(|line| line.strip_prefix(name));
+    let sample = sample.unwrap_or_else(|| panic!("no sample of {name}"));
+    let Some((labels, _)) = sample.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
+        return String::new();
+    };
+    let names = labels.split("\",").filter_map(|label| label.split_once("=\""));
+    let names: Vec<String> = names.map(|(name, _)| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+/// What a server answers in which each thing that is counted has happened.
+async fn answer() -> String {
+    metrics().of(Feature::Tool, "create_todo").count_allowed();
+    metrics().unauthenticated("expired");
+    metrics().limited(Limit::Caller);
+    let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
+    let configured = ConfiguredProviders::of(&policy, |_| None).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let audit = AuditWriter::start(folder.path(), Rotation { size: 0, kept: 0 }).unwrap();
+    let monitor = Monitor {
+        live: LivePolicy::from(&Arc::new(policy)),
+        providers: Providers::connect(None, &configured, Remote::default()),
+        recorder: Recorder::new(Some(audit.sink().clone())),
+        revocations: Revocations::default(),
+        door: ConnectionServer::new(axum::Router::new(), &Limits::default(), None),
+    };
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let response = monitor.router(false).oneshot(request).await.unwrap();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    String::from_utf8(body.to_vec()).unwrap()
+}
