@@ -11,7 +11,7 @@ pub(crate) enum Limit {
     Caller,
     Address,
     Requests,
-    ConfiguredProviders,
+    Connections,
     ConnectionsOfAddress,
 }
 
@@ -27,7 +27,7 @@ impl Limit {
             Self::Caller => "rate_per_caller",
             Self::Address => "rate_per_address",
             Self::Requests => "max_requests",
-            Self::ConfiguredProviders => "max_connections",
+            Self::Connections => "max_connections",
             Self::ConnectionsOfAddress => "max_connections_per_address",
         }
     }

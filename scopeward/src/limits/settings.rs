@@ -20,10 +20,10 @@ pub struct Limits {
     /// The largest head of a request (its first line and headers), in bytes
     #[arg(long, env = "MAX_HEAD", value_name = "BYTES", default_value_t = Limits::default().max_head)]
     pub max_head: usize,
-    /// ConfiguredProviders at a time
+    /// Connections at a time
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Limits::default().max_connections)]
     pub max_connections: usize,
-    /// ConfiguredProviders at a time of one address
+    /// Connections at a time of one address
     #[arg(
         long,
         env = "MAX_CONNECTIONS_PER_ADDRESS",

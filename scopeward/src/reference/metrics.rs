@@ -36,7 +36,7 @@ The format is OpenMetrics, which Prometheus reads. The monitor listens on `127.0
 /// A provider at an address where nobody answers, so that the metrics of its keys are there.
 const POLICY: &str = "\
 version = 1
-[resource]
+[server]
 url = \"http://localhost:3002/mcp\"
 provider = \"oidc\"
 issuer = \"http://127.0.0.1:9\"

@@ -35,7 +35,7 @@ fn section(preset: &Preset) -> String {
     let (_, facts) = shown.split_once("\n\n").unwrap_or_default();
     format!(
         "\n## {title}\n\n\
-         ```toml\n[resource]\nprovider = \"{word}\"\n```\n\
+         ```toml\n[server]\nprovider = \"{word}\"\n```\n\
          {needed}\n\
          What the server knows of it:\n\n\
          {facts}",
@@ -58,7 +58,7 @@ fn needed(preset: &Preset) -> Vec<String> {
     let mut lines = format!("provider = \"{}\"\n", preset.provider.as_str());
     let mut variables = BTreeSet::new();
     loop {
-        let text = format!("version = 1\n[resource]\nurl = \"https://mcp.example/mcp\"\n{lines}");
+        let text = format!("version = 1\n[server]\nurl = \"https://mcp.example/mcp\"\n{lines}");
         let policy = CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap();
         let variable =
             |name: &str| variables.contains(name).then(|| "https://issuer.example".to_owned());

@@ -19,7 +19,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// A command waits so long for a server to have read what it wrote.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const TARGET: &str = "scopeward::identity::revocation";
+const TARGET: &str = "scopeward::revocation";
 
 /// The file as it was read at the start.
 #[derive(Debug)]
