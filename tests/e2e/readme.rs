@@ -210,8 +210,8 @@ fn words(line: &str) -> Vec<String> {
     let mut words = vec![];
     let mut rest = line.trim_start();
     while let Some(first) = rest.chars().next().filter(|first| !"#|&;)>\n".contains(*first)) {
-        let (word, after) = if first == '"' {
-            rest[1..].split_once('"').unwrap()
+        let (word, after) = if first == '"' || first == '\'' {
+            rest[1..].split_once(first).unwrap()
         } else {
             rest.split_at(rest.find(|c: char| c.is_whitespace() || c == ')').unwrap_or(rest.len()))
         };
