@@ -29,7 +29,8 @@ struct Block {
 
 static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let mut paths = vec![root.join("README.md")];
+    let mut paths: Vec<_> =
+        ["README.md", "SECURITY.md", "CHANGELOG.md"].map(|name| root.join(name)).into();
     markdown(&root.join("docs/src"), &mut paths);
     let page = |path: PathBuf| Page {
         text: fs::read_to_string(&path).unwrap().leak(),
