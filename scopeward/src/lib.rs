@@ -16,6 +16,8 @@
 // The macros write `::scopeward::…`, in this crate's own tests too.
 extern crate self as scopeward;
 
+#[cfg(doctest)]
+mod book;
 mod cli;
 mod file;
 pub mod gate;
@@ -54,7 +56,3 @@ pub use rmcp;
 pub mod __private {
     pub use crate::mcp::{ScopeCheck, prompt_arguments, refusals_as_results, uri_arguments};
 }
-
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct Readme;

@@ -1,24 +1,88 @@
-//! What the README shows is what happens.
+//! The README and the book against reality: output, policies and commands that they show.
+//!
+//! The Rust code in them is compiled by `cargo test --package scopeward --doc`. The book's generated
+//! reference is left out here, because the code that it is made of checks it.
 
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+use scopeward::policy::{CompiledPolicy, Snapshot, diagnostic::Source};
 use serde_json::{Value, json};
 
 use crate::harness::{SHIPPED, Server, command, run};
 
-const README: &str = include_str!("../../README.md");
+/// One page of the documentation.
+struct Page {
+    path: String,
+    text: &'static str,
+}
 
-/// The contents of the README's code block that holds `words`.
+/// A code block: its page, the words after its opening fence, and its text.
+struct Block {
+    page: &'static str,
+    info: &'static str,
+    text: &'static str,
+}
+
+static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut paths: Vec<_> =
+        ["README.md", "SECURITY.md", "CHANGELOG.md"].map(|name| root.join(name)).into();
+    markdown(&root.join("docs/src"), &mut paths);
+    let page = |path: PathBuf| Page {
+        text: fs::read_to_string(&path).unwrap().leak(),
+        path: path.strip_prefix(root).unwrap().display().to_string(),
+    };
+    paths.into_iter().map(page).collect()
+});
+
+/// Adds the Markdown files of a folder and the folders in it, without the generated reference.
+fn markdown(folder: &Path, paths: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("reference") {
+            markdown(&path, paths);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            paths.push(path);
+        }
+    }
+}
+
+/// Every code block, in all pages.
+fn blocks() -> impl Iterator<Item = Block> {
+    PAGES.iter().flat_map(|page| {
+        let fenced = page.text.split("```").skip(1).step_by(2);
+        fenced.map(|block| {
+            let (info, text) = block.split_once('\n').unwrap();
+            Block { page: &page.path, info, text }
+        })
+    })
+}
+
+/// The text of the code blocks that hold `words`, which must be one text, wherever it stands.
 fn block(words: &str) -> &'static str {
-    let blocks = README.split("```").skip(1).step_by(2);
-    let mut found = blocks.filter(|block| block.contains(words));
-    let block = found.next().unwrap_or_else(|| panic!("no block with `{words}`"));
-    assert!(found.next().is_none(), "two blocks with `{words}`");
-    block.split_once('\n').unwrap().1
+    let mut found = blocks().filter(|block| block.text.contains(words));
+    let first = found.next().unwrap_or_else(|| panic!("no block has `{words}`"));
+    for other in found {
+        assert_eq!(first.text, other.text, "`{words}` in {} and {}", first.page, other.page);
+    }
+    first.text
+}
+
+/// The same, of a block that a stranger sees first: it must be in the README.
+fn shown_first(words: &str) -> &'static str {
+    let is_in_readme = |block: Block| block.page == "README.md" && block.text.contains(words);
+    assert!(blocks().any(is_in_readme), "the README has no block with `{words}`");
+    block(words)
 }
 
 #[test]
 fn the_greeting() {
     let server = Server::with_policy(SHIPPED);
-    let shown = block("guarded by Scopeward")
+    let shown = shown_first("guarded by Scopeward")
         .replace(":3002", &format!(":{}", server.port))
         .replace(":9464", &format!(":{}", server.monitor));
     // How the program is called depends on how it was started.
@@ -30,7 +94,7 @@ fn the_greeting() {
 fn the_refusal() {
     let server = Server::with_policy(SHIPPED);
     let reply = server.call(&server.token("todo:read"), "create_todo", &json!({ "title": "x" }));
-    let shown = block("HTTP/1.1 403").replace(":3002", &format!(":{}", server.port));
+    let shown = shown_first("HTTP/1.1 403").replace(":3002", &format!(":{}", server.port));
     let (head, body) = shown.split_once("\n\n").unwrap();
     let challenge = format!("www-authenticate: {}", reply.header("www-authenticate"));
     assert!(head.lines().any(|line| line == challenge), "{head}\n{challenge}");
@@ -41,15 +105,15 @@ fn the_refusal() {
 fn the_misspelt_tool() {
     let policy = SHIPPED.replace("delete_todo =", "delete_tood =");
     let output = run(&policy, &["policy", "check"]);
-    assert_eq!(block("tool-without-policy"), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(block("tool-without-policy]"), String::from_utf8(output.stderr).unwrap());
 }
 
 #[test]
 fn the_difference() {
     let folder = tempfile::tempdir().unwrap();
     let wider = SHIPPED.replace("create_todo = { write =", "create_todo = { read =");
-    std::fs::write(folder.path().join("old.toml"), SHIPPED).unwrap();
-    std::fs::write(folder.path().join("policy.toml"), wider).unwrap();
+    fs::write(folder.path().join("old.toml"), SHIPPED).unwrap();
+    fs::write(folder.path().join("policy.toml"), wider).unwrap();
     let output = command(folder.path()).args(["policy", "diff", "old.toml"]).output().unwrap();
     assert_eq!(block("create_todo widens"), String::from_utf8(output.stdout).unwrap());
 }
@@ -61,33 +125,137 @@ fn the_explanation() {
     assert_eq!(block("purge_todos: not allowed"), String::from_utf8(output.stdout).unwrap());
 }
 
-/// The policy that the README explains is part of the one that the repository ships, and the
-/// policy of its own tool is a good one.
+/// The policy that the README explains is part of the one that the repository ships, and the parts
+/// that depend on the todo server's tools fit them.
 #[test]
-fn the_policies() {
+fn the_policy_of_the_todo_server() {
     let spaceless =
         |line: &str| line.split('#').next().unwrap().split_whitespace().collect::<String>();
     let shipped: Vec<String> = SHIPPED.lines().map(spaceless).collect();
-    for line in block("# needs both").lines() {
+    for line in shown_first("# needs both").lines() {
         assert!(shipped.contains(&spaceless(line)), "{line}");
     }
-    // The parts that the README shows alone are good ones in their place.
     let tested = format!("{SHIPPED}\n{}", block("name = \"a reader looks"));
     let output = run(&tested, &["policy", "test"]);
     assert!(output.status.success(), "{output:?}");
-    let greeter = block("greet:read\" = ");
-    let diary = format!(
-        "{}{}{}",
-        greeter.replace("[tools]", "\"diary:read\" = \"Read the diary\"\n[tools]"),
-        block("\"diary://notes/{day}\" ="),
-        block("[[client]]").replace("todo:read", "diary:read"),
-    );
-    for policy in [greeter, &diary] {
-        let source = scopeward::policy::diagnostic::Source::new("README.md", policy);
-        scopeward::policy::CompiledPolicy::compile(source).unwrap();
-    }
     let plain = "update_todo = { write = \"todo\" }\n";
     let conditional = SHIPPED.replace(plain, "") + block("[[tools.update_todo.when]]");
     let output = run(&conditional, &["policy", "lint", "--deny", "warning"]);
     assert!(output.status.success(), "{output:?}");
+}
+
+/// The scopes of a fragment that has none of its own.
+const SCOPES: &str = r#"
+[scopes]
+"todo:read" = "See your todos"
+"todo:write" = { title = "Create and change your todos", implies = ["todo:read"] }
+"todo:admin" = "See and clear everyone's todos"
+"admin:access" = "Do what administrators do"
+"diary:read" = "Read the diary"
+"#;
+
+/// A fragment, completed to a policy by the tables that it leaves out.
+fn completed(fragment: &str) -> String {
+    let has = |table: &str| fragment.lines().any(|line| line.trim_end() == table);
+    let server = if has("[server]") { "" } else { "[server]\nurl = \"http://localhost/mcp\"\n" };
+    let scopes = if has("[scopes]") { "" } else { SCOPES };
+    format!("version = 1\n{server}{scopes}\n{fragment}")
+}
+
+/// Each TOML block is a policy or a part of one, unless it says which other file it is.
+#[test]
+fn the_policies() {
+    let mut policies = 0;
+    for Block { page, info, text } in blocks() {
+        match info {
+            "toml" => {
+                let is_whole = text.contains("version = 1\n");
+                let policy = if is_whole { text.to_owned() } else { completed(text) };
+                let found = CompiledPolicy::compile(Source::new(page, policy.as_str()));
+                assert!(found.is_ok(), "{}", found.unwrap_err());
+                policies += 1;
+            }
+            "toml,registered" => {
+                let found = Snapshot::parse(&Source::new(page, text));
+                assert!(found.is_ok(), "{}", found.unwrap_err());
+            }
+            "toml,revoked" => {
+                let folder = tempfile::tempdir().unwrap();
+                fs::create_dir(folder.path().join("data")).unwrap();
+                fs::write(folder.path().join("data/revoked.toml"), text).unwrap();
+                let output = command(folder.path()).args(["revocation", "list"]).output().unwrap();
+                assert!(output.status.success(), "{page}: {output:?}");
+            }
+            other => assert!(!other.starts_with("toml"), "{page}: what is `{other}`?"),
+        }
+    }
+    assert!(policies >= 10, "only {policies} policies were found");
+}
+
+/// How the program is started where the documentation shows a command line.
+const PROGRAM: &str = "cargo run -q -- ";
+/// Its commands, and whether each has further ones below it.
+const COMMANDS: [(&str, bool); 8] = [
+    ("serve", false),
+    ("policy", true),
+    ("resource", true),
+    ("provider", true),
+    ("audit", true),
+    ("revocation", true),
+    ("doctor", false),
+    ("token", false),
+];
+
+/// The words of a command line, up to what the shell would take for itself.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![];
+    let mut rest = line.trim_start();
+    while let Some(first) = rest.chars().next().filter(|first| !"#|&;)>\n".contains(*first)) {
+        let (word, after) = if first == '"' || first == '\'' {
+            rest[1..].split_once(first).unwrap()
+        } else {
+            rest.split_at(rest.find(|c: char| c.is_whitespace() || c == ')').unwrap_or(rest.len()))
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start_matches(' ');
+    }
+    words
+}
+
+/// The commands in the code between two backquotes of a page's text, such as `policy lint`.
+fn inline(page: &Page) -> impl Iterator<Item = Vec<String>> {
+    let prose = page.text.split("```").step_by(2);
+    prose.flat_map(|prose| prose.split('`').skip(1).step_by(2)).filter_map(|code| {
+        let line = words(code.strip_prefix(PROGRAM).unwrap_or(code));
+        let (_, has_more) =
+            COMMANDS.iter().find(|(name, _)| line.first().is_some_and(|w| w == name))?;
+        // `provider = "okta"` is a setting, and `policy …` stands for all that begins so.
+        let second = line.get(1).map_or("", String::as_str);
+        let is_command = if *has_more {
+            !second.is_empty() && second.chars().all(|c| c.is_ascii_lowercase())
+        } else {
+            second != "=" && second != "…"
+        };
+        is_command.then_some(line)
+    })
+}
+
+/// Each command that is shown exists, with the options that are shown.
+#[test]
+fn the_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let shown = blocks().flat_map(|Block { page, text, .. }| {
+        let lines = text.match_indices(PROGRAM).map(|(at, _)| words(&text[at + PROGRAM.len()..]));
+        lines.map(|line| (page, line)).collect::<Vec<_>>()
+    });
+    let named = PAGES.iter().flat_map(|page| inline(page).map(|line| (&*page.path, line)));
+    let mut all: Vec<_> = shown.chain(named).collect();
+    all.sort_by(|(_, one), (_, other)| one.cmp(other));
+    all.dedup_by(|(_, one), (_, other)| one == other);
+    assert!(all.len() >= 30, "only {} commands were found", all.len());
+    for (page, line) in all {
+        let output = command(folder.path()).args(&line).arg("--help").output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{page} shows `{}`:\n{error}", line.join(" "));
+    }
 }
