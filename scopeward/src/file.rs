@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File},
-    io::{self, ErrorKind, Read, Write},
+    io::{self, Read, Write},
     path::Path,
 };
 
@@ -61,13 +61,14 @@ pub(crate) fn replace(path: &Path, content: &[u8], access: Access) -> io::Result
 
 /// Makes a file that only its owner may read, whole or not at all. `false` if another process was
 /// first: its file stays.
+#[cfg(any(feature = "embedded-issuer", test))]
 pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     match written(path, content)?.persist_noclobber(path) {
         Ok(_) => {
             sync_folder(path);
             Ok(true)
         }
-        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error.error),
     }
 }

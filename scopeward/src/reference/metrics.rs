@@ -94,7 +94,7 @@ async fn answer() -> String {
         providers: Providers::connect(None, &configured, Remote::default()),
         recorder: Recorder::new(Some(audit.sink().clone())),
         revocations: Revocations::default(),
-        door: ConnectionServer::new(axum::Router::new(), &Limits::default(), None),
+        connections: ConnectionServer::new(axum::Router::new(), &Limits::default(), None),
     };
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
     let response = monitor.router(false).oneshot(request).await.unwrap();

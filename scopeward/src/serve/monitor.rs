@@ -57,7 +57,7 @@ impl Monitor {
 
     /// On loopback it is reached by loopback's own names only: a page whose name was made to resolve
     /// to this machine (DNS rebinding) does not read it.
-    fn router(self, is_on_loopback: bool) -> Router {
+    pub(crate) fn router(self, is_on_loopback: bool) -> Router {
         let router = Router::new()
             .route("/health/live", get(|| async { "ok\n" }))
             .route("/health/ready", get(health::ready))
