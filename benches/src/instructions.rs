@@ -1,7 +1,7 @@
 //! `instructions`: how many instructions a call costs a server, counted by valgrind's callgrind, which
 //! does not depend on what else the machine does.
 
-use std::{collections::HashMap, process::Command, time::Duration};
+use std::{collections::HashMap, path::PathBuf, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 
@@ -18,7 +18,17 @@ pub(crate) struct Options {
     /// Also print where they are spent: so many functions
     #[arg(long, default_value_t = 0)]
     top: usize,
+    /// Fail if a call of Scopeward costs over 3 % more than this file says
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+    /// Write what a call of Scopeward costs to this file
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
 }
+
+/// A call may cost this much more than the committed figure, in per cent. Counts of one binary differ by
+/// less than 0.5 % from run to run, because threads interleave differently.
+const TOLERANCE_PERCENT: u64 = 3;
 
 const SERVERS: &[(Kind, &str)] = &[
     (Kind::Bare, "bare"),
@@ -32,30 +42,96 @@ const BEFORE: u64 = 200;
 
 pub(crate) fn instructions(options: &Options) -> Result<()> {
     let world = World::new()?;
+    if options.compare.is_some() || options.write.is_some() {
+        return held(&world, options);
+    }
     println!("instructions a call, over {} calls\n", options.calls);
     let mut first = None;
     for (kind, server) in SERVERS {
-        let few = count(&world, server, BEFORE)?;
-        let many = count(&world, server, BEFORE + options.calls)?;
-        let each = (many.total - few.total) / options.calls;
+        let (each, spent) = of_one_call(&world, server, options.calls)?;
         let base = *first.get_or_insert(each);
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let ratio = each as f64 / base as f64;
         println!("{kind:10} {each:>9}  {ratio:.3}");
-        let mut spent: Vec<(u64, &str)> = many
-            .functions
-            .iter()
-            .map(|(name, after)| {
-                let before = few.functions.get(name).copied().unwrap_or(0);
-                (after.saturating_sub(before) / options.calls, name.as_str())
-            })
-            .collect();
-        spent.sort_unstable_by(|one, other| other.cmp(one));
         for (each, function) in spent.iter().take(options.top) {
             println!("           {each:>9}  {function}");
         }
     }
     Ok(())
+}
+
+/// Counts a call of Scopeward, and holds the count against a file or writes it there.
+fn held(world: &World, options: &Options) -> Result<()> {
+    let (now, _) = of_one_call(world, "scopeward", options.calls)?;
+    if let Some(path) = &options.write {
+        std::fs::write(path, Figure { instructions: now }.text())?;
+        println!("{now} instructions a call, written to {}", path.display());
+    }
+    if let Some(path) = &options.compare {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        let before = Figure::read(&text).context("the file has no line `instructions = NUMBER`")?;
+        println!("{}", before.judge(now)?);
+    }
+    Ok(())
+}
+
+/// The committed figure: what a call cost when somebody last looked at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Figure {
+    instructions: u64,
+}
+
+impl Figure {
+    fn read(text: &str) -> Option<Self> {
+        let line = text.lines().find_map(|line| line.strip_prefix("instructions = "))?;
+        Some(Self { instructions: line.trim().parse().ok()? })
+    }
+
+    fn text(self) -> String {
+        format!(
+            "# What one call of a tool costs, counted by valgrind (`.ci/instructions.sh`). CI fails when a\n\
+             # call costs over {TOLERANCE_PERCENT} % more. Whoever changes this number says why in the same commit.\n\
+             instructions = {}\n",
+            self.instructions
+        )
+    }
+
+    /// Whether a call may cost this many instructions now.
+    fn judge(self, now: u64) -> Result<String> {
+        let before = self.instructions;
+        let most = before + before * TOLERANCE_PERCENT / 100;
+        ensure!(
+            now <= most,
+            "a call costs {now} instructions, and the committed figure is {before}: that is more than \
+             {TOLERANCE_PERCENT} % above it\n  = help: find out why (`cargo run --release -p bench -- \
+             instructions --top 30`), or write the new figure with `bash .ci/instructions.sh --write` and \
+             say why in the same commit"
+        );
+        let note = if now + before * TOLERANCE_PERCENT / 100 < before {
+            "; it became cheaper: write the new figure, so that it stays so"
+        } else {
+            ""
+        };
+        Ok(format!("a call costs {now} instructions; the committed figure is {before}{note}"))
+    }
+}
+
+/// The instructions of one call, and where they are spent, the most expensive function first.
+fn of_one_call(world: &World, server: &str, calls: u64) -> Result<(u64, Vec<(u64, String)>)> {
+    let few = count(world, server, BEFORE)?;
+    let many = count(world, server, BEFORE + calls)?;
+    let each = (many.total - few.total) / calls;
+    let mut spent: Vec<(u64, String)> = many
+        .functions
+        .into_iter()
+        .map(|(name, after)| {
+            let before = few.functions.get(&name).copied().unwrap_or(0);
+            (after.saturating_sub(before) / calls, name)
+        })
+        .collect();
+    spent.sort_unstable_by(|one, other| other.cmp(one));
+    Ok((each, spent))
 }
 
 /// The instructions of a server's life.
@@ -99,4 +175,25 @@ fn count(world: &World, server: &str, calls: u64) -> Result<Count> {
         }
     }
     Ok(Count { total, functions })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_costs_more_is_refused_and_says_what_to_do() {
+        let figure = Figure::read(&Figure { instructions: 67_000 }.text()).unwrap();
+        assert_eq!(figure, Figure { instructions: 67_000 });
+        assert!(figure.judge(67_000 + 2_010).is_ok());
+        let error = figure.judge(67_000 + 2_011).unwrap_err().to_string();
+        assert!(error.contains("more than 3 % above it") && error.contains("--write"), "{error}");
+        assert!(figure.judge(60_000).unwrap().contains("became cheaper"));
+    }
+
+    #[test]
+    fn a_file_without_a_figure_is_an_error() {
+        assert_eq!(Figure::read("instructions = many\n"), None);
+        assert_eq!(Figure::read(""), None);
+    }
 }
