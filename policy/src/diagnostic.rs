@@ -1,4 +1,4 @@
-//! What is wrong, where, and what to do next: one type for every finding about the policy.
+//! Findings about a policy: the problem, its place in the file, and the next step.
 //!
 //! A [`Diagnostic`] is plain data; [`render`] shows a list of them to a person or to a program.
 
@@ -11,18 +11,18 @@ use std::{fmt, ops::Range};
 pub use fix::{Change, Fix, Step};
 pub use source::Source;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Severity {
-    /// The policy works, and something in it deserves a look.
+    /// The policy works, and a person should look at this part of it.
     Warning,
     /// The policy cannot be used.
     Error,
 }
 
 impl Severity {
-    /// The word that every output uses.
+    /// The word for it in every output format.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Warning => "warning",
@@ -31,14 +31,14 @@ impl Severity {
     }
 }
 
-/// A kind of finding. Id and name are stable: scripts, `[lint]` and `allow` match on them.
+/// A kind of finding. Id and name are stable, because scripts, `[lint]` and `allow` refer to them.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
-    /// Such as `SW001`.
+    /// The id, such as `SW001`.
     pub id: &'static str,
-    /// Such as `tool-without-policy`.
+    /// The name, such as `tool-without-policy`.
     pub name: &'static str,
-    /// What it means, in one sentence.
+    /// The meaning in one sentence.
     pub summary: &'static str,
 }
 
@@ -47,7 +47,7 @@ impl Kind {
         Self { id, name, summary }
     }
 
-    /// Whether `word` is the id or the name.
+    /// Whether `word` is the id or the name of this kind.
     pub fn is_called(&self, word: &str) -> bool {
         self.id == word || self.name == word
     }
@@ -76,8 +76,8 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// A finding about `span`, a byte range of the source: an error, until
-    /// [`with_severity`](Self::with_severity) says otherwise.
+    /// A finding about `span`, a byte range of the source. It is an error unless
+    /// [`with_severity`](Self::with_severity) changes that.
     pub fn new(kind: Kind, span: Range<usize>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -92,42 +92,42 @@ impl Diagnostic {
         }
     }
 
-    /// The same finding, as bad as this.
+    /// Sets the severity.
     #[must_use]
     pub fn with_severity(mut self, severity: Severity) -> Self {
         self.severity = severity;
         self
     }
 
-    /// What to write beside the underlined text.
+    /// Sets the text beside the underlined place.
     #[must_use]
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
     }
 
-    /// Another place in the same file that explains the finding.
+    /// Adds another place in the same file that explains the finding.
     #[must_use]
     pub fn context(mut self, span: Range<usize>, label: impl Into<String>) -> Self {
         self.context.push((span, label.into()));
         self
     }
 
-    /// A fact that explains the finding.
+    /// Adds a fact that explains the finding.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self
     }
 
-    /// What to do next.
+    /// Adds a next step.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
     }
 
-    /// What `--fix` would do; it is said as help as well.
+    /// Sets the change that `--fix` makes, and adds its title as a next step.
     #[must_use]
     pub fn fix(mut self, fix: Fix) -> Self {
         self.help.push(format!("{} (`--fix` does it)", fix.title));
@@ -135,12 +135,12 @@ impl Diagnostic {
         self
     }
 
-    /// How bad it is.
+    /// The severity.
     pub fn severity(&self) -> Severity {
         self.severity
     }
 
-    /// What kind of finding it is.
+    /// The kind of finding.
     pub fn kind(&self) -> Kind {
         self.kind
     }
@@ -150,18 +150,18 @@ impl Diagnostic {
         &self.message
     }
 
-    /// The byte range that it is about.
+    /// The byte range of the source that the finding is about.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }
 
-    /// The change that settles it for certain, if there is one.
+    /// The change that removes the finding and leaves access as it is, if there is one.
     pub fn certain_fix(&self) -> Option<&Fix> {
         self.fix.as_ref()
     }
 }
 
-/// Findings about one source.
+/// The findings about one source.
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
     source: Source,
@@ -169,38 +169,38 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
-    /// Findings in the order of the file.
+    /// Sorts the findings by their place in the file.
     pub fn new(source: Source, mut list: Vec<Diagnostic>) -> Self {
         list.sort_by_key(|finding| (finding.span.start, finding.kind.id));
         Self { source, list }
     }
 
-    /// Each finding.
+    /// The findings, in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.list.iter()
     }
 
-    /// Whether there is none.
+    /// Whether there is no finding.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// How many findings are as bad as `severity`, or worse.
+    /// How many findings have this severity or a worse one.
     pub fn count(&self, severity: Severity) -> usize {
         self.list.iter().filter(|finding| finding.severity >= severity).count()
     }
 
-    /// Whether one of them is an error.
+    /// Whether at least one finding is an error.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }
 
-    /// The source that they are about.
+    /// The source that the findings are about.
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    /// For a person: source lines, underlines and help, as `rustc` prints them.
+    /// The findings for a person, with source lines and underlines, as `rustc` prints them.
     pub fn render(&self, colour: bool) -> String {
         render::terminal(self, colour)
     }
@@ -215,7 +215,7 @@ impl<'a> IntoIterator for &'a Diagnostics {
     }
 }
 
-/// One line per finding: `policy.toml:18:1: error: …`.
+/// Writes one line for each finding: `policy.toml:18:1: error: …`.
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, finding) in self.list.iter().enumerate() {
@@ -229,7 +229,7 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// "Did you mean": the known name nearest to `wrong`, if one is near enough to be meant.
+/// The known name that is most like `wrong`, for "did you mean"; `None` if no name is like it.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (wrong.chars().count() / 3).max(2);
     known

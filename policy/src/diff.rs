@@ -1,9 +1,9 @@
-//! The difference between two policies: not of their text but of the access that they give.
+//! Compares two policies by the access that they give, not by their text.
 //!
-//! For each tool, resource and prompt, and for each condition on its arguments: which grants newly
-//! suffice, and which no longer do. A *grant* is a set of scopes as a token carries them. Whether a grant suffices is asked of the policies themselves
-//! ([`CompiledPolicy::decide`](crate::CompiledPolicy::decide)), each with its own
-//! vocabulary and its own `implies`.
+//! The result names, for each tool, resource and prompt and for each condition on its arguments,
+//! the grants that newly suffice and those that no longer do. A *grant* is the set of scopes that a
+//! token carries. Each policy decides with its own vocabulary and its own `implies` whether a grant
+//! suffices.
 
 mod grants;
 mod render;
@@ -13,12 +13,12 @@ mod tests;
 
 use std::{collections::BTreeSet, fmt};
 
-use grants::{Comparison, Side};
+use grants::{ComparedPolicy, GrantComparison};
 pub use render::{json, markdown, text};
 
 use crate::{CompiledPolicy, Feature, Requirement, Scope};
 
-/// A set of scopes as a token carries them.
+/// The scopes that a token carries.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant(BTreeSet<Scope>);
 
@@ -42,44 +42,46 @@ impl fmt::Display for Grant {
     }
 }
 
-/// Grants that suffice under one policy and not under the other, the smallest ones: every grant
-/// that suffices under the one only holds one of them. Empty if and only if there is no such grant.
+/// The smallest grants that suffice under one policy and not under the other.
+///
+/// Every grant with that property holds all scopes of one of them. The list is empty if and only if
+/// there is no such grant.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Grants {
-    /// In order.
+    /// The grants, sorted.
     pub smallest: Vec<Grant>,
-    /// Whether there are more than are listed.
+    /// Whether there are more than the listed ones.
     pub is_cut: bool,
 }
 
 impl Grants {
-    /// Whether there is none.
+    /// Whether there is no such grant.
     pub fn is_empty(&self) -> bool {
         self.smallest.is_empty()
     }
 }
 
-/// What changed for one tool, resource or prompt.
+/// The change of access to one tool, resource or prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleChange {
-    /// What it is.
+    /// Whether it is a tool, a resource or a prompt.
     pub feature: Feature,
-    /// Its name.
+    /// The name of the tool or prompt, or the URI of the resource.
     pub name: String,
-    /// The condition under which access changed, if it is not all access.
+    /// The condition under which access changed; `None` if it changed for every call.
     pub when: Option<String>,
-    /// What the old rule needs; `None` if the old policy does not name it.
+    /// What the old rule needs; `None` if the old policy has no rule.
     pub old: Option<String>,
-    /// What the new rule needs; `None` if the new policy does not name it.
+    /// What the new rule needs; `None` if the new policy has no rule.
     pub new: Option<String>,
-    /// Who gains access.
+    /// The grants that newly suffice.
     pub gained: Grants,
-    /// Who loses access.
+    /// The grants that no longer suffice.
     pub lost: Grants,
 }
 
 impl RuleChange {
-    /// Its name for people: `update_todo when args.done`.
+    /// The name and the condition for a person: `update_todo when args.done`.
     pub fn title(&self) -> String {
         let name = match self.feature {
             Feature::Prompt => format!("prompt {}", self.name),
@@ -88,17 +90,17 @@ impl RuleChange {
         self.when.as_ref().map_or_else(|| name.clone(), |when| format!("{name} when {when}"))
     }
 
-    /// Somebody may newly use it.
+    /// Whether somebody gains access.
     pub fn widens(&self) -> bool {
         !self.gained.is_empty()
     }
 
-    /// Somebody may no longer use it.
+    /// Whether somebody loses access.
     pub fn narrows(&self) -> bool {
         !self.lost.is_empty()
     }
 
-    /// The direction in words.
+    /// The direction of the change in words.
     pub fn direction(&self) -> &'static str {
         match (self.widens(), self.narrows()) {
             (true, true) => "widens and narrows",
@@ -109,46 +111,46 @@ impl RuleChange {
     }
 }
 
-/// A setting that is not access itself, and that a reviewer should see.
+/// A changed setting that gives or takes no access, but that a reviewer should see.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingChange {
     /// Such as `[server] list`.
     pub setting: String,
-    /// Before.
+    /// The value under the old policy.
     pub old: String,
-    /// After.
+    /// The value under the new policy.
     pub new: String,
 }
 
-/// The difference between two policies.
+/// The result of [`compare`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Each rule whose access changed, by feature and name.
+    /// Each change of access, by feature and name.
     pub rules: Vec<RuleChange>,
-    /// Each other setting that changed.
+    /// Each changed setting.
     pub settings: Vec<SettingChange>,
-    /// How many tools, resources and prompts either policy names.
+    /// How many tools, resources and prompts have a rule in at least one of the policies.
     pub compared: usize,
 }
 
 impl Difference {
-    /// Whether everybody may call what they could, in the same way.
+    /// Whether neither access nor a setting changed.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty() && self.settings.is_empty()
     }
 
-    /// Whether somebody may newly call something.
+    /// Whether somebody gains access to something.
     pub fn widens(&self) -> bool {
         self.rules.iter().any(RuleChange::widens)
     }
 
-    /// Whether somebody may no longer call something.
+    /// Whether somebody loses access to something.
     pub fn narrows(&self) -> bool {
         self.rules.iter().any(RuleChange::narrows)
     }
 }
 
-/// Compares two policies.
+/// Compares two policies, exactly: over all sets of scopes.
 ///
 /// ```
 /// use scopeward_policy::{CompiledPolicy, diagnostic::Source, diff};
@@ -169,14 +171,15 @@ impl Difference {
 pub fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Difference {
     let named = old.rules().chain(new.rules()).map(|(feature, name, _)| (feature, name));
     let named: BTreeSet<(Feature, &str)> = named.collect();
-    let (before, after) = (Side::new(old), Side::new(new));
-    let alike = grants::alike(&before, &after);
-    let gains = Comparison::new(&after, &before, &alike);
-    let losses = Comparison::new(&before, &after, &alike);
+    let (before, after) = (ComparedPolicy::new(old), ComparedPolicy::new(new));
+    let same_scopes = grants::with_same_givers(&before, &after);
+    let gains = GrantComparison::new(&after, &before, &same_scopes);
+    let losses = GrantComparison::new(&before, &after, &same_scopes);
     let mut rules = vec![];
     for (feature, name) in &named {
-        // Under a condition a call needs what the rule asks for and what the condition adds. Several
-        // conditions at once add nothing to that: who gains or loses then does so under one of them.
+        // Under a condition a call needs what the rule needs and what the condition adds. Sets of
+        // conditions need no comparison, because a caller who gains or loses access under several
+        // conditions also does so under one of them.
         for when in std::iter::once(None).chain(conditions(*feature, name, [old, new])) {
             let (ours, theirs) =
                 (needed(new, *feature, name, when), needed(old, *feature, name, when));
@@ -195,14 +198,14 @@ pub fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Difference {
                 lost,
             };
             let is_changed = change.widens() || change.narrows();
-            // What changes for every call is said once.
-            let is_said = rules.last().is_some_and(|said: &RuleChange| {
-                said.name == change.name
-                    && said.feature == change.feature
-                    && said.when.is_none()
-                    && (&said.gained, &said.lost) == (&change.gained, &change.lost)
+            // A change for every call is not repeated for each condition.
+            let is_repetition = rules.last().is_some_and(|last: &RuleChange| {
+                last.name == change.name
+                    && last.feature == change.feature
+                    && last.when.is_none()
+                    && (&last.gained, &last.lost) == (&change.gained, &change.lost)
             });
-            if is_changed && !is_said {
+            if is_changed && !is_repetition {
                 rules.push(change);
             }
         }
@@ -210,7 +213,7 @@ pub fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Difference {
     Difference { rules, settings: settings::compare(old, new), compared: named.len() }
 }
 
-/// The conditions that either policy has for it, each once.
+/// The conditions that the rules of the two policies have, each once.
 fn conditions<'p>(
     feature: Feature,
     name: &str,
@@ -221,7 +224,7 @@ fn conditions<'p>(
     conditions.collect::<BTreeSet<_>>().into_iter().map(Some)
 }
 
-/// What a call needs under a condition; `None` if the policy does not name it.
+/// What a call needs under a condition; `None` if the policy has no rule.
 fn needed(
     policy: &CompiledPolicy,
     feature: Feature,

@@ -1,11 +1,11 @@
-//! Why a caller may or may not use something: the decision, the line of the policy that made it, and
-//! the least that would have to be added.
+//! Explains why a caller may or may not use a tool, resource or prompt: the decision, the line of the
+//! policy that made it, and the fewest scopes that are missing.
 
 use serde_json::json;
 
 use crate::{CompiledPolicy, Decision, Feature, Operation, Rule, Scope, ScopeSet};
 
-/// The decision about one caller and one operation, with its reasons.
+/// The decision about one caller and one operation, with the reasons.
 #[derive(Debug)]
 pub struct Explanation<'p> {
     policy: &'p CompiledPolicy,
@@ -17,7 +17,7 @@ pub struct Explanation<'p> {
 }
 
 impl<'p> Explanation<'p> {
-    /// Asks the policy, as the server would.
+    /// Asks the policy for its decision, as the server does.
     ///
     /// ```
     /// use scopeward_policy::{
@@ -44,17 +44,17 @@ impl<'p> Explanation<'p> {
         Self { policy, feature, name, granted, held, decision }
     }
 
-    /// Whether the caller may do it.
+    /// Whether the operation is allowed.
     pub fn is_allowed(&self) -> bool {
         self.decision.is_allow()
     }
 
-    /// The granted scopes that the policy does not know: they give nothing.
+    /// The granted scopes that `[scopes]` does not define, so that they give no access.
     pub fn unknown(&self) -> impl Iterator<Item = &Scope> {
         self.granted.iter().filter(|scope| self.policy.scope_id(scope.as_str()).is_none())
     }
 
-    /// What the granted scopes imply.
+    /// The scopes that the granted ones imply.
     pub fn implied(&self) -> Vec<&'p Scope> {
         let held = self.policy.scopes().iter().map(crate::ScopeInfo::name).filter(|scope| {
             self.policy.scope_id(scope.as_str()).is_some_and(|id| self.held.contains(id))
@@ -70,8 +70,8 @@ impl<'p> Explanation<'p> {
         }
     }
 
-    /// The smallest sets of scopes that, added to the granted ones, would do: none of them gives
-    /// all that another one gives. The one with the fewest scopes comes first.
+    /// The smallest sets of scopes with which the operation would be allowed, if they were granted
+    /// too. None of them gives all that another one gives. The shortest comes first.
     pub fn additions(&self) -> Vec<Vec<&'p Scope>> {
         let Decision::Deny(denial) = &self.decision else { return vec![] };
         let mut additions: Vec<(ScopeSet, Vec<&Scope>)> = vec![];
@@ -81,7 +81,7 @@ impl<'p> Explanation<'p> {
                 .filter(|id| !self.held.contains(**id))
                 .map(|id| self.policy.scope(*id).name())
                 .collect();
-            // Of two missing scopes one may imply the other.
+            // One missing scope may imply another, which then need not be granted.
             let needed = missing.iter().copied().filter(|scope| {
                 let others = missing.iter().filter(|other| other != &scope);
                 let given = self.policy.hold(others.map(|other| other.as_str()));
@@ -103,7 +103,7 @@ impl<'p> Explanation<'p> {
         smallest.into_iter().map(|index| additions[index].1.clone()).collect()
     }
 
-    /// For a person.
+    /// The explanation for a person.
     pub fn text(&self) -> String {
         let name = &self.name;
         let verdict = if self.is_allowed() { "allowed" } else { "not allowed" };
@@ -142,7 +142,7 @@ impl<'p> Explanation<'p> {
         text
     }
 
-    /// Says so if a scope cannot be granted.
+    /// A note about the scopes that the authorization server cannot grant, if there are any.
     fn registration(&self, scopes: &[&Scope]) -> String {
         let missing = scopes.iter().copied().filter(|scope| !self.policy.is_registered(scope));
         match join(missing, "") {
@@ -151,7 +151,7 @@ impl<'p> Explanation<'p> {
         }
     }
 
-    /// For programs.
+    /// The explanation as JSON, for programs.
     pub fn json(&self) -> String {
         let place = self.rule().map(|rule| {
             let (line, column) = self.policy.source().position(rule.span().start);

@@ -1,9 +1,9 @@
-//! The lint: what disagrees between the policy, the annotated tools and the registered scopes, and
-//! what in a policy that agrees deserves a look.
+//! The lints: they report where the policy, the declarations and the registered scopes disagree,
+//! and what a reviewer should look at in a policy that agrees with them.
 //!
-//! Each [`Lint`] is one file in `lint/lints/`: its id and name, why it matters, an example on
-//! which it speaks, one on which it is silent, and its check. The checks ask the compiled policy;
-//! none of them has a rule of its own about who may call what.
+//! Each [`Lint`] is one file in `lint/lints/`: its id and name, why a finding matters, an example
+//! with a finding, an example without one, and its check. The checks ask the compiled policy, so
+//! that no lint has its own idea of who may call a tool.
 
 mod catalogue;
 mod context;
@@ -25,7 +25,7 @@ use context::LintContext;
 pub(crate) use explain::declaration;
 pub use explain::explain;
 pub use lints::LINTS;
-use report::Report;
+use report::LintReport;
 
 use crate::{
     Snapshot,
@@ -36,41 +36,41 @@ use crate::{
 /// One check of a policy.
 #[derive(Debug)]
 pub struct Lint {
-    /// Its id, its name, and what it finds.
+    /// The id, the name, and what the lint finds.
     pub kind: Kind,
-    /// How bad a finding is, unless `[lint]` says otherwise.
+    /// The severity of a finding, unless `[lint]` sets another.
     pub severity: Severity,
-    /// When it is asked.
+    /// When the lint runs.
     pub stage: Stage,
     /// Why a finding matters, and what to do about it.
     pub why: &'static str,
     pub(crate) bad: Example,
     pub(crate) good: Example,
-    pub(crate) check: fn(&LintContext<'_>, &mut Report),
+    pub(crate) check: fn(&LintContext<'_>, &mut LintReport),
 }
 
 impl Lint {
-    /// Whether `[lint]` and `allow` cannot change it: an error of the startup check.
+    /// Whether the lint is an error of the startup check, which `[lint]` and `allow` cannot change.
     pub fn is_fixed(&self) -> bool {
         self.stage <= Stage::Agreement && self.severity == Severity::Error
     }
 }
 
-/// When a lint is asked.
+/// When a lint runs. A later stage includes the earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// As [`Agreement`](Self::Agreement), and of a file with mistakes too: the lint looks only at
-    /// names and at rules that could be read.
+    /// As [`Agreement`](Self::Agreement), and also when the file has mistakes, because the lint
+    /// needs only names and the rules that could be read.
     Draft,
-    /// By `policy lint`, at start and at reload: do the tools, the policy and the registered
-    /// scopes agree?
+    /// In `policy lint`, at start and at reload: do the declarations, the policy and the
+    /// registered scopes agree?
     Agreement,
-    /// By `policy lint` only.
+    /// In `policy lint` only.
     Advice,
 }
 
-/// A policy and the declarations that it is about. `version` and, unless it is the point, `[server]`
-/// are left out.
+/// A policy and the declarations that it is linted with. The text leaves out `version`, and
+/// `[server]` unless the lint is about it.
 #[derive(Debug)]
 pub(crate) struct Example {
     pub(crate) declared: &'static [Declaration],
@@ -88,31 +88,31 @@ impl Example {
     }
 }
 
-/// What is known beside the file itself.
+/// What the lints compare the policy with.
 #[derive(Debug, Clone)]
 pub struct LintInputs<'a> {
-    /// What is annotated.
+    /// The declarations.
     pub registry: &'a Registry,
-    /// The registered scopes, if they are known from elsewhere than the policy.
+    /// The registered scopes, if another source than the policy has them.
     pub snapshot: Option<&'a Snapshot>,
-    /// The time, for the age of the snapshot.
+    /// The current time, for the age of the snapshot.
     pub now: Timestamp,
 }
 
-/// What was found out about a policy file.
+/// The result of [`examine`].
 #[derive(Debug)]
 pub struct Examined {
-    /// The policy; `None` if the file has a mistake.
+    /// The compiled policy; `None` if the file has a mistake.
     pub policy: Option<CompiledPolicy>,
     /// The file's own tests and invariants.
     pub assertions: Assertions,
-    /// Everything that was found, in the order of the file.
+    /// All findings, in the order of the file.
     pub found: Diagnostics,
 }
 
-/// Compiles a policy and checks it in one go: everything that is wrong with the file and, as far
-/// as it can be read, everything in which it disagrees with its inputs. Lints up to and
-/// including `stage` are asked.
+/// Compiles a policy and lints it in one pass, so that its mistakes and the disagreements with
+/// `inputs` are reported together. Lints up to and including `stage` run; in a file with mistakes
+/// only those of [`Stage::Draft`] do.
 ///
 /// ```
 /// use scopeward_policy::{
@@ -138,22 +138,21 @@ pub fn examine(source: &Source, inputs: &LintInputs<'_>, stage: Stage) -> Examin
     }
     let is_whole = errors.is_empty();
     let context = LintContext::new(&policy, &manifest, &assertions, &unreadable, inputs);
-    let mut report = Report::new(levels::read(&manifest, errors));
+    let mut report = LintReport::new(levels::read(&manifest, errors));
     let stale_allow = &lints::stale_allow::LINT;
     for lint in LINTS.iter().filter(|lint| lint.kind != stale_allow.kind) {
-        // Of a file with mistakes only the names and the rules that could be read are looked at.
         if lint.stage <= if is_whole { stage } else { Stage::Draft } {
-            report.ask(lint, &context);
+            report.run(lint, &context);
         }
     }
     if is_whole && stage == Stage::Advice {
-        report.ask(stale_allow, &context);
+        report.run(stale_allow, &context);
     }
     let found = Diagnostics::new(source.clone(), report.finish());
     Examined { policy: is_whole.then_some(policy), assertions, found }
 }
 
-/// A finding of a lint, as bad as the lint says.
+/// A finding of a lint, with the severity of the lint.
 fn finding(lint: &Lint, span: std::ops::Range<usize>, message: impl Into<String>) -> Diagnostic {
     Diagnostic::new(lint.kind, span, message).with_severity(lint.severity)
 }

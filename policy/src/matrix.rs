@@ -1,23 +1,23 @@
-//! Who may use what at a glance: tools, resources and prompts by scopes.
+//! A table of tools, resources and prompts by scopes, which shows who may use what.
 
 use askama::Template;
 use serde_json::json;
 
 use crate::{CompiledPolicy, Feature, Rule};
 
-/// What one scope does for one tool, resource or prompt.
+/// The effect of one scope on the access to one tool, resource or prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
-    /// A caller with just this scope may use it.
+    /// A caller with only this scope may use it.
     Enough,
-    /// It is part of what is needed.
+    /// The scope is one of several that are needed together.
     Part,
-    /// It does nothing for it.
+    /// The scope has no effect.
     Nothing,
 }
 
 impl Cell {
-    /// One character.
+    /// The character in the text table.
     pub fn mark(self) -> &'static str {
         match self {
             Self::Enough => "●",
@@ -26,7 +26,7 @@ impl Cell {
         }
     }
 
-    /// One word.
+    /// The word in JSON and on the page.
     pub fn word(self) -> &'static str {
         match self {
             Self::Enough => "enough",
@@ -36,7 +36,7 @@ impl Cell {
     }
 }
 
-/// Tools, resources and prompts by scopes, in the order of the file.
+/// A table of tools, resources and prompts by scopes, in the order of the file.
 #[derive(Debug)]
 pub struct Matrix<'p> {
     policy: &'p CompiledPolicy,
@@ -53,7 +53,7 @@ struct Row<'p> {
 }
 
 impl<'p> Matrix<'p> {
-    /// Asks the policy about each rule and each scope.
+    /// Asks the policy about each rule with each scope.
     ///
     /// ```
     /// use scopeward_policy::{CompiledPolicy, diagnostic::Source, matrix::Matrix};
@@ -85,7 +85,7 @@ impl<'p> Matrix<'p> {
         self.policy.scopes().iter().map(|scope| scope.name().as_str())
     }
 
-    /// For a terminal.
+    /// The table as plain text, for a terminal.
     pub fn text(&self) -> String {
         let tool_width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
         let mut text = format!("  {:tool_width$}", "");
@@ -107,7 +107,7 @@ impl<'p> Matrix<'p> {
         text
     }
 
-    /// For programs.
+    /// The table as JSON, for programs.
     pub fn json(&self) -> String {
         let row = |row: &Row<'_>| {
             let cells: serde_json::Map<String, serde_json::Value> = self
@@ -126,7 +126,7 @@ impl<'p> Matrix<'p> {
         format!("{document:#}\n")
     }
 
-    /// A page by itself: no script, no external request.
+    /// The table as a page of HTML, without scripts and without external requests.
     pub fn html(&self) -> Result<String, askama::Error> {
         Page { matrix: self }.render()
     }

@@ -1,4 +1,4 @@
-//! A fix as data: what to change in a TOML document, not how.
+//! A fix as data: the change of a TOML document. [`lint::fix`](crate::lint::fix) applies it.
 
 /// A step into a TOML document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,22 +21,22 @@ impl From<usize> for Step {
     }
 }
 
-/// One change.
+/// The kind of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Take the key or the item away.
+    /// Remove the key or the item.
     Remove,
-    /// Give the key another name.
+    /// Give the key this name.
     Rename(&'static str),
 }
 
-/// A change that is certain: it leaves who may call what as it is.
+/// A change that removes a finding and leaves access as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// What it does, in the imperative: "remove `relax`".
+    /// The change in the imperative: "remove `relax`".
     pub title: String,
-    /// Where.
+    /// The place in the document.
     pub path: Vec<Step>,
-    /// What.
+    /// The change at that place.
     pub change: Change,
 }

@@ -1,4 +1,4 @@
-//! One list of findings, shown to a person or to a program.
+//! Shows a list of findings to a person or to a program, in four formats.
 
 mod github;
 mod json;

@@ -1,8 +1,8 @@
-//! A file's text, with line and column.
+//! The text of a file, and the line and column of each place in it.
 
 use std::{ops::Range, sync::Arc};
 
-/// A file's text, for line and column. Cheap to clone.
+/// The text of a file and its path. Clones share the text.
 #[derive(Debug, Clone)]
 pub struct Source {
     path: Arc<str>,
@@ -12,7 +12,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// A text and the path that messages show for it.
+    /// Takes the text, and the path that messages show for it.
     pub fn new(path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         let text: Arc<str> = text.into();
         let starts = text.match_indices('\n').map(|(newline, _)| newline + 1);
@@ -30,28 +30,28 @@ impl Source {
         &self.text
     }
 
-    /// Line and column of a byte offset, both from 1; the column counts characters.
+    /// The line and column of a byte offset. Both count from 1; the column counts characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let offset = self.text.floor_char_boundary(offset);
-        // The first line starts at 0, so there is always one at or before the offset.
+        // The first line starts at offset 0, so at least one line starts at or before `offset`.
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
         (line, self.text[start..offset].chars().count() + 1)
     }
 
-    /// `path:line:column` of a byte offset, as messages write it.
+    /// The place of a byte offset as messages show it: `path:line:column`.
     pub fn place(&self, offset: usize) -> String {
         let (line, column) = self.position(offset);
         format!("{}:{line}:{column}", self.path)
     }
 
-    /// Where a span begins, and where the next character after it would be: line and column each.
+    /// The line and column of the start of a span, and of the first character after it.
     pub(crate) fn region(&self, span: &Range<usize>) -> ((usize, usize), (usize, usize)) {
         let span = self.clamp(span);
         (self.position(span.start), self.position(span.end))
     }
 
-    /// A span inside the text, on character boundaries, not backwards.
+    /// The span, moved inside the text and to character boundaries, with its end not before its start.
     pub(crate) fn clamp(&self, span: &Range<usize>) -> Range<usize> {
         let start = self.text.floor_char_boundary(span.start);
         start..self.text.ceil_char_boundary(span.end).max(start)

@@ -1,28 +1,30 @@
-//! Which grants suffice under one policy and not under another: exact, over all sets of scopes.
+//! Finds the grants that suffice under one policy and not under another, over all sets of scopes.
 //!
-//! Whether a grant suffices is monotone: more scopes never take anything away. So the grants that
-//! suffice for a tool are those that hold one of the smallest ones; and there is a grant that
-//! suffices here and not there if and only if one of the smallest here does not suffice there.
-//! The smallest are found by choosing, for each scope that an alternative needs, a scope that
-//! gives it.
+//! The policy under which the grants suffice is called *here*, and the other one *there*.
+//!
+//! More scopes never take access away. So a grant suffices if and only if it holds all scopes of one
+//! of the smallest grants that suffice; and a grant that suffices here and not there exists if and
+//! only if one of the smallest grants here does not suffice there. The search finds the smallest
+//! grants by choosing, for each scope that an alternative needs, a scope that gives it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Grant, Grants};
 use crate::{CompiledPolicy, Requirement, Scope, ScopeId};
 
-/// So many of the smallest grants are listed for one tool.
+/// The most grants that are listed for one rule, because nobody reads more.
 const LISTED: usize = 32;
-/// So many choices are tried for the list; whether there is any grant at all is always answered.
+/// The most choices that the search for the list tries, because there can be exponentially many.
+/// Whether there is any grant at all is always answered.
 const CHOICES: usize = 2_000;
 
-/// A policy, and for each of its scopes those that give it: itself, and those that imply it.
-pub(super) struct Side<'p> {
+/// One of the two policies, and for each scope its givers: the scope itself, and those that imply it.
+pub(super) struct ComparedPolicy<'p> {
     policy: &'p CompiledPolicy,
     givers: HashMap<ScopeId, Vec<&'p Scope>>,
 }
 
-impl<'p> Side<'p> {
+impl<'p> ComparedPolicy<'p> {
     pub(super) fn new(policy: &'p CompiledPolicy) -> Self {
         let mut givers: HashMap<ScopeId, Vec<&Scope>> = HashMap::new();
         for giver in policy.scopes() {
@@ -40,34 +42,41 @@ impl<'p> Side<'p> {
     }
 }
 
-/// The scopes of `one` that the same scopes give under `other`.
-pub(super) fn alike<'p>(one: &Side<'p>, other: &Side<'p>) -> HashSet<&'p str> {
+/// The scopes that have the same givers under both policies.
+pub(super) fn with_same_givers<'p>(
+    one: &ComparedPolicy<'p>,
+    other: &ComparedPolicy<'p>,
+) -> HashSet<&'p str> {
     let names = one.policy.scopes().iter().map(|scope| scope.name().as_str());
     names.filter(|name| one.givers(name) == other.givers(name)).collect()
 }
 
 /// Looks for grants that suffice under `here` and not under `there`.
-pub(super) struct Comparison<'c, 'p> {
-    here: &'c Side<'p>,
+pub(super) struct GrantComparison<'c, 'p> {
+    here: &'c ComparedPolicy<'p>,
     there: &'p CompiledPolicy,
-    alike: &'c HashSet<&'p str>,
+    same_scopes: &'c HashSet<&'p str>,
 }
 
-impl<'c, 'p> Comparison<'c, 'p> {
-    pub(super) fn new(here: &'c Side<'p>, there: &Side<'p>, alike: &'c HashSet<&'p str>) -> Self {
-        Self { here, there: there.policy, alike }
+impl<'c, 'p> GrantComparison<'c, 'p> {
+    pub(super) fn new(
+        here: &'c ComparedPolicy<'p>,
+        there: &ComparedPolicy<'p>,
+        same_scopes: &'c HashSet<&'p str>,
+    ) -> Self {
+        Self { here, there: there.policy, same_scopes }
     }
 
-    /// The smallest grants that suffice here and not there, for what needs this here and there; it
-    /// needs nothing where nobody can have it.
+    /// The smallest grants that meet `ours` here and do not meet `theirs` there. `None` stands for a
+    /// policy without a rule, under which no grant suffices.
     pub(super) fn only(&self, ours: Option<&Requirement>, theirs: Option<&Requirement>) -> Grants {
         let Some(ours) = ours else { return Grants::default() };
         if theirs.is_some_and(|theirs| self.is_the_same(ours, theirs)) {
             return Grants::default();
         }
-        let question = Question { ours, theirs };
+        let needed = Needed { ours, theirs };
         let mut search =
-            Search { comparison: self, question, found: BTreeSet::new(), left: CHOICES };
+            GrantSearch { comparison: self, needed, found: BTreeSet::new(), choices_left: CHOICES };
         match ours {
             Requirement::Authenticated => search.try_grant(&[]),
             Requirement::AnyOf(alternatives) => {
@@ -79,14 +88,15 @@ impl<'c, 'p> Comparison<'c, 'p> {
         let is_cut = search.is_over();
         let mut found = search.found;
         if found.is_empty() && is_cut {
-            // Too many choices to list. The question itself needs far fewer of them.
-            found.extend(self.witness(question));
+            // Too many choices to list. To find a single grant takes far fewer of them.
+            found.extend(self.witness(needed));
         }
         let is_cut = is_cut && !found.is_empty();
         Grants { smallest: found.into_iter().collect(), is_cut }
     }
 
-    /// The same alternatives, of scopes that mean the same: nothing to look for.
+    /// Whether both have the same alternatives of scopes with the same givers, so that no search is
+    /// needed.
     fn is_the_same(&self, ours: &Requirement, theirs: &Requirement) -> bool {
         let named = |policy: &'p CompiledPolicy, all: &[ScopeId]| -> BTreeSet<&'p str> {
             all.iter().map(|id| policy.scope(*id).name().as_str()).collect()
@@ -99,16 +109,17 @@ impl<'c, 'p> Comparison<'c, 'p> {
                     && ours.iter().zip(theirs).all(|(ours, theirs)| {
                         let ours = named(self.here.policy, ours);
                         ours == named(self.there, theirs)
-                            && ours.iter().all(|scope| self.alike.contains(scope))
+                            && ours.iter().all(|scope| self.same_scopes.contains(scope))
                     })
             }
         }
     }
 
-    /// One grant that suffices here and not there, if there is any. Of the scopes that give a
-    /// needed one only those are tried that give the least *there*: with less of it a grant that
-    /// does not suffice there only suffices less.
-    fn witness(&self, question: Question<'_>) -> Option<Grant> {
+    /// One grant that suffices here and not there, if there is any.
+    ///
+    /// Of the givers of a scope only those are tried that give the least *there*, because a grant
+    /// that gives less there suffices there less often.
+    fn witness(&self, needed: Needed<'_>) -> Option<Grant> {
         let least = |scope: ScopeId| -> Vec<&'p Scope> {
             let givers = self.here.givers.get(&scope).map_or(&[][..], Vec::as_slice);
             let given = |giver: &Scope| self.there.hold([giver.as_str()]);
@@ -122,30 +133,32 @@ impl<'c, 'p> Comparison<'c, 'p> {
             let least = givers.iter().enumerate().filter(|(index, giver)| is_least(*index, giver));
             least.map(|(_, giver)| *giver).collect()
         };
-        for all in question.ours.alternatives() {
+        for all in needed.ours.alternatives() {
             let choices: Vec<Vec<&Scope>> = all.iter().map(|scope| least(*scope)).collect();
             let mut grant = vec![];
-            if self.descend(question, &choices, &mut grant) {
-                return Some(self.shrink(question, grant));
+            if self.descend(needed, &choices, &mut grant) {
+                return Some(self.shrink(needed, grant));
             }
         }
         None
     }
 
+    /// Adds one scope of each of `choices` to `grant`, and says whether it can be done without a grant
+    /// that suffices there.
     fn descend(
         &self,
-        question: Question<'_>,
+        needed: Needed<'_>,
         choices: &[Vec<&'p Scope>],
         grant: &mut Vec<&'p Scope>,
     ) -> bool {
-        // It suffices there already, and more would not change that.
-        if suffices(self.there, question.theirs, grant) {
+        // The grant already suffices there, and more scopes do not change that.
+        if suffices(self.there, needed.theirs, grant) {
             return false;
         }
         let Some((first, rest)) = choices.split_first() else { return true };
         for giver in first {
             grant.push(giver);
-            if self.descend(question, rest, grant) {
+            if self.descend(needed, rest, grant) {
                 return true;
             }
             grant.pop();
@@ -153,12 +166,12 @@ impl<'c, 'p> Comparison<'c, 'p> {
         false
     }
 
-    /// Takes away what is not needed to suffice here.
-    fn shrink(&self, question: Question<'_>, mut grant: Vec<&Scope>) -> Grant {
+    /// Removes the scopes without which the grant still suffices here.
+    fn shrink(&self, needed: Needed<'_>, mut grant: Vec<&Scope>) -> Grant {
         let mut index = 0;
         while index < grant.len() {
             let scope = grant.remove(index);
-            if !suffices(self.here.policy, Some(question.ours), &grant) {
+            if !suffices(self.here.policy, Some(needed.ours), &grant) {
                 grant.insert(index, scope);
                 index += 1;
             }
@@ -167,37 +180,39 @@ impl<'c, 'p> Comparison<'c, 'p> {
     }
 }
 
-/// What is needed on both sides.
+/// What the rules of the two policies need.
 #[derive(Clone, Copy)]
-struct Question<'q> {
+struct Needed<'q> {
+    /// Here.
     ours: &'q Requirement,
+    /// There; `None` if there is no rule.
     theirs: Option<&'q Requirement>,
 }
 
-/// Tries choices for the list, as long as there are not too many.
-struct Search<'s, 'c, 'p> {
-    comparison: &'s Comparison<'c, 'p>,
-    question: Question<'s>,
+/// The search for the list of grants, until it has tried [`CHOICES`] or found [`LISTED`].
+struct GrantSearch<'s, 'c, 'p> {
+    comparison: &'s GrantComparison<'c, 'p>,
+    needed: Needed<'s>,
     found: BTreeSet<Grant>,
-    left: usize,
+    choices_left: usize,
 }
 
-impl<'p> Search<'_, '_, 'p> {
+impl<'p> GrantSearch<'_, '_, 'p> {
     fn is_over(&self) -> bool {
-        self.left == 0 || self.found.len() >= LISTED
+        self.choices_left == 0 || self.found.len() >= LISTED
     }
 
-    /// Chooses a giver for each scope of an alternative that the grant does not give yet.
-    fn choose(&mut self, needed: &[ScopeId], grant: &mut Vec<&'p Scope>) {
+    /// Adds a giver for each scope of an alternative that the grant does not give yet.
+    fn choose(&mut self, alternative: &[ScopeId], grant: &mut Vec<&'p Scope>) {
         if self.is_over() {
             return;
         }
-        self.left -= 1;
+        self.choices_left -= 1;
         let comparison = self.comparison;
-        if suffices(comparison.there, self.question.theirs, grant) {
+        if suffices(comparison.there, self.needed.theirs, grant) {
             return;
         }
-        let Some((first, rest)) = needed.split_first() else {
+        let Some((first, rest)) = alternative.split_first() else {
             let grant = grant.clone();
             self.try_grant(&grant);
             return;
@@ -216,13 +231,13 @@ impl<'p> Search<'_, '_, 'p> {
     /// Keeps the grant if it is one of the smallest that suffice here, and does not suffice there.
     fn try_grant(&mut self, grant: &[&Scope]) {
         let comparison = self.comparison;
-        if suffices(comparison.there, self.question.theirs, grant) {
+        if suffices(comparison.there, self.needed.theirs, grant) {
             return;
         }
         let is_smallest = (0..grant.len()).all(|left_out| {
             let mut less = grant.to_vec();
             less.remove(left_out);
-            !suffices(comparison.here.policy, Some(self.question.ours), &less)
+            !suffices(comparison.here.policy, Some(self.needed.ours), &less)
         });
         if is_smallest {
             self.found.insert(Grant(grant.iter().map(|scope| (*scope).clone()).collect()));
@@ -230,7 +245,7 @@ impl<'p> Search<'_, '_, 'p> {
     }
 }
 
-/// Whether a token with these scopes is enough: the policy's own decision.
+/// Whether a token with these scopes is enough, by the decision of the policy.
 fn suffices(policy: &CompiledPolicy, needed: Option<&Requirement>, grant: &[&Scope]) -> bool {
     needed.is_some_and(|needed| {
         needed.is_met_by(&policy.hold(grant.iter().map(|scope| scope.as_str())))

@@ -1,10 +1,10 @@
-//! The difference for a person, for a pull request, and for programs.
+//! Shows a difference in a terminal, in a pull request, and to programs.
 
 use serde_json::{Value, json};
 
 use super::{Difference, Grants, RuleChange, SettingChange};
 
-/// For a terminal.
+/// The difference as plain text, for a terminal.
 pub fn text(difference: &Difference) -> String {
     if difference.is_empty() {
         return format!("{}\n", nothing(difference));
@@ -29,7 +29,7 @@ pub fn text(difference: &Difference) -> String {
     text.replace('`', "")
 }
 
-/// For a pull request's comment: GitHub's Markdown.
+/// The difference in GitHub's Markdown, for a comment on a pull request.
 pub fn markdown(difference: &Difference) -> String {
     let mut text = "### Who may call what\n\n".to_owned();
     if difference.is_empty() {
@@ -64,7 +64,7 @@ pub fn markdown(difference: &Difference) -> String {
     text
 }
 
-/// For programs.
+/// The difference as JSON, for programs.
 pub fn json(difference: &Difference) -> String {
     let list = |grants: &Grants| {
         let each = grants.smallest.iter();
@@ -116,11 +116,12 @@ fn grants(grants: &Grants) -> String {
     list.join("; ")
 }
 
-/// A name in a table's cell, whatever it holds.
+/// A name as code in the cell of a table; a backtick in it would end the code, so it is replaced.
 fn code(name: &str) -> String {
     format!("`{}`", cell(&name.replace('`', "'")))
 }
 
+/// A text in the cell of a table: `|` and the end of a line would end the cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }

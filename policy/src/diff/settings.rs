@@ -1,4 +1,4 @@
-//! What else a reviewer should see: settings that are not access to a tool themselves.
+//! Compares the settings of two policies that give or take no access, but that a reviewer should see.
 
 use super::SettingChange;
 use crate::{CompiledPolicy, Scope, ScopeInfo};
@@ -40,7 +40,7 @@ pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<Setting
     changes
 }
 
-/// In alphabetical order: the order of `[scopes]` gives nobody anything.
+/// The names, sorted, because their order in `[scopes]` does not matter.
 fn list<'a>(scopes: impl Iterator<Item = &'a Scope>) -> String {
     let mut names: Vec<&str> = scopes.map(Scope::as_str).collect();
     names.sort_unstable();

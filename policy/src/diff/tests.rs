@@ -1,4 +1,4 @@
-//! The difference against brute force over all sets of scopes.
+//! Compares the difference with brute force over all sets of scopes.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ fn smallest_only(here: &Model, there: &Model, tool: usize) -> BTreeSet<BTreeSet<
     smallest.filter(|set| !suffices(there, set)).collect()
 }
 
-/// Whether any set at all suffices here and not there.
+/// Whether at least one set of scopes suffices here and not there.
 fn any_only(here: &Model, there: &Model, tool: usize) -> bool {
     let scopes = here.implies.len().max(there.implies.len());
     (0..1_u32 << scopes).any(|bits| {
@@ -77,7 +77,7 @@ proptest! {
         }
     }
 
-    /// Under a condition: as for a rule that asks for both.
+    /// A condition changes access as a rule does that needs both.
     #[test]
     fn conditions_are_compared_too(old in model(), new in model(), more in model()) {
         let with = |model: &Model, more: &Model, alternatives: &[Vec<usize>]| {
@@ -90,7 +90,7 @@ proptest! {
         let (text, needed) = with(&new, &more, &more.tools[0]);
         let (before, after) = (compile(&old.text()), compile(&text));
         let difference = compare(&before, &after);
-        // The twin: the same rule, asking for both whatever the arguments are.
+        // The naive twin: a rule that always needs both.
         let mut both = new.clone();
         if let Some(needed) = needed {
             let alternatives = &mut both.tools[0];
@@ -117,7 +117,7 @@ proptest! {
     }
 }
 
-/// A rule with more choices than can be listed: the answer stays exact.
+/// A rule with more choices than are listed still gets the exact answer.
 #[test]
 fn many_ways_to_one_grant() {
     let mut scopes = String::new();

@@ -1,4 +1,4 @@
-//! Finds lints, and kinds of findings, by name.
+//! Finds lints and mistakes by id or name.
 
 use super::{Lint, lints::LINTS};
 use crate::{diagnostic::Kind, mistake};
@@ -14,7 +14,7 @@ pub(crate) const FIXED_LINT: Kind = Kind::new(
     "`[lint]` or `allow` would change the startup check, whose errors stay errors.",
 );
 
-/// The lint of this id or name.
+/// The lint with this id or name.
 pub fn find(word: &str) -> Option<&'static Lint> {
     LINTS.iter().find(|lint| lint.kind.is_called(word)).copied()
 }
@@ -24,7 +24,7 @@ pub fn changeable() -> impl Iterator<Item = Kind> {
     LINTS.iter().filter(|lint| !lint.is_fixed()).map(|lint| lint.kind)
 }
 
-/// Every kind of finding: lints, and mistakes of the file.
+/// Every kind of finding: the lints, and the mistakes of the file.
 pub fn kinds() -> impl Iterator<Item = Kind> {
     let lints = LINTS.iter().map(|lint| lint.kind);
     lints.chain(mistake::ALL.iter().copied()).chain([UNKNOWN_LINT, FIXED_LINT])

@@ -1,4 +1,5 @@
-//! A policy as lints see it: compiled, as it was written, and beside what was declared.
+//! [`LintContext`]: the compiled policy, its text, the declarations and the registered scopes, as
+//! lints read them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,18 +15,20 @@ use crate::{
     },
 };
 
+/// All that a lint may look at.
 pub(crate) struct LintContext<'a> {
     pub(crate) policy: &'a CompiledPolicy,
-    /// What is written, for findings about the writing.
+    /// The policy as it is written, for findings about the text.
     pub(crate) manifest: &'a Manifest,
     pub(crate) assertions: &'a Assertions,
+    /// The rules that have a mistake: the policy names them, and they were not compiled.
     pub(crate) unreadable: &'a [(Feature, Located<String>)],
     pub(crate) registry: &'a Registry,
     pub(crate) snapshot: Option<&'a Snapshot>,
     pub(crate) now: Timestamp,
-    /// All scopes that some rule asks for.
+    /// The scopes that at least one rule needs.
     pub(crate) needed: ScopeSet,
-    /// The scopes that something asks for itself.
+    /// The scopes that a declaration names as `optional`, because its code asks for them itself.
     pub(crate) optional: HashSet<&'static str>,
     declared: HashMap<(Feature, &'static str), &'static Declaration>,
 }
@@ -54,12 +57,12 @@ impl<'a> LintContext<'a> {
         }
     }
 
-    /// What is annotated under this name.
+    /// The declaration with this name.
     pub(crate) fn declared(&self, feature: Feature, name: &str) -> Option<&'static Declaration> {
         self.declared.get(&(feature, name)).copied()
     }
 
-    /// Everything annotated that has a rule, with its rule and how that is written.
+    /// Each declaration that has a rule, with its compiled rule and its entry in the file.
     pub(crate) fn ruled(
         &self,
     ) -> impl Iterator<Item = (&'static Declaration, &'a Rule, &'a Entry)> {
@@ -68,7 +71,7 @@ impl<'a> LintContext<'a> {
         })
     }
 
-    /// What is wrong with each condition, by the JSON Schema of the arguments it is about.
+    /// The faults of each condition, by the JSON Schema of the arguments.
     pub(crate) fn condition_faults(
         &self,
     ) -> impl Iterator<Item = (&'static Declaration, &'a When, Fault)> {
@@ -82,22 +85,23 @@ impl<'a> LintContext<'a> {
         })
     }
 
-    /// Every rule and how it is written.
+    /// Each compiled rule, with its entry in the file.
     pub(crate) fn rules(&self) -> impl Iterator<Item = (&'a Rule, &'a Entry)> {
         let entries = self.manifest.rules.iter();
         entries
             .filter_map(|entry| Some((self.policy.rule(entry.feature, &entry.name.value)?, entry)))
     }
 
-    /// The scopes that `[scopes]` defines and nobody uses; of these the registered ones, or the
-    /// others.
+    /// The scopes of `[scopes]` that neither a rule nor a declaration uses: those that are
+    /// registered, or those that are not.
     pub(crate) fn unused_scopes(&self, registered: bool) -> impl Iterator<Item = &'a ScopeEntry> {
         self.manifest.scopes.iter().filter(move |entry| {
             self.policy.is_registered(&entry.name.value) == registered && !self.is_used(entry)
         })
     }
 
-    /// Whether somebody uses a scope: a rule, or something by itself.
+    /// Whether a rule needs the scope, or a scope that it implies, or a declaration names it as
+    /// `optional`.
     fn is_used(&self, entry: &ScopeEntry) -> bool {
         let name = entry.name.value.as_str();
         let scope = self.policy.scope_id(name).map(|id| self.policy.scope(id));
@@ -106,7 +110,7 @@ impl<'a> LintContext<'a> {
 }
 
 impl Behaviour {
-    /// Whether a tool is one of these.
+    /// Whether a tool behaves like this, by its annotations.
     pub(crate) fn includes(self, tool: &Declaration) -> bool {
         match self {
             Self::All => true,

@@ -1,4 +1,4 @@
-//! The page of documentation of each kind of finding.
+//! `policy lint --explain`: the documentation of each lint and each mistake.
 
 use super::{Example, Lint, catalogue};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     {Declaration, Feature},
 };
 
-/// The page of a lint or a mistake, by id or name; `all` gives the list.
+/// The documentation of the lint or mistake with this id or name; `all` gives the list of them.
 pub fn explain(word: &str) -> Option<String> {
     if word == "all" {
         return Some(list());

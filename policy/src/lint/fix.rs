@@ -1,4 +1,4 @@
-//! `--fix`: carries out the fixes that are certain, keeping comments and layout.
+//! `policy lint --fix`: applies the fixes that do not change access, and keeps comments and layout.
 
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
@@ -8,31 +8,31 @@ use crate::{
     diff,
 };
 
-/// A fix can bring another one to light; so many times it is looked again.
+/// How often the policy is linted again, because one fix can make another finding appear.
 const PASSES: usize = 8;
 
-/// What `--fix` did.
+/// The result of [`fix`].
 #[derive(Debug)]
 pub struct Fixed {
-    /// The new text.
+    /// The policy after the fixes.
     pub source: Source,
-    /// What was done: the line where it was found, and the deed.
+    /// Each fix: the line of the finding, and what was done.
     pub done: Vec<(usize, String)>,
 }
 
-/// Why nothing was fixed.
+/// Why no fix was applied.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FixError {
     /// The file is not TOML.
     #[error("the file is not TOML, so nothing in it can be fixed")]
     Syntax,
-    /// A fix would have changed who may call what. That is a mistake of this program.
+    /// A fix would have changed access, which is a bug of this crate.
     #[error("the fixes would change who may call what, so nothing was written; please report this")]
     ChangesAccess,
 }
 
-/// Fixes what is certain.
+/// Applies every fix that does not change access.
 pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> {
     let mut now = examine(source, inputs, Stage::Advice);
     let before = now.policy.take();
@@ -48,7 +48,7 @@ pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> 
         if certain.is_empty() {
             break;
         }
-        // The last item of a list first, so that the others keep their places.
+        // From the end of a list to its start, so that the positions of the other items stay right.
         certain.sort_by(|one, other| other.path.cmp(&one.path));
         let mut document: DocumentMut =
             fixed.source.text().parse().map_err(|_| FixError::Syntax)?;
@@ -62,7 +62,7 @@ pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> 
         _ if fixed.done.is_empty() => true,
         (Some(before), Some(after)) => diff::compare(before, after).is_empty(),
         (Some(_), None) => false,
-        // There was no policy, so there was no access to change.
+        // The file had a mistake before, so there was no access to change.
         (None, _) => true,
     };
     if is_same { Ok(fixed) } else { Err(FixError::ChangesAccess) }
@@ -70,15 +70,15 @@ pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> 
 
 fn apply(root: &mut Table, fix: &Fix) {
     let Some((last, parents)) = fix.path.split_last() else { return };
-    let mut place = Place::Table(root);
+    let mut node = TomlNode::Table(root);
     for step in parents {
-        match place.enter(step) {
-            Some(next) => place = next,
+        match node.enter(step) {
+            Some(next) => node = next,
             None => return,
         }
     }
-    let is_empty = place.change(last, &fix.change);
-    // An `allow` or an `implies` without anything in it says nothing.
+    let is_empty = node.change(last, &fix.change);
+    // An empty `allow` or `implies` has no effect, so it goes too.
     if is_empty
         && let Some((Step::Key(key), _)) = parents.split_last()
         && ["allow", "implies"].contains(&key.as_str())
@@ -87,14 +87,14 @@ fn apply(root: &mut Table, fix: &Fix) {
     }
 }
 
-/// Where in the document a step has led.
-enum Place<'d> {
+/// A table or a list of the document.
+enum TomlNode<'d> {
     Table(&'d mut Table),
     Inline(&'d mut InlineTable),
     Array(&'d mut toml_edit::Array),
 }
 
-impl<'d> Place<'d> {
+impl<'d> TomlNode<'d> {
     fn of_item(item: &'d mut Item) -> Option<Self> {
         match item {
             Item::Table(table) => Some(Self::Table(table)),
@@ -120,7 +120,7 @@ impl<'d> Place<'d> {
         }
     }
 
-    /// Whether nothing is left.
+    /// Makes the change, and says whether the table or list is empty after it.
     fn change(self, step: &Step, change: &Change) -> bool {
         match (self, step, change) {
             (Self::Table(table), Step::Key(key), Change::Remove) => {
@@ -144,7 +144,7 @@ impl<'d> Place<'d> {
     }
 }
 
-/// The keys keep their order, and what is written around them.
+/// Renames a key; all keys keep their order, their comments and their layout.
 fn rename_in_table(table: &mut Table, from: &str, to: &str) {
     let keys: Vec<String> = table.iter().map(|(key, _)| key.to_owned()).collect();
     for name in keys {
@@ -157,7 +157,8 @@ fn rename_in_table(table: &mut Table, from: &str, to: &str) {
     }
 }
 
-/// The space before the closing brace belongs to the last value, and stays.
+/// Removes a key. `toml_edit` keeps the space before the closing brace with the last value, so the
+/// value that becomes the last one takes it over.
 fn remove_from_inline(table: &mut InlineTable, key: &str) {
     let is_last = table.iter().last().is_some_and(|(last, _)| last == key);
     let Some(removed) = table.remove(key) else { return };
@@ -169,7 +170,8 @@ fn remove_from_inline(table: &mut InlineTable, key: &str) {
     }
 }
 
-/// So does the space around the first and the last item.
+/// Removes an item. The items that become the first and the last one take over the space beside
+/// the brackets.
 fn remove_from_array(array: &mut toml_edit::Array, item: usize) {
     if item >= array.len() {
         return;

@@ -1,20 +1,20 @@
-//! The levels of `[lint]` and the exceptions of `allow`, read once before the lints are asked.
+//! Reads the levels of `[lint]` and the exceptions of `allow`, once before the lints run.
 
 use super::{
     Lint, catalogue,
-    report::{Allowance, Levels},
+    report::{Allowance, LintLevels},
 };
 use crate::{
     Allow, Located, Manifest,
     diagnostic::{Diagnostic, Step, nearest},
 };
 
-/// Reads `[lint]` and every `allow`; `mistakes` are those of the rest of the file.
-pub(super) fn read(manifest: &Manifest, mistakes: Vec<Diagnostic>) -> Levels {
-    let mut read = Reading(Levels { mistakes, ..Levels::default() });
+/// Reads `[lint]` and each `allow`. `mistakes` are those of the rest of the file.
+pub(super) fn read(manifest: &Manifest, mistakes: Vec<Diagnostic>) -> LintLevels {
+    let mut read = LevelReader(LintLevels { mistakes, ..LintLevels::default() });
     for (name, level) in &manifest.levels {
         if let Some(lint) = read.changeable(name) {
-            read.0.levels.insert(lint.kind.id, *level);
+            read.0.by_lint.insert(lint.kind.id, *level);
         }
     }
     for scope in &manifest.scopes {
@@ -28,9 +28,10 @@ pub(super) fn read(manifest: &Manifest, mistakes: Vec<Diagnostic>) -> Levels {
     read.0
 }
 
-struct Reading(Levels);
+/// What was read so far.
+struct LevelReader(LintLevels);
 
-impl Reading {
+impl LevelReader {
     fn read_allow(&mut self, table: &'static str, name: &str, allow: &[Allow]) {
         for allow in allow {
             let Some(lint) = self.changeable(&allow.lint) else { continue };
@@ -45,7 +46,7 @@ impl Reading {
         }
     }
 
-    /// The lint of this name, if its level may be changed; another name is a mistake.
+    /// The lint with this name, if the policy may change its level; any other name is a mistake.
     fn changeable(&mut self, name: &Located<String>) -> Option<&'static Lint> {
         let written = &name.value;
         let Some(lint) = catalogue::find(written) else {

@@ -1,20 +1,20 @@
-//! One file for each lint, and the list of them.
+//! The list of the lints; each lint is one file in this folder.
 
 mod prelude;
 
 use super::Lint;
 
-/// Declares a file of each name as a module, whose lint is its `LINT`, and lists them.
+/// Declares a module for each file, and lists the `LINT` of each.
 macro_rules! lints {
     ($($file:ident,)*) => {
         $(pub(in crate::lint) mod $file;)*
 
-        /// Every lint, in the order of their ids.
+        /// Every lint, in the order of the ids.
         pub static LINTS: &[&Lint] = &[$(&$file::LINT),*];
     };
 }
 
-// A new lint is a file in `lints/` and a line here. The order is that of the ids.
+// To add a lint: write its file in `lints/`, and add its name here. The order is that of the ids.
 lints! {
     tool_without_policy,
     unknown_tool,

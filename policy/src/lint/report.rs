@@ -1,4 +1,4 @@
-//! Collects findings, as `[lint]` and `allow` have them.
+//! Collects the findings of the lints, and applies `[lint]` and `allow` to them.
 
 use std::{collections::HashMap, ops::Range};
 
@@ -8,16 +8,16 @@ use crate::{
     diagnostic::{Change, Diagnostic, Fix, Severity, Step},
 };
 
-/// The entry of the file that a finding is about; its `allow` can silence the finding.
+/// The entry of the policy that a finding is about; the `allow` of the entry can silence the finding.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Entry<'a> {
-    /// No entry: nothing silences it but `[lint]`.
+pub(crate) enum PolicyEntry<'a> {
+    /// No single entry, so that only `[lint]` can silence the finding.
     File,
     Scope(&'a str),
     Rule(Feature, &'a str),
 }
 
-impl<'a> Entry<'a> {
+impl<'a> PolicyEntry<'a> {
     /// The entry's table and name.
     fn path(self) -> Option<(&'static str, &'a str)> {
         match self {
@@ -28,7 +28,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// One `allow`, and whether it silenced something.
+/// One lint that an `allow` names, and whether it silenced a finding.
 pub(super) struct Allowance {
     pub(super) name: String,
     pub(super) path: Vec<Step>,
@@ -36,59 +36,62 @@ pub(super) struct Allowance {
     pub(super) is_needed: bool,
 }
 
-/// An entry's table and name, and the id of the lint that it allows.
+/// The table and the name of an entry, and the id of the lint that it allows.
 type AllowedAt = (&'static str, String, &'static str);
 
-/// How severe each lint's findings are, where the policy says so, and what is allowed.
+/// The levels of `[lint]` and the exceptions of `allow`.
 #[derive(Default)]
-pub(super) struct Levels {
-    pub(super) levels: HashMap<&'static str, Level>,
+pub(super) struct LintLevels {
+    /// The level of each lint that `[lint]` names, by the id of the lint.
+    pub(super) by_lint: HashMap<&'static str, Level>,
     pub(super) allowances: HashMap<AllowedAt, Allowance>,
-    /// The mistakes of the file, with those of its `[lint]` and `allow`.
+    /// The mistakes of the file, including those in `[lint]` and `allow`.
     pub(super) mistakes: Vec<Diagnostic>,
 }
 
-/// The findings of all lints that were asked.
-pub(crate) struct Report {
+/// The findings of the lints that have run.
+pub(crate) struct LintReport {
+    /// By the id of the lint.
     levels: HashMap<&'static str, Level>,
-    /// By table, name, and the lint's id.
-    allowances: HashMap<(&'static str, String, &'static str), Allowance>,
+    allowances: HashMap<AllowedAt, Allowance>,
     found: Vec<Diagnostic>,
-    asking: &'static str,
+    /// The id of the lint that runs now.
+    running: &'static str,
 }
 
-impl Report {
-    pub(super) fn new(levels: Levels) -> Self {
-        let Levels { levels, allowances, mistakes } = levels;
-        Self { levels, allowances, found: mistakes, asking: "" }
+impl LintReport {
+    pub(super) fn new(levels: LintLevels) -> Self {
+        let LintLevels { by_lint, allowances, mistakes } = levels;
+        Self { levels: by_lint, allowances, found: mistakes, running: "" }
     }
 
-    pub(super) fn ask(&mut self, lint: &'static Lint, context: &LintContext<'_>) {
+    /// Runs a lint, unless its level is `"off"`.
+    pub(super) fn run(&mut self, lint: &'static Lint, context: &LintContext<'_>) {
         if self.levels.get(lint.kind.id) == Some(&Level::Off) {
             return;
         }
-        self.asking = lint.kind.id;
+        self.running = lint.kind.id;
         (lint.check)(context, self);
     }
 
-    /// A finding about an entry, unless the entry allows it.
-    pub(crate) fn push(&mut self, entry: Entry<'_>, finding: Diagnostic) {
+    /// Adds a finding about an entry, unless the entry allows it.
+    pub(crate) fn push(&mut self, entry: PolicyEntry<'_>, finding: Diagnostic) {
         let allowance =
             entry.path().filter(|_| !self.allowances.is_empty()).and_then(|(table, name)| {
-                self.allowances.get_mut(&(table, name.to_owned(), self.asking))
+                self.allowances.get_mut(&(table, name.to_owned(), self.running))
             });
         if let Some(allowance) = allowance {
             allowance.is_needed = true;
             return;
         }
-        self.found.push(match self.levels.get(self.asking) {
+        self.found.push(match self.levels.get(self.running) {
             Some(Level::Error) => finding.with_severity(Severity::Error),
             Some(Level::Warn) => finding.with_severity(Severity::Warning),
             _ => finding,
         });
     }
 
-    /// Each `allow` that silenced nothing, although its lint was asked.
+    /// Adds a finding for each `allow` whose lint has run and that silenced nothing.
     pub(super) fn stale_allowances(&mut self, lint: &Lint) {
         let is_off = |id| self.levels.get(id) == Some(&Level::Off);
         let mut stale = vec![];
@@ -109,7 +112,7 @@ impl Report {
             }));
         }
         for finding in stale {
-            self.push(Entry::File, finding);
+            self.push(PolicyEntry::File, finding);
         }
     }
 

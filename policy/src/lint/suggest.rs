@@ -1,14 +1,16 @@
-//! What to write instead.
+//! Writes parts of a policy into messages: lists of names, keys, and whole rules.
 
-pub(super) fn quoted<'a>(scopes: impl IntoIterator<Item = &'a str>) -> String {
+/// The names as a TOML list has them: `"a", "b"`.
+pub(super) fn in_quotes<'a>(scopes: impl IntoIterator<Item = &'a str>) -> String {
     scopes.into_iter().map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(", ")
 }
 
-pub(super) fn ticked<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+/// The names as a sentence has them, each in backticks.
+pub(super) fn in_backticks<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     names.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The shortest rule that asks for exactly `scopes`.
+/// The shortest rule that needs exactly `scopes`.
 pub(super) fn rule_for(scopes: &[&str]) -> String {
     match scopes {
         [] => "{ authenticated = true }".to_owned(),
@@ -18,11 +20,11 @@ pub(super) fn rule_for(scopes: &[&str]) -> String {
             }
             _ => format!("{{ all_of = [\"{one}\"] }}"),
         },
-        several => format!("{{ all_of = [{}] }}", quoted(several.iter().copied())),
+        several => format!("{{ all_of = [{}] }}", in_quotes(several.iter().copied())),
     }
 }
 
-/// A tool's or scope's name as a TOML key.
+/// A name as a TOML key, in quotes if it needs them.
 pub(super) fn key(name: &str) -> String {
     let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if !name.is_empty() && name.chars().all(is_bare) {

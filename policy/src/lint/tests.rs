@@ -1,4 +1,4 @@
-//! Every lint on its own examples, and two hundred mutations of a good policy.
+//! Runs every lint on its own examples, and lints two hundred mutations of a good policy.
 
 use jiff::Timestamp;
 
@@ -16,7 +16,7 @@ fn lint(text: &str, registry: &Registry) -> Diagnostics {
     examine(&Source::new("policy.toml", text), &inputs, Stage::Advice).found
 }
 
-/// A policy with what the examples leave out.
+/// The text of an example with the lines that examples leave out.
 pub(crate) fn whole(policy: &str) -> String {
     let server = "[server]\nurl = \"http://localhost:3002/mcp\"\n";
     let is_there = ["[server]", "[resource]"].iter().any(|header| policy.contains(header));
@@ -238,7 +238,7 @@ const TOOLS: &[Declaration] = &[
     declared("whoami", &[]).with_hints(Some(true), None),
 ];
 
-/// A mutation, and the line where it was made.
+/// A changed policy, and the line of the change.
 struct Mutation {
     what: String,
     text: String,
@@ -271,7 +271,7 @@ fn mutations() -> Vec<Mutation> {
             );
         }
     }
-    // Misspell each word once: its second letter goes.
+    // Misspell each word twice: without its second letter, and with two letters turned.
     let is_letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     let mut at = 0;
     while let Some(start) = GOOD[at..].find(is_letter).map(|n| at + n) {
@@ -292,7 +292,7 @@ fn mutations() -> Vec<Mutation> {
         let line = GOOD[..GOOD.find(from).unwrap()].matches('\n').count() + 1;
         add(format!("{from} → {to}"), GOOD.replace(from, to), line);
     };
-    // Weaken, and run in a circle.
+    // Weaken rules, and let scopes imply each other.
     replace("create_todo = { write = \"todo\" }", "create_todo = { read = \"todo\" }");
     replace("create_todo = { write = \"todo\" }", "create_todo = { authenticated = true }");
     replace(
@@ -312,7 +312,7 @@ fn mutations() -> Vec<Mutation> {
     list
 }
 
-/// Who may call what, for every set of scopes, and which lists show it.
+/// The decision about each tool for every set of scopes, and whether the tool is hidden.
 fn access(policy: &CompiledPolicy) -> Vec<(String, u32, bool)> {
     let names = ["todo:read", "todo:share", "todo:write", "admin:access"];
     let mut access = vec![];
@@ -329,7 +329,7 @@ fn access(policy: &CompiledPolicy) -> Vec<(String, u32, bool)> {
     access
 }
 
-/// Each mutation is found, near where it was made; or the policy is provably the same.
+/// Each mutation has a finding near its line, or the mutated policy gives the same access.
 #[test]
 fn every_mutation_is_found_or_changes_nothing() {
     let registry = Registry::new(TOOLS);
@@ -349,8 +349,8 @@ fn every_mutation_is_found_or_changes_nothing() {
             equivalent.push(what.clone());
             continue;
         }
-        // What is dropped is missed where it is needed, or where it would stand; everything else
-        // is found on its own line, or the next when a line was put in between.
+        // A dropped or swapped line is missed in another place. Every other mutation is found on its
+        // own line, or on the next one if a line was added.
         let places: Vec<usize> =
             found.iter().map(|f| found.source().position(f.span().start).0).collect();
         assert!(places.iter().all(|place| (1..=last).contains(place)), "{what}");
@@ -368,8 +368,8 @@ fn every_mutation_is_found_or_changes_nothing() {
     insta::assert_snapshot!("equivalent_mutations", equivalent.join("\n"));
 }
 
-/// Cut off at every byte: an answer each time. What still passes is a whole policy for these
-/// tools, with the very same access.
+/// A policy that is cut off at any byte is answered. If it has no error, it gives the same access as
+/// the whole policy.
 #[test]
 fn truncation_at_every_byte_is_answered() {
     let registry = Registry::new(TOOLS);
@@ -410,7 +410,7 @@ proptest! {
         }
     }
 
-    /// Whatever is fixed: the access stays, and nothing certain is left to do.
+    /// Fixes leave access as it is, and after them no fix is left.
     #[test]
     fn fixes_never_change_access(model in model()) {
         let registry = Registry::new(&[]);

@@ -1,6 +1,6 @@
 //! Holds tests and invariants against the policy's decisions.
 
-use super::suggest::ticked;
+use super::suggest::in_backticks;
 use crate::{
     Assertions, Case, CompiledPolicy, Decision, Feature, Invariant, Operation, Registry,
     Requirement, Rule, Scope, ScopeInfo, Selection,
@@ -9,7 +9,7 @@ use crate::{
 
 /// A `[[test]]` failed.
 pub(super) const FAILED_TEST: Kind =
-    Kind::new("SW006", "failed-test", "A `[[test]]` of the policy says otherwise than its rules.");
+    Kind::new("SW006", "failed-test", "A `[[test]]` expects another decision than the rules make.");
 
 /// An `[[invariant]]` does not hold.
 pub(super) const BROKEN_INVARIANT: Kind = Kind::new(
@@ -77,7 +77,7 @@ pub(super) fn case(case: &Case, policy: &CompiledPolicy) -> Vec<Diagnostic> {
                 .note(says(policy, name, rule))
                 .help(format!("correct the rule, or move the {feature} to `can`")),
             (Decision::Deny(denial), true) => {
-                let missing = ticked(denial.missing(&held).map(Scope::as_str));
+                let missing = in_backticks(denial.missing(&held).map(Scope::as_str));
                 failed(format!("{who} cannot {verb} `{name}`: {missing} is missing"))
                     .note(says(policy, name, denial.rule()))
                     .help(format!("correct the rule, or move the {feature} to `cannot`"))
@@ -176,7 +176,7 @@ fn only(granted: &[&ScopeInfo]) -> String {
 }
 
 fn caller<'a>(granted: impl Iterator<Item = &'a str>) -> String {
-    match ticked(granted) {
+    match in_backticks(granted) {
         none if none.is_empty() => "a caller without any scope".to_owned(),
         some => format!("a caller with just {some}"),
     }

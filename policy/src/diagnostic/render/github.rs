@@ -1,8 +1,8 @@
-//! GitHub's workflow commands: each finding becomes an annotation on its line.
+//! Shows findings as GitHub's workflow commands, which become annotations on the lines of the file.
 
 use crate::diagnostic::Diagnostics;
 
-/// `::error file=policy.toml,line=18,col=1,…::message`, one line for each finding.
+/// One line for each finding: `::error file=policy.toml,line=18,col=1,…::message`.
 pub fn github(found: &Diagnostics) -> String {
     let source = found.source();
     let mut text = String::new();
@@ -27,13 +27,13 @@ pub fn github(found: &Diagnostics) -> String {
     text
 }
 
-/// What would end a command's message early, escaped as the runner expects
+/// Escapes the characters that would end the message of a command early, as the runner expects it
 /// (`@actions/core`, `command.ts`).
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// As [`data`], and what would end a property.
+/// Escapes as [`data`] does, and also the characters that would end a property.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

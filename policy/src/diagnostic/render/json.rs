@@ -1,11 +1,11 @@
-//! For programs: one object for each finding.
+//! Shows findings as JSON, for programs.
 
 use serde_json::{Value, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
 
-/// `{ "findings": […], "errors": 1, "warnings": 2 }`. Lines and columns count from 1; columns
-/// count characters, and the end is where the next character would be.
+/// One object: `{ "findings": […], "errors": 1, "warnings": 2 }`. Lines and columns count from 1;
+/// columns count characters, and the end is the first character after the finding.
 pub fn json(found: &Diagnostics) -> String {
     let errors = found.count(Severity::Error);
     let findings: Vec<Value> = found.iter().map(|f| finding(f, found.source())).collect();

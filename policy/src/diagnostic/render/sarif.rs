@@ -1,4 +1,4 @@
-//! SARIF 2.1.0 (OASIS), which code scanning services read.
+//! Shows findings as SARIF 2.1.0 (OASIS), which code scanning services read.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Kind, Source};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
-/// One run of the tool `name` with these findings.
+/// A SARIF log: one run of the tool `name` with these findings.
 pub fn sarif(found: &Diagnostics, name: &str, version: &str) -> String {
     let kinds: BTreeMap<&str, Kind> = found.iter().map(|f| (f.kind.id, f.kind)).collect();
     let rules: Vec<Value> = kinds.values().map(rule).collect();
@@ -75,7 +75,7 @@ fn location(span: &std::ops::Range<usize>, source: &Source) -> Value {
     })
 }
 
-/// A path as a relative URI reference (RFC 3986): the URL parser escapes what a URI cannot hold.
+/// A path as a relative URI reference (RFC 3986), escaped by the URL parser.
 fn uri(path: &str) -> String {
     let path = path.replace('\\', "/");
     let mut url = url::Url::parse("file:///").ok();

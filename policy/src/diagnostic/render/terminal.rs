@@ -1,10 +1,10 @@
-//! Source lines, underlines and help, as `rustc` prints them.
+//! Shows findings in a terminal, with source lines and underlines, as `rustc` does.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
 
-/// For a person.
+/// The findings for a person, with colour if `colour` is set.
 pub fn terminal(found: &Diagnostics, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();

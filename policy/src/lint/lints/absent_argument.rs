@@ -9,8 +9,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     ),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "Without the argument the condition cannot be evaluated, and counts as met: the call needs \
-          the further scopes although it does not do what they are for. `has(…)` says what is meant.",
+    why: "Without the argument the condition cannot be evaluated, and counts as met. So a call \
+          without the argument needs the further scopes too. Ask with `has(…)` first.",
     bad: Example::new(
         &[UPDATER],
         "[scopes]\n\"todo:write\" = \"Change your todos\"\n\"todo:close\" = \"Close todos\"\n[tools]\nupdate_todo = { write = \"todo\", when = [{ if = \"args.done\", all_of = [\"todo:close\"] }] }",
@@ -22,12 +22,12 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for (declared, when, fault) in context.condition_faults() {
         let Fault::MayBeAbsent(path) = fault else { continue };
         let message = format!("`{path}` may be left out, and the condition counts as met then");
         let warning = finding(&LINT, when.span.clone(), message)
             .help(format!("begin with `has({path}) &&`, or with `!has({path}) ||`"));
-        report.push(Entry::Rule(declared.feature(), declared.name()), warning);
+        report.push(PolicyEntry::Rule(declared.feature(), declared.name()), warning);
     }
 }

@@ -4,8 +4,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new("SW019", "admin-for-reading", "A tool that only reads needs an admin scope."),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "Whoever wants to look must be given the power to administer. If that is meant, because \
-          what it reads is delicate, say so: `allow = { admin-for-reading = \"the reason\" }`.",
+    why: "To read, a caller must be given the power to administer. If that is intended, because \
+          the data is sensitive, give the reason: `allow = { admin-for-reading = \"the reason\" }`.",
     bad: Example::new(
         &[READER],
         "[scopes]\n\"todo:read\" = \"See your todos\"\n\"admin:access\" = { title = \"Everything\", implies = [\"todo:read\"] }\n[tools]\nlist_todos = { all_of = [\"admin:access\"] }",
@@ -17,7 +17,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     let administers =
         |scope: &ScopeId| context.policy.scope(*scope).name().level() == Some(AccessLevel::Admin);
     for (tool, rule, _) in context.ruled() {
@@ -29,7 +29,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
         }
         let (feature, name) = (tool.feature(), tool.name());
         report.push(
-            Entry::Rule(feature, name),
+            PolicyEntry::Rule(feature, name),
             finding(&LINT, rule.span(), format!("`{name}` only reads, and needs an admin scope"))
                 .label(format!("asks for {}", context.policy.describe(rule)))
                 .help("ask for a scope for reading, or say why not: `allow = { admin-for-reading = \"the reason\" }`"),

@@ -23,7 +23,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for entry in &context.manifest.scopes {
         let scope = entry.name.value.as_str();
         let what = match scope {
@@ -36,7 +36,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
             _ => continue,
         };
         report.push(
-            Entry::Scope(scope),
+            PolicyEntry::Scope(scope),
             finding(&LINT, entry.name.span.clone(), format!("`{scope}` {what}"))
                 .help("remove it from `[scopes]`, and name what a tool needs instead"),
         );

@@ -17,10 +17,10 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for invariant in &context.assertions.invariants {
         for failure in verify::invariant(invariant, context.policy, context.registry) {
-            report.push(Entry::File, failure);
+            report.push(PolicyEntry::File, failure);
         }
     }
 }

@@ -10,7 +10,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     ),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "Whoever meets the one meets the other, so it lets nobody in; it reads as if it did.",
+    why: "Every caller that meets the covered alternative also meets the other one. So the covered \
+          alternative gives access to nobody, although a reader may think that it does.",
     bad: Example::new(
         &[READER],
         "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:admin\" = \"Everything\"\n[tools]\nlist_todos = { any_of = [\"todo:read\", { all_of = [\"todo:read\", \"todo:admin\"] }] }",
@@ -22,7 +23,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for (rule, entry) in context.rules() {
         let Some(RuleEntry::Alternatives(written)) = &entry.rule else { continue };
         let compiled = rule.requirement.alternatives();
@@ -34,7 +35,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
         let covers =
             |by: usize, one: usize| context.policy.entails(&alone(one), &alone(by)).is_ok();
         for one in 0..compiled.len() {
-            // Of two that cover each other the first one stays.
+            // If two alternatives cover each other, the first one stays.
             let by = (0..compiled.len())
                 .find(|by| *by != one && covers(*by, one) && (*by < one || !covers(one, *by)));
             let Some(by) = by else { continue };
@@ -43,11 +44,11 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
             };
             let described = context.policy.describe_requirement(&alone(by));
             report.push(
-                Entry::Rule(feature, name),
+                PolicyEntry::Rule(feature, name),
                 finding(
                     &LINT,
                     at,
-                    format!("whoever has this may {} `{name}` anyway", feature.verb()),
+                    format!("a caller with this may {} `{name}` anyway", feature.verb()),
                 )
                 .context(other, format!("because {described} is enough"))
                 .fix(Fix {
@@ -60,7 +61,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
     }
 }
 
-/// From the first scope to the last.
+/// The place of a list: from its first scope to its last one.
 fn extent(all: &[Located<Scope>]) -> Option<Range<usize>> {
     Some(all.first()?.span.start..all.last()?.span.end)
 }

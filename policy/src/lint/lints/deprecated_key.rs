@@ -4,8 +4,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new("SW024", "deprecated-key", "A key or a table is written under a former name."),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "It is still read, and a later version of the format will not read it. If both names of a \
-          key are there, the new one counts; both names of a table are a mistake.",
+    why: "The former name is still read, but a later version of the format will refuse it. If both \
+          names of a key are there, the new one counts; both names of a table are a mistake.",
     bad: Example::new(
         &[READER],
         "[resource]\nurl = \"http://localhost:3002/mcp\"\ncheck = \"enforce\"\n[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
@@ -17,7 +17,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for replaced in &context.manifest.replaced {
         let shown = |name: &str| if replaced.is_table { format!("[{name}]") } else { name.to_owned() };
         let (name, by) = (shown(replaced.name), shown(replaced.by));
@@ -27,7 +27,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
             (format!("write `{by}`"), Change::Rename(replaced.by))
         };
         report.push(
-            Entry::File,
+            PolicyEntry::File,
             finding(
                 &LINT,
                 replaced.span.clone(),

@@ -18,10 +18,10 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for case in &context.assertions.cases {
         for failure in verify::case(case, context.policy) {
-            report.push(Entry::File, failure);
+            report.push(PolicyEntry::File, failure);
         }
     }
 }

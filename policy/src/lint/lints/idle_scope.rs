@@ -8,7 +8,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     ),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "It does nothing. Whoever reads the policy has to find that out.",
+    why: "The scope has no effect, and each reader of the policy has to find that out.",
     bad: Example::new(
         &[READER],
         "[server]\nurl = \"http://localhost:3002/mcp\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:share\" = \"Share your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
@@ -20,12 +20,12 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for entry in context.unused_scopes(false) {
         let scope = &entry.name.value;
         let message = format!("`{scope}` is defined and never used");
         report.push(
-            Entry::Scope(scope.as_str()),
+            PolicyEntry::Scope(scope.as_str()),
             finding(&LINT, entry.name.span.clone(), message)
                 .help("remove it, or use it in a rule"),
         );

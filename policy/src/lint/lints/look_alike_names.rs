@@ -21,29 +21,29 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for feature in Feature::ALL {
         let entries = context.manifest.rules.iter().filter(|entry| entry.feature == feature);
         compare(
             entries.map(|entry| (entry.name.value.as_str(), &entry.name.span)),
-            |name| Entry::Rule(feature, name),
+            |name| PolicyEntry::Rule(feature, name),
             report,
         );
     }
     let scopes = context.manifest.scopes.iter();
     compare(
         scopes.map(|scope| (scope.name.value.as_str(), &scope.name.span)),
-        Entry::Scope,
+        PolicyEntry::Scope,
         report,
     );
 }
 
 fn compare<'a>(
     names: impl Iterator<Item = (&'a str, &'a Range<usize>)>,
-    entry: impl Fn(&'a str) -> Entry<'a>,
-    report: &mut Report,
+    entry: impl Fn(&'a str) -> PolicyEntry<'a>,
+    report: &mut LintReport,
 ) {
-    // Of two, the one that was written first is not the finding.
+    // In the order of the file, so that the second name of a pair is the finding.
     let mut names: Vec<_> = names.collect();
     names.sort_by_key(|(_, at)| at.start);
     let mut seen: HashMap<String, (&str, &Range<usize>)> = HashMap::new();

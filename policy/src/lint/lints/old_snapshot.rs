@@ -4,9 +4,9 @@ pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new("SW025", "old-snapshot", "The snapshot of the registered scopes is old."),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "The registration may have changed since: what agrees with the snapshot may not agree \
-          with the authorization server. `snapshot_days` in `[server]` says when a snapshot \
-          counts as old; `resource pull` takes a new one.",
+    why: "The registration may have changed since, so a policy that agrees with the snapshot may \
+          disagree with the authorization server. `snapshot_days` in `[server]` says when a \
+          snapshot counts as old; `resource pull` takes a new one.",
     bad: Example::new(&[READER], "[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }")
         .with_snapshot("version = 1\nresource = \"http://localhost:3002/mcp\"\nissuer = \"http://localhost:3002\"\npulled_at = \"2026-01-01T00:00:00Z\"\nscopes = [\"todo:read\"]"),
     good: Example::new(&[READER], "[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }")
@@ -14,7 +14,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     let Some(snapshot) = context.snapshot else { return };
     let days = snapshot.age_in_days(context.now);
     let limit = i64::from(context.policy.snapshot_days());
@@ -23,7 +23,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
     }
     let at = context.manifest.server.span();
     report.push(
-        Entry::File,
+        PolicyEntry::File,
         finding(&LINT, at, format!("the registered scopes were looked up {days} days ago"))
             .note(snapshot.describe())
             .help(format!(

@@ -19,14 +19,14 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for (tool, rule, _) in context.ruled() {
         if !tool.is_destructive() || rule.requirement != Requirement::Authenticated {
             continue;
         }
         let (feature, name) = (tool.feature(), tool.name());
         report.push(
-            Entry::Rule(feature, name),
+            PolicyEntry::Rule(feature, name),
             finding(&LINT, rule.span(), format!("`{name}` may destroy something, and every signed-in caller may call it"))
                 .note(format!("`{name}` is declared at {}", tool.location()))
                 .help("name the scopes it needs; or, if it destroys nothing, annotate it with `annotations(destructive_hint = false)`"),

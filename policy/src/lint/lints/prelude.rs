@@ -1,4 +1,4 @@
-//! What most lints need.
+//! The imports that most lints need, and the tools of their examples.
 
 pub(super) use std::{
     collections::{HashMap, HashSet},
@@ -14,14 +14,14 @@ pub(super) use crate::{
         Example, Lint, Stage,
         context::LintContext,
         finding,
-        report::{Entry, Report},
-        suggest::{key, quoted, rule_for},
+        report::{LintReport, PolicyEntry},
+        suggest::{in_quotes, key, rule_for},
         verify,
     },
     {AccessLevel, Declaration, Feature, Located, Requirement, Rule, RuleEntry, Scope, ScopeId},
 };
 
-/// A tool of the examples.
+/// A declaration for the examples.
 const fn tool(name: &'static str, scopes: &'static [&'static str]) -> Declaration {
     Declaration::new(Feature::Tool, name, scopes, &[], Location::new("src/tools.rs", 12, 7))
 }
@@ -44,7 +44,7 @@ pub(super) const EXPORTER: Declaration = Declaration::new(
     Location::new("src/tools.rs", 30, 7),
 )
 .with_hints(Some(true), None);
-/// Its arguments are known.
+/// A tool whose arguments have a JSON Schema, for the lints about conditions.
 pub(super) const UPDATER: Declaration =
     tool("update_todo", &["todo:write"]).with_hints(None, Some(false)).with_arguments(|| {
         let schema = serde_json::json!({

@@ -22,7 +22,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     let reads =
         |scope: &ScopeId| context.policy.scope(*scope).name().level() == Some(AccessLevel::Read);
     for (tool, rule, _) in context.ruled() {
@@ -36,7 +36,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
             "its annotations do not say that it only reads"
         };
         report.push(
-            Entry::Rule(feature, name),
+            PolicyEntry::Rule(feature, name),
             finding(&LINT, rule.span(), format!("`{name}` may change something, and a scope for reading is enough for it"))
                 .label(format!("asks for {}", context.policy.describe(rule)))
                 .note(format!("{says}: {}", tool.location()))

@@ -8,7 +8,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     ),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "It changes nothing now, and it keeps giving the scope when the other one stops to.",
+    why: "The entry has no effect now. But it still gives the scope when the other one no longer \
+          implies it.",
     bad: Example::new(
         &[READER],
         "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = { title = \"Change your todos\", implies = [\"todo:read\"] }\n\"todo:admin\" = { title = \"Everything\", implies = [\"todo:write\", \"todo:read\"] }\n[tools]\nlist_todos = { read = \"todo\" }",
@@ -20,27 +21,27 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for entry in &context.manifest.scopes {
         let name = entry.name.value.as_str();
-        for given in given_by_another(context, &entry.implies) {
+        for given in implied_in_list(context, &entry.implies) {
             let (scope, by) = (&given.scope.value, &given.by.value);
             let message = format!("`{name}` gives `{scope}` already, because it implies `{by}`");
             let list = vec!["scopes".into(), name.into(), "implies".into()];
-            report.push(Entry::Scope(name), given.finding(&LINT, message, list));
+            report.push(PolicyEntry::Scope(name), given.finding(&LINT, message, list));
         }
     }
 }
 
-/// A scope of a list, and another one in it that gives it.
-pub(super) struct Given<'l> {
+/// A scope of a list, and another scope of the same list that implies it.
+pub(super) struct ImpliedInList<'l> {
     index: usize,
     pub(super) scope: &'l Located<Scope>,
     pub(super) by: &'l Located<Scope>,
 }
 
-impl Given<'_> {
-    /// That it can be left out of the list at this path.
+impl ImpliedInList<'_> {
+    /// The finding that the scope is not needed in the list at this path.
     pub(super) fn finding(&self, lint: &Lint, message: String, mut path: Vec<Step>) -> Diagnostic {
         let scope = &self.scope.value;
         path.push(self.index.into());
@@ -50,11 +51,11 @@ impl Given<'_> {
     }
 }
 
-/// The scopes of a list that another one in it implies, with their places and that other one.
-pub(super) fn given_by_another<'l>(
+/// The scopes of a list that another scope of the same list implies.
+pub(super) fn implied_in_list<'l>(
     context: &LintContext<'_>,
     list: &'l [Located<Scope>],
-) -> Vec<Given<'l>> {
+) -> Vec<ImpliedInList<'l>> {
     let gives = |one: &Scope, other: &Scope| {
         let other = context.policy.scope_id(other.as_str());
         other.is_some_and(|other| context.policy.hold([one.as_str()]).contains(other))
@@ -65,7 +66,7 @@ pub(super) fn given_by_another<'l>(
     }
     for (index, scope) in list.iter().enumerate() {
         let by = list.iter().find(|by| by.value != scope.value && gives(&by.value, &scope.value));
-        found.extend(by.map(|by| Given { index, scope, by }));
+        found.extend(by.map(|by| ImpliedInList { index, scope, by }));
     }
     found
 }

@@ -1,4 +1,4 @@
-use super::{prelude::*, redundant_implies::given_by_another};
+use super::{prelude::*, redundant_implies::implied_in_list};
 
 pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new(
@@ -8,8 +8,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     ),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "Whoever holds the one holds the other, so it asks for nothing; and a client is told to \
-          ask for more than it needs.",
+    why: "A caller that holds the one scope holds the other too, so the rule needs no more with \
+          both. But a client is told to ask for both.",
     bad: Example::new(
         &[WRITER],
         "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:write\" = { title = \"Change your todos\", implies = [\"todo:read\"] }\n[tools]\ncreate_todo = { all_of = [\"todo:read\", \"todo:write\"] }",
@@ -21,12 +21,12 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for entry in &context.manifest.rules {
         let (feature, name) = (entry.feature, entry.name.value.as_str());
         let Some(RuleEntry::Alternatives(alternatives)) = &entry.rule else { continue };
         for (number, all) in alternatives.iter().enumerate() {
-            for given in given_by_another(context, all) {
+            for given in implied_in_list(context, all) {
                 let mut list: Vec<Step> = vec![feature.table().into(), name.into()];
                 if entry.is_any_of {
                     list.extend(["any_of".into(), number.into()]);
@@ -35,7 +35,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
                 let (scope, by) = (&given.scope.value, &given.by.value);
                 let message = format!("`{scope}` is given by `{by}`, which `{name}` needs as well");
                 report.push(
-                    Entry::Rule(feature, name),
+                    PolicyEntry::Rule(feature, name),
                     given.finding(&LINT, message, list),
                 );
             }

@@ -8,8 +8,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     ),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "The reason has outlived what it excused. Left there, it would excuse the next weakening \
-          of this rule, unseen.",
+    why: "The weakening that the reason excused is gone. If the `relax` stays, it excuses the next \
+          weakening of this rule, and no reviewer sees that.",
     bad: Example::new(
         &[READER],
         "[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\", relax = \"the demo needs it\" }",
@@ -21,7 +21,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for (tool, rule, entry) in context.ruled() {
         let Some(relax) = &entry.relax else { continue };
         if !super::weakened::lacking(context, tool, rule).is_empty() {
@@ -29,7 +29,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
         }
         let (feature, name) = (tool.feature(), tool.name());
         report.push(
-            Entry::Rule(feature, name),
+            PolicyEntry::Rule(feature, name),
             finding(
                 &LINT,
                 relax.span.clone(),

@@ -8,8 +8,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     ),
     severity: Severity::Warning,
     stage: Stage::Advice,
-    why: "`step_up` keeps a scope out of the first sign-in, and this one brings it in: everybody \
-          holds from the start what should be asked for only when it is needed.",
+    why: "`step_up` keeps a scope out of the first sign-in, but this scope brings it in. So every \
+          caller holds it from the start, though it should be asked for only when it is needed.",
     bad: Example::new(
         &[READER],
         "[scopes]\n\"todo:read\" = { title = \"See your todos\", implies = [\"admin:access\"] }\n\"admin:access\" = { title = \"Everything\", step_up = true }\n[tools]\nlist_todos = { all_of = [\"admin:access\", \"todo:read\"], allow = { admin-for-reading = \"delicate\", redundant-scope = \"clearer\" } }",
@@ -21,7 +21,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for (info, entry) in context.policy.scopes().iter().zip(&context.manifest.scopes) {
         if info.is_step_up() {
             continue;
@@ -35,7 +35,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
                 given.name()
             );
             report.push(
-                Entry::Scope(name),
+                PolicyEntry::Scope(name),
                 finding(&LINT, at.clone(), message)
                     .context(given.span(), "marked `step_up`")
                     .help(format!("mark `{name}` with `step_up = true` as well, or take `{}` out of what it implies", given.name())),

@@ -8,8 +8,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     ),
     severity: Severity::Error,
     stage: Stage::Draft,
-    why: "What has no rule cannot be used by anyone. Give it one, at least as strict as what its \
-          author declared.",
+    why: "Without a rule nobody can use it. Add one that needs at least the scopes that its author \
+          declared.",
     bad: Example::new(&[WRITER], "[tools]"),
     good: Example::new(
         &[WRITER],
@@ -18,7 +18,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     let unreadable: HashSet<(Feature, &str)> =
         context.unreadable.iter().map(|(feature, name)| (*feature, name.value.as_str())).collect();
     for tool in context.registry.all() {
@@ -31,7 +31,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
             "`[{table}]` has no rule for the {feature} `{name}`, so nobody could {verb} it"
         );
         report.push(
-            Entry::File,
+            PolicyEntry::File,
             finding(&LINT, context.policy.table_at(feature), message)
                 .note(format!("`{name}` is declared at {}", tool.location()))
                 .help(format!("add it: `{} = {}`", key(name), rule_for(tool.scopes()))),

@@ -21,7 +21,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     let policy = context.policy;
     for tool in context.registry.all() {
         for scope in tool.scopes().iter().chain(tool.optional()) {
@@ -38,7 +38,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
             let known = policy.scopes().iter().map(|scope| scope.name().as_str());
             let define = format!("`\"{scope}\" = \"What it allows\"`");
             report.push(
-                Entry::Rule(feature, name),
+                PolicyEntry::Rule(feature, name),
                 error.help(match nearest(scope, known) {
                     Some(right) => {
                         format!("correct the declaration to `{right}`, or define it: {define}")

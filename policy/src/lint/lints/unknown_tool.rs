@@ -8,8 +8,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     ),
     severity: Severity::Error,
     stage: Stage::Draft,
-    why: "Most often the name is misspelt, and what was meant has no rule. A rule for what is gone \
-          would silently guard something else that takes its name later.",
+    why: "Most often the name is misspelt, so the tool that was meant has no rule. If the tool was \
+          removed, its rule would silently guard another tool that gets this name later.",
     bad: Example::new(
         &[WRITER],
         "[scopes]\n\"todo:write\" = \"Change your todos\"\n[tools]\ncraete_todo = { write = \"todo\" }",
@@ -21,13 +21,13 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     let ruled = context.policy.rules().map(|(feature, name, rule)| (feature, name, rule.span()));
     let unreadable = context
         .unreadable
         .iter()
         .map(|(feature, name)| (*feature, name.value.as_str(), name.span.clone()));
-    // What has its rule already cannot be the one that was meant.
+    // A declaration that has a rule cannot be the one that was meant.
     let unruled = Feature::ALL.map(|feature| {
         let declared = context.registry.of(feature).map(Declaration::name);
         let unruled = declared.filter(|name| context.policy.rule(feature, name).is_none());
@@ -43,7 +43,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
         };
         let error = finding(&LINT, at, message);
         report.push(
-            Entry::File,
+            PolicyEntry::File,
             match nearest(name, unruled[feature.index()].iter().copied()) {
                 Some(right) => error.label(format!("did you mean `{right}`?")),
                 None => error.help(format!(

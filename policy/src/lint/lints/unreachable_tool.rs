@@ -21,7 +21,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for (rule, entry) in context.rules() {
         let (feature, name) = (entry.feature, &*entry.name.value);
         let policy = context.policy;
@@ -39,7 +39,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
 
 fn unreachable(
     context: &LintContext<'_>,
-    report: &mut Report,
+    report: &mut LintReport,
     (feature, name): (Feature, &str),
     requirement: &Requirement,
     at: Range<usize>,
@@ -55,7 +55,7 @@ fn unreachable(
     );
     let error = finding(&LINT, at, message)
         .label(format!("asks for {}", context.policy.describe_requirement(requirement)));
-    let list = quoted(missing);
+    let list = in_quotes(missing);
     let error = match (context.policy.registered_at(), context.snapshot) {
         (Some(at), _) => error.context(at, "the registered scopes"),
         (None, Some(snapshot)) => error.note(snapshot.describe()),
@@ -68,5 +68,5 @@ fn unreachable(
     } else {
         format!("add {list} to `registered`, or change the rule")
     };
-    report.push(Entry::Rule(feature, name), error.help(help));
+    report.push(PolicyEntry::Rule(feature, name), error.help(help));
 }

@@ -21,9 +21,9 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for (rule, entry) in context.rules() {
-        // A tool that nobody can call is another lint's finding.
+        // `unreachable-tool` reports the tools that nobody can call.
         if !context.policy.is_reachable(rule) {
             continue;
         }
@@ -37,7 +37,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
                 None => warning,
             };
             report.push(
-                Entry::Rule(feature, name),
+                PolicyEntry::Rule(feature, name),
                 warning.help(format!("register `{scope}`, or remove the alternative")),
             );
         }

@@ -4,8 +4,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new("SW011", "unused-scope", "A scope is registered, and nothing needs it."),
     severity: Severity::Warning,
     stage: Stage::Agreement,
-    why: "People are asked to consent to it and tokens carry it for nothing: least privilege asks \
-          for less. Remove it from the registration and from `[scopes]`.",
+    why: "People consent to the scope and tokens carry it although nothing needs it, against the \
+          principle of least privilege. Remove it from the registration and from `[scopes]`.",
     bad: Example::new(
         &[READER],
         "[scopes]\n\"todo:read\" = \"See your todos\"\n\"todo:share\" = \"Share your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
@@ -17,12 +17,12 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for entry in context.unused_scopes(true) {
         let scope = &entry.name.value;
         let message = format!("`{scope}` is registered, and nothing needs it");
         report.push(
-            Entry::Scope(scope.as_str()),
+            PolicyEntry::Scope(scope.as_str()),
             finding(&LINT, entry.name.span.clone(), message)
                 .help("remove it, so that nobody is asked for it"),
         );
@@ -32,7 +32,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
         let at = context.manifest.server.span();
         let message = format!("`{scope}` is registered, and the policy does not know it");
         report.push(
-            Entry::File,
+            PolicyEntry::File,
             finding(&LINT, at, message)
                 .note(snapshot.describe())
                 .help("remove it from the registration, or define it in `[scopes]`"),

@@ -22,7 +22,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
-fn check(context: &LintContext<'_>, report: &mut Report) {
+fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for tool in context.registry.all() {
         let (feature, name) = (tool.feature(), tool.name());
         let Some(rule) = context.policy.rule(feature, name) else { continue };
@@ -33,9 +33,9 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
         let used = feature.participle();
         let message =
             format!("`{name}` may be {used} without {}, which it declares", lacking.join(", "));
-        let (at, declared) = (tool.location(), quoted(tool.scopes().iter().copied()));
+        let (at, declared) = (tool.location(), in_quotes(tool.scopes().iter().copied()));
         report.push(
-            Entry::Rule(feature, name),
+            PolicyEntry::Rule(feature, name),
             finding(&LINT, rule.span(), message)
                 .label(format!("asks for {}", context.policy.describe(rule)))
                 .note(format!("`{name}` is declared at {at} with {declared}"))
@@ -48,7 +48,7 @@ fn check(context: &LintContext<'_>, report: &mut Report) {
     }
 }
 
-/// The declared scopes that some caller who meets the rule does not hold.
+/// The declared scopes that a caller can lack and still meet the rule.
 pub(super) fn lacking<'t>(
     context: &LintContext<'_>,
     tool: &'t Declaration,
