@@ -199,6 +199,30 @@ fn two_server_tables_are_not_fixed() {
     assert_eq!(fixed.source.text(), text, "which of them counts would be a guess");
 }
 
+/// Each condition is compared by itself. All of them multiplied have 8^9 alternatives.
+#[test]
+fn an_invariant_about_many_conditions_is_proved_one_by_one() {
+    let scopes: String = (0..8).map(|n| format!("\"s:{n}\" = \"S\"\n")).collect();
+    let any: Vec<String> = (0..8).map(|n| format!("\"s:{n}\"")).collect();
+    let any = format!("any_of = [{}]", any.join(", "));
+    let when: Vec<String> =
+        (0..9).map(|n| format!("{{ if = \"args.x == {n}\", {any} }}")).collect();
+    let found = |last: &str, enough: &str| {
+        let text = whole(&format!(
+            "[scopes]\n{scopes}[tools]\nlist = {{ {any}, when = [{}{last}] }}\n\
+             [[invariant]]\ntools = [\"list\"]\nenough = {{ {enough} }}",
+            when.join(", ")
+        ));
+        let found = lint(&text, &Registry::new(&[]));
+        found.iter().filter(|one| one.kind() == verify::BROKEN_INVARIANT).count()
+    };
+    assert_eq!(found("", "all_of = [\"s:3\"]"), 0);
+    assert_eq!(found("", "authenticated = true"), 1);
+    let last = ", { if = \"args.y\", all_of = [\"s:7\"] }";
+    assert_eq!(found(last, "all_of = [\"s:3\"]"), 1, "one condition refuses");
+    assert_eq!(found(last, "all_of = [\"s:3\", \"s:7\"]"), 0);
+}
+
 const GOOD: &str = r#"version = 1
 [server]
 url = "http://localhost:3002/mcp"

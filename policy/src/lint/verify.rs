@@ -1,35 +1,38 @@
-//! Holds tests and invariants against the policy's decisions.
+//! Checks the tests and invariants of a policy against its decisions.
+
+use std::ops::Range;
 
 use super::suggest::in_backticks;
 use crate::{
-    Assertions, Case, CompiledPolicy, Decision, Feature, Invariant, Operation, Registry,
+    Assertions, Case, CompiledPolicy, Decision, Feature, Invariant, Located, Operation, Registry,
     Requirement, Rule, Scope, ScopeInfo, Selection,
     diagnostic::{Diagnostic, Kind, Source},
 };
 
-/// A `[[test]]` failed.
+/// A `[[test]]` that failed.
 pub(super) const FAILED_TEST: Kind =
     Kind::new("SW006", "failed-test", "A `[[test]]` expects another decision than the rules make.");
 
-/// An `[[invariant]]` does not hold.
+/// An `[[invariant]]` that does not hold.
 pub(super) const BROKEN_INVARIANT: Kind = Kind::new(
     "SW007",
     "broken-invariant",
     "An `[[invariant]]` of the policy does not hold for every set of scopes.",
 );
 
-/// A test or an invariant, and everything in which the policy disagrees with it.
+/// A test or an invariant, and each way in which the policy breaks it.
 #[derive(Debug)]
 pub struct Verified {
-    /// Whether it is an invariant; else it is a test.
+    /// Whether it is an invariant; otherwise it is a test.
     pub is_invariant: bool,
-    /// Its name, or what stands for one.
+    /// The name; if there is none, the scopes of the test or the place of the invariant.
     pub name: String,
-    /// Nothing, if it holds.
+    /// Empty if it holds.
     pub failures: Vec<Diagnostic>,
 }
 
-/// Runs every test and proves every invariant that `source` holds, in its order.
+/// Runs every test and proves every invariant of `assertions`: the tests first, each in the order of
+/// `source`, the file that they are from.
 pub fn verify(
     source: &Source,
     assertions: &Assertions,
@@ -60,11 +63,11 @@ pub fn verify(
     tests.chain(invariants).collect()
 }
 
-/// Everything in which the policy disagrees with a test.
+/// Each decision that a test expects otherwise.
 pub(super) fn case(case: &Case, policy: &CompiledPolicy) -> Vec<Diagnostic> {
     let granted = case.scopes.iter().map(Scope::as_str);
     let held = policy.hold(granted.clone());
-    let who = caller(granted);
+    let who = describe_caller(granted);
     let mut failures = vec![];
     for (feature, tried, can) in &case.tried {
         let (name, verb) = (&tried.value, feature.verb());
@@ -74,12 +77,12 @@ pub(super) fn case(case: &Case, policy: &CompiledPolicy) -> Vec<Diagnostic> {
             (Decision::Unknown, _) => failed(format!("the policy has no rule for `{name}`"))
                 .help("correct the name, or take it out of the test"),
             (Decision::Allow(rule), false) => failed(format!("{who} can {verb} `{name}`"))
-                .note(says(policy, name, rule))
+                .note(rule_note(policy, name, rule))
                 .help(format!("correct the rule, or move the {feature} to `can`")),
             (Decision::Deny(denial), true) => {
                 let missing = in_backticks(denial.missing(&held).map(Scope::as_str));
                 failed(format!("{who} cannot {verb} `{name}`: {missing} is missing"))
-                    .note(says(policy, name, denial.rule()))
+                    .note(rule_note(policy, name, denial.rule()))
                     .help(format!("correct the rule, or move the {feature} to `cannot`"))
             }
         };
@@ -93,97 +96,139 @@ pub(super) fn case(case: &Case, policy: &CompiledPolicy) -> Vec<Diagnostic> {
     failures
 }
 
-/// Everything for which an invariant does not hold, each with a counterexample.
+/// Each rule for which an invariant does not hold, with a counterexample.
 pub(super) fn invariant(
     invariant: &Invariant,
     policy: &CompiledPolicy,
     registry: &Registry,
 ) -> Vec<Diagnostic> {
-    let broken = |message: String| Diagnostic::new(BROKEN_INVARIANT, invariant.at.clone(), message);
+    let (selected, mut failures) = select(invariant, policy, registry);
+    if selected.is_empty() && failures.is_empty() {
+        failures.push(selects_nothing(invariant));
+    }
+    for one in &selected {
+        failures.extend(lacks_needed(invariant, policy, one));
+        failures.extend(enough_is_refused(invariant, policy, one));
+    }
+    failures
+}
+
+/// A tool, resource or prompt that an invariant is about.
+struct Selected<'p> {
+    feature: Feature,
+    name: &'p str,
+    rule: &'p Rule,
+}
+
+/// The rules that an invariant is about, and a failure for each name that has no rule.
+fn select<'p>(
+    invariant: &'p Invariant,
+    policy: &'p CompiledPolicy,
+    registry: &Registry,
+) -> (Vec<Selected<'p>>, Vec<Diagnostic>) {
+    let mut selected = vec![];
     let mut failures = vec![];
-    let mut chosen: Vec<(Feature, &str, &Rule)> = vec![];
     for (feature, selection) in &invariant.about {
         let feature = *feature;
         match &selection.value {
             Selection::Behaviour(behaviour) => {
                 let declared = registry.of(feature).filter(|one| behaviour.includes(one));
-                let declared = declared.map(crate::Declaration::name);
-                chosen.extend(
-                    declared.filter_map(|name| Some((feature, name, policy.rule(feature, name)?))),
-                );
+                selected.extend(declared.filter_map(|one| {
+                    let (name, rule) = (one.name(), policy.rule(feature, one.name())?);
+                    Some(Selected { feature, name, rule })
+                }));
             }
             Selection::Named(names) => {
-                for name in names {
-                    match policy.rule(feature, &name.value) {
-                        Some(rule) => chosen.push((feature, name.value.as_str(), rule)),
-                        None => failures.push(
-                            Diagnostic::new(
-                                BROKEN_INVARIANT,
-                                name.span.clone(),
-                                format!("the policy has no rule for `{}`", name.value),
-                            )
-                            .help("correct the name, or take it out of the invariant"),
-                        ),
+                for Located { value: name, span } in names {
+                    if let Some(rule) = policy.rule(feature, name) {
+                        selected.push(Selected { feature, name, rule });
+                    } else {
+                        let message = format!("the policy has no rule for `{name}`");
+                        let failure = Diagnostic::new(BROKEN_INVARIANT, span.clone(), message);
+                        failures.push(
+                            failure.help("correct the name, or take it out of the invariant"),
+                        );
                     }
                 }
             }
         }
     }
-    if chosen.is_empty() && failures.is_empty() {
-        let mut nothing =
-            broken("the invariant is about nothing that there is, so it says nothing".to_owned());
-        for (feature, selection) in &invariant.about {
-            nothing =
-                nothing.context(selection.span.clone(), format!("no {feature} is one of these"));
-        }
-        failures.push(nothing.help("choose others, or remove the invariant"));
-    }
-    let what =
-        invariant.name.as_ref().map_or("the invariant".to_owned(), |name| format!("\"{name}\""));
-    for (feature, name, rule) in chosen {
-        let verb = feature.verb();
-        if let Some(needs) = &invariant.needs
-            && let Err(granted) = policy.entails(&rule.requirement, &needs.value)
-        {
-            failures.push(
-                broken(format!("{what} does not hold for `{name}`"))
-                    .context(needs.span.clone(), "what it needs")
-                    .note(format!("counterexample: {} can {verb} it", only(&granted)))
-                    .note(says(policy, name, rule))
-                    .help("correct the rule, or the invariant"),
-            );
-        }
-        // Whatever the arguments: with all that a condition can ask for.
-        let most =
-            rule.when.iter().fold(rule.requirement.clone(), |all, when| all.and(&when.requirement));
-        if let Some(enough) = &invariant.enough
-            && let Err(granted) = policy.entails(&enough.value, &most)
-        {
-            failures.push(
-                broken(format!("{what} does not hold for `{name}`"))
-                    .context(enough.span.clone(), "what should be enough")
-                    .note(format!("counterexample: {} cannot {verb} it", only(&granted)))
-                    .note(says(policy, name, rule))
-                    .help("correct the rule, or the invariant"),
-            );
-        }
-    }
-    failures
+    (selected, failures)
 }
 
-fn only(granted: &[&ScopeInfo]) -> String {
-    caller(granted.iter().map(|scope| scope.name().as_str()))
+fn broken(invariant: &Invariant, message: String) -> Diagnostic {
+    Diagnostic::new(BROKEN_INVARIANT, invariant.at.clone(), message)
 }
 
-fn caller<'a>(granted: impl Iterator<Item = &'a str>) -> String {
+/// The failure of an invariant that selects nothing, because it would hold for any policy.
+fn selects_nothing(invariant: &Invariant) -> Diagnostic {
+    let message = "the invariant selects no tool, resource or prompt, so it proves nothing";
+    let mut failure = broken(invariant, message.to_owned());
+    for (feature, selection) in &invariant.about {
+        failure = failure.context(selection.span.clone(), format!("selects no {feature}"));
+    }
+    failure.help("select others, or remove the invariant")
+}
+
+/// The failure if a caller without the scopes of `needs` can use it.
+fn lacks_needed(
+    invariant: &Invariant,
+    policy: &CompiledPolicy,
+    selected: &Selected<'_>,
+) -> Option<Diagnostic> {
+    let needs = invariant.needs.as_ref()?;
+    let granted = policy.entails(&selected.rule.requirement, &needs.value).err()?;
+    let (caller, verb) = (caller_with_only(&granted), selected.feature.verb());
+    let note = format!("counterexample: {caller} can {verb} it");
+    Some(does_not_hold(invariant, policy, selected, (&needs.span, "what it needs"), note))
+}
+
+/// The failure if a caller with the scopes of `enough` cannot use it with some arguments.
+fn enough_is_refused(
+    invariant: &Invariant,
+    policy: &CompiledPolicy,
+    selected: &Selected<'_>,
+) -> Option<Diagnostic> {
+    let enough = invariant.enough.as_ref()?;
+    // One after the other: all requirements multiplied into one can have millions of alternatives.
+    let conditional = selected.rule.when.iter().map(|when| &when.requirement);
+    let requirements = std::iter::once(&selected.rule.requirement).chain(conditional);
+    let refused = requirements.filter_map(|needed| policy.entails(&enough.value, needed).err());
+    let granted = refused.min_by_key(Vec::len)?;
+    let (caller, verb) = (caller_with_only(&granted), selected.feature.verb());
+    let note = format!("counterexample: {caller} cannot {verb} it");
+    Some(does_not_hold(invariant, policy, selected, (&enough.span, "what should be enough"), note))
+}
+
+fn does_not_hold(
+    invariant: &Invariant,
+    policy: &CompiledPolicy,
+    selected: &Selected<'_>,
+    (span, label): (&Range<usize>, &str),
+    counterexample: String,
+) -> Diagnostic {
+    let named = invariant.name.as_ref().map(|name| format!("\"{name}\""));
+    let title = named.unwrap_or_else(|| "the invariant".to_owned());
+    broken(invariant, format!("{title} does not hold for `{}`", selected.name))
+        .context(span.clone(), label)
+        .note(counterexample)
+        .note(rule_note(policy, selected.name, selected.rule))
+        .help("correct the rule, or the invariant")
+}
+
+fn caller_with_only(granted: &[&ScopeInfo]) -> String {
+    describe_caller(granted.iter().map(|scope| scope.name().as_str()))
+}
+
+fn describe_caller<'a>(granted: impl Iterator<Item = &'a str>) -> String {
     match in_backticks(granted) {
         none if none.is_empty() => "a caller without any scope".to_owned(),
         some => format!("a caller with just {some}"),
     }
 }
 
-/// What a rule says, and where.
-fn says(policy: &CompiledPolicy, name: &str, rule: &Rule) -> String {
+/// The note about the rule that decided: where it stands, and what it needs.
+fn rule_note(policy: &CompiledPolicy, name: &str, rule: &Rule) -> String {
     let place = policy.place(rule);
     let needs = match &rule.requirement {
         Requirement::Authenticated => "is open to any authenticated caller".to_owned(),
