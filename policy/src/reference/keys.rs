@@ -61,7 +61,8 @@ pub(super) fn page() -> String {
 
 /// Finds the tables inside a table, depth first. `path` is where it stands, with a dot behind it.
 fn collect(shape: &'static Shape, path: &str, sections: &mut Vec<Section>) {
-    for key in shape.keys {
+    // A former name has no section of its own, because it means the same as the new name.
+    for key in shape.keys.iter().filter(|key| key.replaced_by.is_none()) {
         collect_in(&key.takes, &format!("{path}{}", key.name), sections);
     }
 }
