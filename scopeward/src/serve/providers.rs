@@ -21,7 +21,7 @@ use crate::{
 pub struct Providers {
     embedded: Option<Issuer>,
     /// The first one is where callers sign in, unless there is an embedded issuer.
-    providers: Vec<ConnectedProvider>,
+    connected: Vec<ConnectedProvider>,
     remote: Option<Remote>,
 }
 
@@ -56,13 +56,13 @@ impl Providers {
             };
             ConnectedProvider { configured: configured.clone(), by }
         };
-        let providers = configured.all().map(connect).collect();
-        Self { embedded, providers, remote: Some(remote) }
+        let connected = configured.all().map(connect).collect();
+        Self { embedded, connected, remote: Some(remote) }
     }
 
     /// Waits until each provider's keys were looked for once, well or badly.
     pub(crate) async fn tried(&self) {
-        for provider in &self.providers {
+        for provider in &self.connected {
             if let CheckedBy::Keys(keys) = &provider.by {
                 keys.tried().await;
             }
@@ -72,7 +72,7 @@ impl Providers {
     /// The issuers whose keys are fetched, and how long ago each one's were; `None` for keys that were
     /// never seen.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, Option<Duration>)> {
-        self.providers.iter().filter_map(|provider| match &provider.by {
+        self.connected.iter().filter_map(|provider| match &provider.by {
             CheckedBy::Keys(keys) => Some((&*provider.configured.authorization_server, keys.age())),
             CheckedBy::Asking(_) => None,
         })
@@ -81,7 +81,7 @@ impl Providers {
     /// Checks the tokens, and refuses what is revoked.
     pub(crate) fn validator(&self, revocations: Revocations) -> Validator {
         let own = self.embedded.as_ref().map_or_else(Validator::none, Issuer::validator);
-        let every = self.providers.iter().fold(own, |validator, provider| {
+        let every = self.connected.iter().fold(own, |validator, provider| {
             let issuer = provider.configured.issuer();
             match &provider.by {
                 CheckedBy::Keys(keys) => validator.or_signed(issuer, keys.clone()),
@@ -94,14 +94,14 @@ impl Providers {
     /// The authorization servers that protected resource metadata names: first the one where
     /// callers sign in.
     pub(crate) fn urls(&self) -> Vec<&str> {
-        let providers = self.providers.iter();
+        let providers = self.connected.iter();
         let providers = providers.map(|provider| &*provider.configured.authorization_server);
         self.embedded.iter().map(Issuer::url).chain(providers).collect()
     }
 
     /// What clients call beside the resource.
     pub(crate) fn endpoints(&self) -> Router {
-        match (&self.embedded, &*self.providers, &self.remote) {
+        match (&self.embedded, &*self.connected, &self.remote) {
             (Some(issuer), ..) => issuer.endpoints(),
             (None, [main, ..], Some(remote)) => {
                 MetadataForwarder::new(main.configured.clone(), remote.clone()).router()
@@ -119,7 +119,7 @@ impl Providers {
 #[cfg(feature = "embedded-issuer")]
 impl From<&Issuer> for Providers {
     fn from(issuer: &Issuer) -> Self {
-        Self { embedded: Some(issuer.clone()), providers: vec![], remote: None }
+        Self { embedded: Some(issuer.clone()), connected: vec![], remote: None }
     }
 }
 
