@@ -14,7 +14,7 @@ RUN cargo build --release --locked --package todo --bin todo && mkdir /data
 
 FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
 COPY --from=build /source/target/release/todo /usr/bin/todo
-# A new volume gets the owner of this folder, so that the server may write to it.
+# A new volume gets the owner of this folder, so that the server can write to the volume.
 COPY --from=build --chown=nonroot:nonroot /data /data
 ENV SCOPEWARD_POLICY=/etc/todo/policy.toml SCOPEWARD_DATA=/data HOST=0.0.0.0 PORT=3002
 VOLUME /data

@@ -2,7 +2,7 @@
 # Audits the GitHub workflows, action.yml and the pre-commit hooks with zizmor, and fails on any
 # finding. Installs zizmor into target/tools, which git ignores.
 #
-# --offline, because the result must not change without a change of ours.
+# --offline, because the result must change only when this repository changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 version=1.32.0

@@ -1,7 +1,7 @@
-//! The gate, in front of a service that does nothing: what it adds to a call, and what a refusal
-//! costs. `cargo bench --package bench --bench challenge`.
+//! The time that the gate adds to an allowed call, and the time of a refusal, in front of a service
+//! that does nothing: `cargo bench --package bench --bench challenge`.
 
-#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to say")]
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
 
 use std::{
     convert::Infallible,
@@ -86,7 +86,7 @@ fn allowed(bencher: Bencher<'_, '_>) {
     measure(bencher, Some(&token()), "get_todo", StatusCode::OK);
 }
 
-/// 403, with everything that the call needs.
+/// 403, with all scopes that the call needs.
 #[divan::bench]
 fn insufficient_scope(bencher: Bencher<'_, '_>) {
     measure(bencher, Some(&token()), "create_todo", StatusCode::FORBIDDEN);
@@ -98,7 +98,7 @@ fn no_token(bencher: Bencher<'_, '_>) {
     measure(bencher, None, "get_todo", StatusCode::UNAUTHORIZED);
 }
 
-/// 401 for what is no token.
+/// 401 for text that is not a token.
 #[divan::bench]
 fn invalid_token(bencher: Bencher<'_, '_>) {
     measure(bencher, Some("a.b.c"), "get_todo", StatusCode::UNAUTHORIZED);

@@ -1,7 +1,7 @@
-//! One decision: `cargo bench --package bench --bench decision`. Beside policy engines it is in
-//! `engines.rs`.
+//! The time of one decision: `cargo bench --package bench --bench decision`. `engines.rs` compares
+//! decisions with policy engines.
 
-#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to say")]
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
 
 use bench::policies;
 use divan::{Bencher, black_box};
@@ -13,7 +13,7 @@ fn main() {
 
 const SIZES: [usize; 2] = [10, 10_000];
 
-/// Our policy, and a caller who may call the tools of the scope `s0:read`.
+/// A policy with this many tools, and a caller's scopes, which let it call `tool_0`.
 fn ours(tools: usize) -> (CompiledPolicy, ScopeSet) {
     let policy = policies::compile(&policies::text(tools, false)).expect("a good policy");
     let held = policy.hold(["s0:read", "s4:read", "s8:read"]);
@@ -28,7 +28,7 @@ fn scopeward(bencher: Bencher<'_, '_>, tools: usize) {
     bencher.bench(|| policy.decide(black_box(question), black_box(&held)).is_allow());
 }
 
-/// Another tool each time: nothing stays in the processor's nearest cache.
+/// Decides about another tool each time, so that no rule stays in the processor's nearest cache.
 #[divan::bench(args = SIZES, sample_count = 100, sample_size = 10_000)]
 fn scopeward_each_tool_in_turn(bencher: Bencher<'_, '_>, tools: usize) {
     let (policy, held) = ours(tools);
@@ -40,7 +40,7 @@ fn scopeward_each_tool_in_turn(bencher: Bencher<'_, '_>, tools: usize) {
     });
 }
 
-/// A denial, with what it says to the caller.
+/// A denial, with the missing scopes.
 #[divan::bench(args = SIZES)]
 fn scopeward_denies(bencher: Bencher<'_, '_>, tools: usize) {
     let (policy, held) = ours(tools);

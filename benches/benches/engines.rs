@@ -1,10 +1,11 @@
-//! The policy engines that could make our decisions: `cargo bench --package bench --features rivals
-//! --bench engines`.
+//! Compares our decisions with those of policy engines: `cargo bench --package bench --features
+//! rivals --bench engines`.
 //!
-//! The question is the same: may a caller who holds these scopes call this tool? Each engine has the
-//! form of it that is fastest there, and the rivals are given their question ready-made.
+//! Each engine answers the same question: may a caller who holds these scopes call this tool? Each
+//! engine gets the form of the policy that is fastest for it. The time to build a rival's request is
+//! not measured.
 
-#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to say")]
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
 
 use bench::policies;
 use casbin::{CoreApi, DefaultModel, Enforcer, MemoryAdapter, MgmtApi};
@@ -40,7 +41,7 @@ fn uid(kind: &str, name: &str) -> EntityUid {
     format!("{kind}::{name:?}").parse().expect("an entity's name")
 }
 
-/// Cedar: one policy, and each tool an entity that says what it needs.
+/// Cedar: one policy, and one entity for each tool, with the scopes that the tool needs.
 #[divan::bench(args = SIZES)]
 fn cedar(bencher: Bencher<'_, '_>, tools: usize) {
     let policy = "permit(principal, action, resource) \
@@ -68,7 +69,7 @@ const MODEL: &str = "[request_definition]\nr = scope, tool\n[policy_definition]\
                      [policy_effect]\ne = some(where (p.eft == allow))\n\
                      [matchers]\nm = r.tool == p.tool && r.scope == p.scope\n";
 
-/// casbin: a line for each tool and scope. It is asked about one scope only.
+/// casbin: one line for each tool and scope. The request holds one scope only.
 #[divan::bench(args = SIZES, sample_count = 10)]
 fn casbin(bencher: Bencher<'_, '_>, tools: usize) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
@@ -88,7 +89,7 @@ fn casbin(bencher: Bencher<'_, '_>, tools: usize) {
 const REGO: &str = "package scopes\ndefault allow := false\n\
                     allow if { every scope in data.needs[input.tool] { scope in input.scopes } }\n";
 
-/// regorus: one rule, compiled, and each tool's scopes as data.
+/// regorus: one compiled rule, and the scopes of each tool as data.
 #[divan::bench(args = SIZES)]
 fn regorus(bencher: Bencher<'_, '_>, tools: usize) {
     let mut engine = regorus::Engine::new();

@@ -1,8 +1,9 @@
-//! What a large policy costs: `cargo bench --package bench --bench lint`.
+//! The time to compile, lint and compare a large policy: `cargo bench --package bench --bench lint`.
 //!
-//! 10,000 tools and 1,000 scopes, a tenth of which imply another; and ten tools beside it.
+//! The large policy has 10,000 tools and 1,000 scopes, a tenth of which imply another scope. A policy
+//! of ten tools is measured beside it.
 
-#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to say")]
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
 
 use std::sync::{Arc, LazyLock};
 
@@ -30,14 +31,14 @@ fn registry_of(tools: usize) -> &'static Registry {
     &REGISTRIES[usize::from(tools != SIZES[0])]
 }
 
-/// From the text to the policy: what a reload does first.
+/// Compiles the text of a policy, which is the first step of a reload.
 #[divan::bench(args = SIZES)]
 fn compile_policy(bencher: Bencher<'_, '_>, tools: usize) {
     let text = text(tools, false);
     bencher.bench(|| compile(black_box(&text)));
 }
 
-/// From the text to the policy that is served.
+/// Compiles the text of a policy, and makes the policy the one that is served.
 #[divan::bench(args = SIZES)]
 fn compile_and_swap(bencher: Bencher<'_, '_>, tools: usize) {
     let texts = [text(tools, false), text(tools, true)];
@@ -49,7 +50,7 @@ fn compile_and_swap(bencher: Bencher<'_, '_>, tools: usize) {
     });
 }
 
-/// From the text to the findings, with every lint.
+/// Compiles the text of a policy, and runs every lint on it.
 #[divan::bench(args = SIZES)]
 fn lint_policy(bencher: Bencher<'_, '_>, tools: usize) {
     let source = Source::new("policy.toml", text(tools, false));
@@ -60,7 +61,7 @@ fn lint_policy(bencher: Bencher<'_, '_>, tools: usize) {
     bencher.bench(|| lint::examine(black_box(&source), &inputs, Stage::Advice));
 }
 
-/// From two compiled policies to who gains and who loses.
+/// Compares two compiled policies: who gains access, and who loses access.
 #[divan::bench(args = SIZES)]
 fn diff_policies(bencher: Bencher<'_, '_>, tools: usize) {
     let (old, new) = (

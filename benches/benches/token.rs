@@ -1,6 +1,6 @@
-//! A token, at first sight and afterwards: `cargo bench --package bench --bench token`.
+//! The time to validate a token, new or cached: `cargo bench --package bench --bench token`.
 
-#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to say")]
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
 
 use std::sync::LazyLock;
 
@@ -19,7 +19,7 @@ const SCOPE: &str = "todo:read todo:write";
 
 static KEYS: LazyLock<Issuer> = LazyLock::new(|| Issuer::new().expect("keys"));
 
-/// The algorithms, by the names of their keys.
+/// The names of the keys, one for each algorithm.
 const NAMES: [&str; 3] = ["rsa", "ec", "ed"];
 
 fn algorithm(name: &str) -> Algorithm {
@@ -36,15 +36,15 @@ fn validator() -> Validator {
     Validator::new(ISSUER, RESOURCE, VerificationKeys::new(KEYS.keys()), TokenTypes::AccessToken)
 }
 
-/// So many different tokens: each is seen once, and what a processor learns of one does not help it
-/// with the next.
+/// The number of different tokens. Each is validated once, so that a processor's branch prediction
+/// for one token does not speed up the next.
 const SEEN: u32 = 2_000;
 
 fn tokens(name: &str) -> Vec<String> {
     (0..SEEN as usize).map(|subject| token(name, subject)).collect()
 }
 
-/// The yardstick: nothing but the signature.
+/// The lower bound: verifies only the signature.
 #[divan::bench(args = NAMES, sample_count = SEEN, sample_size = 1)]
 fn bare_signature(bencher: Bencher<'_, '_>, name: &str) {
     let tokens = tokens(name);
@@ -62,20 +62,20 @@ fn bare_signature(bencher: Bencher<'_, '_>, name: &str) {
         .bench_local_values(|token| check(black_box(token)));
 }
 
-/// Everything that is checked of a token that was never seen.
+/// Validates tokens that are not in the cache.
 #[divan::bench(args = NAMES, sample_count = SEEN, sample_size = 1)]
 fn first_sight(bencher: Bencher<'_, '_>, name: &str) {
     let validator = validator();
     let tokens = tokens(name);
     let mut next = tokens.iter().cycle();
-    // No more turns than tokens: each is seen once.
+    // The sample count is the number of tokens, so each token is validated once.
     bencher
         .with_inputs(|| next.next().map_or("", String::as_str))
         .bench_local_values(|token| validator.validate(black_box(token)));
     assert!(validator.validate(&tokens[0]).is_ok());
 }
 
-/// A known token, from the request's headers on, as the gate asks for it.
+/// Looks a cached token up by the headers of its request, as the gate does.
 #[divan::bench(args = NAMES, threads = [1, 2])]
 fn cached(bencher: Bencher<'_, '_>, name: &str) {
     let validator = validator();

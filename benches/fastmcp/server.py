@@ -1,4 +1,5 @@
-"""The same tool behind FastMCP's own JWT verification and scope check, as its documentation has it."""
+"""Serves the tool of the comparison behind FastMCP's own JWT verification and scope check, as the
+documentation of FastMCP shows it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-//! `compile-time`: what `#[scoped_tool]` adds to the compilation of a crate of 200 tools.
+//! `compile-time`: the time that `#[scoped_tool]` adds to the compilation of a crate of 200 tools.
 
 use std::{
     fmt::Write,
@@ -27,7 +27,7 @@ pub(crate) fn compile_time(options: &Options) -> Result<()> {
     let mut seen = crates.each_ref().map(|_| vec![]);
     for (name, source) in &crates {
         write_crate(&folder.path().join(name), name, source)?;
-        // What they depend on.
+        // Compiles the dependencies, so that the rounds measure only the crate itself.
         compile(folder.path(), name)?;
     }
     for _ in 0..options.rounds {
@@ -59,7 +59,7 @@ fn write_crate(at: &Path, name: &str, source: &str) -> Result<()> {
     fs::create_dir_all(at.join("src"))?;
     fs::write(at.join("Cargo.toml"), manifest)?;
     fs::write(at.join("src/lib.rs"), source)?;
-    // The very versions of this repository.
+    // The same versions as in this repository.
     fs::copy(root.join("Cargo.lock"), at.join("Cargo.lock"))?;
     Ok(())
 }

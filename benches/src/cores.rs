@@ -1,4 +1,4 @@
-//! Servers and load on cores of their own, so that neither takes time from the other.
+//! Puts the servers and the load on separate cores, so that neither takes time from the other.
 
 use std::process::{Child, Command};
 
@@ -8,26 +8,26 @@ use nix::{
     unistd::Pid,
 };
 
-/// Which cores serve and which one makes the load.
+/// The cores of this machine: all but the last run the server, and the last one makes the load.
 #[derive(Debug, Clone)]
 pub struct Cores {
     all: Vec<usize>,
 }
 
 impl Cores {
-    /// Those that this process may use.
+    /// The cores that this process may use.
     pub fn here() -> Result<Self> {
         let set = sched_getaffinity(Pid::from_raw(0))?;
         let all = (0..CpuSet::count()).filter(|core| set.is_set(*core).unwrap_or(false)).collect();
         Ok(Self { all })
     }
 
-    /// How many there are.
+    /// The number of cores.
     pub fn count(&self) -> usize {
         self.all.len()
     }
 
-    /// Of two cores and more, all but the last serve.
+    /// The cores of the server: all but the last, if there are two or more.
     fn serving(&self) -> &[usize] {
         match &*self.all {
             [rest @ .., _] if !rest.is_empty() => rest,
@@ -35,7 +35,7 @@ impl Cores {
         }
     }
 
-    /// Starts a program on the cores that serve; the caller's thread is on the last core from then on.
+    /// Starts a program on the server's cores, and moves the calling thread to the last core.
     pub fn spawn(&self, command: &mut Command) -> Result<Child> {
         stay_on(self.serving())?;
         let child = command.spawn();

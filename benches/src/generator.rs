@@ -1,4 +1,4 @@
-//! The load: many connections of HTTP/1.1, one thread, and the time of each answer.
+//! Generates load: many HTTP/1.1 connections on one thread, with the latency of each response.
 
 use std::{
     collections::VecDeque,
@@ -10,46 +10,46 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-/// What is sent again and again, and what its answer must hold.
+/// A request that is sent repeatedly, and a text that each response must contain.
 #[derive(Debug, Clone)]
 pub struct Call {
     /// The whole HTTP request.
     pub request: Vec<u8>,
-    /// What the answer's body must hold.
+    /// The text that the body of a response must contain.
     pub expected: &'static str,
 }
 
-/// When calls are made.
+/// The pace of the calls.
 #[derive(Debug, Clone, Copy)]
 pub enum Pace {
-    /// Each connection makes its next call once it has its answer.
+    /// Each connection makes its next call as soon as it has its response.
     Saturating,
-    /// So many calls a second, whatever becomes of those before.
+    /// This many calls a second, even while earlier calls have no response yet.
     Constant(f64),
 }
 
-/// What was seen.
+/// The result of a measurement.
 #[derive(Debug)]
 pub struct Seen {
-    /// How many calls a second were answered.
+    /// The number of responses per second.
     pub per_second: f64,
-    /// From when a call was due to when its answer was there; sorted.
+    /// The time from the moment at which a call was due to its response, for each call; sorted.
     latencies: Vec<Duration>,
 }
 
 impl Seen {
-    /// So many of a thousand calls were answered by then.
+    /// The latency that this many of a thousand calls did not exceed.
     pub fn permille(&self, permille: usize) -> Duration {
         let last = self.latencies.len().saturating_sub(1);
         self.latencies.get(last * permille / 1_000).copied().unwrap_or_default()
     }
 
-    /// How many were slower than that.
+    /// The number of calls that took longer than `limit`.
     pub fn slower_than(&self, limit: Duration) -> usize {
         self.latencies.len() - self.latencies.partition_point(|latency| *latency <= limit)
     }
 
-    /// How many there were.
+    /// The number of calls.
     pub fn calls(&self) -> usize {
         self.latencies.len()
     }
@@ -61,7 +61,7 @@ struct Connection {
     due: Option<Instant>,
 }
 
-/// Makes calls for `warm_up` and then for `length`, of which alone something is reported.
+/// Makes calls for `warm_up` and then for `length`. Only the calls of `length` are reported.
 pub fn run(
     address: SocketAddr,
     calls: &[Call],
@@ -104,7 +104,7 @@ pub fn run(
                     load.call(&mut all[number], due)?;
                     due += Duration::from_secs_f64(1.0 / rate);
                 }
-                // Never asleep: waking up would be part of what is measured.
+                // Polls without sleeping, because a wake-up would add to the latency.
                 poll.poll(&mut events, Some(Duration::ZERO))?;
             }
         }
@@ -117,7 +117,7 @@ pub fn run(
     }
     let measured = end.min(Instant::now()) - from;
     load.latencies.sort_unstable();
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    #[expect(clippy::cast_precision_loss, reason = "a count is far below 2^52, so its f64 is exact")]
     let per_second = load.latencies.len() as f64 / measured.as_secs_f64();
     Ok(Seen { per_second, latencies: load.latencies })
 }
@@ -133,13 +133,14 @@ impl Load<'_> {
         let call = &self.calls[self.next % self.calls.len()];
         self.next += 1;
         connection.due = Some(due);
-        // A request is far smaller than a socket's buffer, which is empty: there is no other call.
+        // One write is enough, because a request is far smaller than the socket's buffer, and the
+        // buffer is empty: a connection has one call at a time.
         let written = connection.stream.write(&call.request)?;
         ensure!(written == call.request.len(), "a request did not fit the socket");
         Ok(())
     }
 
-    /// Whether the answer is complete.
+    /// Reads from a connection, and returns whether its response is complete.
     fn read(&mut self, connection: &mut Connection, from: Instant) -> Result<bool> {
         let mut buffer = [0; 16 * 1024];
         loop {
@@ -167,7 +168,7 @@ impl Load<'_> {
     }
 }
 
-/// The body of an answer of status 200, once it is all there.
+/// The body of a response with status 200, or `None` while the response is incomplete.
 fn whole_body(answer: &[u8]) -> Result<Option<&[u8]>> {
     let mut headers = [httparse::EMPTY_HEADER; 32];
     let mut head = httparse::Response::new(&mut headers);
@@ -190,12 +191,12 @@ fn whole_body(answer: &[u8]) -> Result<Option<&[u8]>> {
     Ok(Some(&body[..length]))
 }
 
-/// One call, made alone: for trying whether a server answers.
+/// Makes one call on a new connection, to find out whether a server answers.
 pub fn once(address: SocketAddr, call: &Call) -> Result<()> {
     exchange(&mut std::net::TcpStream::connect(address)?, call).map(drop)
 }
 
-/// One call on a connection of its own, and its answer.
+/// Makes one call on a connection, and returns the body of its response.
 pub fn exchange(stream: &mut std::net::TcpStream, call: &Call) -> Result<String> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     stream.write_all(&call.request)?;

@@ -1,5 +1,5 @@
-//! `instructions`: how many instructions a call costs a server, counted by valgrind's callgrind, which
-//! does not depend on what else the machine does.
+//! `instructions`: the instructions that a server executes for one call. valgrind's callgrind counts
+//! them, because its count does not depend on other programs of the machine.
 
 use std::{collections::HashMap, path::PathBuf, process::Command, time::Duration};
 
@@ -15,7 +15,7 @@ pub(crate) struct Options {
     /// How many calls are counted
     #[arg(long, default_value_t = 1_000)]
     calls: u64,
-    /// Also print where they are spent: so many functions
+    /// Also print this many of the functions that execute most instructions
     #[arg(long, default_value_t = 0)]
     top: usize,
     /// Fail if a call of Scopeward costs over 3 % more than this file says
@@ -37,7 +37,7 @@ const SERVERS: &[(Kind, &str)] = &[
     (Kind::TowerMcp, "tower-mcp"),
 ];
 
-/// Before those that are counted: whatever is done once is done.
+/// The number of calls before the counted ones, so that work that is done only once is not counted.
 const BEFORE: u64 = 200;
 
 pub(crate) fn instructions(options: &Options) -> Result<()> {
@@ -50,7 +50,7 @@ pub(crate) fn instructions(options: &Options) -> Result<()> {
     for (kind, server) in SERVERS {
         let (each, spent) = of_one_call(&world, server, options.calls)?;
         let base = *first.get_or_insert(each);
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        #[expect(clippy::cast_precision_loss, reason = "a count is far below 2^52, so its f64 is exact")]
         let ratio = each as f64 / base as f64;
         println!("{kind:10} {each:>9}  {ratio:.3}");
         for (each, function) in spent.iter().take(options.top) {
@@ -134,13 +134,13 @@ fn of_one_call(world: &World, server: &str, calls: u64) -> Result<(u64, Vec<(u64
     Ok((each, spent))
 }
 
-/// The instructions of a server's life.
+/// The instructions of a server from its start to its end.
 struct Count {
     total: u64,
     functions: HashMap<String, u64>,
 }
 
-/// A server's life with so many calls.
+/// Starts a server, makes this many calls, stops the server, and returns its instructions.
 fn count(world: &World, server: &str, calls: u64) -> Result<Count> {
     let out = tempfile::NamedTempFile::new()?;
     let mut command = Command::new("valgrind");
@@ -168,7 +168,7 @@ fn count(world: &World, server: &str, calls: u64) -> Result<Count> {
             && let Some((_, name)) = place.split_once("%)  ")
             && let Ok(count) = count.trim().replace(',', "").parse::<u64>()
         {
-            // The function without its file and its program.
+            // Keeps the name of the function, without its file and its program.
             let name = name.split_once(':').map_or(name, |(_, name)| name);
             let name = name.split_once(" [/").map_or(name, |(name, _)| name);
             *functions.entry(name.to_owned()).or_default() += count;

@@ -1,4 +1,4 @@
-//! An authorization server as far as a resource server sees one: its metadata, its keys, its tokens.
+//! The parts of an authorization server that a resource server uses: metadata, keys and tokens.
 
 use std::{net::TcpListener, thread, time::SystemTime};
 
@@ -17,11 +17,11 @@ use jsonwebtoken::{
 };
 use serde_json::{Value, json};
 
-/// Which algorithms there are, and the names of their keys.
+/// The algorithms of the issuer, each with the name of its key.
 pub const ALGORITHMS: [(Algorithm, &str); 3] =
     [(Algorithm::RS256, "rsa"), (Algorithm::ES256, "ec"), (Algorithm::EdDSA, "ed")];
 
-/// The scopes that it knows.
+/// The scopes that the issuer knows.
 pub const SCOPES: [&str; 3] = ["todo:read", "todo:write", "admin:access"];
 
 /// An issuer with a key of each algorithm.
@@ -33,12 +33,12 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// With new keys.
+    /// Creates an issuer with new keys.
     pub fn new() -> Result<Self> {
         let random = SystemRandom::new();
         let pair = KeyPair::generate(KeySize::Rsa2048)?;
         let document: Pkcs8V1Der<'_> = pair.as_der()?;
-        // jsonwebtoken takes PKCS #1, which PKCS #8 wraps in a header of 26 bytes.
+        // jsonwebtoken takes PKCS #1. PKCS #8 is the same with a header of 26 bytes.
         let rsa = EncodingKey::from_rsa_der(document.as_ref().get(26..).context("a short key")?);
         let public: PublicKeyX509Der<'_> = pair.public_key().as_der()?;
         let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)?;
@@ -64,7 +64,7 @@ impl Issuer {
         &self.rsa_pem
     }
 
-    /// A token of these claims.
+    /// Signs a token with these claims.
     pub fn sign(&self, algorithm: Algorithm, claims: &Value) -> Result<String> {
         let known = ALGORITHMS.iter().zip(&self.keys).find(|((one, _), _)| *one == algorithm);
         let ((_, name), key) = known.context("no key for this algorithm")?;
@@ -74,12 +74,12 @@ impl Issuer {
         Ok(encode(&header, claims, key)?)
     }
 
-    /// The access token of one subject, as providers write them.
+    /// Signs an access token for one subject, in the form that providers use.
     pub fn token(&self, algorithm: Algorithm, url: &str, to: &Subject<'_>) -> Result<String> {
         self.sign(algorithm, &to.claims(url))
     }
 
-    /// Serves its metadata and keys at a URL of its own, which it returns, until the process ends.
+    /// Serves the metadata and the keys until the process ends, and returns the issuer's URL.
     pub fn serve(&self) -> Result<String> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
@@ -110,7 +110,7 @@ impl Issuer {
     }
 }
 
-/// Whom a token is of, and what it grants.
+/// The subject, the audience and the scopes of a token.
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
     /// `sub`
@@ -122,7 +122,7 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// The claims of its token, valid for a day.
+    /// The claims of the subject's token, which is valid for one day.
     pub fn claims(&self, issuer: &str) -> Value {
         let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |now| now.as_secs());
         json!({

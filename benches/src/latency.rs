@@ -1,4 +1,4 @@
-//! `latency`: how long a call takes at a load that the servers bear easily.
+//! `latency`: the time of a call at a load below the servers' limit.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) struct Options {
     /// How many connections there are
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// The load, as a part of what the protected server can bear
+    /// The load, as a fraction of the most calls a second that the protected server answers
     #[arg(long, default_value_t = 0.7)]
     load: f64,
 }

@@ -1,5 +1,5 @@
-//! What the measurements have in common: servers to compare, an issuer of tokens, policies of any size,
-//! and the load.
+//! The shared parts of the measurements: servers to compare, an issuer of tokens, policies of any
+//! size, and the load.
 
 pub mod cores;
 pub mod generator;

@@ -1,4 +1,4 @@
-//! `load`: how many calls a second each server answers.
+//! `load`: the number of calls a second that each server answers.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use bench::{
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// The servers; the first one is what the others are compared with
+    /// The servers; the others are compared with the first one
     #[arg(long, value_enum, value_delimiter = ',', default_values_t = Kind::COMPARED.to_vec())]
     servers: Vec<Kind>,
     /// How often each server has its turn
@@ -24,10 +24,10 @@ pub(crate) struct Options {
     /// How many connections there are
     #[arg(long, default_value_t = 32)]
     connections: usize,
-    /// How many callers there are, each with a token of its own
+    /// How many callers there are; each has its own token
     #[arg(long, default_value_t = 1)]
     tokens: usize,
-    /// What they are asked for
+    /// The request that is sent to the servers
     #[arg(long, value_enum, default_value_t = What::Call)]
     what: What,
 }
@@ -56,7 +56,7 @@ pub(crate) fn load(options: &Options) -> Result<()> {
             .collect::<Result<Vec<_>>>()?;
         servers.push((server, calls));
     }
-    // In turn, and briefly: what else the machine does then meets all of them.
+    // The servers take short turns, so that other work of the machine slows all of them down alike.
     let times = (length / 4, length);
     for _ in 0..options.rounds {
         for ((server, calls), seen) in servers.iter().zip(&mut all) {

@@ -1,4 +1,4 @@
-//! What Scopeward costs, measured beside its rivals: `cargo run --release -p bench -- --help`.
+//! Measures the cost of Scopeward beside its rivals: `cargo run --release -p bench -- --help`.
 
 mod compile_time;
 mod instructions;
@@ -13,7 +13,7 @@ use anyhow::Result;
 use bench::serve;
 use clap::{Parser, Subcommand};
 
-/// What Scopeward costs, measured beside its rivals.
+/// Measures the cost of Scopeward beside its rivals.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Cli {
@@ -23,19 +23,19 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// How many calls a second each server answers, in turn, several rounds
+    /// How many calls a second each server answers; the servers take turns, in several rounds
     Load(load::Options),
-    /// How long a call takes at a load that is borne easily
+    /// How long a call takes at a load below the servers' limit
     Latency(latency::Options),
-    /// What changes of a policy of 10,000 tools do to the calls made meanwhile
+    /// How much a reload of a policy of 10,000 tools slows down the calls made meanwhile
     Reload(reload::Options),
     /// How long the todo server takes from its start to its first answer
     Start(process::Options),
-    /// What memory the todo server takes, idle and with many tokens
+    /// How much memory the todo server takes, idle and with many tokens
     Memory(process::Options),
-    /// What `#[scoped_tool]` adds to the compilation of a crate
+    /// How much time `#[scoped_tool]` adds to the compilation of a crate
     CompileTime(compile_time::Options),
-    /// How many instructions a call costs, by valgrind
+    /// How many instructions a call costs, counted by valgrind
     Instructions(instructions::Options),
 }
 

@@ -1,4 +1,4 @@
-//! Policies of any size, and the tools that they are for.
+//! Policies of any size, and the tools that they govern.
 
 use std::fmt::Write;
 
@@ -10,11 +10,11 @@ use scopeward::{
     },
 };
 
-/// So many scopes a large policy has.
+/// The number of scopes in a large policy.
 pub const SCOPES: usize = 1_000;
 
-/// A policy of so many tools, a tenth of whose scopes imply another; with `changed` every tenth tool
-/// has another rule, and one scope implies another one.
+/// The text of a policy with this many tools. A tenth of its scopes imply another scope. With
+/// `changed`, every tenth tool has another rule, and one scope implies a different scope.
 pub fn text(tools: usize, changed: bool) -> String {
     let scopes = SCOPES.min(tools);
     let mut text = "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n[scopes]\n".to_owned();
@@ -47,7 +47,8 @@ fn level(scope: usize) -> &'static str {
     ["read", "write"][scope % 2]
 }
 
-/// The tools of [`text`], as a registry: a constant in a real server. It is never freed.
+/// The tools of [`text`], as a registry. Its memory is never freed, because the registry of a real
+/// server is a constant.
 pub fn registry(tools: usize) -> Registry {
     let scopes = SCOPES.min(tools);
     let declared: Vec<Declaration> = (0..tools)
@@ -64,7 +65,7 @@ pub fn registry(tools: usize) -> Registry {
     Registry::new(declared.leak())
 }
 
-/// The policy of so many tools.
+/// Compiles the text of a policy.
 pub fn compile(text: &str) -> Result<CompiledPolicy, Diagnostics> {
     CompiledPolicy::compile(Source::new("policy.toml", text))
 }

@@ -1,4 +1,4 @@
-//! `start` and `memory`: the todo server as a program, from its start on.
+//! `start` and `memory`: the start time and the memory of the todo server as a program.
 
 use std::{
     path::PathBuf,
@@ -17,13 +17,13 @@ use jsonwebtoken::Algorithm;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// The todo server; built in this program's own profile unless it is named
+    /// The todo server's binary; without it, the server is built in the profile of this program
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
-    /// How often it is started
+    /// How often the server is started
     #[arg(long, default_value_t = 11)]
     rounds: usize,
-    /// How many tokens it sees
+    /// How many tokens the server sees
     #[arg(long, default_value_t = 100_000)]
     tokens: usize,
 }
@@ -52,7 +52,7 @@ impl Todo {
     }
 }
 
-/// From its start to its first answer to an authorized call.
+/// Measures the time from the server's start to its first response to an authorized call.
 pub(crate) fn start(options: &Options) -> Result<()> {
     let todo = Todo::new(options)?;
     let mut rounds = vec![];
@@ -60,7 +60,7 @@ pub(crate) fn start(options: &Options) -> Result<()> {
         let begin = Instant::now();
         let server = todo.start()?;
         server.wait(&todo.call(&server, 0)?)?;
-        // The first time the program may still come from a cold disk.
+        // The first round is not counted, because the program may have to be read from the disk.
         if round > 0 {
             rounds.push(begin.elapsed().as_secs_f64() * 1e3);
         }
@@ -70,14 +70,14 @@ pub(crate) fn start(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// What it takes, idle and with many tokens seen.
+/// Measures the server's memory, idle and after many tokens.
 pub(crate) fn memory(options: &Options) -> Result<()> {
     let todo = Todo::new(options)?;
     let server = todo.start()?;
     server.wait(&todo.call(&server, 0)?)?;
     std::thread::sleep(Duration::from_secs(1));
     let mebibytes = |server: &Running| -> Result<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        #[expect(clippy::cast_precision_loss, reason = "a size in bytes is far below 2^52, so its f64 is exact")]
         let bytes = server.memory()? as f64;
         Ok(bytes / 1024.0 / 1024.0)
     };

@@ -1,4 +1,4 @@
-//! `reload`: what a change of a policy of 10,000 tools does to the calls that are made meanwhile.
+//! `reload`: the latency of calls while a policy of 10,000 tools is reloaded.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -15,7 +15,7 @@ use bench::{
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Options {
-    /// How often there is a turn without changes, and one with
+    /// How often each turn is repeated, the one without changes and the one with changes
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// How long a turn is, in seconds
@@ -27,7 +27,8 @@ pub(crate) struct Options {
 }
 
 const SLOW: Duration = Duration::from_millis(1);
-/// A change is loaded within half a second; so often the file changes.
+/// The time between two changes of the file: one second, because a change is loaded within half a
+/// second.
 const BETWEEN: Duration = Duration::from_secs(1);
 
 pub(crate) fn reload(options: &Options) -> Result<()> {
@@ -52,7 +53,8 @@ pub(crate) fn reload(options: &Options) -> Result<()> {
                     scope.spawn(|| {
                         let mut next = [&other, &text].into_iter().cycle();
                         while !over.load(Ordering::Relaxed) {
-                            // The last one stays: a failure shows in the count of what was loaded.
+                            // The error is ignored, because a failed write shows as a missing load
+                            // in the count of loaded policies.
                             let _ = std::fs::write(&file, next.next().map_or("", String::as_str));
                             thread::sleep(BETWEEN);
                         }
@@ -83,7 +85,7 @@ pub(crate) fn reload(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// How many policies the server has loaded.
+/// The number of policies that the server has loaded.
 fn loaded(server: &Running) -> Result<u64> {
     let health = server.health()?;
     let health: serde_json::Value = serde_json::from_str(&health)?;

@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-/// What several rounds gave.
+/// The results of several rounds, one number for each.
 #[derive(Debug, Clone)]
 pub struct Rounds(Vec<f64>);
 
 impl Rounds {
-    /// One number for each round.
+    /// Sorts the results, one number for each round.
     pub fn new(mut rounds: Vec<f64>) -> Self {
         rounds.sort_unstable_by(f64::total_cmp);
         Self(rounds)
     }
 
-    /// The one in the middle.
+    /// The median of the rounds.
     pub fn median(&self) -> f64 {
         let middle = self.0.len() / 2;
         match &*self.0 {
@@ -24,7 +24,7 @@ impl Rounds {
     }
 }
 
-/// The median, and between which values the rounds were.
+/// Prints the median, the lowest and the highest result.
 impl fmt::Display for Rounds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = f.precision().unwrap_or(0);

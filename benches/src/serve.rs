@@ -1,5 +1,5 @@
-//! The servers that are compared, each as its own documentation has it. They are run as processes of
-//! their own; the settings come from the environment.
+//! The servers that are compared, each built as its own documentation shows. Each server runs as a
+//! separate process and takes its settings from the environment.
 
 mod bare;
 mod bare_todo;
@@ -12,10 +12,10 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
-/// Names the server that a process is.
+/// The environment variable with the name of the server that a process runs.
 pub const SERVER: &str = "BENCH_SERVER";
 
-/// Serves, if this process is one of the servers.
+/// Runs the server that [`SERVER`] names, or returns `None` when the variable is not set.
 pub fn by_environment() -> Option<ExitCode> {
     let server = std::env::var(SERVER).ok()?;
     let outcome = match server.as_str() {
@@ -24,7 +24,7 @@ pub fn by_environment() -> Option<ExitCode> {
         "bare-many" => bare::serve_many(),
         #[cfg(feature = "rivals")]
         "tower-mcp" => rival::serve(),
-        // The whole command line of a server built with Scopeward.
+        // Servers built with Scopeward have a command line, so they return an exit code.
         "scopeward" => return Some(guarded::serve()),
         "scopeward-many" => return Some(many::serve_many()),
         "scopeward-huge" => return Some(many::serve_huge()),

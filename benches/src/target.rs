@@ -1,4 +1,4 @@
-//! The servers as processes: started, waited for, and ended.
+//! Starts the servers as processes, waits for them, sends requests to them, and stops them.
 
 use std::{
     fmt,
@@ -31,7 +31,7 @@ use crate::{
 pub enum Kind {
     /// rmcp without any authorization
     Bare,
-    /// Ours
+    /// Scopeward
     Scopeward,
     /// tower-mcp with its OAuth layer and scope policy
     #[cfg(feature = "rivals")]
@@ -45,7 +45,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Those that do the same work.
+    /// The servers that do the same work.
     pub const COMPARED: &'static [Self] = &[
         Self::Bare,
         Self::Scopeward,
@@ -69,19 +69,19 @@ impl fmt::Display for Kind {
     }
 }
 
-/// What all servers share: the issuer and its URL.
+/// The issuer and the cores, which all servers share.
 #[derive(Debug)]
 pub struct World {
-    /// Who makes the tokens.
+    /// The issuer of the tokens.
     pub issuer: Issuer,
-    /// Where the servers find its keys.
+    /// The issuer's URL, from which the servers fetch the keys.
     pub issuer_url: String,
-    /// Who runs where.
+    /// The cores of the servers and of the load.
     pub cores: Cores,
 }
 
 impl World {
-    /// An issuer that serves its keys.
+    /// Creates an issuer, and serves its keys.
     pub fn new() -> Result<Self> {
         let issuer = Issuer::new()?;
         let issuer_url = issuer.serve()?;
@@ -89,13 +89,13 @@ impl World {
     }
 }
 
-/// A running server. It ends with this value.
+/// A running server. Dropping the value kills the server.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
-    /// Where it listens.
+    /// The address on which the server listens.
     pub address: SocketAddr,
-    /// Where ours says how it fares.
+    /// The address of Scopeward's `/health`; the other servers ignore it.
     monitor: SocketAddr,
     folder: TempDir,
     url: String,
@@ -103,13 +103,13 @@ pub struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // Errors are ignored, because the server may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The policy of the comparison, for as many tools as there are.
+/// The policy of the comparison, with one rule for each of `tools`.
 pub fn policy<'a>(world: &World, url: &str, tools: impl Iterator<Item = &'a str>) -> String {
     let tools: String = tools.map(|name| format!("{name} = {{ read = \"todo\" }}\n")).collect();
     format!(
@@ -120,24 +120,24 @@ pub fn policy<'a>(world: &World, url: &str, tools: impl Iterator<Item = &'a str>
     )
 }
 
-/// What a server is asked for.
+/// The kind of request that is sent to a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum What {
-    /// One tool, as clients of revision 2025-11-25 call it
+    /// A call of one tool, as clients of revision 2025-11-25 write it
     Call,
-    /// The same, as clients of revision 2026-07-28 do
+    /// A call of one tool, as clients of revision 2026-07-28 write it
     CallOfLatest,
     /// A list of a thousand tools
     List,
 }
 
-/// An address that nobody listens on.
+/// An address with a free port.
 fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
 impl Running {
-    /// The server with the one tool, once it answers.
+    /// Starts a server with one tool, and waits until the server answers.
     pub fn start(kind: Kind, world: &World) -> Result<Self> {
         match kind {
             Kind::BareTodo | Kind::Todo => Self::start_todo(kind, world),
@@ -145,7 +145,7 @@ impl Running {
         }
     }
 
-    /// The todo server, or rmcp alone on the same database, once it answers.
+    /// Starts the todo server, or rmcp alone on the same database, and waits until the server answers.
     fn start_todo(kind: Kind, world: &World) -> Result<Self> {
         let mut command = match kind {
             Kind::Todo => Command::new(todo::program()?),
@@ -157,7 +157,7 @@ impl Running {
         Ok(running)
     }
 
-    /// The server with the thousand tools, once it listens.
+    /// Starts a server with a thousand tools, and waits until the server answers.
     pub fn start_many(kind: Kind, world: &World) -> Result<Self> {
         Self::start_with(kind, true, world)
     }
@@ -194,7 +194,7 @@ impl Running {
         Ok(running)
     }
 
-    /// A program on the serving cores, with an address, a folder and a policy of its own.
+    /// Starts a program on the server's cores, with its own address, folder and policy.
     pub fn spawn(
         world: &World,
         command: &mut Command,
@@ -210,7 +210,8 @@ impl Running {
             .env("PORT", address.port().to_string())
             .env("HOST", "127.0.0.1")
             .env("MONITOR", monitor.to_string())
-            // Looked at for each call, and never reached: one caller makes them all.
+            // High limits, in calls a second, because one caller makes all calls. The server checks
+            // the limits for each call and never refuses one.
             .env("RATE_PER_CALLER", "100000000")
             .env("RATE_PER_ADDRESS", "100000000")
             .env("ISSUER", &world.issuer_url)
@@ -226,7 +227,7 @@ impl Running {
         Ok(Self { child, address, monitor, folder, url })
     }
 
-    /// Until the call is answered as expected.
+    /// Waits until the call is answered as expected, for at most 30 seconds.
     pub fn wait(&self, call: &Call) -> Result<()> {
         let begin = Instant::now();
         loop {
@@ -241,8 +242,7 @@ impl Running {
         }
     }
 
-    /// The call that a server of this kind is compared by, by one of as many subjects as there are
-    /// numbers.
+    /// The call by which servers of this kind are compared. Each number of `subject` is another caller.
     pub fn call_for(&self, kind: Kind, world: &World, subject: usize, what: What) -> Result<Call> {
         match (kind, what) {
             (Kind::BareTodo | Kind::Todo, _) => todo::call(self, world, Algorithm::RS256, subject),
@@ -252,7 +252,7 @@ impl Running {
         }
     }
 
-    /// The same call as clients of revision 2026-07-28 write it.
+    /// A call of `get_todo`, as clients of revision 2026-07-28 write it.
     fn call_of_latest(&self, world: &World, subject: usize) -> Result<Call> {
         const HEADERS: &str =
             "mcp-protocol-version: 2026-07-28\r\nmcp-method: tools/call\r\nmcp-name: get_todo\r\n";
@@ -261,13 +261,13 @@ impl Running {
         Ok(Call { request: self.request(&token, HEADERS, body), expected: "Buy 42 stamps" })
     }
 
-    /// A call of the one tool.
+    /// A call of `get_todo`, as clients of revision 2025-11-25 write it.
     pub fn call(&self, world: &World, subject: usize) -> Result<Call> {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_todo","arguments":{"id":"todo-42"}}}"#;
         self.asked(world, Algorithm::RS256, subject, body, "Buy 42 stamps")
     }
 
-    /// The list of the thousand tools.
+    /// A request for the list of the thousand tools.
     fn list(&self, world: &World, subject: usize) -> Result<Call> {
         let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
         self.asked(world, Algorithm::RS256, subject, body, "tool_0999")
@@ -281,7 +281,8 @@ impl Running {
         self.asked(world, Algorithm::RS256, 0, &body, "Buy 42 stamps")
     }
 
-    /// A message from one of as many subjects as there are numbers, and what its answer must hold.
+    /// A call with this body, whose response must contain `expected`. Each number of `subject` is
+    /// another caller.
     pub fn asked(
         &self,
         world: &World,
@@ -291,7 +292,7 @@ impl Running {
         expected: &'static str,
     ) -> Result<Call> {
         let token = self.token(world, algorithm, subject)?;
-        // As clients of revision 2025-11-25 write it.
+        // The header of clients of revision 2025-11-25.
         let headers = "mcp-protocol-version: 2025-11-25\r\n";
         Ok(Call { request: self.request(&token, headers, body), expected })
     }
@@ -302,14 +303,14 @@ impl Running {
         world.issuer.token(algorithm, &world.issuer_url, &to)
     }
 
-    /// What ours says of how it fares.
+    /// The body of Scopeward's `/health`.
     pub fn health(&self) -> Result<String> {
         let request = format!("GET /health HTTP/1.1\r\nhost: {}\r\n\r\n", self.monitor);
         let call = Call { request: request.into_bytes(), expected: "" };
         exchange(&mut TcpStream::connect(self.monitor)?, &call)
     }
 
-    /// A POST of MCP; `headers` are those of its revision, each with its end.
+    /// A POST to the MCP endpoint. `headers` are the headers of its revision, each with its line end.
     fn request(&self, token: &str, headers: &str, body: &str) -> Vec<u8> {
         format!(
             "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
@@ -321,7 +322,7 @@ impl Running {
         .into_bytes()
     }
 
-    /// The call, again and again, on one connection.
+    /// Makes the call this many times, one after the other, on one connection.
     pub fn repeat(&self, call: &Call, times: u64) -> Result<()> {
         let mut stream = TcpStream::connect(self.address)?;
         for _ in 0..times {
@@ -330,7 +331,7 @@ impl Running {
         Ok(())
     }
 
-    /// Asks it to stop, and waits until it did.
+    /// Asks the server to stop, and waits until it has ended, for at most `patience`.
     pub fn stop(mut self, patience: Duration) -> Result<()> {
         let id = i32::try_from(self.child.id())?;
         kill(Pid::from_raw(id), Signal::SIGINT)?;
@@ -342,12 +343,12 @@ impl Running {
         Ok(())
     }
 
-    /// Where the server keeps its policy and data.
+    /// The path of a file in the server's folder, which holds its policy and data.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The resident memory now, in bytes.
+    /// The server's resident memory, in bytes.
     pub fn memory(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

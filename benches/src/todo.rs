@@ -1,4 +1,4 @@
-//! The todo server as a program, with its own policy and the issuer of the measurement.
+//! The todo server as a program, with its own policy and the issuer of the measurements.
 
 use std::{path::PathBuf, process::Command};
 
@@ -18,13 +18,13 @@ pub fn policy(world: &World, url: &str) -> String {
     POLICY.replace("http://localhost:3002/mcp", url).replace("provider = \"embedded\"", &provider)
 }
 
-/// One caller lists its todos, of which there are none.
+/// A call of `list_todos` by a caller who has no todos.
 pub fn call(server: &Running, world: &World, algorithm: Algorithm, subject: usize) -> Result<Call> {
     let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_todos","arguments":{}}}"#;
     server.asked(world, algorithm, subject, body, "\"todos\":[]")
 }
 
-/// The program, built in the profile of this one.
+/// Builds the todo server in the profile of this program, and returns the path of its binary.
 pub fn program() -> Result<PathBuf> {
     let this = std::env::current_exe()?;
     let mut folders = this.ancestors().skip(1);

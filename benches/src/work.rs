@@ -4,10 +4,10 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-/// So many todos there are.
+/// The number of todos.
 const TODOS: usize = 100;
 
-/// What the tool takes.
+/// The arguments of the tool.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 pub struct TodoId {
     /// The todo's id

@@ -1,6 +1,6 @@
-//! How often a call allocates: ours no more than four times more often than rmcp alone.
+//! A call makes at most four allocations more with Scopeward than with rmcp alone.
 //!
-//! The servers are processes of this very program, whose allocator counts.
+//! The servers are processes of this test program, because its allocator counts.
 
 #![allow(clippy::expect_used, reason = "a test")]
 
@@ -15,7 +15,7 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 #[global_allocator]
 static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Where a server writes how often it allocated.
+/// The environment variable with the file to which a server writes its number of allocations.
 const COUNT: &str = "BENCH_COUNT";
 
 fn main() -> ExitCode {
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         const BEFORE: u64 = 200;
         const COUNTED: u64 = 1_000;
         let (few, many) = (count(&world, server, BEFORE), count(&world, server, BEFORE + COUNTED));
-        // Of what is made once in a while a call has its share.
+        // Rounds to the nearest number, because some allocations are made only once in many calls.
         (many - few + COUNTED / 2) / COUNTED
     };
     let (bare, ours) = (each("bare"), each("scopeward"));
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// How often a server allocates in a life of so many calls.
+/// Starts a server, makes this many calls, and returns the number of the server's allocations.
 fn count(world: &World, server: &str, calls: u64) -> u64 {
     let file = tempfile::NamedTempFile::new().expect("a file");
     let mut command = std::process::Command::new(std::env::current_exe().expect("this program"));

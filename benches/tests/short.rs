@@ -1,4 +1,4 @@
-//! Each measurement, once and briefly: that it works, not what it measures.
+//! Runs each measurement once and briefly, to show that it works. The results are not checked.
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -12,7 +12,7 @@ fn bench(arguments: &[&str]) -> String {
     out.into_owned()
 }
 
-/// `FastMCP` is installed by `benches/fastmcp/setup.sh`; in CI it has to be.
+/// Whether `benches/fastmcp/setup.sh` has installed `FastMCP`. Panics in CI if it has not.
 fn has_fastmcp() -> bool {
     let is_there = Path::new(env!("CARGO_MANIFEST_DIR")).join("fastmcp/.venv/bin/python").exists();
     assert!(is_there || std::env::var_os("CI").is_none(), "run benches/fastmcp/setup.sh");

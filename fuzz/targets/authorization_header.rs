@@ -1,9 +1,9 @@
-//! `Authorization`: one token, no token, or a refusal; never a part of something else.
+//! The `Authorization` header gives one whole token, no token, or a refusal.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use scopeward::identity::token::bearer;
 
-/// Each line is a header of its own.
+/// Reads each line of `data` as one `Authorization` header.
 pub(crate) fn run(data: &[u8]) {
     let mut headers = HeaderMap::new();
     for line in data.split(|byte| *byte == b'\n') {

@@ -1,10 +1,10 @@
-//! The consent form: nobody is sent anywhere by one that the page did not make.
+//! A consent form that the consent page did not make is refused, and redirects nobody.
 
 use super::issuer_world::world;
 use axum::body::Body;
 use http::{Request, header};
 
-/// The first line is the cookie, the rest the form.
+/// Sends the first line of `data` as the cookie, and the rest as the form.
 pub(crate) fn run(data: &[u8]) {
     let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
     let (cookie, form) = data.split_at(end);

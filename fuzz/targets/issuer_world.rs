@@ -1,4 +1,4 @@
-//! An embedded issuer, in memory but for its state.
+//! An embedded issuer for the fuzz targets. Only its state is on the disk.
 
 use std::sync::{Arc, OnceLock};
 

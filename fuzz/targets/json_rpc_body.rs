@@ -1,4 +1,4 @@
-//! The body of a request: what passes the gate is what the policy allows, read by anybody.
+//! A body that passes the gate holds only what the policy allows, also for another JSON parser.
 
 use std::{
     convert::Infallible,
@@ -96,8 +96,9 @@ pub(crate) fn run(data: &[u8]) {
         .expect("a request");
     runtime.block_on(async { gate.layer(recorder).oneshot(request).await }).expect("infallible");
     for body in passed.lock().expect("no panic before").iter() {
-        // Read by another type than the gate's: whoever executes this must not see more.
-        let message: Value = serde_json::from_slice(body).expect("what passes is JSON");
+        // Parsed with another type than the gate's, because the code behind the gate must not read a
+        // call that the gate did not see.
+        let message: Value = serde_json::from_slice(body).expect("a body that passes is JSON");
         let text = String::from_utf8_lossy(body);
         assert!(message.is_object(), "one message: {text}");
         if message["method"] == "tools/call" {

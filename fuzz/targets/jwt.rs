@@ -1,4 +1,4 @@
-//! A token: only what the issuer signed is one.
+//! Only a token that the issuer signed is accepted.
 
 use std::sync::OnceLock;
 
@@ -46,7 +46,8 @@ fn world() -> &'static World {
     })
 }
 
-/// The first byte says which part of a good token the rest takes the place of; all of it, mostly.
+/// Replaces a part of a good token by `data`. The first byte of `data` chooses the part, and most of
+/// its values choose the whole token.
 pub(crate) fn run(data: &[u8]) {
     let World { validator, good } = world();
     let Some((which, rest)) = data.split_first() else { return };
@@ -57,7 +58,8 @@ pub(crate) fn run(data: &[u8]) {
             parts[usize::from(which % 8)] = text;
             parts.join(".")
         }
-        // Changed at one place: an index, and a byte to put there.
+        // Changes one byte of the good token: the first byte of `rest` is its index, the second its
+        // new value.
         3 => {
             let [at, byte, ..] = rest else { return };
             let mut bytes = good.clone().into_bytes();

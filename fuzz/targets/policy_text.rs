@@ -1,5 +1,5 @@
-//! The text of a policy: answered, whatever it is; and what is accepted decides the same after it was
-//! laid out anew.
+//! Any text of a policy is accepted or refused with a reason, and an accepted policy decides the same
+//! after it is formatted.
 
 use scopeward::policy::{CompiledPolicy, Operation, diagnostic::Source, format};
 

@@ -1,4 +1,4 @@
-//! The body of a registration (RFC 7591): a client, or an error that says what is wrong.
+//! The body of a registration (RFC 7591) gives a client, or an error that says what is wrong.
 
 use super::issuer_world::world;
 use axum::body::Body;
@@ -23,7 +23,7 @@ pub(crate) fn run(data: &[u8]) {
                 assert!(!uri.starts_with("javascript:") && !uri.contains('#'), "{uri}");
             }
         }
-        // Not even read.
+        // Refused by its size, before it is parsed.
         StatusCode::PAYLOAD_TOO_LARGE => {}
         StatusCode::BAD_REQUEST => {
             assert!(json["error"].is_string(), "{status} {text}");

@@ -1,7 +1,6 @@
-//! The arrows between the modules of a crate: each place where one module names what another
-//! defines.
+//! The arrows between the modules of a crate: each place where one module names an item of another.
 //!
-//! Calls of methods and what macros expand to are not seen, because that needs a compiler.
+//! Calls of methods and the expansions of macros are not seen, because only a compiler resolves them.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +13,12 @@ use crate::{
     tokens::Written,
 };
 
-/// One module names what another defines.
+/// A use of one module's item by another module.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Arrow {
-    /// Who takes it.
+    /// The module that uses the name.
     pub(crate) from: ModuleId,
-    /// Who defines it.
+    /// The module that defines the name.
     pub(crate) to: ModuleId,
     /// The line of the import, or of the path if nothing imports it.
     pub(crate) line: usize,
@@ -61,8 +60,8 @@ impl<'a> Walk<'a> {
         Self { resolver, module, blocks, arrows, modules, used }
     }
 
-    /// The arrows that were found. A module that is imported only to reach what it re-exports
-    /// gets none.
+    /// Returns the arrows that were found. A module that is imported only to reach its re-exports gets
+    /// no arrow.
     fn finish(self) -> impl Iterator<Item = Arrow> {
         let Self { arrows, modules, used, .. } = self;
         let modules = modules
@@ -103,7 +102,7 @@ impl<'a> Walk<'a> {
         let Some(first) = path.segments.first() else { return };
         let is_single = path.segments.len() == 1;
         if let Some(import) = self.import_of(first) {
-            // The import of an item has its arrow; the import of a module gets it here.
+            // The import of an item already has its arrow. The import of a module gets one here.
             let whole: Vec<_> = import.path.iter().chain(&path.segments[1..]).cloned().collect();
             let imported = self.resolver.module_or_type(self.module, &import.path);
             if !is_single && matches!(imported, Some(Target::Module(_))) {
@@ -111,9 +110,10 @@ impl<'a> Walk<'a> {
                 self.used.insert((import.line, import.binding));
             }
         } else if self.blocks.iter().any(|names| names.defines(first)) {
-            // Something local.
+            // A block around the path declares the name, so the path stays within the module.
         } else if is_single {
-            // Anything else may be a local variable.
+            // Only names that are called or begin in uppercase count, because other names may be
+            // local variables.
             if path.is_called || first.starts_with(char::is_uppercase) {
                 self.take_through_globs(first);
             }

@@ -1,8 +1,8 @@
-//! Each kind of bad change is found, with a message that says where and what to do.
+//! Tests that each kind of bad change is found, with a message that names the place and the fix.
 
 use crate::check;
 
-/// What is wrong with a crate of these files, the root first.
+/// The messages for a crate of these files, the root file first.
 pub(crate) fn findings(files: &[(&str, &str)]) -> Vec<String> {
     let text_of = |path: &str| {
         files.iter().find(|(file, _)| *file == path).map(|(_, text)| (*text).to_owned())

@@ -1,11 +1,11 @@
-//! Which parts of the source exist only in tests, so that their imports do not count.
+//! Finds the parts of the source that exist only in tests, because their imports do not count.
 
 use syn::{
     Attribute, Expr, ImplItem, Item, Meta, Stmt, Token, TraitItem, parse::Parser as _,
     punctuated::Punctuated,
 };
 
-/// Whether these attributes remove what they stand on from every build but a test.
+/// Whether these attributes remove their item from every build except tests.
 pub(crate) fn is_test_only(attributes: &[Attribute]) -> bool {
     attributes.iter().any(|attribute| match &attribute.meta {
         Meta::Path(path) => path.is_ident("test"),

@@ -1,12 +1,12 @@
-//! All rules over one crate.
+//! Checks one crate against all rules.
 
 use crate::{
     arrows, cycles, rooms,
     source::{TextOf, Tree},
 };
 
-/// One message for each thing that is wrong with the modules of the crate whose root file is
-/// `root`, relative to the workspace.
+/// One message for each mistake in the modules of a crate. `root` is the crate's root file, relative
+/// to the workspace.
 pub(crate) fn findings(root: &str, text_of: TextOf<'_>) -> Vec<String> {
     let tree = Tree::read(root, text_of);
     let arrows = arrows::of(&tree);

@@ -1,4 +1,4 @@
-//! The crates of this workspace hold to the rules.
+//! Tests that the crates of this workspace follow the rules.
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,4 @@
-//! Rule A: modules beside one another use each other in one direction only.
+//! Rule A: sibling modules use each other in one direction only.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -8,22 +8,24 @@ use crate::{
     source::{ModuleId, Tree},
 };
 
-/// What to do about any circle.
+/// The advice in each message.
 const ADVICE: &str = "Move what they share into a module below them, or pass it in as an argument.";
 
-/// The most lines of one step that a message lists, unless the step is the one to undo.
+/// The most lines of one step that a message lists, so that a message stays short. The step to undo
+/// is listed whole, because all of its lines have to change.
 const MOST_LINES: usize = 5;
 
-/// For the children of one module: who uses whom, and by which arrows.
+/// The arrows between the children of one module: first the using child, then the used child.
 type Level<'a> = BTreeMap<ModuleId, BTreeMap<ModuleId, Vec<&'a Arrow>>>;
 
-/// One message for each group of modules that use each other in a circle: its shortest circle.
+/// One message for each group of modules that use each other in a circle. The message shows the
+/// group's shortest circle.
 pub(crate) fn find(tree: &Tree, arrows: &BTreeSet<Arrow>) -> Vec<String> {
     levels(tree, arrows).values().flat_map(|level| in_level(tree, level)).collect()
 }
 
-/// The arrows by the module whose children they tie. An arrow between a module and its own
-/// descendant ties no two children, because the two are one module for everyone else.
+/// The arrows between siblings, grouped by their parent module. An arrow between a module and its own
+/// descendant is left out, because other modules see the two as one module.
 fn levels<'a>(tree: &Tree, arrows: &'a BTreeSet<Arrow>) -> BTreeMap<ModuleId, Level<'a>> {
     let mut levels: BTreeMap<ModuleId, Level<'a>> = BTreeMap::new();
     for arrow in arrows {
@@ -98,18 +100,18 @@ fn targets(level: &Level<'_>, module: ModuleId) -> impl Iterator<Item = ModuleId
     level.get(&module).into_iter().flat_map(|targets| targets.keys().copied())
 }
 
-/// How many arrows tie a circle.
+/// The number of arrows in a circle.
 fn arrows_of(level: &Level<'_>, circle: &[ModuleId]) -> usize {
     steps(circle).map(|(from, to)| level[&from][&to].len()).sum()
 }
 
-/// Each module of a circle with the one that it uses.
+/// Each module of a circle, with the next module, which it uses.
 fn steps(circle: &[ModuleId]) -> impl Iterator<Item = (ModuleId, ModuleId)> {
     circle.iter().copied().zip(circle.iter().copied().cycle().skip(1))
 }
 
-/// Names the circle, the imports that tie it, the step that moves the fewest names, and which
-/// other modules of the group stand in circles with these.
+/// The message about a circle: its modules, its imports, the step that moves the fewest names, and
+/// the other modules of the group.
 fn message(
     tree: &Tree,
     level: &Level<'_>,

@@ -1,9 +1,9 @@
-//! What the rules allow is not reported.
+//! Tests that changes which the rules allow are not reported.
 
 use crate::bad_changes::findings;
 
 #[test]
-fn what_only_tests_import() {
+fn an_import_that_only_tests_have() {
     let test_only = "use crate::b::other;\n#[cfg(test)]\nmod tests;\n\
         #[cfg(any(test, doctest))]\nmod more { use crate::a::Thing; }\n\
         #[cfg(all(test, unix))]\nuse crate::a::Thing;\n\

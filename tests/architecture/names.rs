@@ -1,4 +1,4 @@
-//! What a module or a block declares and imports: the names that can start a path in it.
+//! The names that a module or a block declares and imports, which can start a path in it.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ pub(crate) enum Namespace {
 }
 
 impl Namespace {
-    /// All three.
+    /// All three kinds of name.
     pub(crate) const ALL: [Self; 3] = [Self::Type, Self::Value, Self::Macro];
 }
 
@@ -27,7 +27,7 @@ impl Namespace {
 pub(crate) struct Import {
     /// The name that the rest of the module uses; `*` for all names.
     pub(crate) binding: String,
-    /// What is imported, from `crate`, `self`, `super`, a name in scope, or another crate.
+    /// The imported path, from `crate`, `self`, `super`, a name in scope, or another crate.
     /// A path that begins with `::` has an empty first segment.
     pub(crate) path: Vec<String>,
     /// The line of the leaf.
@@ -37,20 +37,20 @@ pub(crate) struct Import {
 /// The names of one scope.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// What is defined here.
+    /// The items that are defined in this scope.
     pub(crate) items: BTreeSet<(Namespace, String)>,
-    /// What is imported by name.
+    /// The imports of single names.
     pub(crate) imports: Vec<Import>,
-    /// What is imported with `*`.
+    /// The imports with `*`.
     pub(crate) globs: Vec<Import>,
     /// The name by which `extern crate self as name;` calls this crate.
     pub(crate) crate_alias: Option<String>,
-    /// Whether a macro is called between the items, which may define more.
+    /// Whether a macro is called between the items, because a macro may define more names.
     pub(crate) has_macro_calls: bool,
 }
 
 impl Names {
-    /// The names of these items.
+    /// Collects the names of these items.
     pub(crate) fn of<'a>(items: impl IntoIterator<Item = &'a Item>) -> Self {
         let mut names = Self::default();
         for item in items {
@@ -61,7 +61,7 @@ impl Names {
         names
     }
 
-    /// Whether something of this name is defined here.
+    /// Whether an item of this name is defined in this scope.
     pub(crate) fn defines(&self, name: &str) -> bool {
         Namespace::ALL.iter().any(|&space| self.items.contains(&(space, name.to_owned())))
     }

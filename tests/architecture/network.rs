@@ -1,12 +1,13 @@
-//! `scopeward-policy` has no network and no async, in its dependencies' dependencies too.
+//! Tests that `scopeward-policy` has no network and no async runtime, not even through the
+//! dependencies of its dependencies.
 
 use std::{collections::BTreeSet, process::Command};
 
-/// Crates that have a network or an async runtime in them.
+/// The banned crates, which contain a network or an async runtime.
 const BANNED: &[&str] = &["axum", "hyper", "reqwest", "rmcp", "tokio", "tower"];
 
-/// The names of the banned crates, and of their companions such as `tokio-util`, in what
-/// `cargo tree --prefix none` prints.
+/// The banned crates, and their companions such as `tokio-util`, in the output of `cargo tree --prefix
+/// none`.
 fn banned_in(tree: &str) -> BTreeSet<&str> {
     let names = tree.lines().filter_map(|line| line.split_whitespace().next());
     names.filter(|name| is_banned(name)).collect()
@@ -18,7 +19,7 @@ fn is_banned(name: &str) -> bool {
     })
 }
 
-/// Runs `cargo tree` on `scopeward-policy`, with what is built into it and nothing else.
+/// Runs `cargo tree` on `scopeward-policy`, without build and development dependencies.
 fn cargo_tree(arguments: &[&str]) -> Result<String, String> {
     let output = Command::new(env!("CARGO"))
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))

@@ -1,4 +1,4 @@
-//! How messages name an import: file, line, the names that it takes, and from where.
+//! Writes an import as messages show it: file, line, imported names, and the module of the names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,14 +7,14 @@ use crate::{
     source::{ModuleId, Tree},
 };
 
-/// All that one line takes from one module.
+/// All names that one line takes from one module.
 #[derive(Debug)]
 pub(crate) struct Tie {
-    /// `policy/src/scope.rs:12`.
+    /// The place of the line, such as `policy/src/scope.rs:12`.
     place: String,
-    /// The module that it takes from.
+    /// The module that the names are taken from.
     pub(crate) from: String,
-    /// The names; none when the module itself is named, or all of its names.
+    /// The names. Empty when the line takes the module itself, or all of its names.
     names: BTreeSet<String>,
 }
 
@@ -27,7 +27,7 @@ impl Tie {
         self.names.iter().map(|name| format!("`{name}`")).collect()
     }
 
-    /// "`policy/src/scope.rs:12` takes `Thing` from `rule`".
+    /// The import as a sentence: "`policy/src/scope.rs:12` takes `Thing` from `rule`".
     pub(crate) fn sentence(&self) -> String {
         let names = list(self.quoted());
         if self.names.is_empty() {
@@ -55,7 +55,7 @@ pub(crate) fn ties<'a>(
     lines.into_iter().map(tie).collect()
 }
 
-/// "a", "a and b", "a, b and c".
+/// Joins parts to a list: "a", "a and b", "a, b and c".
 pub(crate) fn list(parts: impl IntoIterator<Item = String>) -> String {
     let parts: Vec<_> = parts.into_iter().collect();
     match parts.as_slice() {

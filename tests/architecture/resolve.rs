@@ -7,12 +7,12 @@ use crate::{
     source::{ModuleId, ROOT, Tree},
 };
 
-/// What a path leads to.
+/// The target of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Target {
     /// A module of this crate.
     Module(ModuleId),
-    /// An item, by the module that defines it and its name there.
+    /// An item: the module that defines the item, and the item's name there.
     Item(ModuleId, String),
     /// Another crate, a primitive type, or a name that only an expanded macro would show.
     Outside,
@@ -31,7 +31,7 @@ pub(crate) struct Resolver<'a> {
 struct Search {
     /// The names that are being looked up, so that imports in a circle end.
     open: Vec<(ModuleId, String, Namespace)>,
-    /// Whether a module that calls a macro between its items may define any name by it.
+    /// Whether a module that calls a macro between its items is assumed to define every name.
     guess: bool,
 }
 
@@ -41,8 +41,8 @@ impl<'a> Resolver<'a> {
         Self { tree, names: tree.modules.iter().map(|module| Names::of(&module.items)).collect() }
     }
 
-    /// Everything that `path` can mean in `module`: a name may be a module and a function at once.
-    /// A name that no file defines belongs to the module that it is asked of, because a macro
+    /// All targets of `path` in `module`, because a name may be a module and a function at once.
+    /// A name that no file defines belongs to the module in which it is looked up, because a macro
     /// there must define it.
     pub(crate) fn all(&self, module: ModuleId, path: &[String]) -> Vec<Target> {
         let in_all = |guess| -> Vec<_> {
@@ -64,12 +64,12 @@ impl<'a> Resolver<'a> {
         targets
     }
 
-    /// What `path` means in `module` when more segments follow it.
+    /// The target of `path` in `module` when more segments follow the path.
     pub(crate) fn module_or_type(&self, module: ModuleId, path: &[String]) -> Option<Target> {
         self.path(module, path, Namespace::Type, &mut Search::default())
     }
 
-    /// What `glob`, written in `module`, brings in under `name`.
+    /// The target of `name` through the import `glob`, which is written in `module`.
     pub(crate) fn through_glob(
         &self,
         module: ModuleId,
@@ -120,13 +120,13 @@ impl<'a> Resolver<'a> {
         Some(target)
     }
 
-    /// The crate itself, if it calls itself `name`.
+    /// The target of the crate name `name`: this crate if `name` is its alias, else another crate.
     fn other_crate(&self, name: &str) -> Target {
         let alias = self.names.first().and_then(|names| names.crate_alias.as_deref());
         if alias == Some(name) { Target::Module(ROOT) } else { Target::Outside }
     }
 
-    /// What `name` means among the names of `module`.
+    /// The target of `name` among the names of `module`.
     fn name(
         &self,
         module: ModuleId,

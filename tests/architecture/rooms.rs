@@ -1,4 +1,4 @@
-//! Rule B: the rooms of the crate `scopeward`, its top-level modules, use only what stands below.
+//! Rule B: the rooms of the crate `scopeward`, its top-level modules, use only the rooms below them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,13 +13,12 @@ pub(crate) const CRATE: &str = "scopeward/src/lib.rs";
 
 /// The rooms from the top to the bottom; rooms of one row do not use each other.
 ///
-/// Why this order: a command (`cli`) starts a process (`serve`), which puts doors (`gate`,
-/// `issuer`) in front of what is served (`mcp`). Each of them writes down what it did
-/// (`record`), about a caller (`identity`) and under a policy (`live`). So whoever reads one
-/// room needs to know only the rooms below it, and `identity` and `live` can be tested without
-/// an HTTP server or a tool.
+/// The reason for this order: a command (`cli`) starts a process (`serve`), which serves the tools
+/// (`mcp`) behind HTTP endpoints (`gate`, `issuer`). All of them record decisions (`record`) about a
+/// caller (`identity`) under a policy (`live`). A reader of one room has to know only the rooms below
+/// it, and `identity` and `live` can be tested without an HTTP server or a tool.
 const ORDER: &[&[&str]] = &[
-    // For the macros' expansion and for the tests of users: nothing may use them.
+    // Only the expansions of macros and the tests of users use these rooms; no other room may.
     &["__private", "testing"],
     &["cli"],
     &["serve"],
@@ -68,7 +67,7 @@ pub(crate) fn find(tree: &Tree, arrows: &BTreeSet<Arrow>) -> Vec<String> {
     messages
 }
 
-/// How `owner` stands to `user`, if `user` may not take anything from it.
+/// The place of `owner` relative to `user`, such as "above", if `user` may not use `owner`.
 fn wrong_relation(user: &str, owner: &str) -> Option<&'static str> {
     let (from, to) = (row(user)?, row(owner)?);
     if user == owner || to > from || (to == from && LEAVES.contains(&user)) {
@@ -80,13 +79,13 @@ fn wrong_relation(user: &str, owner: &str) -> Option<&'static str> {
     }
 }
 
-/// The row of a room, counted from the top.
+/// The row of a room, counted from the top, starting with 0.
 fn row(room: &str) -> Option<usize> {
     let leaves = LEAVES.contains(&room).then_some(ORDER.len());
     ORDER.iter().position(|row| row.contains(&room)).or(leaves)
 }
 
-/// The room that a module stands in; the crate's root stands in none.
+/// The room of a module; the crate's root has no room.
 fn room_of(tree: &Tree, module: ModuleId) -> Option<ModuleId> {
     tree.ancestors(module).into_iter().find(|&at| tree.modules[at].parent == Some(ROOT))
 }

@@ -6,7 +6,7 @@ use syn::{Attribute, Expr, Item, Lit, Meta};
 
 use crate::{cfg, names};
 
-/// Which module of a [`Tree`]: its index in `Tree::modules`.
+/// The index of a module in `Tree::modules`.
 pub(crate) type ModuleId = usize;
 
 /// The crate's root module, which has no parent.
@@ -22,7 +22,7 @@ pub(crate) struct Module {
     pub(crate) children: BTreeMap<String, ModuleId>,
     /// The file that holds the module, as messages show it.
     pub(crate) file: String,
-    /// The items, without modules and without what exists only in tests.
+    /// The items, without modules and without items that exist only in tests.
     pub(crate) items: Vec<Item>,
 }
 
@@ -30,11 +30,11 @@ pub(crate) struct Module {
 pub(crate) struct Tree {
     /// All modules; a parent comes before its children.
     pub(crate) modules: Vec<Module>,
-    /// Files that are missing or are not Rust, one message each.
+    /// One message for each file that is missing or is not Rust.
     pub(crate) unread: Vec<String>,
 }
 
-/// Gives the text of a file, or nothing when there is no such file.
+/// A function that returns the text of a file, or `None` when there is no such file.
 pub(crate) type TextOf<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Tree {
@@ -69,7 +69,7 @@ impl Tree {
         id
     }
 
-    /// Parses a file as `module`, whose children's files stand in `folder`.
+    /// Parses a file as `module`. The files of its children are in `folder`.
     fn parse(&mut self, module: ModuleId, text: &str, folder: &str, text_of: TextOf<'_>) {
         match syn::parse_file(text) {
             Ok(file) => self.take(module, file.items, folder, text_of),
@@ -80,7 +80,7 @@ impl Tree {
         }
     }
 
-    /// Keeps the items of `module`, and follows the modules among them.
+    /// Keeps the items of `module`, and reads the modules among the items.
     fn take(&mut self, module: ModuleId, items: Vec<Item>, folder: &str, text_of: TextOf<'_>) {
         for item in items {
             if cfg::is_test_only(cfg::of_item(&item)) {
@@ -119,7 +119,7 @@ fn folder_of(file: &str) -> &str {
     file.rsplit_once('/').map_or(".", |(folder, _)| folder)
 }
 
-/// What `#[path = "…"]` says, if it is there.
+/// The value of `#[path = "…"]`, if the attribute is there.
 fn path_attribute(attributes: &[Attribute]) -> Option<String> {
     attributes.iter().find_map(|attribute| {
         let Meta::NameValue(pair) = &attribute.meta else { return None };

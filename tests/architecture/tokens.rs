@@ -1,4 +1,4 @@
-//! Finds paths in the tokens of a macro call, which nobody but the macro can parse.
+//! Finds paths in the tokens of a macro call, because only the macro itself can parse its tokens.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
@@ -9,13 +9,13 @@ use crate::names::plain;
 pub(crate) struct Written {
     /// The segments; a path that begins with `::` has an empty first segment.
     pub(crate) segments: Vec<String>,
-    /// Whether parentheses or a `!` follow, which a local variable rarely has.
+    /// Whether `(` or `!` follows, because local variables are rarely called.
     pub(crate) is_called: bool,
     /// The line of the first segment.
     pub(crate) line: usize,
 }
 
-/// All paths in `tokens`, in their order.
+/// All paths in `tokens`, in source order.
 pub(crate) fn paths(tokens: TokenStream) -> Vec<Written> {
     let mut found = Vec::new();
     collect(tokens, &mut found);
@@ -53,12 +53,12 @@ fn collect(tokens: TokenStream, found: &mut Vec<Written>) {
     }
 }
 
-/// Whether `::` stands at `at`.
+/// Whether the tokens at `at` are `::`.
 fn is_colons(trees: &[TokenTree], at: usize) -> bool {
     is_mark(trees, at, ':') && is_mark(trees, at + 1, ':')
 }
 
-/// Whether the token at `at` follows a single dot: a field or a method.
+/// Whether the token at `at` is a field or a method, because it follows a single dot.
 fn is_member(trees: &[TokenTree], at: usize) -> bool {
     at >= 1 && is_mark(trees, at - 1, '.') && !(at >= 2 && is_mark(trees, at - 2, '.'))
 }

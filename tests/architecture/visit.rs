@@ -1,4 +1,4 @@
-//! Finds the paths in the items of a module, without what exists only in tests.
+//! Finds the paths in the items of a module, without items that exist only in tests.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{
@@ -39,7 +39,8 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         visit::visit_attribute(self, attribute);
         if let Meta::List(list) = &attribute.meta {
             take_tokens(self, list.tokens.clone());
-            // Serde and clap take functions as text: `#[serde(with = "crate::scope::text")]`.
+            // String literals count, because Serde and clap take functions as text:
+            // `#[serde(with = "crate::scope::text")]`.
             for token in list.tokens.clone() {
                 if let TokenTree::Literal(literal) = token
                     && let Lit::Str(text) = Lit::new(literal)
@@ -64,7 +65,8 @@ impl<'ast> Visit<'ast> for Walk<'_> {
     }
 
     fn visit_item(&mut self, item: &'ast Item) {
-        // Imports are taken with their scope; a module within a block is not followed.
+        // `use` is skipped, because imports are collected with the names of their scope. A module
+        // within a block is not followed.
         if !matches!(item, Item::Use(_) | Item::Mod(_)) && !cfg::is_test_only(cfg::of_item(item)) {
             visit::visit_item(self, item);
         }
@@ -112,11 +114,11 @@ impl<'ast> Visit<'ast> for Walk<'_> {
         }
     }
 
-    /// Not a use: `pub(in crate::gate)` names a module that stands above.
+    /// Skips visibilities, because `pub(in crate::gate)` names a module above and does not use it.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 
-/// A path of the syntax tree, as the tokens of a macro have it.
+/// Converts a path of the syntax tree to the form of [`tokens::paths`].
 fn written(path: &Path, is_called: bool) -> Written {
     let start = path.leading_colon.map(|_| String::new());
     let segments = path.segments.iter().map(|segment| names::plain(&segment.ident));

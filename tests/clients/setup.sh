@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs the foreign programs that the end-to-end tests drive, into tests/.tools, which git
-# ignores: the official Python SDK (today's and that of 2025) and TypeScript SDK, django-oauth-toolkit,
-# oidc-provider, MCP Inspector, Playwright, and Debian's Chromium. Safe to run again; it does
-# nothing that is already done.
+# Installs the programs of other projects that the end-to-end tests use, into tests/.tools, which git
+# ignores: the official Python SDK (the current version and that of 2025) and TypeScript SDK,
+# django-oauth-toolkit, oidc-provider, MCP Inspector, Playwright, and Debian's Chromium. Safe to run
+# again, because programs that are already installed are skipped.
 set -euo pipefail
 cd "$(dirname "$0")"
 tools=$PWD/../.tools

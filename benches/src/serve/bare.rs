@@ -18,7 +18,7 @@ use crate::work::{TodoId, get_todo};
 
 #[derive(Clone)]
 struct Todos {
-    /// Shared: rmcp takes a copy of the server for each request.
+    /// Shared, because rmcp clones the server for each request.
     tool_router: Arc<ToolRouter<Self>>,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn serve() -> Result<()> {
     served(Todos { tool_router: Arc::new(Todos::tool_router()) })
 }
 
-/// The same with a thousand tools.
+/// Serves a thousand tools with rmcp alone.
 pub(super) fn serve_many() -> Result<()> {
     served(Todos { tool_router: Arc::new(super::many::router()) })
 }

@@ -1,4 +1,5 @@
-//! rmcp alone, with the todo server's own store: the same work on the same database.
+//! rmcp alone, with the todo server's own store, so that both servers do the same work on the same
+//! database.
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use store::{Store, Todo};
 
-#[expect(dead_code, reason = "the todo server's own file")]
+#[expect(dead_code, reason = "the todo server's own file, of which this server uses a part")]
 #[path = "../../../server/src/store.rs"]
 mod store;
 

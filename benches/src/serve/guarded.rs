@@ -1,4 +1,4 @@
-//! Ours: the server that `scopeward::main` gives every tool author, with its audit file.
+//! Scopeward: the server that `scopeward::main` gives every tool author, with its audit file.
 
 use std::{convert::Infallible, process::ExitCode};
 

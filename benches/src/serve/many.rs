@@ -1,4 +1,4 @@
-//! A thousand tools, for their list; and ten thousand, for their policy.
+//! A server with a thousand tools, to measure lists, and one with ten thousand, to measure reloads.
 
 use std::{convert::Infallible, process::ExitCode, sync::Arc};
 
@@ -13,7 +13,7 @@ use scopeward::{Declaration, Environment, Location, Registry, ScopedTools, polic
 
 use crate::work::get_todo;
 
-/// Ten literals that begin with this one, and so on for as many digits as there are letters.
+/// Nested arrays of string literals: `$start` followed by one decimal digit for each `d`.
 macro_rules! digits {
     ($start:expr;) => { $start };
     ($start:expr; d $($more:ident)*) => {
@@ -27,7 +27,7 @@ macro_rules! digits {
     };
 }
 
-/// From `tool_0000` to `tool_9999`.
+/// The names `tool_0000` to `tool_9999`.
 static NAMES: [[[[&str; 10]; 10]; 10]; 10] = digits!("tool_"; d d d d);
 
 /// The names of a thousand tools.
@@ -56,7 +56,7 @@ const fn declared<const TOOLS: usize>() -> [Declaration; TOOLS] {
     all
 }
 
-/// Any server's router of the thousand tools.
+/// A router with a thousand tools, for any server.
 pub(super) fn router<S: Send + Sync + 'static>() -> ToolRouter<S> {
     routes(names())
 }
@@ -75,7 +75,7 @@ fn routes<S: Send + Sync + 'static>(names: impl Iterator<Item = &'static str>) -
     router
 }
 
-/// So many tools behind the gate.
+/// A server with `TOOLS` tools behind the gate.
 struct Todos<const TOOLS: usize>;
 
 impl<const TOOLS: usize> Todos<TOOLS> {

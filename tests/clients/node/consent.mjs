@@ -1,5 +1,5 @@
-// A person in headless Chromium: signs in, ticks only todo:read, is refused, steps up.
-// The client is plain fetch, so that every HTTP answer can be looked at.
+// A person in headless Chromium, who signs in, ticks only todo:read, is refused, and steps up.
+// The client is plain fetch, so that the test can check every HTTP response.
 //
 // usage: consent.mjs URL MODE SCREENSHOTS
 
@@ -51,7 +51,7 @@ async function signIn(scope, ticks, { screenshot, colorScheme = 'light' } = {}) 
     code_challenge_method: 'S256',
   }));
 
-  // By label, as a screen reader finds them; and with the keyboard alone.
+  // Finds the fields by their labels, as a screen reader does, and uses only the keyboard.
   assert.equal(await page.getByRole('checkbox').count(), scope.split(' ').length);
   assert.equal(await page.locator('input:checked').count(), 0, 'nothing is ticked beforehand');
   await page.getByLabel('Your name').fill('Ada');

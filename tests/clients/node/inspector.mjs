@@ -1,5 +1,5 @@
-// The MCP Inspector's web page in headless Chromium, clicked through by a person who signs in with
-// todo:read, looks, is refused, and steps up when the Inspector asks whether to.
+// The MCP Inspector's web page in headless Chromium, used by a person who signs in with todo:read,
+// lists todos, is refused, and steps up when the Inspector asks for more permissions.
 //
 // usage: inspector.mjs URL HOME   (of a server whose list = "reachable")
 
@@ -55,7 +55,8 @@ try {
     for (const tick of ticks) await page.getByRole('checkbox', { name: tick }).check();
     await page.getByRole('button', { name: 'Allow what is ticked' }).click();
   };
-  // By keyboard: what is drawn of the switch is not the switch, and a click waits for what is drawn.
+  // By keyboard, because another element covers the switch, and a click would wait for the switch to
+  // be uncovered.
   await page.getByRole('switch', { name: /^Connect or disconnect/ }).press('Space');
   await consent(/todo:read/);
   await page.getByRole('button', { name: 'Disconnect from server' }).waitFor();
@@ -75,7 +76,7 @@ try {
   await dialog.getByRole('button', { name: 'Authorize' }).click();
   await consent(/todo:read/, /todo:write/);
 
-  // Back at the Inspector, which may now.
+  // Back at the Inspector, which now holds todo:write.
   await page.getByText('Tools', { exact: true }).first().click();
   await page.getByRole('button', { name: /create_todo/ }).click();
   await page.getByRole('textbox', { name: /title/i }).first().fill('From the page');

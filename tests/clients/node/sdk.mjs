@@ -1,5 +1,5 @@
 // The official TypeScript SDK's client: discovery, registration, PKCE, sign-in at the consent page,
-// a list, a call, a refusal that the person does not lift, and a step-up.
+// a list, a call, a refused call whose scope the person does not grant, and a step-up.
 //
 // usage: sdk.mjs URL MODE     (MODE: the server's `on_denied`, "challenge" or "adaptive")
 import assert from 'node:assert/strict';
@@ -9,7 +9,7 @@ const [address, mode] = process.argv.slice(2);
 const url = new URL(address);
 const CALLBACK = 'http://localhost:9/callback';
 
-/** What a client remembers, and the person at the page that it opens, who ticks `ticks`. */
+/** A client's memory, and the person at the consent page, who ticks the scopes in `ticks`. */
 class Person {
   redirectUrl = CALLBACK;
   clientMetadata = {
@@ -51,7 +51,7 @@ class Person {
 
 const transport = (person) => new StreamableHTTPClientTransport(url, { authProvider: person });
 
-/** Connects; the first time that means to sign in. */
+/** Connects, and signs in the first time. */
 async function connect(person) {
   const client = new Client({ name: 'test', version: '1' });
   const first = transport(person);
@@ -75,7 +75,7 @@ assert.equal(tools.length, 7);
 const created = await client.callTool({ name: 'create_todo', arguments: { title: 'Buy milk' } });
 assert.equal(created.structuredContent.title, 'Buy milk');
 
-// The step-up asks for what is missing. Not ticked, it stays missing.
+// The step-up asks for the missing scope. The person does not tick it, so it stays missing.
 const purge = (client) => client.callTool({ name: 'purge_todos', arguments: {} });
 await assert.rejects(purge(client), UnauthorizedError);
 assert.ok(person.offered[1].includes('admin:access'), JSON.stringify(person.offered));
@@ -86,12 +86,12 @@ await client.connect(transport(person));
 assert.equal((await client.listTools()).tools.length, 7);
 
 if (mode === 'adaptive') {
-  // The same again with the same grant: now the person is told, in the tool's result.
+  // A second call with the same grant: now the tool's result tells the person what to do.
   const told = await purge(client);
   assert.ok(told.isError && told.content[0].text.startsWith('You cannot use `purge_todos` yet'), JSON.stringify(told));
 }
 
-// Ticked, it is there.
+// The person ticks the missing scope, and the call goes through.
 person.ticks = ['todo:read', 'todo:write', 'admin:access'];
 await assert.rejects(purge(client), UnauthorizedError);
 const granted = transport(person);

@@ -1,5 +1,5 @@
-"""The official Python SDK's client, at its current version, through the whole main job: discovery,
-registration, PKCE, consent, calls, refusal and step-up.
+"""The current version of the official Python SDK's client: discovery, registration, PKCE, consent,
+calls, refusal and step-up.
 
 usage: current.py URL MODE     (MODE: "legacy" for the initialize handshake, or a revision)
 """
@@ -31,7 +31,7 @@ async def main():
             expected = "2025-11-25" if MODE == "legacy" else MODE
             assert client.protocol_version == expected, client.protocol_version
 
-            # First sign-in asks for what the 401 names; the person ticks one of the two.
+            # The first sign-in asks for the scopes that the 401 names. The person ticks one of two.
             tools = await client.list_tools()
             assert person.offered == [["todo:read", "todo:write"]], person.offered
             assert storage.tokens.scope == "todo:read", storage.tokens
@@ -41,8 +41,8 @@ async def main():
             listed = await client.call_tool("list_todos", {})
             assert not listed.is_error and listed.structured_content == {"todos": []}, listed
 
-            # A call beyond the grant is challenged for exactly what is missing. The person says
-            # no again: the client gives up with the server's refusal.
+            # A call beyond the grant is challenged for exactly the missing scopes. The person says
+            # no again, so the client gives up with the server's refusal.
             try:
                 await client.call_tool("create_todo", {"title": "Buy milk"})
                 raise AssertionError("create_todo was not refused")
@@ -54,23 +54,23 @@ async def main():
             assert len(person.offered) == 2, person.offered
             assert (await client.call_tool("list_todos", {})).structured_content == {"todos": []}
 
-            # This time the person says yes: the client steps up and the call goes through.
+            # Now the person says yes, so the client steps up and the call goes through.
             person.ticks = {"todo:read", "todo:write"}
             created = await client.call_tool("create_todo", {"title": "Buy milk"})
             assert not created.is_error, created
             assert created.structured_content["title"] == "Buy milk", created
             assert set(storage.tokens.scope.split()) == {"todo:read", "todo:write"}
 
-            # With todo:write, the tool that lacks only a step-up scope is shown with what it needs.
+            # With todo:write, purge_todos lacks only a step-up scope, so it is listed with its scopes.
             tools = await client.list_tools(cache_mode="refresh")
             purge = next(tool for tool in tools.tools if tool.name == "purge_todos")
             assert purge.meta["scopeward/required_scopes"] == ["todo:write", "admin:access"], purge
 
-            # A todo that is not there is a tool error in the words of old.
+            # A todo that does not exist is a tool error.
             missing = await client.call_tool("get_todo", {"id": "nope"})
             assert missing.is_error and missing.content[0].text == "Todo `nope` not found.", missing
 
-            # Two scopes at once: one challenge names both, and a second sign-in is enough.
+            # One challenge names all scopes of the tool, so one more sign-in is enough.
             before = len(person.offered)
             person.ticks = {"todo:read", "todo:write", "admin:access"}
             purged = await client.call_tool("purge_todos", {})

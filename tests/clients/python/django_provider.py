@@ -1,7 +1,6 @@
-"""The authorization server of django-oauth-toolkit, as a server of MCP tools would be registered with
-it: the tools' scopes, opaque access tokens for the resource that was asked for (RFC 8707), dynamic
-registration, PKCE, and a client that may ask what a token is (RFC 7662). Prints its issuer and
-serves until it is killed.
+"""The authorization server of django-oauth-toolkit, set up for an MCP server: the tools' scopes, opaque
+access tokens for the requested resource (RFC 8707), dynamic registration, PKCE, and a client that may
+introspect tokens (RFC 7662). Prints its issuer and serves until it is killed.
 
 usage: django_provider.py FOLDER CLIENT_ID CLIENT_SECRET
 """
@@ -83,7 +82,7 @@ settings.configure(
 )
 django.setup()
 
-from django.contrib.auth.models import User  # noqa: E402: there are no models before the settings
+from django.contrib.auth.models import User  # noqa: E402: models can be imported only after the settings
 from django.contrib.auth.views import LoginView  # noqa: E402
 from django.urls import include, path  # noqa: E402
 from oauth2_provider import urls as oauth2_urls  # noqa: E402

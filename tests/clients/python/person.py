@@ -1,5 +1,5 @@
-"""What a client needs beside itself: a memory, and the person at the consent page that it opens, who
-reads the page, types a name, ticks scopes, and lets the redirect come back to the client."""
+"""A client's memory, and the person at the consent page, who reads the page, types a name, ticks
+scopes, and sends the form, so that the redirect goes back to the client."""
 
 import html
 import re
@@ -13,12 +13,12 @@ class NoRedirect(urllib.request.HTTPRedirectHandler):
 
 
 class Person:
-    """Ticks the scopes in `ticks`, of those that the page offers."""
+    """A person who ticks each offered scope that is in `ticks`."""
 
     def __init__(self, name, ticks):
         self.name = name
         self.ticks = ticks
-        self.offered = []  # what each consent page offered, in order
+        self.offered = []  # the scopes that each consent page offered, in order
         self.pages = []
         self.answer = None
 
@@ -50,7 +50,7 @@ class Person:
 
 
 class Storage:
-    """What a client remembers: nothing beyond this process."""
+    """A client's memory, which ends with this process."""
 
     tokens = client_info = None
 

@@ -1,5 +1,5 @@
-"""The official Python SDK's client, where the tokens come from a provider elsewhere: discovery across
-two servers, registration, PKCE, sign-in and consent at the provider, a call, and a step-up.
+"""The official Python SDK's client with tokens of an external provider: discovery across two servers,
+registration, PKCE, sign-in and consent at the provider, a call, and a step-up.
 
 usage: provider.py URL
 """
@@ -22,7 +22,7 @@ URL = sys.argv[1]
 
 
 class Form(html.parser.HTMLParser):
-    """What the last form of a page would send, filled in by Ada."""
+    """The last form of a page, as Ada fills it in."""
 
     def __init__(self, page):
         super().__init__()
@@ -43,7 +43,7 @@ class Form(html.parser.HTMLParser):
 
 
 class Person:
-    """Signs in at the provider's own pages, and consents to what they ask for."""
+    """A person who signs in at the provider's own pages, and consents to all requested scopes."""
 
     def __init__(self):
         jar = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
@@ -52,7 +52,7 @@ class Person:
         self.answer = None
 
     def open(self, url, form=None):
-        """Follows redirects until there is a page to read, or the way back to the client."""
+        """Follows redirects until there is a page to read, or a redirect back to the client."""
         data = form and urllib.parse.urlencode(form).encode()
         while True:
             try:

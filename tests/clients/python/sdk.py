@@ -1,4 +1,4 @@
-"""The current SDK's way to sign in, with a person at the browser that it would open."""
+"""Signs in as the current SDK does, with a `person` in place of the browser."""
 
 from mcp.client.auth import OAuthClientProvider
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientMetadata
@@ -12,7 +12,7 @@ def sign_in_as(person, url, storage, **metadata):
 
     async def callback_handler():
         answer = person.answer
-        # Not every provider names itself in its answer (RFC 9207).
+        # `iss` may be missing, because not every provider names itself in its response (RFC 9207).
         return AuthorizationCodeResult(
             code=answer["code"], state=answer["state"], iss=answer.get("iss")
         )

@@ -1,5 +1,5 @@
-"""The official Python SDK's client as it was for revision 2025-06-18: discovery, registration,
-PKCE, consent and calls. It does not know step-up, so a refusal simply is one.
+"""The official Python SDK's client for revision 2025-06-18: discovery, registration, PKCE, consent and
+calls. This client cannot step up.
 
 usage: y2025.py URL
 """
