@@ -25,7 +25,8 @@ impl fmt::Display for Expected {
     }
 }
 
-/// The reason why a token is refused, with the expected value. It never contains the token.
+/// The reason why a token is refused, with the expected value. The error never contains the
+/// token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
