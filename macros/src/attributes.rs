@@ -1,5 +1,4 @@
-//! Reads the arguments of `#[scoped_tool(…)]` and its siblings, without judging them against each
-//! other.
+//! Reads the arguments of `#[scoped_tool(…)]` and its siblings, each argument on its own.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -16,19 +15,21 @@ use crate::{feature::Feature, scope::forbidden_character, uri};
 pub(crate) struct Arguments {
     /// `scopes = […]`; `None` when it was not written.
     pub(crate) scopes: Option<Vec<LitStr>>,
+    /// `optional = […]`; empty when it was not written.
     pub(crate) optional: Vec<LitStr>,
     /// `name = "…"`, also kept in `passed_on`.
     pub(crate) name: Option<LitStr>,
-    /// What `annotations(…)`, also kept in `passed_on`, says of the tool.
+    /// The hints of `annotations(…)`, which is also kept in `passed_on`.
     pub(crate) hints: Hints,
     /// `uri = "…"` of a resource.
     pub(crate) uri: Option<LitStr>,
     /// `complete = method`.
     pub(crate) complete: Option<Ident>,
+    /// The arguments that rmcp's attribute or the list of resources takes.
     pub(crate) passed_on: Vec<Passed>,
 }
 
-/// An argument for what is underneath.
+/// An argument that is passed on to rmcp's attribute, or to the list of resources.
 pub(crate) struct Passed {
     pub(crate) key: Ident,
     /// The whole argument: `key = value`.
@@ -36,7 +37,7 @@ pub(crate) struct Passed {
     pub(crate) value: Option<syn::Expr>,
 }
 
-/// MCP's hints on what a tool changes, as far as they are written.
+/// MCP's hints about the changes that a tool makes; `None` for a hint that is not written.
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Hints {
     pub(crate) read_only: Option<bool>,
@@ -44,7 +45,7 @@ pub(crate) struct Hints {
 }
 
 impl Hints {
-    /// Reads the forms that rmcp reads; a wrong one is rmcp's to report.
+    /// Reads the forms that rmcp reads. A wrong form is left out, because rmcp reports it.
     fn read(annotations: TokenStream) -> Self {
         let list = Punctuated::<syn::Meta, Token![,]>::parse_terminated;
         let list = list.parse2(annotations).unwrap_or_default();
@@ -110,8 +111,8 @@ impl Parse for Argument {
     }
 }
 
-/// A list of string literals. Literals only: the registry must be readable without running
-/// anything.
+/// Parses a list of string literals. Nothing else is accepted, because the registry must be
+/// readable without running anything.
 fn parse_strings(key: &Ident, input: ParseStream) -> syn::Result<Vec<LitStr>> {
     let how =
         format!("`{key}` takes a list of string literals\nhelp: write `{key} = [\"todo:read\"]`");
@@ -131,7 +132,7 @@ fn parse_strings(key: &Ident, input: ParseStream) -> syn::Result<Vec<LitStr>> {
 }
 
 impl Arguments {
-    /// Reads the arguments; mistakes go to `errors`, and what could be read is kept.
+    /// Reads the arguments. Mistakes go to `errors`, and every argument that could be read is kept.
     pub(crate) fn read(
         feature: Feature,
         attribute: &syn::Attribute,
@@ -160,7 +161,7 @@ impl Arguments {
             Ok(list) => list,
             Err(error) => {
                 errors.push(error);
-                // Its own mistake was just reported; "no `scopes`" as well would be noise.
+                // The mistake was just reported, and "no `scopes`" as well would be noise.
                 arguments.scopes = Some(vec![]);
                 return arguments;
             }
@@ -203,7 +204,8 @@ impl Arguments {
             (unknown, _) => {
                 let nearest = nearest_argument(feature, unknown);
                 if nearest == Some("scopes") {
-                    // One mistake, one error: the scopes are there, under another name.
+                    // The scopes are there under a misspelled name, so they are not reported as
+                    // missing too.
                     self.scopes.get_or_insert_default();
                 }
                 errors.push(unknown_argument(feature, unknown, nearest, key.span()));
@@ -256,7 +258,7 @@ impl Arguments {
                  -> Vec<String>`",
             )),
             (known, _) => {
-                // Reported already; do not report it as missing too.
+                // The mistake is reported here, so the scopes are not reported as missing too.
                 self.scopes.get_or_insert_default();
                 errors.push(syn::Error::new(
                     key.span(),

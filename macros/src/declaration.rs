@@ -1,4 +1,4 @@
-//! One annotated method: what it declares, checked on its own.
+//! One annotated method and its declaration, checked on its own.
 
 use proc_macro2::{Span, TokenStream};
 use quote::quote;
@@ -9,22 +9,24 @@ use crate::{
     feature::Feature,
 };
 
-/// A method with `#[scoped_tool]` or one of its siblings, its attribute taken off and read.
+/// The declaration of a method, read from its `#[scoped_tool]` or one of the siblings of that
+/// attribute.
 pub(crate) struct Declaration {
     pub(crate) feature: Feature,
     pub(crate) method: Ident,
-    /// Its name in the registry, and where it was written: as MCP sees it, or a resource's URI.
+    /// The name in the registry (the name that MCP clients see, or a resource's URI), and where it
+    /// is written.
     pub(crate) name: (String, Span),
     pub(crate) scopes: Vec<LitStr>,
     pub(crate) optional: Vec<LitStr>,
     pub(crate) hints: Hints,
     pub(crate) complete: Option<Ident>,
     pub(crate) passed_on: Vec<Passed>,
-    /// Where the attribute stands, for messages about the declaration.
+    /// The position of the attribute, for messages about the declaration.
     pub(crate) declared_at: Span,
 }
 
-/// Whether the attribute's path ends in `name`: the rule by which rmcp finds its tools.
+/// Whether the attribute's path ends in `name`, which is the rule by which rmcp finds its tools.
 fn is_named(attribute: &Attribute, name: &str) -> bool {
     attribute.path().segments.last().is_some_and(|segment| segment.ident == name)
 }
@@ -45,7 +47,8 @@ impl Declaration {
                     ),
                 ));
             }
-            // A bare `#[tool]` must not reach rmcp even while the mistake is being reported.
+            // A bare `#[tool]` must not reach rmcp, not even in a block with errors, because
+            // nothing would check the method.
             method.attrs.retain(|a| !is_named(a, bare));
         }
 
@@ -125,7 +128,8 @@ impl Declaration {
             (_, _, Some(name)) => (name.value(), name.span()),
             (_, _, None) => {
                 let name = ident.unraw().to_string();
-                // Said to rmcp as well, so that the router and the registry cannot disagree.
+                // The name is passed to rmcp as well, so that the router and the registry cannot
+                // disagree.
                 let key = Ident::new("name", ident.span());
                 passed_on.push(Passed { tokens: quote!(#key = #name), value: None, key });
                 (name, ident.span())
@@ -148,7 +152,7 @@ impl Declaration {
         }
     }
 
-    /// What is passed on, as it was written.
+    /// The arguments that are passed on, as they were written.
     pub(crate) fn for_rmcp(&self) -> impl Iterator<Item = &TokenStream> {
         self.passed_on.iter().map(|passed| &passed.tokens)
     }

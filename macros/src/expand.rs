@@ -1,5 +1,5 @@
 //! Writes the expansion: rmcp's own attributes, the check as each method's first parameter, and the
-//! registry. It adds nothing at run time but that parameter.
+//! registry. The expansion adds nothing at run time but that parameter.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
@@ -7,8 +7,8 @@ use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
 
 use crate::{declaration::Declaration, feature::Feature};
 
-/// Puts the check in front of the method's own parameters. They are extracted in order, and the
-/// first that fails stops it, so the check runs before the arguments are read.
+/// Puts the check in front of the method's own parameters. Parameters are extracted in order, and
+/// the first failure ends the call, so the check runs before the arguments are read.
 fn insert_check(method: &mut ImplItemFn, index: usize) {
     let check: FnArg = parse_quote!(_: ::scopeward::__private::ScopeCheck<#index>);
     let position = usize::from(method.sig.receiver().is_some());
@@ -22,16 +22,16 @@ fn set_attributes(method: &mut ImplItemFn, declared: &Declaration) {
         Feature::Prompt => method.attrs.push(parse_quote!(#[rmcp::prompt(#(#for_rmcp),*)])),
         Feature::Resource => {}
     }
-    // The shape of such a method is not its author's choice.
+    // These lints are off, because the author does not choose the shape of such a method.
     method.attrs.push(parse_quote!(
         #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
     ));
-    // rmcp 3.11 takes the description from the doc comment, and forgets it at any attribute that
-    // comes after it.
+    // rmcp 3.11 takes the description from the doc comment, and loses it if another attribute
+    // follows. So the doc comment is moved to the end.
     method.attrs.sort_by_key(|attribute| attribute.path().is_ident("doc"));
 }
 
-/// The expansion of a block without mistakes.
+/// Expands a block that has no mistakes.
 pub(crate) fn block(mut block: ItemImpl, declared: &[Declaration]) -> TokenStream {
     let mut routes = vec![];
     let mut answering = vec![];
@@ -90,8 +90,8 @@ pub(crate) fn block(mut block: ItemImpl, declared: &[Declaration]) -> TokenStrea
         has(Feature::Tool).then(|| quote!(#[rmcp::tool_router(router = __scopeward_router)]));
     let prompt_router = has(Feature::Prompt)
         .then(|| quote!(#[rmcp::prompt_router(router = "__scopeward_prompt_router")]));
-    // rmcp's macros write paths that begin with `rmcp::`. The constant gives them that name
-    // without asking the author for the dependency.
+    // rmcp's macros expand to paths that begin with `rmcp::`. The constant makes that name known,
+    // so that the author does not need rmcp as a dependency.
     quote! {
         const _: () = {
             #[allow(unused_imports)]
@@ -106,8 +106,8 @@ pub(crate) fn block(mut block: ItemImpl, declared: &[Declaration]) -> TokenStrea
     }
 }
 
-/// What is left of a block with mistakes: its methods and an empty registry, so that the rest of
-/// the program compiles and the mistakes are the only errors on the screen.
+/// Expands a block that has mistakes to its methods and an empty registry, so that the rest of the
+/// program compiles and the mistakes are the only errors on the screen.
 pub(crate) fn after_errors(block: &ItemImpl) -> TokenStream {
     if block.trait_.is_some() {
         return quote!(#block);
@@ -151,19 +151,20 @@ fn scoped_tools_impl(
     }
 }
 
-/// Whether a tool takes `Tasks`.
+/// Whether a tool has a parameter of type `Tasks`.
 fn takes_tasks(method: &ImplItemFn) -> bool {
     parameters(method).any(|name| name.is_some_and(|name| name == "Tasks"))
 }
 
-/// Whether a tool takes only what has no way to its caller in it. A parameter of an unknown type may
-/// have one.
+/// Whether no parameter lets the tool send something to its caller before the result. A parameter
+/// of an unknown type might.
 fn only_answers(method: &ImplItemFn) -> bool {
     const KNOWN: [&str; 3] = ["Parameters", "Principal", "Updates"];
     parameters(method).all(|name| name.is_some_and(|name| KNOWN.iter().any(|known| name == known)))
 }
 
-/// The types of the parameters, each by the last part of its path, if it has one.
+/// The types of the parameters, each by the last part of its path; `None` for a type without a
+/// path.
 fn parameters(method: &ImplItemFn) -> impl Iterator<Item = Option<&Ident>> {
     method.sig.inputs.iter().filter_map(|input| match input {
         FnArg::Typed(typed) => Some(match &*typed.ty {
@@ -174,7 +175,8 @@ fn parameters(method: &ImplItemFn) -> impl Iterator<Item = Option<&Ident>> {
     })
 }
 
-/// A resource and how its method is called: each parameter is extracted, the check first.
+/// The route of a resource: its details, and a closure that extracts each parameter, the check
+/// first, and calls the method.
 fn route(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
     let types: Vec<&Type> = method
         .sig
@@ -201,7 +203,7 @@ fn route(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
     };
     let text =
         |key: &str| some(passed(key).map(|value| quote!(::std::string::String::from(#value))));
-    let thing = |key: &str| some(passed(key).map(|value| quote!(#value)));
+    let optional_value = |key: &str| some(passed(key).map(|value| quote!(#value)));
     let own_name = syn::ext::IdentExt::unraw(ident).to_string();
     let name = passed("name").map_or_else(|| quote!(#own_name), |name| quote!(#name));
     let description = match passed("description") {
@@ -209,8 +211,8 @@ fn route(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
         None => some(documentation(method).map(|text| quote!(::std::string::String::from(#text)))),
     };
     let (title, mime_type) = (text("title"), text("mime_type"));
-    let (icons, meta) = (thing("icons"), thing("meta"));
-    let media = thing("mime_type");
+    let (icons, meta) = (optional_value("icons"), optional_value("meta"));
+    let media = optional_value("mime_type");
     quote! {
         .with(
             #uri,
@@ -241,7 +243,7 @@ fn route(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
     }
 }
 
-/// The doc comment, as one text.
+/// The text of the doc comment; `None` if there is none.
 fn documentation(method: &ImplItemFn) -> Option<String> {
     let lines: Vec<String> = method
         .attrs
@@ -259,6 +261,7 @@ fn documentation(method: &ImplItemFn) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
+/// The completions of a resource or prompt; `None` without `complete = method`.
 fn completion(declared: &Declaration) -> Option<TokenStream> {
     let method = declared.complete.as_ref()?;
     let (feature, name) = (declared.feature.path(), &declared.name.0);
@@ -269,7 +272,7 @@ fn completion(declared: &Declaration) -> Option<TokenStream> {
     })
 }
 
-/// The entry in the registry: a constant expression.
+/// The entry in the registry, as a constant expression.
 fn declaration(declared: &Declaration) -> TokenStream {
     let (feature, name) = (declared.feature.path(), &declared.name.0);
     let (scopes, optional) = (&declared.scopes, &declared.optional);
@@ -308,7 +311,8 @@ fn declaration(declared: &Declaration) -> TokenStream {
     }
 }
 
-/// Line and column of the attribute itself. `line!()` would give those of `#[scoped_tools]`.
+/// The line and column of the attribute itself, because `line!()` would give those of
+/// `#[scoped_tools]`.
 fn position(span: Span) -> (u32, u32) {
     let start = span.unwrap().start();
     let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! What can be declared: tools, resources and prompts, and what is the same of all.
+//! The kinds of declaration: tools, resources and prompts, and what differs between them.
 
 use quote::quote;
 
@@ -13,6 +13,7 @@ pub(crate) enum Feature {
 impl Feature {
     pub(crate) const ALL: [Self; 3] = [Self::Tool, Self::Resource, Self::Prompt];
 
+    /// The name of the kind, for the text of an error.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Tool => "tool",
@@ -21,7 +22,7 @@ impl Feature {
         }
     }
 
-    /// The attribute that declares one.
+    /// The attribute that declares one of this kind.
     pub(crate) fn attribute(self) -> &'static str {
         match self {
             Self::Tool => "scoped_tool",
@@ -30,7 +31,7 @@ impl Feature {
         }
     }
 
-    /// rmcp's attribute, which has no check.
+    /// rmcp's own attribute, which has no scope check; `None` if rmcp has none.
     pub(crate) fn bare_attribute(self) -> Option<&'static str> {
         match self {
             Self::Tool => Some("tool"),
@@ -39,7 +40,7 @@ impl Feature {
         }
     }
 
-    /// What is written in its attribute, for a help.
+    /// An example of the attribute, for the help of an error.
     pub(crate) fn example(self) -> &'static str {
         match self {
             Self::Tool => "#[scoped_tool(scopes = [\"…\"])]",
@@ -48,8 +49,8 @@ impl Feature {
         }
     }
 
-    /// What its attribute takes beside `scopes` and `optional`, and leaves to what is underneath:
-    /// rmcp's `#[tool]` and `#[prompt]` (rmcp 3.11, `rmcp-macros/src`), or the list of resources.
+    /// The arguments that the attribute passes on: to rmcp's `#[tool]` and `#[prompt]` (rmcp 3.11,
+    /// `rmcp-macros/src`), or to the list of resources.
     pub(crate) fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Tool => &[
@@ -70,7 +71,7 @@ impl Feature {
         }
     }
 
-    /// What its attribute takes and acts upon.
+    /// The arguments that the attribute acts on itself.
     pub(crate) fn own_arguments(self) -> &'static [&'static str] {
         match self {
             Self::Tool => &["scopes", "optional"],
@@ -79,7 +80,7 @@ impl Feature {
         }
     }
 
-    /// Its variant in the library.
+    /// The path of the variant in the library.
     pub(crate) fn path(self) -> proc_macro2::TokenStream {
         match self {
             Self::Tool => quote!(::scopeward::policy::Feature::Tool),

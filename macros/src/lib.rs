@@ -1,11 +1,11 @@
 //! The attribute macros of [Scopeward](https://docs.rs/scopeward): `#[scoped_tools]` on an impl
-//! block and `#[scoped_tool(scopes = […])]`, `#[scoped_resource]` and `#[scoped_prompt]` on its
-//! methods. Use them through the `scopeward`
-//! crate, which re-exports them and holds what they expand to.
+//! block, and `#[scoped_tool(scopes = […])]`, `#[scoped_resource]` and `#[scoped_prompt]` on its
+//! methods. Use them through the `scopeward` crate, which re-exports them and holds the items that
+//! they expand to.
 //!
-//! The work goes one way: `attributes` reads what was written, `tools` and `declaration` check it
-//! and collect *every* mistake of the block, `expand` turns the result into rmcp's own routers, and
-//! one of resources, with the scope check in front of each body.
+//! The work goes one way: `attributes` reads the arguments, `tools` and `declaration` check them
+//! and collect *every* mistake of the block, and `expand` turns the result into rmcp's own routers,
+//! and one of resources, with the scope check in front of each body.
 
 use proc_macro::TokenStream;
 
@@ -18,9 +18,9 @@ mod tools;
 mod uri;
 
 /// Makes the `#[scoped_tool]` methods of an inherent impl block into MCP tools, its
-/// `#[scoped_resource]` methods into resources and its `#[scoped_prompt]` methods into prompts, each
-/// behind its scope check, and implements `scopeward::ScopedTools` for the type: the registry of
-/// what is declared as an associated constant, and the routers that serve it.
+/// `#[scoped_resource]` methods into resources and its `#[scoped_prompt]` methods into prompts,
+/// each behind its scope check. It also implements `scopeward::ScopedTools` for the type: the
+/// registry of all declarations as an associated constant, and the routers that serve them.
 ///
 /// ```
 /// use scopeward::{Principal, scoped_tools};
@@ -39,9 +39,10 @@ mod uri;
 ///
 /// # Compile errors
 ///
-/// A bare `#[tool]` or `#[prompt]` in the block, an attribute without `scopes`, a scope that is not an
-/// RFC 6749 scope-token, a scope or a name given twice, a URI that could be of two resources, and an
-/// argument that is not known: each at its own span, all of them in one compile.
+/// The macro reports a bare `#[tool]` or `#[prompt]` in the block, an attribute without `scopes`, a
+/// scope that is not a scope-token of RFC 6749, a scope or a name given twice, a URI that could
+/// belong to two resources, and an unknown argument. Each mistake is reported at its own span, and
+/// all of them in one compile.
 #[proc_macro_attribute]
 pub fn scoped_tools(arguments: TokenStream, block: TokenStream) -> TokenStream {
     tools::scoped_tools(arguments.into(), &block.into()).into()
@@ -52,11 +53,11 @@ pub fn scoped_tools(arguments: TokenStream, block: TokenStream) -> TokenStream {
 ///
 /// | argument | meaning |
 /// |---|---|
-/// | `scopes = ["todo:write"]` | required: every scope a caller must hold; `[]` lets any authenticated caller in |
+/// | `scopes = ["todo:write"]` | required: every scope that a caller must hold; `[]` lets any authenticated caller in |
 /// | `optional = ["admin:access"]` | scopes that the tool asks for itself, with `caller.has("…")` |
 /// | `name`, `title`, `description`, `annotations(…)`, `input_schema`, `output_schema`, `icons`, `meta`, `local` | passed on to rmcp's `#[tool]` |
 ///
-/// The check runs before the arguments are read: a caller without the scopes learns nothing
+/// The check runs before the arguments are read, so that a caller without the scopes learns nothing
 /// about them.
 #[proc_macro_attribute]
 pub fn scoped_tool(_arguments: TokenStream, method: TokenStream) -> TokenStream {
@@ -68,10 +69,10 @@ pub fn scoped_tool(_arguments: TokenStream, method: TokenStream) -> TokenStream 
 ///
 /// | argument | meaning |
 /// |---|---|
-/// | `uri = "todo://items/{id}"` | required: its URI, or a URI template: `{id}` stands for one segment, `{+path}` at the end for the rest |
-/// | `scopes`, `optional` | as of [`macro@scoped_tool`] |
+/// | `uri = "todo://items/{id}"` | required: the URI, or a URI template in which `{id}` stands for one segment, and `{+path}` at the end for the rest |
+/// | `scopes`, `optional` | as for [`macro@scoped_tool`] |
 /// | `complete = method` | completes the variables of the template: `async fn method(&self, caller: Principal, request: CompleteRequestParams) -> Vec<String>` |
-/// | `name`, `title`, `description`, `mime_type`, `icons`, `meta` | what lists say of it; the method's name and its doc comment unless written |
+/// | `name`, `title`, `description`, `mime_type`, `icons`, `meta` | shown in lists; without them, `name` is the method's name and `description` its doc comment |
 ///
 /// The method takes the variables as `Parameters<T>`, and returns a `String`, a `Vec<u8>`, `Json<T>`,
 /// rmcp's `ResourceContents`, or a `Result` of one of them with an error that becomes rmcp's
@@ -84,8 +85,8 @@ pub fn scoped_resource(_arguments: TokenStream, method: TokenStream) -> TokenStr
 /// Marks a method of a `#[scoped_tools]` impl block as an MCP prompt and declares the scopes that
 /// getting it needs.
 ///
-/// It takes `scopes` and `optional` as [`macro@scoped_tool`] does, `complete = method` as
-/// [`macro@scoped_resource`] does, and everything that rmcp's `#[prompt]` takes.
+/// The attribute takes `scopes` and `optional` as [`macro@scoped_tool`] does, `complete = method`
+/// as [`macro@scoped_resource`] does, and everything that rmcp's `#[prompt]` takes.
 #[proc_macro_attribute]
 pub fn scoped_prompt(_arguments: TokenStream, method: TokenStream) -> TokenStream {
     tools::outside_block(feature::Feature::Prompt, &method.into()).into()

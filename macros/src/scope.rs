@@ -1,7 +1,7 @@
-//! RFC 6749's scope-token, for error messages at the right span.
+//! The grammar of a scope (scope-token, RFC 6749), for error messages at the right span.
 //!
-//! The rule that counts is `scopeward::policy::Scope`: the expansion runs it at compile time over
-//! every declared scope, so that a difference between the two cannot let a bad scope through.
+//! The rule that counts is `scopeward::policy::Scope`. The expansion applies it to every declared
+//! scope at compile time, so that a difference between the two cannot let a bad scope through.
 
 /// The first character of `scope` that RFC 6749, section 3.3, does not allow.
 pub(crate) fn forbidden_character(scope: &str) -> Option<char> {

@@ -1,4 +1,4 @@
-//! The impl block: finds what it declares and checks it against each other.
+//! Reads the impl block: finds its declarations, and checks them against each other.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -6,7 +6,7 @@ use syn::{ImplItem, ItemImpl};
 
 use crate::{declaration::Declaration, expand, feature::Feature, uri};
 
-/// `#[scoped_tools]` on an impl block.
+/// Expands `#[scoped_tools]` on an impl block.
 pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> TokenStream {
     let Ok(mut block) = syn::parse2::<ItemImpl>(tokens.clone()) else {
         let error = syn::Error::new_spanned(
@@ -50,6 +50,7 @@ pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> Toke
     }
 }
 
+/// Takes every declaration off the block, and reports two with one name or overlapping URIs.
 fn collect(block: &mut ItemImpl, errors: &mut Vec<syn::Error>) -> Vec<Declaration> {
     let mut declared: Vec<Declaration> = vec![];
     for item in &mut block.items {
@@ -86,7 +87,8 @@ fn collect(block: &mut ItemImpl, errors: &mut Vec<syn::Error>) -> Vec<Declaratio
     declared
 }
 
-/// An attribute that no `#[scoped_tools]` block took off: nothing would check its method.
+/// Reports an attribute that stands outside a `#[scoped_tools]` block, because nothing would check
+/// its method.
 pub(crate) fn outside_block(feature: Feature, method: &TokenStream) -> TokenStream {
     let error = syn::Error::new(
         proc_macro2::Span::call_site(),
@@ -97,7 +99,7 @@ pub(crate) fn outside_block(feature: Feature, method: &TokenStream) -> TokenStre
         ),
     )
     .into_compile_error();
-    // The method stays, so that its uses elsewhere do not fail as well.
+    // The method stays in the output, so that its uses elsewhere do not fail as well.
     let mut tokens = error;
     method.to_tokens(&mut tokens);
     tokens

@@ -1,22 +1,23 @@
 //! URIs and URI templates of resources, for error messages at the right span.
 //!
-//! The rule that counts is `scopeward::policy::UriTemplate`, which looks again at the start.
+//! The rule that counts is `scopeward::policy::UriTemplate`, which is applied again when the server
+//! starts.
 
 use matchit::Router;
 
-/// What is wrong with a URI template, in one sentence.
+/// The mistake in a URI template, in one sentence; `None` if there is none.
 pub(crate) fn mistake(text: &str) -> Option<String> {
     route(text).err()
 }
 
-/// Whether some URI would be of both.
+/// Whether one URI could match both templates.
 pub(crate) fn overlap(one: &str, other: &str) -> bool {
     let (Ok(one), Ok(other)) = (route(one), route(other)) else { return false };
     let mut router = Router::new();
     router.insert(one, ()).is_ok() && router.insert(other, ()).is_err()
 }
 
-/// As the router writes it.
+/// The template in the syntax of the router, or its mistake.
 fn route(text: &str) -> Result<String, String> {
     let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
     let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -55,6 +56,7 @@ fn route(text: &str) -> Result<String, String> {
     Ok(route)
 }
 
+/// The text outside the variables, or its mistake.
 fn literal(text: &str) -> Result<&str, String> {
     let forbidden = |c: &char| !c.is_ascii_graphic() || "\"<>\\^`|{}".contains(*c);
     match text.chars().find(forbidden) {
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_a_template() {
+    fn only_templates_that_can_be_matched_are_accepted() {
         for good in ["todo://items", "todo://items/{id}", "file:///{+path}"] {
             assert_eq!(mistake(good), None, "{good}");
         }

@@ -1,10 +1,10 @@
-//! What does not compile, and what the author is told.
+//! Programs that must not compile, and the messages that their author gets.
 //!
-//! The compiler is asked directly, with the very libraries that this test was linked with: building
-//! them again for the purpose takes minutes. `UPDATE=1 cargo test --package scopeward-macros` writes
-//! what it says now.
+//! The test calls the compiler directly, with the libraries that the test itself is linked with,
+//! because building them again takes minutes. `UPDATE=1 cargo test --package scopeward-macros`
+//! writes the current messages to the `.stderr` files.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::{
     env, fs,
@@ -12,7 +12,8 @@ use std::{
     process::Command,
 };
 
-/// The library as it was built last: beside this test, which depends on it.
+/// The newest build of the library, which is in the folder of this test because the test depends on
+/// it.
 fn library(folder: &Path) -> PathBuf {
     let is_ours = |path: &PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -22,8 +23,8 @@ fn library(folder: &Path) -> PathBuf {
     all.max_by_key(|path| fs::metadata(path).unwrap().modified().unwrap()).unwrap()
 }
 
-/// What the compiler says of a program, which it must not accept.
-fn said(program: &Path) -> String {
+/// Compiles a program, which must fail, and returns the messages of the compiler.
+fn messages(program: &Path) -> String {
     let test = env::current_exe().unwrap();
     let folder = test.parent().unwrap();
     let compiler = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
@@ -40,7 +41,7 @@ fn said(program: &Path) -> String {
         .output()
         .unwrap();
     assert!(!output.status.success(), "{} compiles", program.display());
-    // What it says of all programs alike.
+    // Lines that the compiler prints for every program.
     let general = ["error: aborting due to", "For more information about this error"];
     let said = String::from_utf8(output.stderr).unwrap();
     let lines = said.lines().filter(|line| !general.iter().any(|text| line.starts_with(text)));
@@ -50,7 +51,7 @@ fn said(program: &Path) -> String {
 }
 
 #[test]
-fn mistakes_are_told_at_their_place() {
+fn mistakes_are_reported_at_their_place() {
     let mut programs = 0;
     let mut wrong = String::new();
     for entry in fs::read_dir("tests/fail").unwrap() {
@@ -59,7 +60,7 @@ fn mistakes_are_told_at_their_place() {
             continue;
         }
         programs += 1;
-        let (said, expected) = (said(&program), program.with_extension("stderr"));
+        let (said, expected) = (messages(&program), program.with_extension("stderr"));
         if env::var_os("UPDATE").is_some() {
             fs::write(&expected, said).unwrap();
         } else if fs::read_to_string(&expected).unwrap_or_default() != said {

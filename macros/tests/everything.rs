@@ -1,4 +1,4 @@
-//! Everything that `#[scoped_tool]` and its siblings take, and the registry that comes of it.
+//! All arguments of `#[scoped_tool]` and its siblings, and the registry that they produce.
 
 use rmcp::handler::server::wrapper::{Json, Parameters};
 use rmcp::model::{CompleteRequestParams, ErrorData, PromptMessage, Role};
@@ -92,7 +92,7 @@ impl<T: std::fmt::Display + Send + Sync + 'static> Server<T> {
 }
 
 #[test]
-fn the_registry_and_the_router() {
+fn tools_are_in_the_registry_and_the_router() {
     let tools = <Server<String>>::REGISTRY.all();
     assert_eq!(tools.len(), 6);
     assert_eq!(tools[0].name(), "say");
@@ -104,7 +104,7 @@ fn the_registry_and_the_router() {
         tools[0].location()
     );
     assert_eq!((tools[2].name(), tools[2].scopes().len()), ("loop", 0));
-    // What the annotations say; MCP's defaults where they say nothing.
+    // The hints of the annotations, and MCP's defaults where there are none.
     let hints =
         tools[..3].iter().map(|t| (t.is_read_only(), t.is_destructive(), t.says_what_it_changes()));
     assert!(hints.eq([(true, false, true), (false, false, true), (false, true, false)]));
@@ -123,7 +123,7 @@ fn the_registry_and_the_router() {
 }
 
 #[test]
-fn resources_and_prompts() {
+fn resources_and_prompts_are_in_the_registry_and_the_routers() {
     let registry = <Server<String>>::REGISTRY;
     let of = |feature| registry.of(feature).map(scopeward::Declaration::name).collect::<Vec<_>>();
     assert_eq!(of(Feature::Resource), ["words://{language}/{word}", "words://all"]);

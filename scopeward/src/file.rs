@@ -8,16 +8,16 @@ use std::{
 
 use tempfile::NamedTempFile;
 
-/// The largest file that is read, in bytes: sixteen times a policy of ten thousand tools. A larger
-/// file was named by mistake, and some (such as `/dev/zero`) have no end.
+/// The largest file that is read, in bytes: 16 MiB, which is sixteen times a policy of ten thousand
+/// tools. A larger file was named by mistake, and some files (such as `/dev/zero`) have no end.
 const LARGEST: u64 = 16 * 1024 * 1024;
 
 /// Who may read a file that was replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Its owner only, because it holds secrets or other people's data.
+    /// Only its owner, because the file holds secrets or other people's data.
     OwnerOnly,
-    /// Whoever could read the file before. A new file is for everyone to read.
+    /// The users who could read the file before. A new file is readable by everyone.
     AsBefore,
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Makes the folder if it is not there. One that is there stays as whoever made it wanted it.
+/// Makes the folder if it does not exist. An existing folder keeps its permissions.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut folder = DirBuilder::new();
     folder.recursive(true);
@@ -47,7 +47,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 /// one. The content is on the disk when this returns. A symbolic link stays one.
 pub(crate) fn replace(path: &Path, content: &[u8], access: Access) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let file = written(&target, content)?;
+    let file = write_beside(&target, content)?;
     if access == Access::AsBefore {
         let before = fs::metadata(&target).ok().map(|metadata| metadata.permissions());
         if let Some(permissions) = before.or_else(for_everyone) {
@@ -59,11 +59,11 @@ pub(crate) fn replace(path: &Path, content: &[u8], access: Access) -> io::Result
     Ok(())
 }
 
-/// Makes a file that only its owner may read, whole or not at all. `false` if another process was
-/// first: its file stays.
+/// Makes a file that only its owner may read, whole or not at all. `false` if the file exists
+/// already, which then stays as it is.
 #[cfg(any(feature = "embedded-issuer", test))]
 pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
-    match written(path, content)?.persist_noclobber(path) {
+    match write_beside(path, content)?.persist_noclobber(path) {
         Ok(_) => {
             sync_folder(path);
             Ok(true)
@@ -73,9 +73,9 @@ pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
     }
 }
 
-/// A file beside `path` with this content, on the disk. Only its owner may read it, from the moment it
-/// exists.
-fn written(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
+/// Writes this content to a temporary file beside `path`, and to the disk. Only its owner may read
+/// the file, from the moment it exists.
+fn write_beside(path: &Path, content: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = NamedTempFile::new_in(folder_of(path))?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
@@ -87,8 +87,8 @@ fn folder_of(path: &Path) -> &Path {
     folder.unwrap_or(Path::new("."))
 }
 
-/// The name of a new file is on the disk only when its folder is. Not every system can do that, and
-/// the content is safe without it.
+/// Writes the folder to the disk, because the name of a new file is safe only then. An error is
+/// ignored, because not every system can do this, and the content is safe without it.
 fn sync_folder(path: &Path) {
     if let Ok(folder) = File::open(folder_of(path)) {
         let _ = folder.sync_all();
@@ -96,7 +96,7 @@ fn sync_folder(path: &Path) {
 }
 
 #[cfg(unix)]
-#[expect(clippy::unnecessary_wraps, reason = "other systems have no such permissions")]
+#[expect(clippy::unnecessary_wraps, reason = "systems other than Unix have no such permissions")]
 fn for_everyone() -> Option<fs::Permissions> {
     Some(std::os::unix::fs::PermissionsExt::from_mode(0o644))
 }

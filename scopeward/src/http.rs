@@ -1,4 +1,4 @@
-//! Leaves of HTTP: who is at the other end, and bodies that nobody reads.
+//! Small parts of HTTP: the address of a peer, and bodies that are not used.
 
 pub(crate) mod drain;
 mod peer;

@@ -1,10 +1,11 @@
-//! From a bearer token to a [`Principal`]: who calls, through which client, with which scopes.
+//! Authentication: turns a bearer token into a [`Principal`], which is a caller with its client and
+//! its scopes.
 //!
 //! | step | where |
 //! |---|---|
-//! | which provider issues tokens, and what its tokens look like | [`provider`] |
+//! | the providers, and the form of their tokens | [`provider`] |
 //! | a bearer token → a validated access token | [`token`] |
-//! | tokens, people and clients whose access was taken away | [`revocation`] |
+//! | revoked tokens, people and clients | [`revocation`] |
 //! | an access token under a policy → a principal | [`Principal`] |
 
 pub(crate) mod expiry;

@@ -1,19 +1,20 @@
-//! MCP servers whose access is one file: *who may call which tool*, read which resource and get
-//! which prompt is declared, checked before it ships, and enforced on every call.
+//! MCP servers whose access control is one file. `policy.toml` declares *who may call which tool*,
+//! read which resource and get which prompt. The file is checked before release, and enforced on
+//! every call.
 //!
 //! | you | write | and get |
 //! |---|---|---|
-//! | tool author | [`#[scoped_tools]`](scoped_tools) and `#[scoped_tool(scopes = […])]`, `#[scoped_resource]`, `#[scoped_prompt]` | the check in front of each, its error shape, its entry in the [registry](Registry) |
+//! | tool author | [`#[scoped_tools]`](scoped_tools) and `#[scoped_tool(scopes = […])]`, `#[scoped_resource]`, `#[scoped_prompt]` | a check in front of each method, and its entry in the [registry](Registry) |
 //! | operator | `policy.toml` | the rule that is enforced, checked against tools and registered scopes |
-//! | both | [`main`] | a server that refuses to start when the three disagree |
+//! | both | [`main`] | a server that refuses to start when tools, policy and registered scopes disagree |
 //!
 //! The data flows one way: the [policy] is compiled, the [gate] authenticates a caller
 //! ([`Principal`]) and [decides](policy::CompiledPolicy::decide), a denial becomes a challenge or a
-//! tool result ([`refusal`]), and each decision is recorded.
+//! tool result ([`refusal`](mcp::refusal)), and each decision is recorded.
 //!
 //! Start with the README; [`main`] has the smallest whole server.
 
-// The macros write `::scopeward::…`, in this crate's own tests too.
+// The macros expand to paths that begin with `::scopeward`, also in the tests of this crate.
 extern crate self as scopeward;
 
 #[cfg(doctest)]
@@ -48,10 +49,10 @@ pub use policy::{Declaration, Location, Registry};
 pub use scopeward_macros::{scoped_prompt, scoped_resource, scoped_tool, scoped_tools};
 pub use serve::{Providers, Server};
 
-/// The MCP library underneath, for its `Parameters`, `Json` and models.
+/// The MCP library that Scopeward builds on, for its `Parameters`, `Json` and models.
 pub use rmcp;
 
-/// What the macros' expansion names. Not for use by hand.
+/// Items that the macros expand to. They are not a public API.
 #[doc(hidden)]
 pub mod __private {
     pub use crate::mcp::{ScopeCheck, prompt_arguments, refusals_as_results, uri_arguments};

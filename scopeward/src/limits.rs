@@ -1,4 +1,4 @@
-//! The most that a server takes, from all callers and from one.
+//! The limits of a server, for all callers together and for each one.
 //!
 //! A limit refuses early and says when to come back: 429 or 503 with `Retry-After` (RFC 6585,
 //! section 4; RFC 9110, section 10.2.3). Each refusal is counted in

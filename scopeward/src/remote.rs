@@ -1,5 +1,5 @@
-//! Asks other servers, within bounds: `https` (`http` on loopback only), no redirect, so much and
-//! no more, so long and no longer.
+//! Asks other servers within bounds: `https` only (`http` on loopback), no redirects, answers of at
+//! most 1 MiB, and at most five seconds for each.
 
 mod metadata;
 
@@ -16,31 +16,34 @@ pub(crate) use metadata::Metadata;
 
 use crate::policy::url::is_loopback;
 
-/// Nothing that is asked for here is larger than this.
+/// The largest answer that is read, in bytes: 1 MiB. Metadata, keys and lists of scopes are far
+/// smaller.
 const LARGEST_ANSWER: usize = 1024 * 1024;
+/// How long a request may take until its answer is read, so that a slow server holds nobody up.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why there is no usable answer. It names the address and the reason; never what was sent.
+/// Why another server gave no usable answer. The error names the URL and the reason, and never the
+/// data that was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteError {
-    /// The address must not be asked.
+    /// The URL must not be asked, because it is neither `https` nor on loopback.
     #[error("{0} is not an https URL (http is for loopback only)")]
     Address(String),
-    /// Nobody answered in time.
+    /// The server gave no answer in time.
     #[error("cannot ask {url}: {reason}")]
     Unreachable {
-        /// What was asked.
+        /// The URL that was asked.
         url: String,
         /// Why there is no answer.
         reason: String,
     },
-    /// The answer is that there is none.
+    /// The answer has the status of an error.
     #[error("{url} does not answer as {expected} should: its status is {status}")]
     Status {
-        /// What was asked.
+        /// The URL that was asked.
         url: String,
-        /// What it should be.
+        /// The kind of answer that was expected.
         expected: &'static str,
         /// The HTTP status.
         status: u16,
@@ -48,24 +51,24 @@ pub enum RemoteError {
     /// The answer is not what was expected.
     #[error("{url} does not answer as {expected} should: {reason}")]
     Answer {
-        /// What was asked.
+        /// The URL that was asked.
         url: String,
-        /// What it should be.
+        /// The kind of answer that was expected.
         expected: &'static str,
-        /// What is wrong with it.
+        /// The mistake in the answer.
         reason: String,
     },
-    /// The secret that has to be shown cannot be had.
+    /// The secret for the request cannot be read.
     #[error("cannot ask {url}: {reason}")]
     Secret {
-        /// What was to be asked.
+        /// The URL that was to be asked.
         url: String,
-        /// Why there is no secret; never what it was.
+        /// Why the secret cannot be read; never the secret itself.
         reason: String,
     },
 }
 
-/// How a client says who it is (RFC 6749, section 2.3.1).
+/// How a client authenticates itself (RFC 6749, section 2.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClientAuthentication {
     /// `client_secret_basic`
@@ -78,13 +81,13 @@ pub(crate) enum ClientAuthentication {
 #[derive(Debug, Clone)]
 pub(crate) struct JsonAnswer {
     pub(crate) json: Value,
-    /// What the answer's own headers allow (RFC 9111); zero if they say nothing.
+    /// How long the answer may be kept by its own headers (RFC 9111); zero if they say nothing.
     pub(crate) fresh_for: Duration,
-    /// When it was given, by the clock of whoever gave it (RFC 9110, section 6.6.1).
+    /// When the answer was made, by the clock of the server (RFC 9110, section 6.6.1).
     pub(crate) date: Option<SystemTime>,
 }
 
-/// Any answer at all.
+/// An answer of any status and form.
 #[derive(Debug)]
 pub(crate) struct Probe {
     pub(crate) status: http::StatusCode,
@@ -94,14 +97,14 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    /// A header as text; empty if it is not there.
+    /// The value of a header as text; empty if the header is missing or is not text.
     pub(crate) fn header(&self, name: http::HeaderName) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
-/// A client that is made when it is first needed: it reads all certificates that the machine trusts,
-/// and most servers ask one side only, or nobody.
+/// An HTTP client that is made at its first use, because making one reads all certificates that the
+/// machine trusts, and most servers need one of their clients or none.
 #[derive(Debug, Default)]
 pub(crate) struct LazyClient(OnceLock<reqwest::Client>);
 
@@ -117,14 +120,15 @@ impl LazyClient {
     }
 }
 
-/// An HTTP client with these bounds.
+/// An HTTP client with the bounds of this module.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Remote(Arc<HttpClients>);
 
 #[derive(Debug, Default)]
 struct HttpClients {
+    /// For other machines, through a proxy if one is set.
     outside: LazyClient,
-    /// For this machine itself, past any proxy.
+    /// For this machine itself, without a proxy.
     loopback: LazyClient,
 }
 
@@ -133,7 +137,7 @@ impl Remote {
         let make = || {
             reqwest::Client::builder()
                 .timeout(TIMEOUT)
-                // Who answers is who was asked, not who was pointed to.
+                // Only the server that was asked may answer, so redirects are not followed.
                 .redirect(reqwest::redirect::Policy::none())
                 .user_agent(concat!("scopeward/", env!("CARGO_PKG_VERSION")))
         };
@@ -144,7 +148,7 @@ impl Remote {
         }
     }
 
-    /// A JSON document.
+    /// Fetches a JSON document.
     pub(crate) async fn get(
         &self,
         url: &str,
@@ -153,7 +157,7 @@ impl Remote {
         Self::send(self.request(http::Method::GET, url)?, url, expected).await
     }
 
-    /// What somebody answers, whatever it is.
+    /// Sends a request, and returns the answer whatever its status and form.
     pub(crate) async fn probe(
         &self,
         method: http::Method,
@@ -170,7 +174,7 @@ impl Remote {
         Ok(Probe { status, headers, json })
     }
 
-    /// A JSON document, for whoever has this bearer token.
+    /// Fetches a JSON document with a bearer token.
     pub(crate) async fn get_with(
         &self,
         url: &str,
@@ -181,7 +185,7 @@ impl Remote {
         Self::send(request, url, expected).await
     }
 
-    /// As [`get_with`](Self::get_with), by POST.
+    /// Posts an empty body with a bearer token, and returns the JSON answer.
     pub(crate) async fn post_with(
         &self,
         url: &str,
@@ -192,7 +196,8 @@ impl Remote {
         Self::send(request.header(http::header::CONTENT_LENGTH, 0), url, expected).await
     }
 
-    /// The JSON answer to a form that a client sends (RFC 6749, section 2.3.1).
+    /// Posts a form as an authenticated client (RFC 6749, section 2.3.1), and returns the JSON
+    /// answer.
     pub(crate) async fn post_as(
         &self,
         url: &str,
@@ -216,7 +221,7 @@ impl Remote {
         Self::send(request, url, expected).await
     }
 
-    /// The JSON answer to a form.
+    /// Posts a form, and returns the JSON answer.
     pub(crate) async fn post_form(
         &self,
         url: &str,
@@ -269,7 +274,7 @@ fn with_form(request: reqwest::RequestBuilder, form: &[(&str, &str)]) -> reqwest
     request.header(http::header::CONTENT_TYPE, kind).body(body)
 }
 
-/// The body; `None` if it is too large.
+/// Reads the body; `None` if it is larger than [`LARGEST_ANSWER`].
 async fn read(answer: &mut reqwest::Response, url: &str) -> Result<Option<Vec<u8>>, RemoteError> {
     let mut body = vec![];
     while let Some(part) = answer.chunk().await.map_err(|error| unreachable(url, &error))? {
@@ -281,7 +286,7 @@ async fn read(answer: &mut reqwest::Response, url: &str) -> Result<Option<Vec<u8
     Ok(Some(body))
 }
 
-/// An address that may be asked.
+/// Parses a URL that may be asked: `https` anywhere, or `http` on loopback.
 pub(crate) fn checked(url: &str) -> Result<Url, RemoteError> {
     let refused = || RemoteError::Address(url.to_owned());
     let parsed = Url::parse(url).map_err(|_| refused())?;
@@ -293,12 +298,13 @@ pub(crate) fn checked(url: &str) -> Result<Url, RemoteError> {
     if is_safe { Ok(parsed) } else { Err(refused()) }
 }
 
-/// `application/json`, and the types that end in `+json` (RFC 6839).
+/// Whether the content type is `application/json` or ends in `+json` (RFC 6839).
 fn is_json(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
 }
 
+/// How long the answer may be kept by its own headers (RFC 9111).
 fn freshness(url: &str, answer: &reqwest::Response) -> Duration {
     let mut request = http::Request::new(());
     if let Ok(uri) = url.parse() {
@@ -307,14 +313,14 @@ fn freshness(url: &str, answer: &reqwest::Response) -> Duration {
     let mut response = http::Response::new(());
     *response.status_mut() = answer.status();
     *response.headers_mut() = answer.headers().clone();
-    // A cache for this one server, without guesses where the headers say nothing.
+    // The cache belongs to one server, and guesses no lifetime when the headers say nothing.
     let options = CacheOptions { shared: false, cache_heuristic: 0.0, ..CacheOptions::default() };
     CachePolicy::new_options(&request, &response, SystemTime::now(), options)
         .time_to_live(SystemTime::now())
 }
 
 fn unreachable(url: &str, error: &reqwest::Error) -> RemoteError {
-    // The innermost cause says most: "connection refused".
+    // The innermost cause says the most, such as "connection refused".
     let mut cause: &dyn std::error::Error = error;
     while let Some(inner) = cause.source() {
         cause = inner;
@@ -344,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn json_is_what_says_so() {
+    fn only_json_content_types_are_json() {
         assert!(is_json("application/json; charset=utf-8") && is_json("application/jwk-set+json"));
         assert!(!is_json("text/html") && !is_json("") && !is_json("text/json"));
     }

@@ -1,8 +1,9 @@
-//! Secrets of a deployment: zeroed when they are given up, and never printed.
+//! Secrets of a deployment, which are erased from memory when they are dropped and are never
+//! printed.
 //!
-//! `NAME` holds one, or `NAME_FILE` names the file that does, as the secret managers of container
-//! platforms have it. The file is read each time the secret is needed, so that one which is rotated
-//! needs no restart.
+//! The setting `NAME` holds a secret, or `NAME_FILE` names the file that holds it, as the secret
+//! managers of container platforms provide it. The file is read each time the secret is needed, so
+//! that a rotated secret needs no restart.
 
 use std::{
     fmt,
@@ -13,18 +14,18 @@ use secrecy::SecretString;
 
 use crate::file;
 
-/// A secret, or where it is.
+/// A secret, or the file that holds it.
 #[derive(Clone)]
 pub(crate) enum Secret {
     Given(SecretString),
     File(PathBuf),
 }
 
-/// Why there is none. It names the setting or the file.
+/// Why there is no secret. The error names the setting or the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SecretError {
     #[error(
-        "{0} and {0}_FILE are both set\n  = help: take one of them out: which one counts would be a guess"
+        "{0} and {0}_FILE are both set\n  = help: remove one of them, because it would be a guess which one counts"
     )]
     Both(String),
     #[error("cannot read the secret in {0}: {1}")]
@@ -34,8 +35,8 @@ pub(crate) enum SecretError {
 }
 
 impl Secret {
-    /// The secret that `name` or `name_FILE` is about; `None` if neither is set. `variable` reads a
-    /// setting.
+    /// Finds the secret of the setting `name` or `name_FILE`; `None` if neither is set. `variable`
+    /// reads a setting.
     pub(crate) fn setting(
         name: &str,
         variable: impl Fn(&str) -> Option<String>,
@@ -45,7 +46,7 @@ impl Secret {
             (Some(secret), None) => Ok(Some(Self::Given(secret.into()))),
             (None, Some(path)) => {
                 let secret = Self::File(path.into());
-                // Said at the start, not when it is first needed.
+                // Read now, so that a mistake is reported at the start and not at the first use.
                 secret.read()?;
                 Ok(Some(secret))
             }
@@ -53,7 +54,7 @@ impl Secret {
         }
     }
 
-    /// The secret as it is now.
+    /// Reads the current secret.
     pub(crate) fn read(&self) -> Result<SecretString, SecretError> {
         match self {
             Self::Given(secret) => Ok(secret.clone()),
@@ -62,7 +63,7 @@ impl Secret {
     }
 }
 
-/// A line's end after it is not part of it.
+/// Reads a secret from a file. Line ends at the end of the file are not part of the secret.
 fn read(path: &Path) -> Result<SecretString, SecretError> {
     let name = || path.display().to_string();
     let text = file::read(path).map_err(|error| SecretError::Read(name(), error.to_string()))?;
@@ -74,7 +75,7 @@ fn read(path: &Path) -> Result<SecretString, SecretError> {
     Ok(secret.into())
 }
 
-/// Where it is, not what.
+/// Shows where the secret is, and never the secret.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -90,7 +91,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     #[test]
-    fn one_that_is_rotated_is_read_anew_and_never_printed() {
+    fn a_rotated_secret_is_read_again_and_never_printed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
         std::fs::write(&path, "first\n").unwrap();
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn two_are_none() {
+    fn a_secret_that_is_set_twice_is_an_error() {
         let both = |name: &str| Some(format!("{name} is set"));
         assert_eq!(Secret::setting("S", both).map(|_| ()), Err(SecretError::Both("S".into())));
         assert!(Secret::setting("S", |_| None).unwrap().is_none());

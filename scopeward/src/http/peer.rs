@@ -1,18 +1,18 @@
-//! Who is at the other end of a connection.
+//! The address at the other end of a connection.
 
 use std::{
     fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
-/// The address that a request came from: of a client, or of the proxy in front of it. What a header
-/// says (`X-Forwarded-For`) is what its sender wrote, and is not looked at.
+/// The address that a request came from: the client, or the proxy in front of it. `X-Forwarded-For`
+/// is not read, because any sender can write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer(IpAddr);
 
 impl Peer {
-    /// What is counted as one: an IPv4 address, or the network of 64 bits that one holder of an
-    /// IPv6 address has.
+    /// The network that counts as one peer: an IPv4 address, or the first 64 bits of an IPv6
+    /// address, because one holder has all addresses that begin with them.
     pub(crate) fn network(self) -> IpAddr {
         match self.0 {
             IpAddr::V4(_) => self.0,
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_holder_of_many_addresses_is_one() {
+    fn addresses_of_one_ipv6_network_count_as_one() {
         let network = |text: &str| Peer::from(text.parse::<SocketAddr>().unwrap()).network();
         assert_eq!(network("[2001:db8::1]:1"), network("[2001:db8::ffff:1]:2"));
         assert_ne!(network("[2001:db8::1]:1"), network("[2001:db8:0:1::1]:1"));

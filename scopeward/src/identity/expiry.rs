@@ -1,4 +1,4 @@
-//! A stream ends with the access that opened it: when the token expires, or is revoked.
+//! Ends a stream when the access of its caller ends: when the token expires or is revoked.
 
 use std::{
     pin::Pin,
@@ -12,14 +12,14 @@ use http_body::Frame;
 
 use crate::identity::{Principal, revocation::Revocations};
 
-/// A body that ends with something else, wherever it is.
+/// A response body that ends as soon as `end` completes, even in the middle of its content.
 struct BodyUntil {
     body: Body,
     end: Pin<Box<dyn Future<Output = ()> + Send>>,
     is_over: bool,
 }
 
-/// The body, as long as the caller has access.
+/// Wraps `body`, so that it ends when the caller's token expires or is revoked.
 pub(crate) fn until_access_ends(body: Body, caller: Principal, revocations: Revocations) -> Body {
     Body::new(BodyUntil { body, end: Box::pin(end(caller, revocations)), is_over: false })
 }
@@ -32,7 +32,7 @@ pub(crate) async fn end(caller: Principal, revocations: Revocations) {
     }
 }
 
-/// How long the caller's token is still valid.
+/// The time until the caller's token expires; zero if it has expired.
 pub(crate) fn lifetime(caller: &Principal) -> Duration {
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(u64::MAX, |now| now.as_secs());
     Duration::from_secs(caller.expires_at().saturating_sub(now))

@@ -1,14 +1,15 @@
-//! An authenticated caller, seen through one policy.
+//! The authenticated caller, under one policy.
 
 use std::{fmt, sync::Arc};
 
 use super::token::AccessToken;
 use crate::policy::{CompiledPolicy, Decision, Operation, Scope, ScopeSet};
 
-/// An authenticated caller: who it is, which client acts for it, and what it was granted. It can
-/// only be made from an [`AccessToken`], which can only be made by validating one.
+/// An authenticated caller: its subject, the client that acts for it, and the scopes that it was
+/// granted. A principal can be made only from an [`AccessToken`], and an access token only by
+/// validating a bearer token.
 ///
-/// A tool takes it as a parameter of any position:
+/// A tool takes the principal as a parameter, in any position:
 ///
 /// ```
 /// use scopeward::{Principal, scoped_tools};
@@ -26,7 +27,8 @@ use crate::policy::{CompiledPolicy, Decision, Operation, Scope, ScopeSet};
 /// }
 /// ```
 ///
-/// A request sees one policy from start to end: the principal carries the policy that admitted it.
+/// The principal carries the policy that admitted it, so that one policy decides a request from
+/// start to end.
 #[derive(Clone)]
 pub struct Principal(Arc<Inner>);
 
@@ -37,7 +39,7 @@ struct Inner {
 }
 
 impl Principal {
-    /// The caller that `token` authenticates, under `policy`.
+    /// Makes the caller that `token` authenticates, under `policy`.
     pub fn new(token: AccessToken, policy: Arc<CompiledPolicy>) -> Self {
         let held = policy.hold(token.scopes().iter().map(Scope::as_str));
         Self(Arc::new(Inner { token, policy, held }))
@@ -57,27 +59,28 @@ impl Principal {
         self.0.token.expires_at()
     }
 
-    /// Who the caller is, at its issuer (`sub`).
+    /// The subject: the caller's identifier at its issuer (`sub`).
     pub fn subject(&self) -> &str {
         self.0.token.subject()
     }
 
-    /// Who says so (`iss`).
+    /// The issuer of the caller's token (`iss`).
     pub fn issuer(&self) -> &str {
         self.0.token.issuer()
     }
 
-    /// Who the caller is, among the callers of every issuer: what belongs to a caller is kept
-    /// under this.
+    /// Identifies the caller among the callers of every issuer. Keep data that belongs to a caller
+    /// under this identifier.
     ///
-    /// The subject alone is somebody only at its issuer (OpenID Connect Core, section 5.7).
+    /// A subject identifies somebody only together with its issuer (OpenID Connect Core, section
+    /// 5.7).
     pub fn id(&self) -> String {
-        // No issuer has a space in it.
+        // An issuer contains no space, so two different callers never have the same identifier.
         format!("{} {}", self.0.token.canonical_issuer(), self.subject())
     }
 
-    /// The same as a number, for counting: two callers have the same one hardly ever, and nobody can
-    /// aim at another's.
+    /// The caller's identifier as a number, for counting. Two callers hardly ever share a number,
+    /// and nobody can aim at the number of another caller, because the hash is keyed.
     pub(crate) fn number(&self) -> u64 {
         self.0.token.caller()
     }
@@ -87,7 +90,7 @@ impl Principal {
         self.0.token.client()
     }
 
-    /// The scopes that the token carries, without what they imply.
+    /// The scopes that the token carries, without the scopes that they imply.
     pub fn granted(&self) -> &[Scope] {
         self.0.token.scopes()
     }
@@ -97,7 +100,8 @@ impl Principal {
         self.0.policy.is_held(scope, &self.0.held)
     }
 
-    /// May this caller do this? The one question, asked by everyone through here.
+    /// Decides whether this caller may do `operation`. Every check of a caller goes through this
+    /// method.
     ///
     /// ```
     /// use scopeward::{Principal, policy::Operation};
@@ -115,12 +119,12 @@ impl Principal {
         }
     }
 
-    /// A claim of the token that has no method of its own.
+    /// The value of a claim that has no method of its own; `None` if the token does not have it.
     pub fn claim(&self, name: &str) -> Option<&serde_json::Value> {
         self.0.token.claim(name)
     }
 
-    /// The policy that the caller was admitted under.
+    /// The policy that admitted the caller.
     pub fn policy(&self) -> &CompiledPolicy {
         &self.0.policy
     }
@@ -130,7 +134,8 @@ impl Principal {
     }
 }
 
-/// Who and which client; not what else the token says.
+/// Shows the subject, issuer, client and granted scopes only, because other claims can hold
+/// personal data.
 impl fmt::Debug for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Principal")

@@ -1,5 +1,4 @@
-//! Who issues the tokens: what is known of each provider as data, and how a deployment of it is
-//! reached.
+//! The providers: the facts about each one as data, and how a deployment reaches it.
 
 mod configured;
 mod preset;

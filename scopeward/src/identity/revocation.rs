@@ -1,7 +1,7 @@
 //! The list of revocations in the data folder.
 //!
-//! `revoked.toml` is written by `revocation add`, or by hand, and read again when it changes. The
-//! list in force is [`Revocations`], which the validator of tokens holds each token against.
+//! `revoked.toml` is written by `revocation add` or by hand, and is read again when it changes. The
+//! list in force is [`Revocations`]. The token validator checks each token against it.
 
 mod file;
 mod watch;

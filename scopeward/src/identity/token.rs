@@ -1,8 +1,8 @@
-//! From a bearer token to an authenticated caller.
+//! Validates bearer tokens.
 //!
-//! [`bearer`] takes the token out of the request; [`Validator`] checks it against its issuer's
-//! [`VerificationKeys`], or asks the issuer if it is opaque, and gives an [`AccessToken`], which
-//! cannot be had in any other way. Nothing in here knows tools.
+//! [`bearer`] reads the token of a request. [`Validator`] checks it with its issuer's
+//! [`VerificationKeys`], or asks the issuer if the token is opaque, and gives an [`AccessToken`],
+//! which cannot be made in any other way. This module knows nothing about tools.
 
 mod cache;
 mod claims;
@@ -46,12 +46,13 @@ pub(crate) use revocations::{Revocation, RevocationTarget};
 pub use token_types::TokenTypes;
 pub use validator::Validator;
 
-/// A validated access token: its signature, issuer, audience and times were right. Clones are the
-/// same token.
+/// A validated access token: its signature, issuer, audience and times were right. Clones share one
+/// token.
 #[derive(Clone)]
 pub struct AccessToken(Arc<Validated>);
 
-/// What a token said. A hundred thousand of them are kept, so there is nothing to spare.
+/// The content of a validated token. Up to 100,000 of them are cached, so every field is kept
+/// small.
 struct Validated {
     canonical_issuer: Arc<str>,
     issuer: Arc<str>,
@@ -60,57 +61,58 @@ struct Validated {
     scopes: Arc<[Scope]>,
     expires_at: u64,
     not_before: Option<u64>,
-    /// Of authority and subject.
+    /// A keyed hash of the canonical issuer and the subject.
     caller: u64,
     other: Box<[(Arc<str>, Value)]>,
-    /// All of it as one object, made when a condition first asks for it.
+    /// All claims as one object, made when a condition first asks for it.
     claims: OnceLock<Box<Map<String, Value>>>,
 }
 
 impl AccessToken {
-    /// Who issued it (`iss`).
+    /// The issuer, as the token writes it (`iss`).
     pub fn issuer(&self) -> &str {
         &self.0.issuer
     }
 
-    /// What stands for whoever issued it: the same for each `iss` that one issuer writes. A
-    /// subject is somebody only together with it.
+    /// The issuer's canonical name, which is the same for each `iss` that one issuer writes. A
+    /// subject identifies somebody only together with this name.
     pub fn canonical_issuer(&self) -> &str {
         &self.0.canonical_issuer
     }
 
-    /// Whom it speaks for (`sub`).
+    /// The subject that the token was issued for (`sub`).
     pub fn subject(&self) -> &str {
         &self.0.subject
     }
 
-    /// The client it was issued to (`client_id`, RFC 9068; or `azp`).
+    /// The client that the token was issued to (`client_id`, RFC 9068; or `azp`).
     pub fn client(&self) -> Option<&str> {
         self.0.client.as_deref()
     }
 
-    /// The scopes that it grants.
+    /// The scopes that the token grants.
     pub fn scopes(&self) -> &[Scope] {
         &self.0.scopes
     }
 
-    /// When it expires, in seconds since the Unix epoch.
+    /// When the token expires, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> u64 {
         self.0.expires_at
     }
 
-    /// Providers and subject in one number, by a hash whose key is this process's.
+    /// The canonical issuer and the subject as one number, by a hash whose key is secret to this
+    /// process.
     pub(crate) fn caller(&self) -> u64 {
         self.0.caller
     }
 
-    /// Before when it was not valid (`nbf`).
+    /// When the token becomes valid (`nbf`), in seconds since the Unix epoch.
     fn not_before(&self) -> Option<u64> {
         self.0.not_before
     }
 
-    /// What conditions are asked about: the claims that have no method of their own, and of the
-    /// others those that have one value in every token.
+    /// The claims that conditions can read: `iss`, `sub`, `exp` and `client_id`, and every claim
+    /// that has no method of its own.
     pub(crate) fn claims(&self) -> &Map<String, Value> {
         self.0.claims.get_or_init(|| {
             let mut claims: Map<String, Value> = self
@@ -129,7 +131,7 @@ impl AccessToken {
         })
     }
 
-    /// A claim that has no method of its own.
+    /// The value of a claim that has no method of its own; `None` if the token does not have it.
     pub fn claim(&self, name: &str) -> Option<&Value> {
         self.0.other.iter().find(|(other, _)| **other == *name).map(|(_, value)| value)
     }
@@ -137,7 +139,7 @@ impl AccessToken {
 
 #[cfg(test)]
 impl AccessToken {
-    /// One that grants these scopes, for tests of what comes after validation.
+    /// Makes a token that grants these scopes, for tests of the code after validation.
     pub(crate) fn granting(scopes: Vec<Scope>) -> Self {
         Self(Arc::new(Validated {
             canonical_issuer: "test".into(),
@@ -154,7 +156,7 @@ impl AccessToken {
     }
 }
 
-/// Not the claims: they can hold a person's data.
+/// Leaves the claims out, because they can hold personal data.
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessToken")

@@ -1,4 +1,4 @@
-//! The answers that say when to come back.
+//! The answers to requests that a limit refused, which say when to come back.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use http::{StatusCode, header};
 
 use super::Limit;
 
-/// The answer to a request that is not even looked at.
+/// The answer to a request that a limit refused before the request was read.
 pub(crate) fn refused(limit: Limit, wait: Duration) -> Response {
     let (status, error, message) = match limit {
         Limit::Address => (
@@ -21,14 +21,15 @@ pub(crate) fn refused(limit: Limit, wait: Duration) -> Response {
         _ => (
             StatusCode::SERVICE_UNAVAILABLE,
             "overloaded",
-            "the server has as many requests as it takes",
+            "the server has reached its limit of requests",
         ),
     };
     let body = Json(serde_json::json!({ "error": error, "message": message }));
     (status, [(header::RETRY_AFTER, retry_after(wait))], body).into_response()
 }
 
-/// Whole seconds, rounded up: a client that comes back then is not too early.
+/// The value of `Retry-After`: whole seconds, rounded up, so that a client that waits this long is
+/// not too early.
 pub(crate) fn retry_after(wait: Duration) -> String {
     let up = u64::from(wait.subsec_nanos() > 0);
     (wait.as_secs() + up).max(1).to_string()
@@ -39,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_is_told_to_come_back_too_early() {
+    fn retry_after_is_rounded_up() {
         let after = |millis| retry_after(Duration::from_millis(millis));
         assert_eq!([after(0), after(1), after(1_000), after(1_001)], ["1", "1", "1", "2"]);
     }

@@ -1,11 +1,11 @@
-//! How many there are at a time.
+//! A limit on how many requests or connections exist at a time.
 
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
-/// A number of places. Clones are the same places.
+/// A limit on how many permits are held at a time. Clones share one limit.
 #[derive(Debug, Clone)]
 pub(crate) struct ConcurrencyLimit(Arc<Inner>);
 
@@ -15,7 +15,7 @@ struct Inner {
     taken: AtomicUsize,
 }
 
-/// A place that is taken until this is dropped.
+/// A permit, which is given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct ConcurrencyPermit(Arc<Inner>);
 
@@ -24,15 +24,16 @@ impl ConcurrencyLimit {
         Self(Arc::new(Inner { most, taken: AtomicUsize::new(0) }))
     }
 
-    /// A place, if one is free.
+    /// Takes a permit, if one is free.
     pub(crate) fn take(&self) -> Option<ConcurrencyPermit> {
-        // Taken first and looked at afterwards: of two who want the last one, one gets it.
+        // The counter is raised before it is compared, so that only one of two callers gets the
+        // last permit.
         let before = self.0.taken.fetch_add(1, Ordering::Relaxed);
         let held = ConcurrencyPermit(Arc::clone(&self.0));
         (before < self.0.most).then_some(held)
     }
 
-    /// How many are taken.
+    /// The number of permits that are held.
     pub(crate) fn taken(&self) -> usize {
         self.0.taken.load(Ordering::Relaxed)
     }
@@ -49,12 +50,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_free_again() {
-        let places = ConcurrencyLimit::new(1);
-        let held = places.take();
-        assert!(held.is_some() && places.take().is_none());
-        assert_eq!(places.taken(), 1);
+    fn a_dropped_permit_is_free_again() {
+        let limit = ConcurrencyLimit::new(1);
+        let held = limit.take();
+        assert!(held.is_some() && limit.take().is_none());
+        assert_eq!(limit.taken(), 1);
         drop(held);
-        assert!(places.take().is_some());
+        assert!(limit.take().is_some());
     }
 }

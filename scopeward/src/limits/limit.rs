@@ -1,6 +1,6 @@
-//! The name of each limit.
+//! The names of the limits.
 
-/// Which limit refused something.
+/// The limit that refused a request or a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Limit {
     Head,
@@ -16,7 +16,7 @@ pub(crate) enum Limit {
 }
 
 impl Limit {
-    /// Its name in metrics.
+    /// The limit's name in metrics.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Head => "max_head",

@@ -1,4 +1,5 @@
-//! How often somebody may come: a bucket for each, refilled all the time (GCRA, by `governor`).
+//! Rate limits: a bucket for each caller or address, which is refilled all the time (GCRA, by
+//! `governor`).
 
 use std::{fmt, hash::Hash, num::NonZeroU32, time::Duration};
 
@@ -7,10 +8,10 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 
-/// So many seconds' worth may come at once.
+/// How many seconds' worth of requests may come at once, so that a short burst is not refused.
 const BURST: u32 = 10;
 
-/// A limit of each `K`, or none.
+/// A rate limit for each `K`, or no limit.
 pub(crate) struct RateLimiter<K: Hash + Eq + Clone>(Option<Limiter<K>>);
 
 struct Limiter<K: Hash + Eq + Clone> {
@@ -19,7 +20,7 @@ struct Limiter<K: Hash + Eq + Clone> {
 }
 
 impl<K: Hash + Eq + Clone> RateLimiter<K> {
-    /// So many a second, each; with 0 as many as come.
+    /// Allows each `K` this many requests a second; 0 means no limit.
     pub(crate) fn per_second(rate: u32) -> Self {
         Self(NonZeroU32::new(rate).map(|rate| {
             let burst = rate.saturating_mul(NonZeroU32::MIN.saturating_add(BURST - 1));
@@ -28,13 +29,14 @@ impl<K: Hash + Eq + Clone> RateLimiter<K> {
         }))
     }
 
-    /// Whether this one may come now; else how long it has to wait.
+    /// Admits one request of `one`, or says how long `one` has to wait.
     pub(crate) fn admit(&self, one: &K) -> Result<(), Duration> {
         let Some(Limiter { buckets, clock }) = &self.0 else { return Ok(()) };
         buckets.check_key(one).map_err(|not_until| not_until.wait_time_from(clock.now()))
     }
 
-    /// Forgets those who could come as if they had never been here. Called now and then.
+    /// Forgets everyone whose bucket is full again, so that memory does not grow. Called now and
+    /// then.
     pub(crate) fn tidy(&self) {
         if let Some(Limiter { buckets, .. }) = &self.0 {
             buckets.retain_recent();
@@ -65,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn none_is_no_limit() {
+    fn a_rate_of_zero_is_no_limit() {
         let rate = RateLimiter::per_second(0);
         assert!((0..100_000).all(|_| rate.admit(&1_u64).is_ok()));
     }

@@ -10,40 +10,42 @@ use crate::{
 
 const EXPECTED: &str = "authorization server metadata (RFC 8414)";
 
-/// What an issuer says of itself.
+/// The metadata of an issuer.
 #[derive(Debug, Clone)]
 pub(crate) struct Metadata {
-    /// Where it was found.
+    /// The URL where the document was found.
     pub(crate) url: String,
     pub(crate) answer: JsonAnswer,
 }
 
 impl Metadata {
-    /// Looks at the addresses that the MCP specification gives, in its order (2026-07-28,
-    /// "Authorization Server Metadata Discovery").
+    /// Finds an issuer's metadata. The addresses are those of the MCP specification, in its order
+    /// (2026-07-28, "Authorization Server Metadata Discovery").
     pub(crate) async fn discover(remote: &Remote, issuer: &str) -> Result<Self, RemoteError> {
-        let (mut told, mut first_error) = (None, None);
+        let (mut first_mistake, mut first_error) = (None, None);
         for url in addresses(issuer)? {
             match Self::at(remote, &url, issuer).await {
                 Ok(metadata) => return Ok(metadata),
-                // Where the server answers and says that there is nothing, the next is asked. What
-                // is wrong with something that is there says more.
+                // The next address is asked after each failure. If all fail, a mistake in a
+                // document is reported before a missing document, because it says more.
                 Err(error @ RemoteError::Answer { .. }) => {
-                    told = told.or(Some(error));
+                    first_mistake = first_mistake.or(Some(error));
                 }
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        Err(told.or(first_error).unwrap_or_else(|| RemoteError::Address(issuer.to_owned())))
+        Err(first_mistake
+            .or(first_error)
+            .unwrap_or_else(|| RemoteError::Address(issuer.to_owned())))
     }
 
-    /// The document at one address. Its `issuer` must be the one that was asked for (RFC 8414,
-    /// section 3.3), or it could speak for another.
+    /// Fetches the document at one address. Its `issuer` must be the issuer that was asked for (RFC
+    /// 8414, section 3.3), because otherwise the document could speak for another issuer.
     async fn at(remote: &Remote, url: &str, issuer: &str) -> Result<Self, RemoteError> {
         Self::of_any(remote, url, &[issuer.to_owned()]).await
     }
 
-    /// The document at one address, of one of these issuers.
+    /// Fetches the document at one address, whose `issuer` must be one of these issuers.
     pub(crate) async fn of_any(
         remote: &Remote,
         url: &str,
@@ -64,24 +66,25 @@ impl Metadata {
         })
     }
 
-    /// Where the keys are.
+    /// The URL of the issuer's keys (`jwks_uri`).
     pub(crate) fn jwks_uri(&self) -> Result<&str, RemoteError> {
         self.answer.json["jwks_uri"].as_str().ok_or_else(|| self.wrong("it has no `jwks_uri`"))
     }
 
-    /// Where opaque tokens are asked about (RFC 7662).
+    /// The URL where opaque tokens are asked about (RFC 7662).
     pub(crate) fn introspection_endpoint(&self) -> Result<&str, RemoteError> {
         let endpoint = self.answer.json["introspection_endpoint"].as_str();
         endpoint.ok_or_else(|| self.wrong("it has no `introspection_endpoint`"))
     }
 
-    /// The scopes that it says it supports; `None` if it does not say.
+    /// The scopes that the issuer says it supports (`scopes_supported`); `None` if it does not say.
     pub(crate) fn scopes(&self) -> Result<Option<Vec<Scope>>, RemoteError> {
         let Some(list) = self.answer.json.get("scopes_supported") else { return Ok(None) };
-        let list = list.as_array().ok_or_else(|| self.wrong("`scopes_supported` is no list"))?;
+        let list = list.as_array().ok_or_else(|| self.wrong("`scopes_supported` is not a list"))?;
         let scope = |scope: &Value| {
             let scope = scope.as_str().ok_or_else(|| self.wrong("a scope is not a string"))?;
-            Scope::parse(scope).map_err(|error| self.wrong(&format!("a scope is none: {error}")))
+            Scope::parse(scope)
+                .map_err(|error| self.wrong(&format!("a scope is not valid: {error}")))
         };
         list.iter().map(scope).collect::<Result<_, _>>().map(Some)
     }
@@ -91,7 +94,8 @@ impl Metadata {
     }
 }
 
-/// The issuer that the document names, as far as it can be shown.
+/// The issuer that the document names, cut to its first 200 printable characters, because it is
+/// untrusted text.
 fn shown(json: &Value) -> String {
     let fits = |c: &char| c.is_ascii_graphic();
     json["issuer"].as_str().unwrap_or("missing").chars().filter(fits).take(200).collect()

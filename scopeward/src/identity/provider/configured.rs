@@ -1,4 +1,4 @@
-//! How a deployment reaches its providers: the policy and the environment put together.
+//! The providers of a deployment, as the policy and the environment configure them.
 
 use std::collections::HashSet;
 
@@ -16,58 +16,60 @@ use crate::{
 /// The providers of a deployment.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ConfiguredProviders {
-    /// Where callers sign in; `None` for the embedded issuer.
+    /// The provider where callers sign in; `None` for the embedded issuer.
     pub(crate) main: Option<ConfiguredProvider>,
-    /// Those whose tokens are accepted besides.
+    /// Further providers whose tokens are accepted.
     pub(crate) also: Vec<ConfiguredProvider>,
 }
 
-/// A provider as this deployment has it.
+/// A provider as this deployment configures it.
 #[derive(Debug, Clone)]
 pub(crate) struct ConfiguredProvider {
     pub(crate) preset: &'static Preset,
-    /// The issuers that its tokens may name.
+    /// The values of `iss` that its tokens may have.
     pub(crate) issuers: Vec<String>,
-    /// The audiences that its tokens may be for.
+    /// The audiences that its tokens may be issued for.
     pub(crate) audiences: Vec<String>,
-    /// The resource itself.
+    /// The URL of the protected resource.
     resource: String,
-    /// What stands before its scopes in tokens.
+    /// The prefix of this resource's scopes in tokens.
     scope_prefix: Option<String>,
-    /// What stands before them where they are asked for, and registered.
+    /// The prefix of this resource's scopes where scopes are requested and registered.
     pub(crate) asked_prefix: Option<String>,
+    /// How its tokens are checked.
     pub(crate) check: TokenCheck,
-    /// What protected resource metadata names (RFC 9728, section 2), and whose metadata is asked
-    /// for the registered scopes.
+    /// The authorization server that protected resource metadata names (RFC 9728, section 2), and
+    /// whose metadata lists the registered scopes.
     pub(crate) authorization_server: String,
-    /// Scalekit's own API, which knows better than its metadata.
+    /// Scalekit's management API. It is asked instead of the metadata, because it says exactly
+    /// which scopes are registered for the resource.
     pub(crate) management: Option<ManagementApi>,
-    /// Where that metadata is, if not where the specification says.
+    /// The URL of the metadata, if it is not at the address that the specification gives.
     pub(crate) metadata_url: Option<String>,
 }
 
-/// How its tokens are checked.
+/// How a provider's tokens are checked.
 #[derive(Debug, Clone)]
 pub(crate) enum TokenCheck {
-    /// By its keys.
+    /// With the provider's public keys.
     Keys(KeysAt),
-    /// By asking it.
+    /// By asking the provider about each token.
     Asking(Introspection),
 }
 
-/// What is missing or too much, and how to mend it.
+/// A mistake in the configuration of the providers, with its fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProviderConfigError {
     #[error("provider = \"{provider}\" needs {what}\n  = help: {help}")]
     Missing { provider: &'static str, what: &'static str, help: &'static str },
     #[error(
-        "two providers have the issuer {0}\n  = help: take one of them out: which rules its tokens \
-         follow would be a guess"
+        "two providers have the issuer {0}\n  = help: remove one of them, because it would be a \
+         guess whose rules apply to a token"
     )]
     SameIssuer(String),
     #[error(
-        "two providers have opaque tokens\n  = help: take one of them out: to find out whose a \
-         token is, it would have to be shown to both"
+        "two providers have opaque tokens\n  = help: remove one of them, because a token would have \
+         to be shown to both to find out whose it is"
     )]
     TwoOpaque,
     #[error(transparent)]
@@ -77,15 +79,17 @@ pub(crate) enum ProviderConfigError {
 }
 
 impl ConfiguredProviders {
-    /// All providers that the policy names. `variable` reads a setting of the deployment.
+    /// Configures all providers that the policy names. `variable` reads a setting of the
+    /// deployment.
     pub(crate) fn of(
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ProviderConfigError> {
         let main = ConfiguredProvider::of(policy.trust(), policy, &variable)?;
-        // What overrides the policy's issuer is about the first one.
+        // ISSUER_URL overrides the issuer of the main provider only.
         let others = |name: &str| variable(name).filter(|_| name != "ISSUER_URL");
-        let also = policy.also().iter().map(|trust| ConfiguredProvider::of(trust, policy, others));
+        let also =
+            policy.also().iter().map(|settings| ConfiguredProvider::of(settings, policy, others));
         let also = also.filter_map(Result::transpose).collect::<Result<_, _>>()?;
         let providers = Self { main, also };
         let mut seen = HashSet::new();
@@ -102,23 +106,23 @@ impl ConfiguredProviders {
         Ok(providers)
     }
 
-    /// Every one.
+    /// All providers, the main one first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &ConfiguredProvider> {
         self.main.iter().chain(&self.also)
     }
 }
 
 impl ConfiguredProvider {
-    /// `None` for the embedded issuer.
+    /// Configures one provider; gives `None` for the embedded issuer.
     fn of(
-        trust: &ProviderSettings,
+        settings: &ProviderSettings,
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, ProviderConfigError> {
-        let Some(preset) = Preset::of(trust.provider()) else { return Ok(None) };
-        let configured = match trust.provider() {
-            Provider::Scalekit => Self::scalekit(preset, trust, policy, variable),
-            _ => Self::by_issuer(preset, trust, policy, variable),
+        let Some(preset) = Preset::of(settings.provider()) else { return Ok(None) };
+        let configured = match settings.provider() {
+            Provider::Scalekit => Self::scalekit(preset, settings, policy, variable),
+            _ => Self::by_issuer(preset, settings, policy, variable),
         }?;
         for url in configured.issuers.iter().chain([&configured.authorization_server]) {
             checked(url)?;
@@ -126,23 +130,24 @@ impl ConfiguredProvider {
         Ok(Some(configured))
     }
 
+    /// Configures a provider that is found by its issuer alone.
     fn by_issuer(
         preset: &'static Preset,
-        trust: &ProviderSettings,
+        settings: &ProviderSettings,
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ProviderConfigError> {
         let provider = preset.provider.as_str();
-        let written = trust.issuer().or(preset.fixed_issuer).map(str::to_owned);
+        let written = settings.issuer().or(preset.fixed_issuer).map(str::to_owned);
         let issuer = variable("ISSUER_URL").or(written).ok_or(ProviderConfigError::Missing {
             provider,
             what: "its issuer",
             help: "write `issuer = \"https://…\"` beside it, or set ISSUER_URL",
         })?;
-        // A client's id cannot be guessed from a URL.
+        // The id of a client must be written, because it cannot be derived from a URL.
         let needs_audience =
             preset.audience == AudienceIn::ClientId || preset.tokens != Tokens::Jwt;
-        let audience = match trust.audience() {
+        let audience = match settings.audience() {
             Some(audience) => audience,
             None if needs_audience => {
                 return Err(ProviderConfigError::Missing {
@@ -155,13 +160,14 @@ impl ConfiguredProvider {
         };
         let audiences = match preset.audience_forms {
             [] => vec![audience.to_owned()],
-            // Written in one of the forms, accepted in each.
+            // The policy writes the audience in one of these forms, and tokens may have any of
+            // them.
             forms => {
                 let bare = forms.iter().filter_map(|form| audience.strip_prefix(*form)).next_back();
                 forms.iter().map(|form| format!("{form}{}", bare.unwrap_or(audience))).collect()
             }
         };
-        let check = match introspection(preset, trust, &issuer, variable)? {
+        let check = match introspection(preset, settings, &issuer, variable)? {
             Some(introspection) => TokenCheck::Asking(introspection),
             None => TokenCheck::Keys(KeysAt::Discovered { issuer: issuer.clone() }),
         };
@@ -170,8 +176,8 @@ impl ConfiguredProvider {
             issuers: vec![issuer.clone()],
             audiences,
             resource: policy.resource().as_str().to_owned(),
-            scope_prefix: granted_prefix(preset, trust),
-            asked_prefix: trust.scope_prefix().map(str::to_owned),
+            scope_prefix: granted_prefix(preset, settings),
+            asked_prefix: settings.scope_prefix().map(str::to_owned),
             check,
             authorization_server: issuer,
             management: None,
@@ -179,13 +185,14 @@ impl ConfiguredProvider {
         })
     }
 
-    /// Scalekit's keys, issuers and audiences, as its own integrations have them (`sources` of its
-    /// preset): keys at `{env}/keys`; the issuer is `{env}` or, since a migration,
-    /// `{env}/resources/{id}`; the audience is the resource's id or its registered URL, which the
-    /// dashboard writes with a slash at its end and, for some servers, without the endpoint's path.
+    /// Configures Scalekit with the keys, issuers and audiences that its own integrations use
+    /// (`sources` of its preset). The keys are at `{env}/keys`. The issuer is `{env}` or, since a
+    /// migration, `{env}/resources/{id}`. The audience is the resource's id or its registered URL.
+    /// The dashboard writes that URL with a slash at its end and, for some servers, without the
+    /// endpoint's path.
     fn scalekit(
         preset: &'static Preset,
-        trust: &ProviderSettings,
+        settings: &ProviderSettings,
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ProviderConfigError> {
@@ -198,7 +205,7 @@ impl ConfiguredProvider {
             .ok_or_else(|| missing("SCALEKIT_ENVIRONMENT_URL"))?;
         let environment = environment.trim_end_matches('/').to_owned();
         let id = variable("SCALEKIT_RESOURCE_ID").ok_or_else(|| missing("SCALEKIT_RESOURCE_ID"))?;
-        let of_resource = format!("{environment}/resources/{id}");
+        let resource_issuer = format!("{environment}/resources/{id}");
         let url = policy.resource().as_str();
         let registered = variable("MCP_URL");
         let registered = registered.as_deref().map_or(url, |url| url.trim_end_matches('/'));
@@ -215,26 +222,26 @@ impl ConfiguredProvider {
             client_id,
             client_secret,
         });
-        let check = match introspection(preset, trust, &of_resource, variable)? {
+        let check = match introspection(preset, settings, &resource_issuer, variable)? {
             Some(introspection) => TokenCheck::Asking(introspection),
             None => TokenCheck::Keys(KeysAt::Url(format!("{environment}/keys"))),
         };
         let well_known = "/.well-known/oauth-authorization-server/resources";
         Ok(Self {
             preset,
-            issuers: vec![environment.clone(), of_resource.clone()],
+            issuers: vec![environment.clone(), resource_issuer.clone()],
             audiences,
             resource: url.to_owned(),
-            scope_prefix: granted_prefix(preset, trust),
-            asked_prefix: trust.scope_prefix().map(str::to_owned),
+            scope_prefix: granted_prefix(preset, settings),
+            asked_prefix: settings.scope_prefix().map(str::to_owned),
             check,
-            authorization_server: of_resource,
+            authorization_server: resource_issuer,
             management,
             metadata_url: Some(format!("{environment}{well_known}/{id}")),
         })
     }
 
-    /// What its tokens must say.
+    /// The rules for this provider's tokens.
     pub(crate) fn issuer(&self) -> IssuerRules {
         let mut rules = ClaimRules {
             scopes: self.preset.scope_claims,
@@ -243,7 +250,7 @@ impl ConfiguredProvider {
             marker: self.preset.marker,
         };
         if let TokenCheck::Asking(Introspection::Standard { .. }) = self.check {
-            // Its answers are not its tokens: they have the members of RFC 7662.
+            // An introspection answer has the members of RFC 7662, not the claims of a token.
             rules.scopes = &["scope"];
             if let Marker::HasOne(_) = rules.marker {
                 rules.marker = Marker::HasOne(&["token_type"]);
@@ -258,16 +265,16 @@ impl ConfiguredProvider {
         )
     }
 
-    /// Whether the registered scopes can be asked for.
+    /// Whether the provider can be asked for the registered scopes.
     pub(crate) fn says_registered_scopes(&self) -> bool {
         self.preset.registered != RegisteredIn::Snapshot
     }
 }
 
-/// How the provider is asked about its tokens; `None` if it is not.
+/// How the provider is asked about its tokens; `None` if they are checked with its keys.
 fn introspection(
     preset: &Preset,
-    trust: &ProviderSettings,
+    settings: &ProviderSettings,
     issuer: &str,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Introspection>, ProviderConfigError> {
@@ -278,10 +285,10 @@ fn introspection(
     let missing = |what| ProviderConfigError::Missing {
         provider: preset.provider.as_str(),
         what,
-        help: "with `opaque = true` its tokens are checked by asking it, as a client of its own: \
+        help: "with `opaque = true` the server asks the provider about each token, as an OAuth client: \
                set it in the environment or in .env",
     };
-    match (preset.tokens, trust.is_opaque()) {
+    match (preset.tokens, settings.is_opaque()) {
         (Tokens::TokenInfo(fixed), _) => {
             let url = url.unwrap_or_else(|| fixed.to_owned());
             Ok(Some(Introspection::TokenInfo { url }))
@@ -302,8 +309,8 @@ fn introspection(
     }
 }
 
-/// The prefix of the policy, if it stands in tokens as well.
-fn granted_prefix(preset: &Preset, trust: &ProviderSettings) -> Option<String> {
-    let prefix = trust.scope_prefix().map(str::to_owned);
+/// The policy's scope prefix, if this provider's tokens contain it.
+fn granted_prefix(preset: &Preset, settings: &ProviderSettings) -> Option<String> {
+    let prefix = settings.scope_prefix().map(str::to_owned);
     prefix.filter(|_| preset.prefix == PrefixIn::RequestsAndTokens)
 }

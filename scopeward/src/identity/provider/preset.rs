@@ -1,5 +1,6 @@
-//! One table for each provider: what its access tokens look like, and where its registered scopes
-//! can be read. There is no code for a provider where a table is enough.
+//! The presets: one table for each provider, with the form of its access tokens and the place where
+//! its registered scopes can be read. A provider has code of its own only where a table is not
+//! enough.
 
 use std::fmt;
 
@@ -8,50 +9,52 @@ use crate::{
     policy::Provider,
 };
 
-/// What is known of a provider.
+/// A preset: the table of facts about one provider.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Preset {
-    /// The word in `policy.toml`.
+    /// The provider's word in `policy.toml`.
     pub provider: Provider,
-    /// Its name.
+    /// The provider's name for people.
     pub title: &'static str,
-    /// What an issuer looks like; it is compared byte by byte.
+    /// The form of its issuer, which is compared byte by byte.
     pub issuer: &'static str,
-    /// The issuer, if it is always the same.
+    /// The issuer, if it is the same in every deployment.
     pub fixed_issuer: Option<&'static str>,
-    /// Where its keys are.
+    /// Where its keys are published.
     pub keys: &'static str,
     /// How its access tokens are checked.
     pub tokens: Tokens,
-    /// Which claim says whom a token is for.
+    /// The claim that names the audience of a token.
     pub audience: AudienceIn,
-    /// What may stand before an audience: each form is accepted, whichever is written.
+    /// The prefixes that an audience may have. Each form is accepted in tokens, whichever one the
+    /// policy writes.
     pub audience_forms: &'static [&'static str],
-    /// What to write as `audience`.
+    /// A hint for people: the value to write as `audience`.
     pub audience_hint: &'static str,
-    /// The claims that may hold the scopes; the first that is there counts alone.
+    /// The claims that may hold the scopes. Only the first one that a token has counts, because two
+    /// claims must not add up to more.
     pub scope_claims: &'static [&'static str],
-    /// Where a `scope_prefix` stands.
+    /// Where the policy's `scope_prefix` appears.
     pub prefix: PrefixIn,
-    /// What tells its access tokens from its other tokens.
+    /// The mark that tells its access tokens from its other tokens.
     pub marker: Marker,
-    /// The `typ` headers of its access tokens.
+    /// The `typ` headers that its access tokens may have.
     pub types: TokenTypes,
     /// Where the registered scopes can be read.
     pub registered: RegisteredIn,
-    /// Where these facts are from.
+    /// The documents that these facts come from.
     pub sources: &'static [&'static str],
 }
 
-/// How access tokens are checked.
+/// How a provider's access tokens are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tokens {
-    /// They are JWTs, checked with the issuer's keys; with `opaque` in the policy the issuer is
-    /// asked (RFC 7662).
+    /// JWTs, which are checked with the issuer's keys. With `opaque` in the policy, the issuer is
+    /// asked about each token instead (RFC 7662).
     Jwt,
-    /// They are opaque, and this address says what they are to whoever has them.
+    /// Opaque tokens. This URL describes a token to everyone who has it.
     TokenInfo(&'static str),
 }
 
@@ -59,21 +62,22 @@ pub enum Tokens {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RegisteredIn {
-    /// The provider's own API, for whoever has its credentials; else its metadata.
+    /// The provider's own API, if the deployment has credentials for it; otherwise its metadata.
     Api(&'static str),
     /// `scopes_supported` of the authorization server's metadata.
     Metadata,
-    /// Nowhere from outside: the policy says them (`registered`), or a snapshot does.
+    /// Nowhere outside the provider. The policy lists the scopes (`registered`), or a snapshot
+    /// does.
     Snapshot,
 }
 
-/// Where the prefix of a resource's scopes stands.
+/// Where the prefix of a resource's scopes appears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PrefixIn {
-    /// Only where scopes are asked for; tokens leave it out.
+    /// In requests for scopes only; tokens leave it out.
     Requests,
-    /// Also in the tokens.
+    /// In requests for scopes, and in tokens.
     RequestsAndTokens,
 }
 
@@ -82,7 +86,7 @@ const RFC_8414: &str = "RFC 8414, section 2";
 const BY_METADATA: &str = "jwks_uri of its metadata";
 const THE_URL: &str = "the resource's URL (RFC 8707)";
 
-/// What most providers have in common; each table says what is its own.
+/// The facts that most providers share. Each table writes only its differences.
 const COMMON: Preset = Preset {
     provider: Provider::Oidc,
     title: "Any OpenID Connect provider with JWT access tokens",
@@ -101,7 +105,7 @@ const COMMON: Preset = Preset {
     sources: &[RFC_9068, RFC_8414],
 };
 
-/// Every provider but the embedded issuer.
+/// The presets of all providers except the embedded issuer.
 pub static PRESETS: &[Preset] = &[
     Preset {
         provider: Provider::Scalekit,
@@ -121,7 +125,8 @@ pub static PRESETS: &[Preset] = &[
         title: "Auth0",
         issuer: "https://TENANT.REGION.auth0.com/, with the slash at its end",
         audience_hint: "the API's identifier",
-        // Not `permissions`: it lists what the person may do, whatever the client was granted.
+        // `permissions` is left out, because it lists what the person may do, even if the client
+        // was not granted it.
         scope_claims: &["scope"],
         registered: RegisteredIn::Snapshot,
         sources: &[
@@ -147,11 +152,11 @@ pub static PRESETS: &[Preset] = &[
                  for tokens of version 1 (requestedAccessTokenVersion in the manifest of the API)",
         audience_forms: &["", "api://"],
         audience_hint: "the API's application id, or its api:// URI",
-        // `roles` are the application permissions of callers without a person, whose tokens have
-        // no `scp`.
+        // Callers without a person have tokens without `scp`, and their application permissions are
+        // in `roles`.
         scope_claims: &["scp", "roles"],
         prefix: PrefixIn::Requests,
-        // ID tokens have neither, and can have the same audience and `roles`.
+        // ID tokens can have the same audience and `roles`, but they have neither of these claims.
         marker: Marker::HasOne(&["azpacr", "appidacr"]),
         registered: RegisteredIn::Snapshot,
         sources: &[
@@ -195,7 +200,7 @@ pub static PRESETS: &[Preset] = &[
         provider: Provider::Cognito,
         title: "Amazon Cognito",
         issuer: "https://cognito-idp.REGION.amazonaws.com/USER_POOL",
-        // Its access tokens have no `aud` unless a resource was asked for.
+        // Its access tokens have no `aud` unless a resource was requested.
         audience: AudienceIn::ClientId,
         audience_hint: "the app client's id",
         scope_claims: &["scope"],
@@ -217,7 +222,7 @@ pub static PRESETS: &[Preset] = &[
         tokens: Tokens::TokenInfo("https://oauth2.googleapis.com/tokeninfo"),
         audience_hint: "the OAuth client's id",
         scope_claims: &["scope"],
-        // What it says of ID tokens has no `scope`.
+        // Google's answer about an ID token has no `scope`.
         marker: Marker::HasOne(&["scope"]),
         // Its metadata lists the scopes of OpenID Connect only.
         registered: RegisteredIn::Snapshot,
@@ -238,13 +243,13 @@ pub static PRESETS: &[Preset] = &[
 ];
 
 impl Preset {
-    /// What is known of a provider; `None` for the embedded issuer.
+    /// Finds the preset of a provider; `None` for the embedded issuer.
     pub fn of(provider: Provider) -> Option<&'static Self> {
         PRESETS.iter().find(|preset| preset.provider == provider)
     }
 }
 
-/// As `provider show` prints it.
+/// Writes the preset as `provider show` prints it.
 impl fmt::Display for Preset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let audience = match self.audience {
@@ -287,17 +292,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_of_each() {
+    fn every_preset_is_printed_in_full() {
         let all: Vec<String> = PRESETS.iter().map(Preset::to_string).collect();
         insta::assert_snapshot!(all.join("\n"));
     }
 
     #[test]
-    fn every_word_of_the_policy_has_one_table() {
+    fn every_provider_but_the_embedded_issuer_has_one_preset() {
         for provider in Provider::all() {
-            let tables = PRESETS.iter().filter(|preset| preset.provider == provider).count();
+            let presets = PRESETS.iter().filter(|preset| preset.provider == provider).count();
             assert_eq!(
-                tables,
+                presets,
                 usize::from(provider != Provider::Embedded),
                 "{}",
                 provider.as_str()

@@ -1,5 +1,5 @@
-//! Asks the authorization server which scopes are registered: through the resource's own metadata
-//! (RFC 9728) to the authorization server's (RFC 8414), and there `scopes_supported`.
+//! Pulls the registered scopes: the resource's metadata (RFC 9728) names the authorization server,
+//! and `scopes_supported` in the metadata of that server (RFC 8414) lists the scopes.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,8 @@ use crate::{
 
 const EXPECTED: &str = "protected resource metadata (RFC 9728)";
 
-/// Takes a snapshot. Without an `issuer` the resource is asked who its authorization server is.
+/// Takes a snapshot of the registered scopes. Without an `issuer`, the resource is asked for its
+/// authorization server.
 pub(crate) async fn pull(
     resource: &ResourceUrl,
     provider: Provider,
@@ -36,7 +37,7 @@ async fn issuer_of(remote: &Remote, resource: &ResourceUrl) -> Result<String, Re
     let url = resource.metadata_url();
     let metadata = remote.get(&url, EXPECTED).await?.json;
     let wrong = |reason: String| RemoteError::Answer { url, expected: EXPECTED, reason };
-    // RFC 9728, section 3.3: the resource that was asked for, or nothing in it may be used.
+    // Metadata that names another resource must not be used (RFC 9728, section 3.3).
     if metadata["resource"] != resource.as_str() {
         return Err(wrong(format!("its `resource` is not {resource}")));
     }

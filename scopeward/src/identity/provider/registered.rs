@@ -9,7 +9,7 @@ use crate::{
     remote::{Metadata, Remote, RemoteError},
 };
 
-/// Why the registered scopes cannot be had from the provider.
+/// Why the provider does not give the registered scopes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RegisteredError {
     #[error(transparent)]
@@ -18,14 +18,14 @@ pub(crate) enum RegisteredError {
     Unsaid(String),
 }
 
-/// Where the registered scopes were read.
+/// The source of the registered scopes.
 #[derive(Debug, Clone)]
 pub(crate) enum Registered {
     /// `registered` in the policy.
     Policy,
-    /// The provider, just now.
+    /// The provider, asked just now.
     Provider(Snapshot),
-    /// The committed snapshot, because the provider does not say or does not answer.
+    /// The committed snapshot, because the provider does not list its scopes or does not answer.
     Snapshot(Snapshot),
 }
 
@@ -39,7 +39,7 @@ impl Registered {
 }
 
 impl ConfiguredProvider {
-    /// The authorization server's metadata.
+    /// Fetches the authorization server's metadata.
     pub(crate) async fn metadata(&self, remote: &Remote) -> Result<Metadata, RemoteError> {
         match &self.metadata_url {
             Some(url) => Metadata::of_any(remote, url, &self.issuers).await,
@@ -47,7 +47,7 @@ impl ConfiguredProvider {
         }
     }
 
-    /// Asks the provider.
+    /// Asks the provider for the registered scopes.
     pub(crate) async fn registered(
         &self,
         remote: &Remote,
@@ -72,7 +72,8 @@ impl ConfiguredProvider {
         }
     }
 
-    /// The scope as the policy names it; what lacks the prefix is another resource's.
+    /// The scope as the policy names it; `None` without the prefix, because such a scope belongs to
+    /// another resource.
     fn without_prefix(&self, scope: &Scope) -> Option<Scope> {
         let prefix = self.asked_prefix.as_deref().unwrap_or_default();
         Scope::parse(scope.as_str().strip_prefix(prefix)?).ok()

@@ -1,9 +1,9 @@
 //! Scalekit's management API: which scopes are registered for a resource.
 //!
-//! The paths, forms and fields are those of the API description in `scalekit-sdk-python` 2.21.0:
-//! a token by `POST /oauth/token` with client credentials, the resource by
-//! `GET /api/v1/resources/{id}`. Its `scopes` are all scopes of the environment; those with
-//! `enabled` are registered for the resource.
+//! The paths, forms and fields are those of the API description in `scalekit-sdk-python` 2.21.0: a
+//! token by `POST /oauth/token` with client credentials, the resource by `GET
+//! /api/v1/resources/{id}`. The `scopes` of the resource are all scopes of the environment; a scope
+//! with `enabled` is registered for the resource.
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::{
     secret::Secret,
 };
 
-/// The credentials of an environment.
+/// The management API of one environment, with the credentials for it.
 #[derive(Debug, Clone)]
 pub(crate) struct ManagementApi {
     pub(crate) environment: String,
@@ -24,12 +24,12 @@ pub(crate) struct ManagementApi {
 }
 
 impl ManagementApi {
-    /// Where the API says what is registered.
+    /// The URL of the resource in the API. The answer lists the registered scopes.
     pub(crate) fn resource_url(&self) -> String {
         format!("{}/api/v1/resources/{}", self.environment, self.resource_id)
     }
 
-    /// The scopes that are registered for the resource.
+    /// Fetches the scopes that are registered for the resource.
     pub(crate) async fn registered(&self, remote: &Remote) -> Result<Vec<Scope>, RemoteError> {
         const TOKENS: &str = "Scalekit's token endpoint";
         const RESOURCES: &str = "Scalekit's resource API";

@@ -1,4 +1,4 @@
-//! `revoked.toml`: one table for each that is revoked.
+//! Reads and writes `revoked.toml`, which has one table for each revocation.
 //!
 //! ```toml
 //! [[revoked]]
@@ -21,25 +21,25 @@ use crate::{
     identity::token::{Revocation, RevocationTarget},
 };
 
-/// Where it is, in the data folder.
+/// The path of the list in the data folder.
 pub(crate) fn path(data: &Path) -> PathBuf {
     data.join("revoked.toml")
 }
 
-/// The whole file.
+/// The content of `revoked.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct RevokedList {
     pub(crate) entries: Vec<Revocation>,
 }
 
-/// Why the file is not taken.
+/// Why the file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RevokedError {
     #[error("cannot read {0}: {1}")]
     Read(String, io::Error),
     #[error("cannot write {0}: {1}")]
     Write(String, io::Error),
-    #[error("{0} is not a list of what is revoked: {1}")]
+    #[error("{0} is not a list of revocations: {1}")]
     Form(String, String),
 }
 
@@ -61,7 +61,7 @@ struct WrittenEntry {
     reason: Option<String>,
 }
 
-/// The text of the file; none if it is not there.
+/// Reads the text of the file; `None` if there is no file.
 pub(crate) fn read(path: &Path) -> Result<Option<String>, RevokedError> {
     match file::read(path) {
         Ok(text) => Ok(Some(text)),
@@ -71,13 +71,14 @@ pub(crate) fn read(path: &Path) -> Result<Option<String>, RevokedError> {
 }
 
 impl RevokedList {
-    /// What a text says. All of it is understood, or none of it is taken.
+    /// Parses the text of the file. One mistake refuses the whole text, so that no revocation is
+    /// skipped.
     pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, RevokedError> {
         let form = |reason: String| RevokedError::Form(path.display().to_string(), reason);
         let file: WrittenFile =
             toml_edit::de::from_str(text).map_err(|error| form(error.to_string()))?;
-        let entry = |(place, written): (usize, WrittenEntry)| {
-            let wrong = |what: &str| form(format!("entry {} {what}", place + 1));
+        let entry = |(index, written): (usize, WrittenEntry)| {
+            let wrong = |what: &str| form(format!("entry {} {what}", index + 1));
             let whom = match (written.token, written.subject, written.client) {
                 (Some(id), None, None) => RevocationTarget::Token(id),
                 (None, Some(id), None) => RevocationTarget::Subject(id),
@@ -85,16 +86,16 @@ impl RevokedList {
                 _ => return Err(wrong("must have one of `token`, `subject` and `client`")),
             };
             if whom.id().is_empty() {
-                return Err(wrong("names nobody"));
+                return Err(wrong(&format!("has an empty `{}`", whom.key())));
             }
             if matches!(whom, RevocationTarget::Token(_))
                 && (written.issuer.is_some() || written.issued_before.is_some())
             {
-                return Err(wrong("is about one token: it takes no `issuer` or `issued_before`"));
+                return Err(wrong("names one token, so it takes no `issuer` or `issued_before`"));
             }
             let issued_before = written.issued_before.map(|time| time.to_string().parse());
             let issued_before = issued_before.transpose().map_err(|_| {
-                wrong("needs a time with its zone, as 2026-11-26T10:00:00Z, in `issued_before`")
+                wrong("needs a time with a zone in `issued_before`, such as 2026-11-26T10:00:00Z")
             })?;
             Ok(Revocation { whom, issuer: written.issuer, issued_before, reason: written.reason })
         };
@@ -103,8 +104,8 @@ impl RevokedList {
     }
 }
 
-/// Changes the file, keeping what people wrote into it; of several who do so at once, one after the
-/// other. Gives the new text, which is on the disk then.
+/// Changes the list, and keeps the comments that people wrote into the file. A lock makes several
+/// writers wait for each other. Returns the new text, which is on the disk by then.
 pub(crate) fn edit<T>(
     data: &Path,
     change: impl FnOnce(&mut Vec<Revocation>) -> T,
@@ -129,11 +130,11 @@ pub(crate) fn edit<T>(
             tables.push(table(entry));
         }
     } else {
-        // Written as `revoked = []`, it has no tables that could be added to.
+        // A list written as `revoked = []` has no tables to add to, so it is replaced.
         *tables = Item::ArrayOfTables(entries.iter().map(table).collect());
     }
     let text = document.to_string();
-    // Read again before it is written: what is refused at the server must not be left to it.
+    // Parsed before it is written, so that the server never gets a list that it must refuse.
     RevokedList::parse(&path, &text)?;
     file::replace(&path, text.as_bytes(), Access::OwnerOnly).map_err(write)?;
     Ok((text, outcome))
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_comments_stay() {
+    fn an_edit_is_read_back_and_keeps_comments() {
         let data = tempfile::tempdir().unwrap();
         let path = path(data.path());
         let by_hand = "# for the auditors\n\n[[revoked]]\nclient = \"cli\" # leaked\n";
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_half_understood_is_not_taken() {
+    fn a_list_with_a_mistake_is_refused() {
         let parse = |text: &str| RevokedList::parse(Path::new("revoked.toml"), text);
         for bad in [
             "revoked = 1",

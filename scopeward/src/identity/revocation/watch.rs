@@ -1,4 +1,4 @@
-//! The file, read again when it changes; and the word to whoever changed it that it is served.
+//! Watches `revoked.toml`: loads it when it changes, and confirms to the writer that it is loaded.
 
 use std::{
     fs,
@@ -14,14 +14,15 @@ use super::{
     file::{RevokedError, path, read},
 };
 
-/// Between two looks.
+/// The time between two reads of the file.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// A command waits so long for a server to have read what it wrote.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a command waits for a server to load the list, so that the command ends even if no
+/// server runs.
+const MAX_WAIT: Duration = Duration::from_secs(5);
 
 const TARGET: &str = "scopeward::revocation";
 
-/// The file as it was read at the start.
+/// The folder that is watched, and the list as it was read at the start.
 #[derive(Debug)]
 pub(crate) struct RevocationWatch {
     data: PathBuf,
@@ -30,7 +31,8 @@ pub(crate) struct RevocationWatch {
 }
 
 impl RevocationWatch {
-    /// Reads it, or says what is wrong: with a list that cannot be read, nobody is let in.
+    /// Reads the list. An unreadable list is an error, because without it revoked callers would be
+    /// let in.
     pub(crate) fn open(data: &Path) -> Result<Self, RevokedError> {
         let path = path(data);
         let text = read(&path)?;
@@ -39,8 +41,8 @@ impl RevocationWatch {
     }
 }
 
-/// Reads it again and again, for as long as the process lives, on a thread of its own: it is looked
-/// at, not waited for, for the reasons that the policy file is.
+/// Reads the file again and again for as long as the process lives, on a thread of its own. The
+/// file is polled, because file events cannot be relied on (see `live/watch.rs`).
 pub(crate) fn watch(mut watched: RevocationWatch) -> std::io::Result<()> {
     acknowledge(&watched.data, watched.text.as_deref());
     let thread = thread::Builder::new().name("revocations".to_owned());
@@ -58,7 +60,7 @@ pub(crate) fn watch(mut watched: RevocationWatch) -> std::io::Result<()> {
             }
             let text = text.and_then(|text| settled(&path, text));
             let loaded = text.map_err(|error| error.to_string()).and_then(|text| {
-                // A list that is taken away must not let everyone in again.
+                // A list that is deleted must not let revoked callers in again.
                 let text = text.ok_or_else(|| format!("{} is gone", path.display()))?;
                 let revoked = RevokedList::parse(&path, &text).map_err(|error| error.to_string())?;
                 Ok((text, revoked))
@@ -83,7 +85,7 @@ pub(crate) fn watch(mut watched: RevocationWatch) -> std::io::Result<()> {
     Ok(())
 }
 
-/// What was read twice the same: a file that is being written is left alone.
+/// Reads until two reads in a row give the same text, so that a half-written file is not loaded.
 fn settled(path: &Path, mut text: Option<String>) -> Result<Option<String>, RevokedError> {
     loop {
         let again = read(path)?;
@@ -99,22 +101,23 @@ fn acknowledgement(data: &Path) -> PathBuf {
     data.join("revoked.served")
 }
 
-/// Tells whoever waits for it which text is served.
+/// Writes the digest of the served text, so that a waiting command sees that its change is loaded.
 fn acknowledge(data: &Path, text: Option<&str>) {
-    if let Err(error) = fs::write(acknowledgement(data), mark(text.unwrap_or_default())) {
-        tracing::warn!(target: TARGET, "nobody can be told that revocations are loaded: {error}");
+    if let Err(error) = fs::write(acknowledgement(data), fingerprint(text.unwrap_or_default())) {
+        tracing::warn!(target: TARGET, "cannot confirm that revocations are loaded: {error}");
     }
 }
 
-fn mark(text: &str) -> Vec<u8> {
+fn fingerprint(text: &str) -> Vec<u8> {
     digest(&SHA256, text.as_bytes()).as_ref().to_vec()
 }
 
-/// Waits until the server of this folder serves this text. `false` if it does not in time.
+/// Waits until the server of this folder serves this text. `false` if that takes longer than
+/// [`MAX_WAIT`].
 pub(crate) fn is_served(data: &Path, text: &str) -> bool {
     let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
-        if fs::read(acknowledgement(data)).is_ok_and(|served| served == mark(text)) {
+    while begin.elapsed() < MAX_WAIT {
+        if fs::read(acknowledgement(data)).is_ok_and(|served| served == fingerprint(text)) {
             return true;
         }
         thread::sleep(INTERVAL);

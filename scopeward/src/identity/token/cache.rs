@@ -1,8 +1,9 @@
-//! Tokens whose signature was found right, so that it is checked once and not at each request.
+//! The cache of verified tokens, so that a signature is checked once and not at each request.
 //!
-//! What is kept is the answer to a question that has only one: whether a token is signed with the keys
-//! of one generation and says what its issuer's tokens must say. When it is valid is looked at each
-//! time, and with other keys the question is asked anew.
+//! An entry says that a token is signed with the keys of one generation and meets its issuer's
+//! rules. Neither can change, so the entry stays true. The token's times can change, so they are
+//! checked at each request. When the issuer has other keys, the entry is ignored and the token is
+//! verified anew.
 
 use std::{
     fmt,
@@ -18,24 +19,25 @@ use quick_cache::{
 
 use super::{AccessToken, keys::Generation};
 
-/// So many tokens are kept; of more, those that are not used again make room.
-const MOST: u64 = 100_000;
-/// Memory is taken for so many from the start.
-const EXPECTED: usize = 1_000;
+/// At most this many tokens are cached, so that memory stays bounded. Tokens that are not used
+/// again make room for new ones.
+const MAX_TOKENS: u64 = 100_000;
+/// The number of tokens for which memory is allocated at the start.
+const EXPECTED_TOKENS: usize = 1_000;
 
-/// What stands for a token: 128 bits of a keyed pseudo-random function (`HighwayHash`), whose key is
-/// this process's secret. Nobody can make two tokens of one digest, and no token can be had from what
-/// is kept.
+/// The cache's key for a token: 128 bits of a keyed pseudo-random function (`HighwayHash`), whose
+/// key is secret to this process. Nobody can make two tokens with the same digest, and a token
+/// cannot be recovered from its digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct TokenDigest([u64; 2]);
 
-/// What was found.
+/// A cached token, and the keys that verified it.
 #[derive(Debug, Clone)]
 pub(super) struct CachedToken {
     pub(super) token: AccessToken,
-    /// The place of its issuer in the validator.
+    /// The index of its issuer in the validator.
     pub(super) issuer: usize,
-    /// The keys that it was found with.
+    /// The keys that verified the token.
     pub(super) keys: Generation,
 }
 
@@ -47,9 +49,11 @@ type CachedTokens = sync::Cache<
     DefaultLifecycle<TokenDigest, CachedToken>,
 >;
 
-/// Shards with a lock each, which readers of different tokens do not share.
+/// The cache. Each shard has its own lock, so that readers of different tokens rarely wait for each
+/// other.
 pub(super) struct TokenCache {
-    /// `None` without randomness: then nothing is kept.
+    /// `None` if the system gives no random bytes. Nothing is cached then, because anybody could
+    /// make two tokens with the same digest.
     key: Option<Key>,
     entries: CachedTokens,
 }
@@ -66,7 +70,16 @@ impl Default for TokenCache {
         });
         let hasher = BuildHasherDefault::default();
         let lifecycle = DefaultLifecycle::default();
-        Self { key, entries: CachedTokens::with(EXPECTED, MOST, UnitWeighter, hasher, lifecycle) }
+        Self {
+            key,
+            entries: CachedTokens::with(
+                EXPECTED_TOKENS,
+                MAX_TOKENS,
+                UnitWeighter,
+                hasher,
+                lifecycle,
+            ),
+        }
     }
 }
 
@@ -93,7 +106,7 @@ impl fmt::Debug for TokenCache {
     }
 }
 
-/// A digest needs no further hashing.
+/// A hasher that returns the digest itself, because a digest is already a hash.
 #[derive(Debug, Clone, Copy, Default)]
 struct IdentityHasher(u64);
 
@@ -112,6 +125,6 @@ impl Hasher for IdentityHasher {
         self.0 ^= word;
     }
 
-    /// The length of the array, which is always the same.
+    /// Ignores the length of the array, because it is always the same.
     fn write_usize(&mut self, _: usize) {}
 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::{TokenError, marker::Marker};
 use crate::policy::Scope;
 
-/// A claim that stands twice, or has another type, makes the whole token unreadable.
+/// The claims of one token. A claim that appears twice or has the wrong type makes the whole token
+/// unreadable.
 pub(super) struct Claims<'t> {
     pub(super) iss: Cow<'t, str>,
     pub(super) sub: Cow<'t, str>,
@@ -20,9 +21,9 @@ pub(super) struct Claims<'t> {
     pub(super) nbf: Option<NumericDate>,
     client_id: Option<String>,
     azp: Option<String>,
-    /// Okta's name for the client.
+    /// The client, in the tokens of Okta.
     cid: Option<String>,
-    /// Entra's, in its tokens of version 1.
+    /// The client, in Entra's tokens of version 1.
     appid: Option<String>,
     scope: Option<Value>,
     scp: Option<Value>,
@@ -32,19 +33,19 @@ pub(super) struct Claims<'t> {
 
 impl<'de> Deserialize<'de> for Claims<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Reading)
+        deserializer.deserialize_map(ClaimsVisitor)
     }
 }
 
-/// Of the token's own text, unless something in it is escaped.
+/// A string that borrows from the token's text, unless the text contains an escape.
 #[derive(Deserialize)]
 pub(super) struct Text<'t>(#[serde(borrow)] pub(super) Cow<'t, str>);
 
-/// Reads a token's claims, each once and straight to where it belongs: serde's own way to keep what is
-/// not known (`flatten`) reads everything twice.
-struct Reading;
+/// Reads the claims of a token in one pass, each into its own field. serde's `flatten` is not used
+/// for unknown claims, because it reads everything twice.
+struct ClaimsVisitor;
 
-impl<'de> Visitor<'de> for Reading {
+impl<'de> Visitor<'de> for ClaimsVisitor {
     type Value = Claims<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,29 +59,29 @@ impl<'de> Visitor<'de> for Reading {
         let mut other: Vec<(Box<str>, Value)> = vec![];
         while let Some(Text(name)) = all.next_key()? {
             match &*name {
-                "iss" => once(&mut iss, &mut all, "iss")?,
-                "sub" => once(&mut sub, &mut all, "sub")?,
-                "aud" => once(&mut aud, &mut all, "aud")?,
-                "exp" => once(&mut exp, &mut all, "exp")?,
-                "nbf" => once(&mut nbf, &mut all, "nbf")?,
-                "client_id" => once(&mut client_id, &mut all, "client_id")?,
-                "azp" => once(&mut azp, &mut all, "azp")?,
-                "cid" => once(&mut cid, &mut all, "cid")?,
-                "appid" => once(&mut appid, &mut all, "appid")?,
-                "scope" => once(&mut scope, &mut all, "scope")?,
-                "scp" => once(&mut scp, &mut all, "scp")?,
-                "scopes" => once(&mut scopes, &mut all, "scopes")?,
+                "iss" => read_once(&mut iss, &mut all, "iss")?,
+                "sub" => read_once(&mut sub, &mut all, "sub")?,
+                "aud" => read_once(&mut aud, &mut all, "aud")?,
+                "exp" => read_once(&mut exp, &mut all, "exp")?,
+                "nbf" => read_once(&mut nbf, &mut all, "nbf")?,
+                "client_id" => read_once(&mut client_id, &mut all, "client_id")?,
+                "azp" => read_once(&mut azp, &mut all, "azp")?,
+                "cid" => read_once(&mut cid, &mut all, "cid")?,
+                "appid" => read_once(&mut appid, &mut all, "appid")?,
+                "scope" => read_once(&mut scope, &mut all, "scope")?,
+                "scp" => read_once(&mut scp, &mut all, "scp")?,
+                "scopes" => read_once(&mut scopes, &mut all, "scopes")?,
                 unknown => {
                     if other.iter().any(|(known, _)| **known == *unknown) {
-                        return Err(A::Error::custom("a claim stands twice"));
+                        return Err(A::Error::custom("a claim appears twice"));
                     }
                     other.push((unknown.into(), all.next_value()?));
                 }
             }
         }
         Ok(Claims {
-            iss: text(iss, "iss")?,
-            sub: text(sub, "sub")?,
+            iss: required(iss, "iss")?,
+            sub: required(sub, "sub")?,
             aud: aud.flatten(),
             exp: exp.ok_or_else(|| A::Error::missing_field("exp"))?,
             nbf: nbf.flatten(),
@@ -96,11 +97,11 @@ impl<'de> Visitor<'de> for Reading {
     }
 }
 
-fn text<'t, E: Error>(found: Option<Text<'t>>, name: &'static str) -> Result<Cow<'t, str>, E> {
+fn required<'t, E: Error>(found: Option<Text<'t>>, name: &'static str) -> Result<Cow<'t, str>, E> {
     found.map(|text| text.0).ok_or_else(|| E::missing_field(name))
 }
 
-fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
+fn read_once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     slot: &mut Option<T>,
     all: &mut A,
     name: &'static str,
@@ -112,18 +113,18 @@ fn once<'de, T: Deserialize<'de>, A: MapAccess<'de>>(
     Ok(())
 }
 
-/// One audience, or several (RFC 7519, section 4.1.3).
+/// The audience of a token: one value, or several (RFC 7519, section 4.1.3).
 pub(super) enum Audience {
     One(String),
     Several(Vec<String>),
 }
 
-/// Without `untagged`, which reads everything twice.
+/// Written by hand, because serde's `untagged` reads everything twice.
 impl<'de> Deserialize<'de> for Audience {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
+        struct AudienceVisitor;
 
-        impl<'de> Visitor<'de> for Either {
+        impl<'de> Visitor<'de> for AudienceVisitor {
             type Value = Audience;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,7 +144,7 @@ impl<'de> Deserialize<'de> for Audience {
             }
         }
 
-        deserializer.deserialize_any(Either)
+        deserializer.deserialize_any(AudienceVisitor)
     }
 }
 
@@ -156,7 +157,8 @@ impl Audience {
     }
 }
 
-/// Seconds since the Unix epoch, a fraction allowed (RFC 7519, section 2).
+/// A time in whole seconds since the Unix epoch. A fraction is allowed in the token (RFC 7519,
+/// section 2), and dropped.
 #[derive(Deserialize, Clone, Copy)]
 #[serde(try_from = "f64")]
 pub(super) struct NumericDate(u64);
@@ -164,9 +166,14 @@ pub(super) struct NumericDate(u64);
 impl TryFrom<f64> for NumericDate {
     type Error = &'static str;
 
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "range checked")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the range is checked first"
+    )]
     fn try_from(seconds: f64) -> Result<Self, Self::Error> {
-        // 2^53: beyond it a JSON number is no longer exact, and no date is meant.
+        // The bound is 2^53, because a larger JSON number is not exact and cannot be meant as a
+        // date.
         if (0.0..9_007_199_254_740_992.0).contains(&seconds) {
             Ok(Self(seconds as u64))
         } else {
@@ -181,28 +188,28 @@ impl NumericDate {
     }
 }
 
-/// How an issuer writes its access tokens, where RFC 9068 is not all there is.
+/// The ways in which an issuer's access tokens differ from RFC 9068.
 #[derive(Debug, Clone)]
 pub(crate) struct ClaimRules {
-    /// The claims that may hold the scopes; the first that is there counts alone: two claims must
-    /// not add up to more.
+    /// The claims that may hold the scopes. Only the first one that a token has counts, because two
+    /// claims must not add up to more.
     pub(crate) scopes: &'static [&'static str],
-    /// What stands before each scope of this resource; what lacks it is another's.
+    /// The prefix of each scope of this resource. A scope without it belongs to another resource.
     pub(crate) prefix: Option<String>,
-    /// Which claim says whom the token is for.
+    /// The claim that names the audience of a token.
     pub(crate) audience: AudienceIn,
-    /// What tells access tokens from the issuer's other tokens.
+    /// The mark that tells access tokens from the issuer's other tokens.
     pub(crate) marker: Marker,
 }
 
-/// Which claim says whom a token is for.
+/// The claim that names the audience of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AudienceIn {
     /// `aud` (RFC 9068, section 2.2).
     Aud,
-    /// `client_id`, where access tokens have no `aud`; one that has it all the same must name the
-    /// resource.
+    /// `client_id`, because access tokens of this issuer have no `aud`. If a token has an `aud` all
+    /// the same, the `aud` must name the resource.
     ClientId,
 }
 
@@ -223,7 +230,8 @@ impl Claims<'_> {
         all.into_iter().flatten().next().map(String::as_str)
     }
 
-    /// Whether the token is for one of `audiences`; for `resource`, if its client is asked about.
+    /// Whether the token is for one of `audiences`. If the audience is in `client_id`, an `aud`
+    /// must name `resource`.
     pub(super) fn is_for(
         &self,
         audiences: &[String],
@@ -242,8 +250,8 @@ impl Claims<'_> {
         }
     }
 
-    /// Whether it is an access token, and not one that says who signed in (OpenID Connect Core,
-    /// sections 2 and 3.1.3.6) and grants nothing.
+    /// Refuses a token without the issuer's marker, and an ID token, because an ID token says who
+    /// signed in (OpenID Connect Core, sections 2 and 3.1.3.6) and grants nothing.
     pub(super) fn is_access_token(&self, rules: &ClaimRules) -> Result<(), TokenError> {
         let of_id_tokens = ["nonce", "at_hash", "c_hash"];
         if let Some(claim) = of_id_tokens.iter().find(|claim| self.other(claim).is_some()) {
@@ -280,11 +288,13 @@ impl Claims<'_> {
         }
     }
 
-    /// The granted scopes: `scope` as RFC 9068 has it, or another claim as some providers do.
+    /// The granted scopes, from `scope` as RFC 9068 has it, or from another claim as some providers
+    /// do.
     pub(super) fn granted(&self, rules: &ClaimRules) -> Result<Vec<Scope>, TokenError> {
         let mut claims = rules.scopes.iter().filter_map(|name| Some((*name, self.claim(name)?)));
         let Some((name, value)) = claims.next() else {
-            // Scopes that this issuer does not write are a token of another kind, or another's.
+            // A token with scopes in a claim that its issuer does not use is of another kind, or
+            // from another issuer.
             let elsewhere = ["scope", "scp", "scopes"].iter().find(|name| self.has(name));
             return match (elsewhere, rules.scopes) {
                 (Some(_), [expected, ..]) => Err(TokenError::ScopeClaim(expected)),
@@ -293,7 +303,8 @@ impl Claims<'_> {
         };
         let words: Vec<&str> = match value {
             Value::String(list) => list.split(' ').filter(|scope| !scope.is_empty()).collect(),
-            // RFC 9068, section 2.2.3: `scope` is a string.
+            // A list is refused in `scope`, because RFC 9068, section 2.2.3, makes `scope` a
+            // string.
             Value::Array(list) if name != "scope" => {
                 let words: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
                 words.ok_or(TokenError::Claims(name))?

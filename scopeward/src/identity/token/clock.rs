@@ -1,8 +1,8 @@
-//! The time, as a parameter.
+//! The clock that tokens are checked by.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Tells the time. A parameter, so that tests of expiry need not wait.
+/// Tells the time. The clock is a parameter, so that tests of expiry need not wait.
 pub trait Clock: Send + Sync + 'static {
     /// Seconds since the Unix epoch.
     fn now(&self) -> u64;
@@ -14,7 +14,7 @@ pub struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> u64 {
-        // A clock before 1970 cannot be trusted: with it, every token has expired.
+        // A clock before 1970 is wrong, so every token counts as expired.
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(u64::MAX, |elapsed| elapsed.as_secs())
     }
 }

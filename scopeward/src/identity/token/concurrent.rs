@@ -1,4 +1,5 @@
-//! What holds while keys, revocations and policies change under requests: by many threads, at random.
+//! Tests with many threads: keys, revocations and policies change at random while requests are
+//! checked.
 
 use std::{
     sync::{
@@ -31,7 +32,8 @@ use crate::{
 const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "https://mcp.example/mcp";
 
-/// A key of the same name each time, as a provider rotates that does not care.
+/// A signing key whose `kid` is always the same, as of a provider that rotates its keys without
+/// giving them new names.
 struct Key {
     private: EncodingKey,
     published: JwkSet,
@@ -68,8 +70,8 @@ fn validator(keys: RemoteKeys) -> Validator {
     Validator::none().or_signed(issuer, keys)
 }
 
-/// A token is accepted by the keys that are there when it is looked at, and by no others: whatever
-/// was found before, and whoever finds it at the same time.
+/// A token is accepted only by the keys that are current when it is checked, whatever was cached
+/// before and whatever other threads cache at the same time.
 #[test]
 fn no_token_outlives_its_key() {
     const ROUNDS: u64 = 2_000;
@@ -77,10 +79,10 @@ fn no_token_outlives_its_key() {
     let tokens = [keys[0].token("ada"), keys[1].token("ada")];
     let remote = RemoteKeys::standing(VerificationKeys::new(&keys[0].published));
     let validator = validator(remote.clone());
-    // Odd while the keys are being exchanged; a half of it is the number of the exchange.
+    // Odd while the keys are being replaced. Half of it is the number of the replacement.
     let epoch = AtomicU64::new(0);
     let is_over = AtomicBool::new(false);
-    let looked = AtomicU64::new(0);
+    let checked = AtomicU64::new(0);
     thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
@@ -92,7 +94,7 @@ fn no_token_outlives_its_key() {
                         if before != after || before % 2 == 1 {
                             continue;
                         }
-                        looked.fetch_add(1, Ordering::Relaxed);
+                        checked.fetch_add(1, Ordering::Relaxed);
                         if (before / 2) % 2 == number as u64 {
                             assert!(outcome.is_ok(), "{outcome:?}");
                         } else {
@@ -109,18 +111,18 @@ fn no_token_outlives_its_key() {
             epoch.fetch_add(1, Ordering::SeqCst);
             thread::yield_now();
             if round % 50 == 0 {
-                // Long enough that what was found is found again.
+                // Long enough for a cached token to be read from the cache.
                 thread::sleep(std::time::Duration::from_millis(1));
             }
         }
         is_over.store(true, Ordering::SeqCst);
     });
-    assert!(looked.load(Ordering::Relaxed) > 100, "too few were looked at to show anything");
+    assert!(checked.load(Ordering::Relaxed) > 100, "too few were looked at to show anything");
 }
 
-/// From the moment on in which somebody is revoked, nobody sees them accepted.
+/// As soon as a subject is revoked, no thread sees a token of that subject accepted.
 #[test]
-fn nobody_is_accepted_after_they_were_revoked() {
+fn a_revoked_subject_is_never_accepted_again() {
     let key = Key::new();
     let revocations = Revocations::default();
     let remote = RemoteKeys::standing(VerificationKeys::new(&key.published));
@@ -154,7 +156,7 @@ fn nobody_is_accepted_after_they_were_revoked() {
     });
 }
 
-/// A request is decided by one policy from its start to its end, whichever it is.
+/// One policy decides a request from start to end, even if the policy is replaced meanwhile.
 #[test]
 fn a_request_has_one_policy() {
     let policy = |read: &str, write: &str| {
@@ -168,7 +170,7 @@ fn a_request_has_one_policy() {
     let key = Key::new();
     let remote = RemoteKeys::standing(VerificationKeys::new(&key.published));
     let token = validator(remote).validate(&key.token("ada")).unwrap();
-    // Under each of the two the caller may use exactly one of the tools.
+    // Under each of the two policies, the caller may use exactly one of the tools.
     let live = LivePolicy::from(Arc::new(policy("read", "write")));
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {

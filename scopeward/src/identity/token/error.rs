@@ -1,16 +1,17 @@
-//! Why a token is refused.
+//! The reasons why a token is refused.
 
 use std::{fmt, sync::Arc};
 
 use super::marker::Marker;
 
-/// What was expected, in words that fit a header.
+/// The expected value, as text that may stand in a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected(Arc<str>);
 
 impl Expected {
     pub(super) fn one_of<'a>(before: &str, all: impl Iterator<Item = &'a str>) -> Self {
-        // Written by the operator: whatever could not stand in a quoted header is left out.
+        // The operator writes these values, so characters that cannot stand in a quoted header are
+        // left out.
         let fits = |c: &char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
         let all: Vec<&str> = all.collect();
         let text: String = all.join(" or ").chars().filter(fits).collect();
@@ -24,23 +25,25 @@ impl fmt::Display for Expected {
     }
 }
 
-/// Why a token was refused, and what was expected. Never the token.
+/// The reason why a token is refused, with the expected value. The error never contains the
+/// token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Not a JWT, or its header asks for what is not done here.
+    /// The token is not a JWT, or its header needs a feature that is not supported.
     #[error("the token is not a readable JWT access token")]
     Malformed,
-    /// `typ` is of another kind of token.
+    /// `typ` names another kind of token.
     #[error("the token's typ is not that of an access token")]
     Type,
     /// No key of the issuer has the token's `kid`.
     #[error("the token is signed with a key that its issuer does not publish")]
     UnknownKey,
-    /// The issuer's keys were never seen, or it cannot be asked: it does not answer.
+    /// The issuer does not answer, so its keys were never fetched or it cannot be asked about the
+    /// token.
     #[error("tokens cannot be checked now: their issuer does not answer")]
     Unavailable,
-    /// The issuer was asked, and does not know it (any more).
+    /// The issuer was asked, and does not call the token active.
     #[error("the token is not active: it has expired, was revoked, or was never issued")]
     Inactive,
     /// `alg` is not the algorithm of the key.
@@ -52,34 +55,34 @@ pub enum TokenError {
     /// A claim is missing or has the wrong form.
     #[error("the token's {0} claim is missing or malformed")]
     Claims(&'static str),
-    /// It says who signed in (OpenID Connect Core, section 2), by this claim.
+    /// The token is an ID token (OpenID Connect Core, section 2), as this claim shows.
     #[error("this is an ID token, by its {0} claim: send the access token")]
     IdToken(&'static str),
-    /// It is not marked as the issuer's access tokens are.
+    /// The token lacks the mark of its issuer's access tokens.
     #[error("the token is not an access token: {0}")]
     Marker(Marker),
-    /// Its scopes are where its issuer does not write them.
+    /// The token's scopes are in a claim that its issuer does not use.
     #[error("the token's scopes are in the wrong place: its issuer writes them in {0}")]
     ScopeClaim(&'static str),
-    /// `iss` is another issuer.
+    /// `iss` names another issuer.
     #[error("the token comes from another issuer; its iss must be {0}")]
     Issuer(Expected),
-    /// It does not name this resource (RFC 8707).
+    /// The token does not name this resource as its audience (RFC 8707).
     #[error("the token was issued for another resource; its {0}")]
     Audience(Expected),
-    /// `exp` is past.
+    /// `exp` is in the past.
     #[error("the token has expired")]
     Expired,
     /// `nbf` is in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// It, its subject or its client is among the [`Revocations`].
+    /// The token, its subject or its client is among the [`Revocations`](super::Revocations).
     #[error("the token was revoked")]
     Revoked,
 }
 
 impl TokenError {
-    /// In one word, as metrics have it.
+    /// The reason in one word, as metrics have it.
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -102,14 +105,14 @@ impl TokenError {
     }
 }
 
-/// A token that is refused, and whose it is as far as that is known.
+/// A refused token: the reason, and the client if it is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{error}")]
 #[non_exhaustive]
 pub struct Rejected {
-    /// Why it is refused.
+    /// The reason why the token is refused.
     pub error: TokenError,
-    /// The client that it was issued to: only where its issuer has confirmed it.
+    /// The client that the token was issued to; `None` unless the issuer has confirmed it.
     pub client: Option<Arc<str>>,
 }
 

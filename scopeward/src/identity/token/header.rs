@@ -1,32 +1,41 @@
-//! The `Authorization` header (RFC 6750, section 2.1): the only place a token is taken from.
+//! The `Authorization` header (RFC 6750, section 2.1), which is the only place that a token is read
+//! from.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
-/// Longer tokens are refused unread. Providers stay far below it.
-const LONGEST: usize = 16 * 1024;
+/// The longest token that is read, in bytes: 16 KiB. A longer one is refused unread, because the
+/// tokens of providers are far shorter.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// Why a request's credentials cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BearerError {
-    /// Two `Authorization` headers: which one counts would be a guess.
+    /// The request has two `Authorization` headers, and choosing one would be a guess.
     #[error("the request has more than one Authorization header")]
     Repeated,
-    /// The scheme is Bearer, and what follows is not a token.
+    /// The scheme is Bearer, but it is not followed by one token; or the header is not text.
     #[error("the Authorization header does not hold one bearer token")]
     Malformed,
 }
 
-/// The bearer token of a request; `None` when it brings none.
+/// Reads the bearer token of a request; `None` if the request has none.
+///
+/// # Errors
+///
+/// [`BearerError::Repeated`] if the request has two `Authorization` headers.
+/// [`BearerError::Malformed`] if the header is not text, or if `Bearer` is not followed by one
+/// token of at most 16 KiB.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
     let Some(token) = unchecked(headers)? else { return Ok(None) };
-    if token.len() > LONGEST || !is_b64token(token) {
+    if token.len() > MAX_TOKEN_BYTES || !is_b64token(token) {
         return Err(BearerError::Malformed);
     }
     str::from_utf8(token).map(Some).map_err(|_| BearerError::Malformed)
 }
 
-/// What stands where a bearer token belongs, whatever it is.
+/// The bytes after `Bearer`, whose form is not checked; `None` if there is no header or another
+/// scheme.
 pub(super) fn unchecked(headers: &HeaderMap) -> Result<Option<&[u8]>, BearerError> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else {
@@ -56,7 +65,7 @@ fn trim_spaces(text: &[u8]) -> &[u8] {
 fn is_b64token(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = &token[..token.len() - padding];
-    // Without a way out: a token is long, and so all of it is looked at many bytes at once.
+    // No early return, so that the compiler can vectorize the loop, because tokens are long.
     let allowed = |byte: u8| {
         (byte | 0x20).wrapping_sub(b'a') < 26
             || byte.wrapping_sub(b'0') < 10
@@ -78,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_bearer_token() {
+    fn only_a_well_formed_header_gives_a_token() {
         assert_eq!(read(&[]), Ok(None));
         assert_eq!(read(&["Basic dTpw"]), Ok(None));
         assert_eq!(read(&["Bearer a.b-c_d"]), Ok(Some("a.b-c_d".into())));

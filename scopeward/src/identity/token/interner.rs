@@ -1,4 +1,5 @@
-//! What many tokens say alike is kept once: the scopes of a role, a client, the names of claims.
+//! Shares the values that many tokens have in common (the scopes of a role, a client, the names of
+//! claims), so that each value is stored once.
 
 use std::{fmt, hash::Hash, sync::Arc};
 
@@ -6,8 +7,9 @@ use quick_cache::sync::Cache;
 
 use crate::policy::Scope;
 
-/// So many of each are shared. Of more, each token keeps its own.
-const MOST: usize = 1_000;
+/// At most this many values of each kind are shared, so that memory stays bounded. Beyond that,
+/// each token keeps its own copy.
+const MAX_SHARED: usize = 1_000;
 
 pub(super) struct Interner {
     scopes: Cache<Arc<[Scope]>, Arc<[Scope]>>,
@@ -16,22 +18,22 @@ pub(super) struct Interner {
 
 impl Default for Interner {
     fn default() -> Self {
-        Self { scopes: Cache::new(MOST), texts: Cache::new(MOST) }
+        Self { scopes: Cache::new(MAX_SHARED), texts: Cache::new(MAX_SHARED) }
     }
 }
 
 impl Interner {
     pub(super) fn scopes(&self, scopes: Vec<Scope>) -> Arc<[Scope]> {
-        one(&self.scopes, scopes)
+        shared(&self.scopes, scopes)
     }
 
     pub(super) fn text(&self, text: &str) -> Arc<str> {
-        one(&self.texts, text)
+        shared(&self.texts, text)
     }
 }
 
-/// The one that is kept, or from now on this one.
-fn one<T, V>(all: &Cache<Arc<T>, Arc<T>>, value: V) -> Arc<T>
+/// The stored value that equals `value`. If there is none, `value` is stored.
+fn shared<T, V>(all: &Cache<Arc<T>, Arc<T>>, value: V) -> Arc<T>
 where
     T: ?Sized + Eq + Hash,
     V: AsRef<T> + Into<Arc<T>>,

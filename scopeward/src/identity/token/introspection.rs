@@ -1,5 +1,4 @@
-//! Opaque tokens: their issuer is asked what they are (RFC 7662), and the answer is kept for a
-//! while.
+//! Token introspection (RFC 7662): asks the issuer about an opaque token, and caches the answer.
 
 use std::{
     sync::{
@@ -22,48 +21,51 @@ use crate::{
     secret::Secret,
 };
 
-/// An active token is asked about again after this, or when it expires: for so long a revoked one
-/// may still be accepted.
-const KEPT: Duration = Duration::from_mins(1);
-/// A refused token is not asked about again for so long.
-const REFUSAL_KEPT: Duration = Duration::from_secs(10);
-/// So many answers are kept; the least used make room.
-const MOST_KEPT: u64 = 20_000;
-/// So many questions may be open at once: a flood of made-up tokens must not become one at the
-/// issuer.
-const MOST_ASKED: usize = 32;
-/// A request waits at most so long for its turn to ask.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long an active token is used without asking again, unless it expires earlier. A revoked
+/// token may still be accepted for this long.
+const ANSWER_LIFETIME: Duration = Duration::from_mins(1);
+/// How long a refusal is cached, so that a bad token that is sent again does not reach the issuer
+/// each time.
+const REFUSAL_LIFETIME: Duration = Duration::from_secs(10);
+/// At most this many answers are cached, so that memory stays bounded. The least used ones make
+/// room for new ones.
+const MAX_ANSWERS: u64 = 20_000;
+/// At most this many questions are open at the issuer at once, so that a flood of made-up tokens
+/// does not become a flood at the issuer.
+const MAX_QUESTIONS: usize = 32;
+/// How long a request waits for its turn to ask. After that the token counts as impossible to
+/// check, so that waiting requests do not pile up.
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 const EXPECTED: &str = "token introspection (RFC 7662)";
 const TARGET: &str = "scopeward::introspection";
 
-/// How an issuer is asked.
+/// How an issuer is asked about a token.
 #[derive(Debug, Clone)]
 pub(crate) enum Introspection {
-    /// RFC 7662, as a client of the issuer.
+    /// By RFC 7662, as a client of the issuer.
     Standard { endpoint: EndpointAt, client: IntrospectionClient },
-    /// Google's `tokeninfo`, which anyone may ask who has the token.
+    /// By Google's `tokeninfo`, which answers everyone who has the token.
     TokenInfo { url: String },
 }
 
 /// Where the introspection endpoint is.
 #[derive(Debug, Clone)]
 pub(crate) enum EndpointAt {
-    /// Where the issuer's metadata says (RFC 8414, section 2).
+    /// In the issuer's metadata (RFC 8414, section 2).
     Discovered { issuer: String },
     /// At this address.
     Url(String),
 }
 
-/// Who asks.
+/// The client that asks the issuer.
 #[derive(Debug, Clone)]
 pub(crate) struct IntrospectionClient {
     pub(crate) id: String,
     pub(crate) secret: Secret,
 }
 
-/// Asks an issuer about its tokens, each at most once at a time.
+/// Asks an issuer about its tokens. Requests with the same token share one question.
 #[derive(Debug, Clone)]
 pub(crate) struct Introspector(Arc<Inner>);
 
@@ -73,8 +75,9 @@ struct Inner {
     remote: Remote,
     endpoint: OnceCell<Endpoint>,
     turns: Semaphore,
+    /// Whether the last question had no answer.
     is_silent: AtomicBool,
-    /// By the token's digest: a copy of the memory holds no tokens.
+    /// The answers by the token's digest, so that a copy of the memory holds no tokens.
     answers: Cache<[u8; 32], CachedAnswer>,
 }
 
@@ -84,13 +87,14 @@ struct Endpoint {
     authentication: ClientAuthentication,
 }
 
-/// What an issuer said, and for how long that is believed.
+/// An issuer's answer about a token, and how long it is cached.
 #[derive(Debug, Clone)]
 struct CachedAnswer {
     outcome: Result<AccessToken, Rejected>,
     lasts: Duration,
 }
 
+/// Removes each answer after its own lifetime.
 struct UntilExpiry;
 
 impl Expiry<[u8; 32], CachedAnswer> for UntilExpiry {
@@ -106,18 +110,18 @@ impl Expiry<[u8; 32], CachedAnswer> for UntilExpiry {
 
 impl Introspector {
     pub(crate) fn new(how: Introspection, remote: Remote) -> Self {
-        let answers = Cache::builder().max_capacity(MOST_KEPT).expire_after(UntilExpiry).build();
+        let answers = Cache::builder().max_capacity(MAX_ANSWERS).expire_after(UntilExpiry).build();
         Self(Arc::new(Inner {
             how,
             remote,
             endpoint: OnceCell::new(),
-            turns: Semaphore::new(MOST_ASKED),
+            turns: Semaphore::new(MAX_QUESTIONS),
             is_silent: AtomicBool::new(false),
             answers,
         }))
     }
 
-    /// The token, if its issuer calls it active and it is for this resource.
+    /// Returns the token, if its issuer calls it active and it is for this resource.
     pub(crate) async fn authenticate(
         &self,
         token: &str,
@@ -127,8 +131,8 @@ impl Introspector {
         let mut key = [0; 32];
         key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         let answer = self.look_up(token, issuer, clock);
-        // Whoever asks about the same token meanwhile waits for this answer. That there was none
-        // is not remembered.
+        // Other requests with the same token wait for this answer. A failure to get an answer is
+        // not cached.
         let kept = self.0.answers.try_get_with(key, answer).await;
         let token = kept.map_err(|error| (*error).clone())?.outcome?;
         if issuer_rules::has_expired(token.expires_at(), clock.now()) {
@@ -137,7 +141,7 @@ impl Introspector {
         Ok(token)
     }
 
-    /// Asks about a token that was never issued: whether there is an answer at all.
+    /// Asks about a token that was never issued, to find out whether the issuer answers.
     pub(crate) async fn probe(&self) -> Result<(), RemoteError> {
         self.ask("a-token-that-was-never-issued").await.map(drop)
     }
@@ -148,14 +152,14 @@ impl Introspector {
         issuer: &IssuerRules,
         clock: &dyn Clock,
     ) -> Result<CachedAnswer, TokenError> {
-        let turn = tokio::time::timeout(PATIENCE, self.0.turns.acquire()).await;
+        let turn = tokio::time::timeout(MAX_WAIT, self.0.turns.acquire()).await;
         let Ok(Ok(_turn)) = turn else { return Err(TokenError::Unavailable) };
         let asked = self.ask(token).await;
         let was_silent = self.0.is_silent.swap(asked.is_err(), Ordering::Relaxed);
         let answer = match asked {
             Ok(answer) => answer,
             Err(error) => {
-                // Said once, not for each request.
+                // Logged once, and not for each request.
                 if !was_silent {
                     tracing::error!(target: TARGET, "{error}; opaque tokens cannot be checked now");
                 }
@@ -170,13 +174,15 @@ impl Introspector {
             None => Err(TokenError::Inactive.into()),
         };
         let lasts = match &outcome {
-            Ok(token) => KEPT.min(Duration::from_secs(token.expires_at().saturating_sub(now))),
-            Err(_) => REFUSAL_KEPT,
+            Ok(token) => {
+                ANSWER_LIFETIME.min(Duration::from_secs(token.expires_at().saturating_sub(now)))
+            }
+            Err(_) => REFUSAL_LIFETIME,
         };
         Ok(CachedAnswer { outcome, lasts })
     }
 
-    /// What the issuer says of a token; `None` if it is not active.
+    /// Asks the issuer about a token; `None` if the token is not active.
     async fn ask(&self, token: &str) -> Result<Option<Value>, RemoteError> {
         let Inner { how, remote, .. } = &*self.0;
         match how {
@@ -203,7 +209,7 @@ impl Introspector {
             Introspection::TokenInfo { url } => {
                 match remote.post_with(url, token, "Google's tokeninfo").await {
                     Ok(answer) => Ok(Some(answer.json)),
-                    // "invalid_token": it has no other word for it.
+                    // The endpoint says `invalid_token` for every token that is not active.
                     Err(RemoteError::Status { status: 400 | 401, .. }) => Ok(None),
                     Err(error) => Err(error),
                 }
@@ -219,7 +225,8 @@ async fn find(remote: &Remote, at: &EndpointAt) -> Result<Endpoint, RemoteError>
         EndpointAt::Discovered { issuer } => {
             let metadata = Metadata::discover(remote, issuer).await?;
             let url = metadata.introspection_endpoint()?.to_owned();
-            // Unless written, the default of RFC 8414 for the token endpoint: client_secret_basic.
+            // Without this member, the issuer takes `client_secret_basic`, which RFC 8414 has as
+            // the default for the token endpoint.
             let methods =
                 metadata.answer.json["introspection_endpoint_auth_methods_supported"].as_array();
             let knows = |name: &str| methods.is_none_or(|all| all.iter().any(|one| one == name));
@@ -230,18 +237,19 @@ async fn find(remote: &Remote, at: &EndpointAt) -> Result<Endpoint, RemoteError>
     }
 }
 
-/// The answer as claims. RFC 7662, section 2.2: all but `active` is optional, and what is there
-/// means what it means in a JWT.
+/// Reads an answer as claims. Every member but `active` is optional, and means the same as in a JWT
+/// (RFC 7662, section 2.2).
 fn read(mut answer: Value, issuer: &IssuerRules, now: u64) -> Result<Claims<'static>, TokenError> {
     let is_bearer = |kind: &Value| kind.as_str().is_some_and(|k| k.eq_ignore_ascii_case("bearer"));
-    // Some issuers answer for their other tokens as well, and say so here.
+    // Some issuers also answer about other kinds of token, and name the kind here.
     if answer.get("token_type").is_some_and(|kind| !is_bearer(kind)) {
         return Err(TokenError::Type);
     }
     let Some(claims) = answer.as_object_mut() else { return Err(TokenError::Malformed) };
-    // Nobody but the issuer could have said this.
+    // An answer without `iss` is from the issuer that was asked, because nobody else could have
+    // given it.
     claims.entry("iss").or_insert_with(|| (*issuer.name).into());
-    // A subject is what the issuer calls the person: `sub`, or where it is not there `username`.
+    // The issuer's name for the person is in `sub`, or in `username` if there is no `sub`.
     if let (None, Some(username)) = (claims.get("sub"), claims.get("username").cloned()) {
         claims.insert("sub".to_owned(), username);
     }
@@ -252,8 +260,9 @@ fn read(mut answer: Value, issuer: &IssuerRules, now: u64) -> Result<Claims<'sta
             claims.insert("exp".to_owned(), seconds.into());
         }
         Some(_) => {}
-        // It is asked about again before then.
-        None => drop(claims.insert("exp".to_owned(), (now + KEPT.as_secs()).into())),
+        // A token without `exp` is used for as long as its answer is cached, and then asked about
+        // again.
+        None => drop(claims.insert("exp".to_owned(), (now + ANSWER_LIFETIME.as_secs()).into())),
     }
     Claims::deserialize(answer).map_err(|_| TokenError::Claims("sub, aud, exp or another"))
 }

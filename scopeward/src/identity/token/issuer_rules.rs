@@ -1,4 +1,4 @@
-//! An issuer whose tokens are accepted, and everything that they must say.
+//! The rules that the tokens of one issuer must meet.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -12,18 +12,20 @@ use super::{
 };
 use crate::policy::Scope;
 
-/// Clocks may differ by this many seconds.
+/// How far the clocks of issuer and server may differ, in seconds: a token is accepted this long
+/// before `nbf` and after `exp`.
 pub(crate) const LEEWAY: u64 = 60;
 
-/// An issuer whose tokens are accepted for one resource.
+/// The rules that the tokens of one issuer must meet to be accepted for one resource.
 #[derive(Debug)]
 pub(crate) struct IssuerRules {
-    /// What stands for it where callers are told apart, whichever of `issuers` a token names.
+    /// The canonical name of the issuer, whichever of `issuers` a token names. Callers are told
+    /// apart by it.
     pub(super) name: Arc<str>,
-    /// Each spelling of `iss` that its tokens have.
+    /// Each spelling of `iss` that the issuer's tokens may have.
     issuers: Vec<Arc<str>>,
     audiences: Vec<String>,
-    /// The resource itself, whatever its tokens call it.
+    /// The URL of the resource, whichever audience its tokens name.
     resource: String,
     issuer_expected: Expected,
     audience_expected: Expected,
@@ -34,7 +36,7 @@ pub(crate) struct IssuerRules {
 }
 
 impl IssuerRules {
-    /// The first of `issuers` stands for all of them.
+    /// Makes the rules. The first of `issuers` is the canonical name.
     pub(crate) fn new(
         issuers: Vec<String>,
         audiences: Vec<String>,
@@ -42,7 +44,7 @@ impl IssuerRules {
         types: TokenTypes,
         rules: ClaimRules,
     ) -> Self {
-        let names_it = match rules.audience {
+        let claim_must_be = match rules.audience {
             AudienceIn::Aud => "aud must be ",
             AudienceIn::ClientId => "client_id must be ",
         };
@@ -50,7 +52,10 @@ impl IssuerRules {
         Self {
             name: issuers.first().cloned().unwrap_or_default(),
             issuer_expected: Expected::one_of("", issuers.iter().map(|issuer| &**issuer)),
-            audience_expected: Expected::one_of(names_it, audiences.iter().map(String::as_str)),
+            audience_expected: Expected::one_of(
+                claim_must_be,
+                audiences.iter().map(String::as_str),
+            ),
             issuers,
             audiences,
             resource,
@@ -61,7 +66,7 @@ impl IssuerRules {
         }
     }
 
-    /// Under another name than that of its first spelling.
+    /// Gives the issuer another canonical name than the first of its spellings.
     #[must_use]
     #[cfg(feature = "embedded-issuer")]
     pub(crate) fn named(mut self, name: &str) -> Self {
@@ -73,7 +78,7 @@ impl IssuerRules {
         self.issuers.iter().map(|issuer| &**issuer)
     }
 
-    /// Whether a token that names this issuer is one of its.
+    /// Whether `issuer` is one of the spellings of this issuer.
     pub(super) fn is_named(&self, issuer: &str) -> bool {
         self.spelling(issuer).is_some()
     }
@@ -82,7 +87,7 @@ impl IssuerRules {
         self.issuers.iter().find(|known| ***known == *issuer)
     }
 
-    /// RFC 9068, section 4: the `typ` header.
+    /// Checks the `typ` header (RFC 9068, section 4).
     pub(super) fn check_type(&self, typ: Option<&str>) -> Result<(), TokenError> {
         let is = |name: &str| typ.is_some_and(|typ| typ.eq_ignore_ascii_case(name));
         let plain = typ.is_none() || is("JWT");
@@ -96,7 +101,8 @@ impl IssuerRules {
         }
     }
 
-    /// The token that these claims make, if they are this issuer's, for this resource, and of now.
+    /// Makes a token from these claims, if they come from this issuer, name this resource and are
+    /// valid at `now`.
     pub(super) fn accept(&self, claims: Claims<'_>, now: u64) -> Result<AccessToken, Rejected> {
         let (issuer, scopes) = self.check(&claims, now).map_err(|error| Rejected {
             error,
@@ -121,7 +127,8 @@ impl IssuerRules {
         })))
     }
 
-    /// Everything that the claims must say; gives the issuer as it is kept, and the scopes.
+    /// Checks everything that the claims must say. Returns the stored spelling of the issuer, and
+    /// the scopes.
     fn check(&self, claims: &Claims<'_>, now: u64) -> Result<(&Arc<str>, Vec<Scope>), TokenError> {
         let Some(issuer) = self.spelling(&claims.iss) else {
             return Err(TokenError::Issuer(self.issuer_expected.clone()));
@@ -138,7 +145,8 @@ impl IssuerRules {
     }
 }
 
-/// Whether a token of these times is valid now.
+/// Checks that a token with these times is valid at `now`. All times are in seconds since the Unix
+/// epoch.
 pub(super) fn check_times(
     expires_at: u64,
     not_before: Option<u64>,
@@ -153,7 +161,8 @@ pub(super) fn check_times(
     Ok(())
 }
 
-/// Whether a token that expires then has expired now.
+/// Whether a token that expires at `expires_at` has expired at `now`, both in seconds since the
+/// Unix epoch.
 pub(super) fn has_expired(expires_at: u64, now: u64) -> bool {
     expires_at.saturating_add(LEEWAY) <= now
 }

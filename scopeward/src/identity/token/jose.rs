@@ -1,14 +1,14 @@
-//! The header of a signed token (RFC 7515, section 4): what of it matters here, and nothing else.
+//! The header of a signed token (RFC 7515, section 4), as far as validation needs it.
 //!
 //! Keys, and addresses of keys, that a token brings itself (`jwk`, `jku`, `x5c`, `x5u`) are never
-//! looked at: whose key it is, the issuer says (RFC 8725, section 3.10).
+//! read, because only the issuer says which keys are its own (RFC 8725, section 3.10).
 
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Deserializer, de::Error};
 
 use super::claims::Text;
 
-/// A parameter that stands twice makes it unreadable (RFC 7515, section 4).
+/// The header of a token. A parameter that appears twice makes it unreadable (RFC 7515, section 4).
 #[derive(Deserialize)]
 pub(super) struct JoseHeader<'t> {
     pub(super) alg: Algorithm,
@@ -16,26 +16,26 @@ pub(super) struct JoseHeader<'t> {
     pub(super) typ: Option<Text<'t>>,
     #[serde(borrow)]
     pub(super) kid: Option<Text<'t>>,
-    /// What must be understood (section 4.1.11): nothing of it is.
+    /// The extensions that a reader must understand (section 4.1.11). None of them is supported.
     #[serde(default, rename = "crit")]
     _crit: Absent,
-    /// Encrypted (RFC 7516).
+    /// The encryption of an encrypted token (RFC 7516).
     #[serde(default, rename = "enc")]
     _enc: Absent,
-    /// Compressed (RFC 7516).
+    /// The compression of an encrypted token (RFC 7516).
     #[serde(default, rename = "zip")]
     _zip: Absent,
-    /// Not encoded (RFC 7797).
+    /// The mark of a payload that is not encoded (RFC 7797).
     #[serde(default, rename = "b64")]
     _b64: Absent,
 }
 
-/// A parameter that no token of ours has.
+/// A parameter that must be absent, because tokens with it are not supported.
 #[derive(Default)]
 struct Absent;
 
 impl<'de> Deserialize<'de> for Absent {
     fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
-        Err(D::Error::custom("such tokens are not read here"))
+        Err(D::Error::custom("tokens with this parameter are not supported"))
     }
 }

@@ -11,13 +11,14 @@ use jsonwebtoken::{
 
 use super::TokenError;
 
-/// RSA keys below 2048 bits are not keys (RFC 7518, section 3.3).
+/// The shortest RSA modulus, in bytes, because RSA keys below 2048 bits are not allowed (RFC 7518,
+/// section 3.3).
 const SHORTEST_RSA_MODULUS: usize = 256;
 
 /// The keys of a JWK Set (RFC 7517) that can verify access tokens.
 ///
-/// A key verifies one algorithm, the one that its type says: RSA `RS256`, P-256 `ES256`, Ed25519
-/// `EdDSA`. What a token's header claims only ever has to agree (RFC 8725, section 3.1). Keys that
+/// A key verifies one algorithm, which follows from its type: RSA `RS256`, P-256 `ES256`, Ed25519
+/// `EdDSA`. The algorithm in a token's header only has to agree (RFC 8725, section 3.1). Keys that
 /// are for encryption, too short, symmetric or of another type are left out.
 #[derive(Debug, Clone)]
 pub struct VerificationKeys {
@@ -25,8 +26,8 @@ pub struct VerificationKeys {
     generation: Generation,
 }
 
-/// Which reading of an issuer's keys this is: no two have the same. What was found with the keys of
-/// one generation says nothing about another.
+/// The number of one reading of an issuer's keys, which no other reading has. A token that was
+/// verified with the keys of one generation is verified again with those of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Generation(u64);
 
@@ -45,23 +46,23 @@ pub(super) struct VerificationKey {
 }
 
 impl VerificationKeys {
-    /// The usable keys of a JWK Set.
+    /// Takes the usable keys of a JWK Set.
     pub fn new(set: &JwkSet) -> Self {
         let all = set.keys.iter().filter_map(VerificationKey::new).collect();
         Self { all, generation: Generation::next() }
     }
 
-    /// How many there are.
+    /// The number of usable keys.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// What each of them verifies.
+    /// The algorithm that each key verifies.
     pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.all.iter().map(|key| key.algorithm)
     }
 
-    /// Whether there is none, so that every token will be refused.
+    /// Whether there is no usable key, so that every token is refused.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
@@ -70,7 +71,8 @@ impl VerificationKeys {
         self.generation
     }
 
-    /// The key that a token names. Without `kid` it can only mean the one key of its algorithm.
+    /// Finds the key that a token names. Without `kid`, exactly one key must have the token's
+    /// algorithm.
     pub(super) fn find(
         &self,
         id: Option<&str>,
@@ -109,8 +111,8 @@ impl VerificationKey {
             }
             _ => return None,
         };
-        let names_it = common.key_algorithm.is_none_or(|name| name == named);
-        if !for_signatures || !may_verify || !names_it || !is_long_enough(jwk) {
+        let algorithm_agrees = common.key_algorithm.is_none_or(|name| name == named);
+        if !for_signatures || !may_verify || !algorithm_agrees || !is_long_enough(jwk) {
             return None;
         }
         let key = DecodingKey::from_jwk(jwk).ok()?;

@@ -1,12 +1,12 @@
-//! How an issuer marks its access tokens, so that no other token of it is taken for one.
+//! The mark that tells an issuer's access tokens from its other tokens.
 
 use std::fmt;
 
-/// What tells access tokens from an issuer's other tokens, besides their `typ`.
+/// The mark of an issuer's access tokens, besides their `typ`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Marker {
-    /// Nothing.
+    /// No mark.
     None,
     /// A claim with this value.
     Is(&'static str, &'static str),
@@ -14,7 +14,7 @@ pub enum Marker {
     HasOne(&'static [&'static str]),
 }
 
-/// What an access token of the issuer has.
+/// Says what an access token of the issuer must have.
 impl fmt::Display for Marker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

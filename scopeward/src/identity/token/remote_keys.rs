@@ -1,5 +1,4 @@
-//! An issuer's keys, fetched in the background: nothing that can fail remotely stands on the way
-//! of a request.
+//! Fetches an issuer's keys in the background, so that requests do not depend on a remote server.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,24 +13,30 @@ use tokio::{
 use super::{VerificationKeys, keys::Generation};
 use crate::remote::{Metadata, Remote, RemoteError};
 
-/// Keys are kept for as long as their headers say, within these bounds.
+/// The shortest time for which fetched keys are kept, whatever their headers say, so that the
+/// issuer is not asked all the time.
 const SHORTEST_KEPT: Duration = Duration::from_mins(1);
+/// The longest time for which fetched keys are kept, so that a key that the issuer withdraws is not
+/// used for longer.
 const LONGEST_KEPT: Duration = Duration::from_hours(1);
-/// After a failure the next try comes after this, and each time after twice as long.
+/// The wait after a first failure. Each further failure doubles it.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LAST_RETRY: Duration = Duration::from_mins(1);
-/// Tokens with unknown keys cause at most one fetch in this time, however many they are.
+/// The longest wait between two fetches that fail, so that an issuer that is back is noticed soon.
+const LONGEST_RETRY: Duration = Duration::from_mins(1);
+/// The shortest time between two fetches that tokens with unknown keys cause, so that a flood of
+/// such tokens does not become a flood at the issuer.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// A request with an unknown key waits at most so long for the fetch that it caused.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a request with an unknown key waits for the fetch that it caused. After that the token
+/// is refused, so that waiting requests do not pile up.
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 const EXPECTED: &str = "a JWK Set (RFC 7517)";
 const TARGET: &str = "scopeward::keys";
 
-/// Where an issuer's keys are.
+/// Where an issuer's keys are published.
 #[derive(Debug, Clone)]
 pub(crate) enum KeysAt {
-    /// Where the issuer's metadata says.
+    /// In the issuer's metadata (`jwks_uri`).
     Discovered {
         /// The issuer identifier.
         issuer: String,
@@ -40,7 +45,7 @@ pub(crate) enum KeysAt {
     Url(String),
 }
 
-/// The keys as they were last seen, and the task that looks again.
+/// The keys of the last fetch, and the task that fetches them again.
 #[derive(Debug, Clone)]
 pub(crate) struct RemoteKeys(Arc<KeyStore>);
 
@@ -49,14 +54,14 @@ struct KeyStore {
     at: KeysAt,
     current: ArcSwapOption<VerificationKeys>,
     wanted: Notify,
-    /// How often it was tried.
+    /// The number of fetches that have ended, in success or failure.
     tries: watch::Sender<u64>,
     last_try: Mutex<Option<Instant>>,
     fetched: Mutex<Option<Instant>>,
 }
 
 impl RemoteKeys {
-    /// Looks for the keys now, and again and again, as long as the runtime lives.
+    /// Fetches the keys now, and again and again for as long as the runtime lives.
     pub(crate) fn watch(at: KeysAt, remote: Remote) -> Self {
         let keys = Self(Arc::new(KeyStore {
             at,
@@ -70,7 +75,7 @@ impl RemoteKeys {
         keys
     }
 
-    /// Keys that nobody fetches, for tests of what happens when they change.
+    /// Keys that are never fetched, for tests of a change of keys.
     #[cfg(test)]
     pub(super) fn standing(keys: VerificationKeys) -> Self {
         Self(Arc::new(KeyStore {
@@ -88,28 +93,29 @@ impl RemoteKeys {
         self.0.current.store(Some(Arc::new(keys)));
     }
 
-    /// The keys; `None` until they were seen once.
+    /// The current keys; `None` until they were fetched once.
     pub(crate) fn current(&self) -> Option<Arc<VerificationKeys>> {
         self.0.current.load_full()
     }
 
-    /// Which keys they are.
+    /// The generation of the current keys; `None` until they were fetched once.
     pub(super) fn generation(&self) -> Option<Generation> {
         self.0.current.load().as_ref().map(|keys| keys.generation())
     }
 
-    /// How long ago they were fetched; `None` until they were seen once.
+    /// The time since the keys were fetched; `None` until they were fetched once.
     pub(crate) fn age(&self) -> Option<Duration> {
         let fetched = *self.0.fetched.lock();
         fetched.map(|fetched| fetched.elapsed())
     }
 
-    /// Waits for the first try to end, well or badly.
+    /// Waits for the first fetch to end, in success or failure.
     pub(crate) async fn tried(&self) {
         let _ = self.0.tries.subscribe().wait_for(|tries| *tries > 0).await;
     }
 
-    /// Looks again because a token names a key that is not there. Whether it was looked.
+    /// Fetches the keys again, because a token names an unknown key. `false` if the last fetch was
+    /// a moment ago, or if the new one takes too long.
     pub(crate) async fn refresh(&self) -> bool {
         let mut tries = self.0.tries.subscribe();
         let last = *self.0.last_try.lock();
@@ -117,7 +123,7 @@ impl RemoteKeys {
             return false;
         }
         self.0.wanted.notify_one();
-        matches!(tokio::time::timeout(PATIENCE, tries.changed()).await, Ok(Ok(())))
+        matches!(tokio::time::timeout(MAX_WAIT, tries.changed()).await, Ok(Ok(())))
     }
 
     async fn run(self, remote: Remote) {
@@ -139,7 +145,7 @@ impl RemoteKeys {
                     };
                     tracing::error!(target: TARGET, "{error}; {kept}");
                     let wait = retry;
-                    retry = (retry * 2).min(LAST_RETRY);
+                    retry = (retry * 2).min(LONGEST_RETRY);
                     wait
                 }
             };
@@ -151,7 +157,7 @@ impl RemoteKeys {
             loop {
                 tokio::select! {
                     () = &mut next => break,
-                    // Of a flood some wishes come while their fetch is already under way.
+                    // During a flood, some requests ask for a fetch that is already under way.
                     () = self.0.wanted.notified() => if now.elapsed() >= INTERVAL { break },
                 }
             }
@@ -163,15 +169,15 @@ impl RemoteKeys {
 pub(crate) struct Fetched {
     pub(crate) keys: VerificationKeys,
     pub(crate) url: String,
-    /// How long they may be kept.
+    /// How long the keys may be kept.
     pub(crate) fresh_for: Duration,
 }
 
-/// Fetches the keys.
+/// Fetches an issuer's keys once.
 pub(crate) async fn fetch(remote: &Remote, at: &KeysAt) -> Result<Fetched, RemoteError> {
     let url = match at {
         KeysAt::Url(url) => url.clone(),
-        // Looked up each time: a provider may move its keys.
+        // The address is discovered each time, because a provider may move its keys.
         KeysAt::Discovered { issuer } => {
             Metadata::discover(remote, issuer).await?.jwks_uri()?.to_owned()
         }
@@ -183,7 +189,7 @@ pub(crate) async fn fetch(remote: &Remote, at: &KeysAt) -> Result<Fetched, Remot
         reason: reason.to_owned(),
     };
     let keys = answer.json["keys"].as_array().ok_or_else(|| wrong("it has no `keys`"))?;
-    // One key of a kind that is not known here must not hide the others.
+    // A key of an unknown kind is skipped, so that it does not hide the others.
     let keys = keys.iter().filter_map(|key| serde_json::from_value(key.clone()).ok()).collect();
     let keys = VerificationKeys::new(&JwkSet { keys });
     if keys.is_empty() {

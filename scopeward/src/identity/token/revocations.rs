@@ -1,7 +1,6 @@
 //! The revocations in force: tokens, people and clients whose access ended before it expired.
 //!
-//! Each token is held against them at each request, whether its signature is checked anew or was
-//! before.
+//! Each request checks its token against this list, even if the token's signature is cached.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -17,14 +16,14 @@ use jiff::Timestamp;
 
 use super::AccessToken;
 
-/// The token, person or client that an entry is about.
+/// The token, subject or client that a revocation names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RevocationTarget {
     /// One token, by `jti`.
     Token(String),
-    /// Whoever a token speaks for, by `sub`.
+    /// All tokens of a subject, by `sub`.
     Subject(String),
-    /// Whatever it was issued to, by `client_id`.
+    /// All tokens of a client, by `client_id`.
     Client(String),
 }
 
@@ -43,18 +42,20 @@ impl RevocationTarget {
     }
 }
 
-/// One that is revoked.
+/// One entry of the list of revocations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Revocation {
     pub(crate) whom: RevocationTarget,
-    /// At which issuer; at each, if it is not said.
+    /// The issuer whose tokens are revoked; `None` for every issuer.
     pub(crate) issuer: Option<String>,
-    /// Only what was issued before: who signs in anew is let in again.
+    /// Only tokens that were issued before this time are revoked, so that somebody who signs in
+    /// again is let in.
     pub(crate) issued_before: Option<Timestamp>,
     pub(crate) reason: Option<String>,
 }
 
-/// In one line, whatever stands in it.
+/// Writes the entry in one line. Control characters become spaces, because an entry may hold any
+/// text.
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = format!("{} {}", self.whom.key(), self.whom.id());
@@ -71,23 +72,24 @@ impl fmt::Display for Revocation {
     }
 }
 
-/// What is revoked now. Clones are the same list.
+/// The list of revocations in force. Clones share one list.
 #[derive(Debug, Clone, Default)]
 pub struct Revocations(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     current: ArcSwap<List>,
-    /// Wakes whoever waits for another list.
+    /// Wakes the tasks that wait for another list.
     changes: tokio::sync::watch::Sender<()>,
-    /// How often a changed file was refused.
+    /// The number of changed files that were refused.
     refused: AtomicU64,
 }
 
-/// At which issuer, or at each; and only what was issued before, if that is said.
+/// The bounds of a revocation: the issuer whose tokens are revoked (`None` for every issuer), and
+/// the time before which they were issued (`None` for any time).
 type Bounds = (Option<Box<str>>, Option<Timestamp>);
 
-/// What is revoked, as it is looked up.
+/// The revocations, as they are looked up.
 #[derive(Debug, Default)]
 struct List {
     /// By `jti` (RFC 7519, section 4.1.7).
@@ -96,30 +98,30 @@ struct List {
     subjects: HashMap<Box<str>, Vec<Bounds>>,
     /// By `client_id`.
     clients: HashMap<Box<str>, Vec<Bounds>>,
-    /// The entries of the file.
+    /// The number of entries in the file.
     count: usize,
 }
 
 impl Revocations {
-    /// These revocations.
+    /// Makes a list of these revocations.
     pub(crate) fn of(entries: &[Revocation]) -> Self {
         let this = Self::default();
         this.replace(entries);
         this
     }
 
-    /// Puts others in their place, in one step.
+    /// Replaces all revocations in one step.
     pub(crate) fn replace(&self, entries: &[Revocation]) {
         let mut list = List { count: entries.len(), ..List::default() };
         for Revocation { whom, issuer, issued_before, .. } in entries {
-            let scope = || (issuer.as_deref().map(Box::from), *issued_before);
+            let bounds = || (issuer.as_deref().map(Box::from), *issued_before);
             match whom {
                 RevocationTarget::Token(id) => drop(list.tokens.insert(id.as_str().into())),
                 RevocationTarget::Subject(id) => {
-                    list.subjects.entry(id.as_str().into()).or_default().push(scope());
+                    list.subjects.entry(id.as_str().into()).or_default().push(bounds());
                 }
                 RevocationTarget::Client(id) => {
-                    list.clients.entry(id.as_str().into()).or_default().push(scope());
+                    list.clients.entry(id.as_str().into()).or_default().push(bounds());
                 }
             }
         }
@@ -137,7 +139,7 @@ impl Revocations {
         }
     }
 
-    /// Whether this token is revoked, or whom it speaks for, or the client that it was issued to.
+    /// Whether the token, its subject or its client is revoked.
     pub fn has(&self, token: &AccessToken) -> bool {
         let list = self.0.current.load();
         if list.count == 0 {
@@ -146,9 +148,9 @@ impl Revocations {
         let text = |name| token.claim(name).and_then(serde_json::Value::as_str);
         let is_of = |entries: &Vec<Bounds>| {
             entries.iter().any(|(issuer, before)| {
-                let is_there =
+                let is_issuer =
                     |issuer: &str| issuer == token.issuer() || issuer == token.canonical_issuer();
-                issuer.as_deref().is_none_or(is_there)
+                issuer.as_deref().is_none_or(is_issuer)
                     && before.is_none_or(|before| was_issued_before(token, before))
             })
         };
@@ -157,23 +159,24 @@ impl Revocations {
             || token.client().and_then(|client| list.clients.get(client)).is_some_and(is_of)
     }
 
-    /// How many entries there are.
+    /// The number of entries in the list.
     pub(crate) fn len(&self) -> usize {
         self.0.current.load().count
     }
 
-    /// How often a changed file was refused.
+    /// The number of changed files that were refused.
     pub(crate) fn refused(&self) -> u64 {
         self.0.refused.load(Ordering::Relaxed)
     }
 
-    /// Remembers that a changed file was refused.
+    /// Counts a changed file that was refused.
     pub(crate) fn refuse(&self) {
         self.0.refused.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// A token that does not say when it was issued (`iat`) could have been at any time.
+/// Whether the token was issued before this time. A token without `iat` counts as issued before it,
+/// because it could be from any time.
 fn was_issued_before(token: &AccessToken, before: Timestamp) -> bool {
     let issued = token.claim("iat").and_then(serde_json::Value::as_f64);
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]

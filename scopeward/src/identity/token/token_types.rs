@@ -1,6 +1,6 @@
-//! Which `typ` an access token may have.
+//! The `typ` header of access tokens.
 
-/// Which `typ` header an access token may have.
+/// The `typ` headers that an access token may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenTypes {

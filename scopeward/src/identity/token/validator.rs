@@ -1,4 +1,5 @@
-//! Validates a JWT access token: everything it claims, in the order in which it can be trusted.
+//! Validates access tokens. The signature is checked before the claims, because claims cannot be
+//! trusted without it.
 
 use std::{fmt, sync::Arc};
 
@@ -18,34 +19,35 @@ use super::{
     keys::Generation,
 };
 
-/// Checks access tokens for one resource: those of one issuer, or of several.
+/// Checks the access tokens of one or several issuers for one resource.
 ///
-/// A token of several issuers is checked by the one that it names, and by no other: nothing that
-/// it says is believed before that issuer's key, or that issuer itself, has confirmed it.
+/// A token is checked by the issuer that it names, and by no other. Nothing in it is believed
+/// before that issuer's key, or the issuer itself, has confirmed it.
 pub struct Validator {
     signed: Vec<SigningIssuer>,
-    /// The issuer of opaque tokens. There is only one: a token is shown to nobody but its issuer.
+    /// The issuer of opaque tokens. There is at most one, because a token is shown to nobody but
+    /// its issuer.
     opaque: Option<OpaqueIssuer>,
     clock: Box<dyn Clock>,
     cache: TokenCache,
     revocations: Revocations,
 }
 
-/// An issuer whose signature is checked.
+/// An issuer of signed tokens, with its keys.
 #[derive(Debug)]
 struct SigningIssuer {
     issuer: IssuerRules,
     keys: IssuerKeys,
 }
 
-/// An issuer that is asked.
+/// An issuer of opaque tokens, which is asked about each of them.
 #[derive(Debug)]
 struct OpaqueIssuer {
     issuer: IssuerRules,
     introspector: Introspector,
 }
 
-/// The issuer's keys: given, or fetched.
+/// The keys of an issuer: given, or fetched.
 #[derive(Debug)]
 enum IssuerKeys {
     Given(Arc<VerificationKeys>),
@@ -60,7 +62,7 @@ impl IssuerKeys {
         }
     }
 
-    /// Which keys they are now; `None` while there are none.
+    /// The generation of the current keys; `None` while there are none.
     fn generation(&self) -> Option<Generation> {
         match self {
             Self::Given(keys) => Some(keys.generation()),
@@ -79,8 +81,8 @@ impl fmt::Debug for Validator {
 }
 
 impl Validator {
-    /// Accepts what `issuer` signed with one of `keys` for `audience`. Both are compared byte by
-    /// byte.
+    /// Makes a validator that accepts the tokens that `issuer` signed with one of `keys` for
+    /// `audience`. Issuer and audience are compared byte by byte.
     pub fn new(
         issuer: impl Into<String>,
         audience: impl Into<String>,
@@ -98,14 +100,14 @@ impl Validator {
         Self::given(issuer, keys)
     }
 
-    /// Accepts what `issuer` signed with one of `keys`.
+    /// Makes a validator that accepts the tokens that `issuer` signed with one of `keys`.
     pub(crate) fn given(issuer: IssuerRules, keys: VerificationKeys) -> Self {
         let mut validator = Self::none();
         validator.signed.push(SigningIssuer { issuer, keys: IssuerKeys::Given(Arc::new(keys)) });
         validator
     }
 
-    /// Accepts nothing.
+    /// Makes a validator that accepts no token.
     pub(crate) fn none() -> Self {
         let clock = Box::new(SystemClock);
         Self {
@@ -117,48 +119,53 @@ impl Validator {
         }
     }
 
-    /// Accepts as well what this issuer signed with keys that are fetched.
+    /// Also accepts the tokens that this issuer signed with keys that are fetched.
     #[must_use]
     pub(crate) fn or_signed(mut self, issuer: IssuerRules, keys: RemoteKeys) -> Self {
         self.signed.push(SigningIssuer { issuer, keys: IssuerKeys::Remote(keys) });
         self
     }
 
-    /// Accepts as well what this issuer calls active when it is asked.
+    /// Also accepts the tokens that this issuer calls active when it is asked.
     #[must_use]
     pub(crate) fn or_asked(mut self, issuer: IssuerRules, introspector: Introspector) -> Self {
         self.opaque = Some(OpaqueIssuer { issuer, introspector });
         self
     }
 
-    /// Asks another clock for the time.
+    /// Reads the time from another clock.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
         self
     }
 
-    /// Refuses what is revoked, from the moment on in which it is.
+    /// Refuses revoked tokens, from the moment on in which `revocations` has them.
     #[must_use]
     pub fn with_revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = revocations;
         self
     }
 
-    /// What is refused because it is revoked.
+    /// The list of revocations that tokens are checked against.
     pub(crate) fn revocations(&self) -> Revocations {
         self.revocations.clone()
     }
 
-    /// The token of a request, if it was found right before. Whether its times are right is looked at
-    /// again; its form was, when it was found right.
+    /// Finds the token of a request in the cache; `None` if it is not there. Its times and
+    /// revocations are checked again. Its form is not, because only well-formed tokens are cached.
     pub fn recall(&self, headers: &HeaderMap) -> Option<Result<AccessToken, Rejected>> {
         let token = unchecked(headers).ok()??;
         self.known(self.cache.digest(token))
     }
 
-    /// Validates a token, and asks for what is missing: its issuer if it is opaque (RFC 7662), or
-    /// new keys if it names one that is not there, at most once in ten seconds, whatever the flood.
+    /// Validates a token, and asks its issuer if necessary: about the token if it is opaque (RFC
+    /// 7662), or for new keys if the token names an unknown key. New keys are fetched at most once
+    /// in ten seconds, even in a flood of such tokens.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] with the reason, and with the client if the issuer has confirmed it.
     pub async fn authenticate(&self, token: &str) -> Result<AccessToken, Rejected> {
         let digest = self.cache.digest(token.as_bytes());
         if let Some(found) = self.known(digest) {
@@ -182,7 +189,11 @@ impl Validator {
         }
     }
 
-    /// Validates a token that is signed, with the keys that are there.
+    /// Validates a signed token with the current keys, without asking its issuer.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] with the reason why the token is refused.
     pub fn validate(&self, token: &str) -> Result<AccessToken, TokenError> {
         let digest = self.cache.digest(token.as_bytes());
         let validated = match self.known(digest) {
@@ -192,8 +203,8 @@ impl Validator {
         validated.map_err(|rejected| rejected.error)
     }
 
-    /// A token whose signature was found right with the very keys that are there now. Only its times
-    /// can make a difference since.
+    /// Finds a cached token that was verified with the current keys. Only its times and the
+    /// revocations are checked, because nothing else can have changed.
     fn known(&self, digest: TokenDigest) -> Option<Result<AccessToken, Rejected>> {
         let CachedToken { token, issuer, keys } = self.cache.get(digest)?;
         let current = self.signed.get(issuer)?.keys.generation()?;
@@ -207,7 +218,8 @@ impl Validator {
         })
     }
 
-    /// Where every token comes by, however it was found to be right.
+    /// Refuses a revoked token. Every valid token passes through here, whether it was cached,
+    /// verified or asked about.
     fn unless_revoked(&self, token: AccessToken) -> Result<AccessToken, Rejected> {
         if self.revocations.has(&token) {
             return Err(Rejected { error: TokenError::Revoked, client: token.0.client.clone() });
@@ -215,8 +227,9 @@ impl Validator {
         Ok(token)
     }
 
-    /// The issuer that a signed token names, by its place in `signed`. Nothing else is read of it
-    /// here, and nothing follows from it but whose key must have signed the token.
+    /// Finds the issuer that a signed token names, as an index of `signed`. Only `iss` is read, and
+    /// it only selects the issuer whose key must have signed the token, because it is not verified
+    /// yet.
     fn signer(&self, token: &str) -> Result<usize, TokenError> {
         #[derive(Deserialize)]
         struct Named {
@@ -234,7 +247,8 @@ impl Validator {
         })
     }
 
-    /// The claims are read only after the signature was found right.
+    /// Verifies a signed token, and caches it. The claims are read only after the signature was
+    /// found right.
     fn verify(
         &self,
         token: &str,
