@@ -1,13 +1,14 @@
-//! The HTTP door: authenticates each request, decides, and lets through or challenges.
+//! The gate in front of an MCP service over HTTP: authenticates each request, decides, and either
+//! passes the request on or answers with a challenge.
 //!
 //! ```text
 //! request ─ Host, Origin ─ bearer token → principal ─ body → MCP method → decision ─ rmcp
 //!               403              401                     4xx        403
 //! ```
 //!
-//! [`Gate`] is a [`tower::Layer`] around rmcp's `StreamableHttpService`, or any service that
-//! speaks MCP's Streamable HTTP; [`metadata`] and [`origin`] are what else the resource server
-//! needs in front of it.
+//! [`Gate`] is a [`tower::Layer`] around rmcp's `StreamableHttpService`, or around any service that
+//! speaks MCP's Streamable HTTP. A resource server also needs [`metadata`], so that clients find
+//! the issuers, and [`origin`], so that pages of other sites cannot reach the server.
 
 mod admit;
 mod batch;
@@ -53,13 +54,13 @@ use challenged::ChallengeMemory;
 use decide::GateState;
 use sessions::{Membership, Sessions};
 
-/// A layer that lets through what the policy allows, and nothing else.
+/// A layer that passes on the requests that the policy allows, and refuses all others.
 ///
-/// Every request needs a valid token. Of the MCP methods only those that the gate knows pass;
-/// `tools/call`, `resources/read`, `prompts/get` and what else is about one tool, resource or prompt
-/// pass when [`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide) allows it. What
-/// passes carries its [`Principal`] in the request's extensions. A session (of the revisions that
-/// have them) is its caller's alone.
+/// Every request needs a valid token. An MCP method passes only if the gate knows it. A method
+/// about one tool, resource or prompt (such as `tools/call`, `resources/read` and `prompts/get`)
+/// passes only if [`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide) allows it. A
+/// request that passes carries its [`Principal`] in its extensions. A session (in the revisions
+/// that have sessions) can be used only by the caller that began it.
 #[derive(Debug, Clone)]
 pub struct Gate {
     inner: Arc<Inner>,
@@ -78,8 +79,9 @@ struct Inner {
 }
 
 impl Gate {
-    /// Guards the policy's resource with the tokens that `validator` accepts. The policy is an
-    /// `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the gate stands.
+    /// Makes a gate that guards the policy's resource and accepts the tokens that `validator`
+    /// accepts. The policy is an `Arc<CompiledPolicy>`, or a [`LivePolicy`], which can be replaced
+    /// while the gate serves.
     pub fn new(policy: impl Into<LivePolicy>, validator: Validator) -> Self {
         let limits = Limits::default();
         Self {
@@ -96,8 +98,8 @@ impl Gate {
         }
     }
 
-    /// With other limits than the [default ones](Limits::default): of those, how large a body may be
-    /// and how long it may take, and how often one caller may come.
+    /// Replaces the [default limits](Limits::default). The gate applies three of them: the size of
+    /// a body in bytes, the time that a body may take, and the requests per second of one caller.
     #[must_use]
     pub fn with_limits(mut self, limits: &Limits) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
@@ -107,8 +109,8 @@ impl Gate {
         self
     }
 
-    /// Records its decisions there. Without an audit file a policy that says `audit = "required"`
-    /// lets nobody in.
+    /// Records the gate's decisions with `recorder`. If the recorder has no audit file, a policy
+    /// that says `audit = "required"` lets nobody in.
     #[must_use]
     pub(crate) fn with_recorder(mut self, recorder: Recorder) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
@@ -117,7 +119,7 @@ impl Gate {
         self
     }
 
-    /// Also lets callers ask for their own tasks, which the handler behind the gate makes.
+    /// Also lets callers ask for their own tasks, if the handler behind the gate makes tasks.
     #[must_use]
     pub(crate) fn with_tasks(mut self, tasks: Option<TaskOwners>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
@@ -126,15 +128,16 @@ impl Gate {
         self
     }
 
-    /// RFC 6750, section 3.1: no token is 401 without an error, an unreadable request is 400, a
-    /// token that fails is 401 `invalid_token`.
+    /// Finds the caller of a request, or the answer that refuses it (RFC 6750, section 3.1): no
+    /// token is 401 without an error code, an unreadable request is 400, an invalid token is 401
+    /// `invalid_token`.
     async fn authenticate(
         &self,
         headers: &http::HeaderMap,
         peer: Option<Peer>,
     ) -> Result<Principal, Response> {
         let Inner { policy, validator, recorder, .. } = &*self.inner;
-        // Taken once: the whole request sees this policy.
+        // Taken once, so that one policy holds for the whole request.
         let policy = policy.current();
         let refuse = |challenge: Challenge| {
             let request = Unauthenticated {
@@ -161,9 +164,9 @@ impl Gate {
 }
 
 impl Inner {
-    /// Whether anything of this caller is taken now: it does not come too often, and what it does
-    /// would be recorded.
-    fn has_room_for(&self, caller: &Principal) -> Result<(), Response> {
+    /// Checks that a request of this caller can be accepted now: the caller is within its rate
+    /// limit, and the decision would be recorded.
+    fn check_admission(&self, caller: &Principal) -> Result<(), Response> {
         if let Err(wait) = self.rate.admit(&caller.number()) {
             metrics().limited(Limit::Caller);
             return Err(challenge::too_often(wait));
@@ -212,7 +215,7 @@ where
         Box::pin(async move {
             let peer = request.extensions().get::<Peer>().copied();
             let admitted = match gate.authenticate(request.headers(), peer).await {
-                Ok(caller) => gate.inner.has_room_for(&caller).map(|()| caller),
+                Ok(caller) => gate.inner.check_admission(&caller).map(|()| caller),
                 Err(challenge) => Err(challenge),
             };
             let caller = match admitted {

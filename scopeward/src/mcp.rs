@@ -1,5 +1,5 @@
-//! What a server offers, each behind its check: rmcp's tools and prompts, and the resources that
-//! rmcp leaves to its users.
+//! The features of an MCP server, each behind its check: rmcp's tools and prompts, and resources,
+//! for which rmcp has no router.
 
 mod check;
 mod completion;

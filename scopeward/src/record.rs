@@ -1,4 +1,4 @@
-//! What is kept of decisions: the audit file, and the numbers of this process.
+//! The records of decisions: the audit file, and the metrics of this process.
 
 pub(crate) mod audit;
 pub(crate) mod metrics;

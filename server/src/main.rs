@@ -1,4 +1,4 @@
-//! The todo server: Scopeward's first user, through its public door only.
+//! The todo server: the first user of Scopeward, through its public API only.
 
 mod store;
 mod tools;

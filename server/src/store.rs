@@ -1,4 +1,5 @@
-//! Todos in SQLite. A write that returned is on the disk: WAL with full synchronisation.
+//! Todos in SQLite. A write that has returned is on the disk, because the database uses WAL with
+//! full synchronization.
 
 use std::{str::FromStr, time::Duration};
 
@@ -19,10 +20,10 @@ pub(crate) struct Todo {
     title: String,
     description: Option<String>,
     completed: bool,
-    /// RFC 3339, UTC
+    /// The time of creation: RFC 3339, UTC
     #[schemars(extend("format" = "date-time"))]
     created_at: String,
-    /// RFC 3339, UTC
+    /// The time of the last change: RFC 3339, UTC
     #[schemars(extend("format" = "date-time"))]
     updated_at: String,
 }
@@ -67,7 +68,8 @@ impl FromRow<'_, SqliteRow> for Counts {
     }
 }
 
-/// Every version of the schema, oldest first. A new one is added, never an old one changed.
+/// All migrations of the schema, oldest first. Add a new one for each change and never change an
+/// old one, because SQLx refuses a database whose applied migrations differ.
 fn migrations() -> Migrator {
     let all = [
         (1, "todos", include_str!("../migrations/0001_todos.sql")),
@@ -113,7 +115,8 @@ impl Store {
         Ok(todo.bind(description).bind(now).fetch_one(&self.0).await?)
     }
 
-    /// The todos of one owner, oldest first.
+    /// Lists the todos of one owner, oldest first. `completed` selects the completed or the open
+    /// ones.
     pub(crate) async fn list(
         &self,
         owner: &str,
@@ -125,7 +128,7 @@ impl Store {
         Ok(todos.bind(owner).bind(completed).fetch_all(&self.0).await?)
     }
 
-    /// A todo of this owner; without an owner, anyone's.
+    /// Finds a todo of this owner; without an owner, anyone's todo.
     pub(crate) async fn get(
         &self,
         id: &str,
@@ -136,7 +139,7 @@ impl Store {
         Ok(todo.bind(id).bind(owner).fetch_optional(&self.0).await?)
     }
 
-    /// Changes what is given; `None` when the owner has no such todo.
+    /// Changes the given fields of a todo; `None` when the owner has no such todo.
     pub(crate) async fn update(
         &self,
         owner: &str,
@@ -155,19 +158,19 @@ impl Store {
         Ok(todo.bind(completed).bind(now()).fetch_optional(&self.0).await?)
     }
 
-    /// Whether the owner had such a todo.
+    /// Deletes a todo, and returns whether the owner had it.
     pub(crate) async fn delete(&self, owner: &str, id: &str) -> Result<bool, StoreError> {
         let delete = sqlx::query("DELETE FROM todos WHERE id = ?1 AND owner = ?2");
         Ok(delete.bind(id).bind(owner).execute(&self.0).await?.rows_affected() > 0)
     }
 
-    /// Deletes everyone's; says how many.
+    /// Deletes everyone's todos, and returns how many were deleted.
     pub(crate) async fn purge(&self, completed: Option<bool>) -> Result<u64, StoreError> {
         let delete = sqlx::query("DELETE FROM todos WHERE ?1 IS NULL OR completed = ?1");
         Ok(delete.bind(completed).execute(&self.0).await?.rows_affected())
     }
 
-    /// Counts the todos of one owner; without an owner, everyone's.
+    /// Counts the todos of one owner; without an owner, everyone's todos.
     pub(crate) async fn count(&self, owner: Option<&str>) -> Result<Counts, StoreError> {
         let counts = sqlx::query_as(
             "SELECT count(*) AS total, count(*) FILTER (WHERE completed) AS completed,
@@ -183,13 +186,13 @@ fn now() -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+#[allow(clippy::unwrap_used, reason = "a failed test should stop at the line that failed")]
 mod tests {
     use super::*;
 
-    /// A database from before callers were told apart by issuer keeps its todos.
+    /// A database that is older than the issuer in an owner's name keeps its todos.
     #[tokio::test]
-    async fn todos_of_the_first_version_are_still_their_owner_s() {
+    async fn todos_of_the_first_version_keep_their_owner() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("todos.db").display());
         let options = SqliteConnectOptions::from_str(&url).unwrap().create_if_missing(true);

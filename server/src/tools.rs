@@ -1,4 +1,4 @@
-//! The tools. Who may call which is in `policy.toml`; what a caller sees of whose todos is here.
+//! The tools. `policy.toml` says who may call which tool; this file says whose todos a caller sees.
 
 use schemars::JsonSchema;
 use scopeward::{
@@ -17,10 +17,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::{Counts, Store, StoreError, Todo};
 
-/// Holding it, a caller also sees what belongs to others.
+/// The scope with which a caller also sees other people's todos.
 const ADMIN: &str = "admin:access";
 
+/// The most characters of a title, so that lists stay readable.
 const LONGEST_TITLE: usize = 200;
+/// The most characters of a description, so that one todo cannot fill the disk.
 const LONGEST_DESCRIPTION: usize = 10_000;
 
 pub(crate) struct Todos {
@@ -29,33 +31,33 @@ pub(crate) struct Todos {
 
 #[derive(Deserialize, JsonSchema)]
 struct NewTodo {
-    /// What is to be done, in up to 200 characters
+    /// The task, in at most 200 characters
     title: String,
-    /// More about it
+    /// More about the task, in at most 10000 characters
     description: Option<String>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct TodoFilter {
-    /// Only the completed ones (true) or only the open ones (false)
+    /// Selects only the completed todos (true) or only the open ones (false)
     completed: Option<bool>,
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct TodoId {
-    /// The todo's id, as it was created and is listed
+    /// The todo's id, as create_todo and list_todos return it
     id: String,
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct TodoChange {
-    /// The todo's id, as it was created and is listed
+    /// The todo's id, as create_todo and list_todos return it
     id: String,
     /// A new title
     title: Option<String>,
     /// A new description
     description: Option<String>,
-    /// Whether it is done
+    /// True if the todo is done
     completed: Option<bool>,
 }
 
@@ -66,13 +68,13 @@ struct TodoList {
 
 #[derive(Serialize, JsonSchema)]
 struct Deleted {
-    /// The id of the todo that is gone
+    /// The id of the deleted todo
     deleted: String,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Purged {
-    /// How many todos are gone
+    /// How many todos were deleted
     purged: u64,
 }
 
@@ -80,7 +82,7 @@ struct Purged {
 struct TodoStats {
     /// The caller's own todos
     yours: Counts,
-    /// Everyone's, for a caller with the scope for it
+    /// Everyone's todos, only for a caller with admin:access
     #[serde(skip_serializing_if = "Option::is_none")]
     everyone: Option<Counts>,
 }
@@ -134,7 +136,7 @@ impl Todos {
         self.store.get(&id, owner.as_deref()).await?.map(Json).ok_or(TodoError::NotFound(id))
     }
 
-    /// Change a todo of yours; what is left out stays as it is.
+    /// Change one of your todos; fields that are left out keep their values.
     #[scoped_tool(
         scopes = ["todo:write"],
         title = "Change a todo",
@@ -154,7 +156,7 @@ impl Todos {
         changed.map(Json).ok_or(TodoError::NotFound(change.id))
     }
 
-    /// Delete a todo of yours.
+    /// Delete one of your todos.
     #[scoped_tool(
         scopes = ["todo:write"],
         title = "Delete a todo",
@@ -223,7 +225,7 @@ fn checked_description(description: Option<&str>) -> Result<Option<&str>, TodoEr
     Ok(description)
 }
 
-/// What a caller is told when a tool cannot do its work.
+/// The reason why a tool could not do its work, as the caller sees it.
 enum TodoError {
     NotFound(String),
     Invalid(&'static str),
@@ -232,7 +234,7 @@ enum TodoError {
 
 impl From<StoreError> for TodoError {
     fn from(error: StoreError) -> Self {
-        // What the database says is for the operator, not for the caller.
+        // The database's message is printed for the operator and kept from the caller.
         eprintln!("error: {error}");
         Self::Store
     }

@@ -24,14 +24,14 @@ use crate::{
     record::audit::{DecisionContext, Recorder},
 };
 
-/// What is passed on.
+/// An admitted request, as it is passed on to the service behind the gate.
 pub(super) enum AdmittedRequest {
     One(Request<Body>),
-    /// Each message by itself, in the order of the batch (revision 2025-03-26).
+    /// The messages of a batch, each by itself and in the batch's order (revision 2025-03-26).
     Batch(Parts, Vec<Bytes>),
 }
 
-/// The request, to be passed on; or the answer that refuses it.
+/// Decides a request: returns the request to be passed on, or the answer that refuses it.
 pub(super) async fn admit(
     request: Request<Body>,
     caller: &Principal,
@@ -40,8 +40,8 @@ pub(super) async fn admit(
 ) -> Result<AdmittedRequest, Response> {
     let started = Instant::now();
     if request.method() != Method::POST {
-        // Only a POST carries a message. The others open or close streams, which a stateless
-        // server refuses itself; a body has no meaning there and is not passed on.
+        // Only a POST carries a message. The other methods open or close streams, and a stateless
+        // server refuses them itself. Their body has no meaning, so it is not passed on.
         let (parts, _) = request.into_parts();
         return Ok(AdmittedRequest::One(Request::from_parts(parts, Body::empty())));
     }
@@ -54,7 +54,7 @@ pub(super) async fn admit(
     }
     if is_batch(&body) {
         let messages = batch(&parts, &body, state.membership == Membership::Own)?;
-        // All are decided before one of them is executed.
+        // All messages are decided before one is executed, because one refusal refuses the batch.
         for message in &messages {
             let message = parse(message)?;
             if let ClientJsonRpcMessage::Request(request) = &message
@@ -70,7 +70,7 @@ pub(super) async fn admit(
     Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body))))
 }
 
-/// The [plain call](plain_call), if it is one that the policy allows, whatever its arguments are.
+/// Returns the [plain call](plain_call) in a body, if the policy allows it whatever its arguments.
 fn plainly_allowed(
     body: &Bytes,
     caller: &Principal,
@@ -82,9 +82,9 @@ fn plainly_allowed(
         Decision::Allow(rule) if !rule.has_conditions() => {
             let context = DecisionContext::new(started, call.traceparent);
             recorder.allowed(caller, Feature::Tool, rule, context);
-            Some(call.of(body))
+            Some(call.share(body))
         }
-        // What is refused, or depends on more, is read to the end.
+        // A call that is refused, or whose rule has conditions, is parsed in full with rmcp's type.
         _ => None,
     }
 }

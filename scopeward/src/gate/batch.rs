@@ -13,10 +13,11 @@ use serde_json::value::RawValue;
 
 use crate::identity::Principal;
 
-/// An answer of this size is no longer one of many.
+/// The most bytes of one answer in a batch: 16 MiB, so that the list of answers stays small enough
+/// for memory. A larger answer fails the whole batch with 500.
 const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 
-/// A request of its own for each message.
+/// Makes one request for each message of a batch, with the batch's method, URI and headers.
 pub(super) fn requests(
     parts: &Parts,
     messages: Vec<Bytes>,
@@ -35,7 +36,8 @@ pub(super) fn requests(
     each.collect()
 }
 
-/// What the service says to each, as one answer; 202 if there is nothing to say.
+/// Calls the service with each request in turn, and returns the answers as one list; 202 if no
+/// message has an answer.
 pub(super) async fn answer<S>(mut service: S, requests: Vec<Request<Body>>) -> Response
 where
     S: tower::Service<Request<Body>, Error = Infallible> + Send,
@@ -58,7 +60,7 @@ where
     if answers.is_empty() {
         return StatusCode::ACCEPTED.into_response();
     }
-    // What is not JSON (a stream, a plain text) has no place in a list.
+    // An answer that is not JSON (a stream, a plain text) cannot be an item of the list.
     let list: Option<Vec<&RawValue>> =
         answers.iter().map(|answer| serde_json::from_slice(answer).ok()).collect();
     match list {

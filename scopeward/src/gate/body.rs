@@ -19,10 +19,10 @@ use crate::{
     record::metrics::metrics,
 };
 
-/// The whole body. One that came in one piece, as most do, is not copied.
+/// Reads the whole body. A body that arrives in one piece, as most do, is not copied.
 pub(super) async fn read(mut body: Body, limits: &Limits) -> Result<Bytes, Response> {
     let largest = limits.max_body;
-    // Most are there already: no clock is set for these.
+    // Most bodies have arrived already, so a deadline is set only when a frame has to be awaited.
     let mut deadline = None;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -35,7 +35,7 @@ pub(super) async fn read(mut body: Body, limits: &Limits) -> Result<Bytes, Respo
             Box::pin(frame).await.map_err(|_| too_slow())?
         };
         let Some(frame) = frame else { break };
-        // The client went away or broke off: nobody reads this answer.
+        // The client has gone away or broken off, so nobody reads this answer.
         let frame = frame.map_err(|_| StatusCode::BAD_REQUEST.into_response())?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + rest.len() + data.len() > largest {
@@ -60,7 +60,7 @@ pub(super) async fn read(mut body: Body, limits: &Limits) -> Result<Bytes, Respo
     Ok(whole.freeze())
 }
 
-/// RFC 9110, section 15.5.9.
+/// The answer to a body that took too long: 408 (RFC 9110, section 15.5.9).
 fn too_slow() -> Response {
     metrics().limited(Limit::BodyTime);
     let error =

@@ -1,4 +1,4 @@
-//! Decisions in the words of RFC 6750: status, `WWW-Authenticate`, and a body to read.
+//! Challenges: a refusal in the terms of RFC 6750, with status, `WWW-Authenticate` and a JSON body.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use crate::{
     policy::{CompiledPolicy, Feature, Scope},
 };
 
-/// Why a request is not authenticated.
+/// The reason why a request is not authenticated.
 #[derive(Debug, Clone)]
 pub(super) enum Challenge {
     NoToken,
@@ -30,7 +30,8 @@ pub(super) enum Challenge {
 }
 
 impl Challenge {
-    /// One sentence without a quotation mark, fit for `error_description` (RFC 6750, section 3).
+    /// The reason as one sentence, without quotation marks because `error_description` does not
+    /// allow them (RFC 6750, section 3).
     pub(super) fn message(&self) -> String {
         match self {
             Self::NoToken => "sign in: this server needs an access token".to_owned(),
@@ -39,7 +40,7 @@ impl Challenge {
         }
     }
 
-    /// In one word, as metrics have it.
+    /// The reason as one word, for metrics.
     pub(super) fn code(&self) -> &'static str {
         match self {
             Self::NoToken => "no_token",
@@ -48,7 +49,7 @@ impl Challenge {
         }
     }
 
-    /// The client whose token it is, if that is known.
+    /// The client to which the token was issued, if the client is known.
     pub(super) fn client(&self) -> Option<&str> {
         match self {
             Self::InvalidToken(rejected) => rejected.client.as_deref(),
@@ -56,7 +57,7 @@ impl Challenge {
         }
     }
 
-    /// The RFC 6750 error code; a request without any token is given none (section 3.1).
+    /// The RFC 6750 error code. A request without any token gets none (section 3.1).
     fn error(&self) -> Option<&'static str> {
         match self {
             Self::NoToken => None,
@@ -68,7 +69,7 @@ impl Challenge {
     pub(super) fn into_response(self, policy: &CompiledPolicy) -> Response {
         let status = match self {
             Self::UnreadableRequest(_) => StatusCode::BAD_REQUEST,
-            // Not the caller's fault: the same token may be good in a moment.
+            // The token cannot be checked now and may be valid, so the client should try it again.
             Self::InvalidToken(Rejected { error: TokenError::Unavailable, .. }) => {
                 let error = ErrorData::new(UNAVAILABLE, self.message(), None);
                 let answer = json_rpc_error(StatusCode::SERVICE_UNAVAILABLE, None, error);
@@ -89,8 +90,8 @@ impl Challenge {
     }
 }
 
-/// A 403 that names everything the call needs, at once (MCP 2026-07-28, "Runtime Insufficient
-/// Scope Errors").
+/// The 403 answer that names every scope that the call needs, at once (MCP 2026-07-28, "Runtime
+/// Insufficient Scope Errors").
 pub(super) fn insufficient_scope(
     id: &RequestId,
     refusal: Refusal,
@@ -104,25 +105,26 @@ pub(super) fn insufficient_scope(
     with_challenge(json_rpc_error(StatusCode::FORBIDDEN, Some(id), error), header)
 }
 
-/// RFC 6585, section 4.
+/// The answer to a caller that is over its rate limit: 429 (RFC 6585, section 4).
 pub(super) fn too_often(wait: Duration) -> Response {
     let after = retry_after(wait);
-    let message = format!("too many requests of this caller: come back in {after} s");
+    let message = format!("too many requests from this caller: try again in {after} s");
     let error = ErrorData::new(UNAVAILABLE, message, None);
     let answer = json_rpc_error(StatusCode::TOO_MANY_REQUESTS, None, error);
     ([(header::RETRY_AFTER, after)], answer).into_response()
 }
 
-/// The policy wants a record of each decision, and none can be kept.
+/// The answer while the policy requires an audit record of each decision and none can be kept: 503.
 pub(super) fn unrecorded() -> Response {
-    let message = "nothing can be called now: decisions cannot be recorded, and have to be";
+    let message = "no call is accepted now, because decisions cannot be recorded and the policy \
+                   requires it";
     let error = ErrorData::new(UNAVAILABLE, message, None);
     let answer = json_rpc_error(StatusCode::SERVICE_UNAVAILABLE, None, error);
     ([(header::RETRY_AFTER, "5")], answer).into_response()
 }
 
-/// A refusal as the tool's own result; resources and prompts have no result that says no, so theirs
-/// is a JSON-RPC error.
+/// The refusal as the tool's own result. A resource or a prompt has no result that can say no, so
+/// its refusal is a JSON-RPC error.
 pub(super) fn refusal_as_answer(id: &RequestId, refusal: Refusal) -> Response {
     let answer = match refusal.feature {
         Feature::Tool => JsonRpcAnswer::Result(refusal.into_tool_result()),
@@ -131,7 +133,7 @@ pub(super) fn refusal_as_answer(id: &RequestId, refusal: Refusal) -> Response {
     json_response(StatusCode::OK, &JsonRpcResponse { jsonrpc: "2.0", id: Some(id), answer })
 }
 
-/// A JSON-RPC error; `id` is left out where the request's could not be read.
+/// A JSON-RPC error as an HTTP answer; `id` is `None` if the request's id could not be read.
 pub(super) fn json_rpc_error(
     status: StatusCode,
     id: Option<&RequestId>,
@@ -173,7 +175,8 @@ fn join<'a>(policy: &CompiledPolicy, scopes: impl Iterator<Item = &'a Scope>) ->
     scopes.map(|scope| policy.asked_as(scope)).collect::<Vec<_>>().join(" ")
 }
 
-/// `Bearer error="…", error_description="…", scope="…", resource_metadata="…"`.
+/// The value of `WWW-Authenticate`: `Bearer error="…", error_description="…", scope="…",
+/// resource_metadata="…"`.
 ///
 /// INVARIANT: no value holds `"`, `\` or a control character: scopes and errors by their grammar,
 /// URLs by their serialization, descriptions because they are written in this crate around scopes.

@@ -1,5 +1,5 @@
-//! Notices a client that was challenged, and comes back for the same with the same grant: it does
-//! not know step-up, or did not ask for the new scope, and would go on for ever.
+//! Notices a client that was challenged and repeats the same operation with the same grant. Such a
+//! client does not know step-up, or did not ask for the new scope, and would go on for ever.
 
 use std::{fmt, time::Duration};
 
@@ -8,22 +8,26 @@ use moka::sync::Cache;
 
 use crate::{identity::Principal, policy::Scope};
 
-/// A challenge is remembered for so long; so many are.
+/// How long a challenge is remembered: 10 minutes. An operation that is repeated later is
+/// challenged anew.
 const REMEMBERED: Duration = Duration::from_mins(10);
-const MOST: u64 = 10_000;
 
-/// Who was challenged for what, with which grant.
+/// At most this many challenges are remembered, so that callers cannot fill the memory.
+const MAX_CHALLENGES: u64 = 10_000;
+
+/// The recent challenges: which caller was challenged for which operation, with which grant.
 pub(super) struct ChallengeMemory(Cache<[u8; 32], ()>);
 
 impl Default for ChallengeMemory {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST).time_to_live(REMEMBERED).build())
+        Self(Cache::builder().max_capacity(MAX_CHALLENGES).time_to_live(REMEMBERED).build())
     }
 }
 
 impl ChallengeMemory {
-    /// Whether this caller was challenged for this operation before with this very grant. If so
-    /// that is forgotten: it is told once, and challenged again the next time.
+    /// Returns whether this caller was already challenged for this operation with this very grant,
+    /// and remembers the challenge if not. A repeated challenge is forgotten, so that the caller is
+    /// told in plain words once and challenged again the next time.
     pub(super) fn is_repeated(&self, caller: &Principal, operation: &str) -> bool {
         let key = key(caller, operation);
         let was_challenged = self.0.remove(&key).is_some();
@@ -34,12 +38,14 @@ impl ChallengeMemory {
     }
 }
 
-/// Not the token: a refreshed one with the same scopes is the same grant.
+/// The digest of caller, client, operation and granted scopes. The token is left out, because a
+/// refreshed token with the same scopes is the same grant.
 fn key(caller: &Principal, operation: &str) -> [u8; 32] {
     let mut digest = Context::new(&SHA256);
     let id = caller.id();
     let parts = [&*id, caller.client().unwrap_or_default(), operation];
-    // With its length before it, no part can be taken for two. The scopes are sorted.
+    // Each part has its length before it, so that two different lists of parts never give the same
+    // bytes. The scopes are sorted, so that equal grants give equal bytes.
     for part in parts.into_iter().chain(caller.granted().iter().map(Scope::as_str)) {
         digest.update(&part.len().to_le_bytes());
         digest.update(part.as_bytes());

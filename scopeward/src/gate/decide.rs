@@ -1,4 +1,5 @@
-//! Decides what an authenticated caller's message may do. Every MCP method is denied unless it is known.
+//! Decides what an authenticated caller's message may do. Every MCP method is denied unless it is
+//! known.
 
 use std::time::Instant;
 
@@ -28,10 +29,11 @@ use crate::{
     record::audit::{DecisionContext, Denied, Recorder},
 };
 
-/// Of a name that nobody knows, this many bytes are shown.
+/// The most bytes of an unknown name that are shown, because the name is the caller's own text and
+/// could flood a log.
 const LONGEST_SHOWN_NAME: usize = 128;
 
-/// What the gate knows beside the policy.
+/// The state that a decision needs besides the caller and the policy.
 pub(super) struct GateState<'g> {
     pub(super) challenged: &'g ChallengeMemory,
     pub(super) tasks: Option<&'g TaskOwners>,
@@ -50,7 +52,7 @@ pub(super) fn decide(
         ClientJsonRpcMessage::Request(request) => {
             let context =
                 DecisionContext::new(started, request.request.get_meta().get_traceparent());
-            RequestDecider { id: &request.id, caller, state, context }.about(&request.request)
+            RequestDecider { id: &request.id, caller, state, context }.decide(&request.request)
         }
         ClientJsonRpcMessage::Notification(notification) => match &notification.notification {
             ClientNotification::CancelledNotification(_)
@@ -59,17 +61,18 @@ pub(super) fn decide(
             | ClientNotification::RootsListChangedNotification(_) => Ok(()),
             _ => Err(not_accepted("this notification is not known here")),
         },
-        // What a server asks its client (elicitation, sampling) belongs to the caller's session.
+        // A client's response answers a request of the server (elicitation, sampling), and a server
+        // sends requests only within the caller's own session.
         ClientJsonRpcMessage::Response(_) | ClientJsonRpcMessage::Error(_) => {
             if state.membership == Membership::Own {
                 return Ok(());
             }
-            Err(not_accepted("this server asks its clients nothing, so it takes no responses"))
+            Err(not_accepted("this server sends its clients no requests, so it takes no responses"))
         }
     }
 }
 
-/// One request, to be decided.
+/// One request that is to be decided, with its caller.
 struct RequestDecider<'q> {
     id: &'q RequestId,
     caller: &'q Principal,
@@ -78,86 +81,95 @@ struct RequestDecider<'q> {
 }
 
 impl RequestDecider<'_> {
-    /// Every method that is let through stands here.
-    fn about(&self, request: &ClientRequest) -> Result<(), Response> {
+    /// Decides the request by its method. Every method that can pass is named here, and all others
+    /// are unknown.
+    fn decide(&self, request: &ClientRequest) -> Result<(), Response> {
         match request {
-            // What every authenticated caller may do: open the connection, and see the lists,
-            // which follow the same decision.
+            // Every authenticated caller may open the connection and see the lists, because the
+            // handler filters each list by the same decision.
             ClientRequest::InitializeRequest(_)
             | ClientRequest::DiscoverRequest(_)
             | ClientRequest::PingRequest(_)
             | ClientRequest::ListToolsRequest(_) => Ok(()),
 
-            // How much its own session is told.
+            // The log level is a setting of the caller's own session.
             ClientRequest::SetLevelRequest(_) if self.state.membership == Membership::Own => Ok(()),
-            // Of what the policy names nothing of, no method is known.
+            // If the policy names no resource, the methods about resources are unknown. The same
+            // holds for prompts.
             _ if feature(request).is_some_and(|of| !self.caller.policy().names_some(of)) => {
                 Err(unknown_method(request.method(), self.id))
             }
             ClientRequest::CallToolRequest(call) => {
-                self.one(Feature::Tool, &call.params.name, call.params.arguments.as_ref())
+                self.decide_use(Feature::Tool, &call.params.name, call.params.arguments.as_ref())
             }
             ClientRequest::GetPromptRequest(get) => {
-                self.one(Feature::Prompt, &get.params.name, get.params.arguments.as_ref())
+                self.decide_use(Feature::Prompt, &get.params.name, get.params.arguments.as_ref())
             }
             ClientRequest::ReadResourceRequest(read) => {
-                self.one(Feature::Resource, &read.params.uri, None)
+                self.decide_use(Feature::Resource, &read.params.uri, None)
             }
             ClientRequest::SubscribeRequest(of) => {
-                self.one(Feature::Resource, &of.params.uri, None)
+                self.decide_use(Feature::Resource, &of.params.uri, None)
             }
             ClientRequest::UnsubscribeRequest(of) => {
-                self.one(Feature::Resource, &of.params.uri, None)
+                self.decide_use(Feature::Resource, &of.params.uri, None)
             }
             ClientRequest::SubscriptionsListenRequest(listen) => {
                 let resources = listen.params.notifications.resource_subscriptions.as_deref();
                 let mut resources = resources.unwrap_or_default().iter();
-                resources.try_for_each(|uri| self.one(Feature::Resource, uri, None))
+                resources.try_for_each(|uri| self.decide_use(Feature::Resource, uri, None))
             }
             ClientRequest::ListResourcesRequest(_)
             | ClientRequest::ListResourceTemplatesRequest(_)
             | ClientRequest::ListPromptsRequest(_) => Ok(()),
-            ClientRequest::CompleteRequest(complete) => self.completion(&complete.params),
-            ClientRequest::GetTaskRequest(of) => self.task(request, &of.params.task_id),
-            ClientRequest::UpdateTaskRequest(of) => self.task(request, &of.params.task_id),
-            ClientRequest::CancelTaskRequest(of) => self.task(request, &of.params.task_id),
+            ClientRequest::CompleteRequest(complete) => self.decide_completion(&complete.params),
+            ClientRequest::GetTaskRequest(of) => self.decide_task(request, &of.params.task_id),
+            ClientRequest::UpdateTaskRequest(of) => self.decide_task(request, &of.params.task_id),
+            ClientRequest::CancelTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             other => Err(unknown_method(other.method(), self.id)),
         }
     }
 
-    /// Completing an argument is part of what has the argument. Which values it will have is not
-    /// known yet, so rules about them are left out.
-    fn completion(&self, params: &CompleteRequestParams) -> Result<(), Response> {
+    /// Decides the completion of an argument by the rule of its prompt or resource. The argument's
+    /// value is not known yet, so conditions on arguments are left out.
+    fn decide_completion(&self, params: &CompleteRequestParams) -> Result<(), Response> {
         match &params.r#ref {
-            Reference::Prompt(prompt) => self.decided(Operation::prompt(&prompt.name)),
-            Reference::Resource(resource) => self.decided(Operation::resource(&resource.uri)),
+            Reference::Prompt(prompt) => self.decide_operation(Operation::prompt(&prompt.name)),
+            Reference::Resource(resource) => {
+                self.decide_operation(Operation::resource(&resource.uri))
+            }
             _ => Err(not_accepted("this kind of reference is not known here")),
         }
     }
 
-    /// A task is its caller's own, as long as it may call the tool.
-    fn task(&self, request: &ClientRequest, task: &str) -> Result<(), Response> {
+    /// Decides a request about a task. Only the caller that made the task may use it, and only
+    /// while that caller may call the task's tool.
+    fn decide_task(&self, request: &ClientRequest, task: &str) -> Result<(), Response> {
         let Some(tasks) = self.state.tasks else {
             return Err(unknown_method(request.method(), self.id));
         };
         match tasks.tool_of(task, self.caller) {
-            Some(tool) => self.decided(Operation::tool(&tool)),
-            // Nobody's and somebody else's are the same: the handler, which looks again, says so.
+            Some(tool) => self.decide_operation(Operation::tool(&tool)),
+            // An unknown task and another caller's task get the same answer from the handler, which
+            // looks for the owner again.
             None => Ok(()),
         }
     }
 
-    fn one(
+    /// Decides the use of one tool, resource or prompt with these arguments.
+    fn decide_use(
         &self,
         feature: Feature,
         name: &str,
         arguments: Option<&JsonObject>,
     ) -> Result<(), Response> {
         let nothing = JsonObject::new();
-        self.decided(Operation::new(feature, name).with_arguments(arguments.unwrap_or(&nothing)))
+        let operation = Operation::new(feature, name);
+        self.decide_operation(operation.with_arguments(arguments.unwrap_or(&nothing)))
     }
 
-    fn decided(&self, operation: Operation<'_>) -> Result<(), Response> {
+    /// Asks the policy, records the decision, and returns `Ok` or the answer that refuses.
+    fn decide_operation(&self, operation: Operation<'_>) -> Result<(), Response> {
         let Self { id, caller, context, .. } = *self;
         let (feature, name) = (operation.feature(), operation.name());
         let policy = caller.policy();
@@ -167,7 +179,7 @@ impl RequestDecider<'_> {
                 Ok(())
             }
             Decision::Deny(denial) => {
-                // A resource is known by the URI template that it is of.
+                // A record names a resource by the URI template of its rule, not by its URI.
                 let known = denial.rule().name();
                 let refusal = Refusal::insufficient_scope(feature, known, &denial, caller);
                 let denied = Denied {
@@ -177,7 +189,8 @@ impl RequestDecider<'_> {
                     missing: &refusal.missing,
                 };
                 self.state.recorder.denied(caller, denied, Some(context));
-                // What a call needs can depend on its arguments: each need is another operation.
+                // The required scopes can depend on the arguments, so they are part of the key by
+                // which a repeated challenge is noticed.
                 let asked = || refusal.operation();
                 Err(match policy.on_denied() {
                     OnDenied::Adaptive if self.state.challenged.is_repeated(caller, &asked()) => {
@@ -190,7 +203,7 @@ impl RequestDecider<'_> {
                 })
             }
             Decision::Unknown => {
-                // The name is the caller's own text: enough of it to recognise, not to flood a log.
+                // The name is the caller's own text, so it is cut to keep it from flooding a log.
                 let name = &name[..name.floor_char_boundary(LONGEST_SHOWN_NAME)];
                 let denied = Denied { feature, name, rule: None, missing: &[] };
                 self.state.recorder.denied(caller, denied, Some(context));
@@ -200,7 +213,8 @@ impl RequestDecider<'_> {
     }
 }
 
-/// What a request is about, if that is neither a tool nor something of its own.
+/// The feature that a request needs, if that feature is resources or prompts. `None` for methods
+/// about tools and for methods without a feature, which need not be named by the policy.
 fn feature(request: &ClientRequest) -> Option<Feature> {
     match request {
         ClientRequest::ListPromptsRequest(_) | ClientRequest::GetPromptRequest(_) => {
@@ -219,7 +233,7 @@ fn feature(request: &ClientRequest) -> Option<Feature> {
     }
 }
 
-/// MCP 2026-07-28, "Protocol Version Header": 404 with -32601.
+/// The answer to an unknown method: 404 with -32601 (MCP 2026-07-28, "Protocol Version Header").
 fn unknown_method(method: &str, id: &RequestId) -> Response {
     let error =
         ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("Method not found: {method}"), None);

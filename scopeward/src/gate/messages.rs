@@ -1,4 +1,4 @@
-//! The JSON-RPC messages of a body, as rmcp would read them.
+//! Reads the JSON-RPC messages of a body as rmcp would read them.
 
 use axum::response::Response;
 use bytes::Bytes;
@@ -18,12 +18,12 @@ pub(super) fn is_batch(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"[")
 }
 
-/// The messages of a batch, each as it was written. Only revision 2025-03-26 has batches ("a server
-/// MUST support receiving"), and it is what a request without a version is of.
+/// Reads the messages of a batch, each as it was written. Only revision 2025-03-26 has batches ("a
+/// server MUST support receiving"), and a request without a version header is of that revision.
 pub(super) fn batch(parts: &Parts, body: &[u8], has_session: bool) -> Result<Vec<Bytes>, Response> {
-    let of_march = ProtocolVersion::V_2025_03_26.as_str();
+    let batch_version = ProtocolVersion::V_2025_03_26.as_str();
     let mut versions = parts.headers.get_all("mcp-protocol-version").iter();
-    if !versions.all(|version| version == of_march) {
+    if !versions.all(|version| version == batch_version) {
         return Err(not_accepted(
             "batches are not part of MCP since 2025-06-18: send one message for each request",
         ));
@@ -42,7 +42,7 @@ pub(super) fn parse(body: &[u8]) -> Result<ClientJsonRpcMessage, Response> {
     serde_json::from_slice(body).map_err(|_| unreadable(body))
 }
 
-/// Not a message that rmcp would execute: broken JSON, or no JSON-RPC 2.0.
+/// The answer to a body that rmcp would not execute: broken JSON, or not one JSON-RPC 2.0 message.
 fn unreadable(body: &[u8]) -> Response {
     let (code, message) = match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
         Err(_) => (ErrorCode::PARSE_ERROR, "the request's body is not JSON"),
@@ -51,6 +51,7 @@ fn unreadable(body: &[u8]) -> Response {
     json_rpc_error(StatusCode::BAD_REQUEST, None, ErrorData::new(code, message, None))
 }
 
+/// The answer to a message that the gate does not accept: 400 with -32600.
 pub(super) fn not_accepted(message: &'static str) -> Response {
     let error = ErrorData::new(ErrorCode::INVALID_REQUEST, message, None);
     json_rpc_error(StatusCode::BAD_REQUEST, None, error)

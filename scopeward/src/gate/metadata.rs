@@ -1,5 +1,5 @@
-//! Protected resource metadata (RFC 9728): where a client learns who issues tokens and which
-//! scopes there are.
+//! Protected resource metadata (RFC 9728), from which a client learns which issuers it can get a
+//! token from and which scopes exist.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use crate::live::LivePolicy;
 /// Serves the metadata at the resource's own well-known address, and at the root for clients that
 /// look only there.
 ///
-/// `scopes_supported` holds the scopes for first sign-in. Those marked `step_up` are named by the
-/// challenge that needs them: "the minimal set of scopes necessary for basic functionality" (MCP
-/// 2026-07-28, "Scope Selection Strategy").
+/// `scopes_supported` holds the scopes for the first sign-in: "the minimal set of scopes necessary
+/// for basic functionality" (MCP 2026-07-28, "Scope Selection Strategy"). A scope marked `step_up`
+/// is left out, because the challenge of a call that needs the scope names it.
 pub fn router(policy: &LivePolicy, resource_name: &str, issuers: &[&str]) -> Router {
     let issuers: Vec<String> = issuers.iter().map(|issuer| (*issuer).to_owned()).collect();
     let names = Arc::new((resource_name.to_owned(), issuers));

@@ -1,4 +1,4 @@
-//! Host and Origin validation: a page of another site must not reach this server through a
+//! Host and Origin validation, because a page of another site must not reach this server through a
 //! person's browser (MCP, "Streamable HTTP", security; DNS rebinding).
 
 use std::{
@@ -26,13 +26,14 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct AllowedOrigins {
     resource: Arc<ResourceUrl>,
-    /// Its hosts with their port.
+    /// The usual values of `Host`: each own host with its port, and also without it if the port is
+    /// the scheme's default.
     usual: Arc<[String]>,
 }
 
 impl AllowedOrigins {
-    /// The resource's own host and origin. A resource on loopback is also reached by the other
-    /// names of loopback, and from pages that this machine serves, such as MCP Inspector's.
+    /// Allows the resource's own host and origin. A resource on loopback can also be reached by the
+    /// other names of loopback, and from pages that this machine serves, such as MCP Inspector's.
     pub fn new(resource: ResourceUrl) -> Self {
         let mut this = Self { resource: Arc::new(resource), usual: Arc::default() };
         let without_port = this.own_names().filter(|_| this.resource.port() == this.default_port());
@@ -40,7 +41,7 @@ impl AllowedOrigins {
         this
     }
 
-    /// Host names for rmcp's own check, which stands behind this one.
+    /// The own hosts with their port, for rmcp's own check, which runs after this one.
     pub fn hosts(&self) -> Vec<String> {
         let port = self.resource.port();
         self.own_names().map(|name| format!("{name}:{port}")).collect()
@@ -58,7 +59,7 @@ impl AllowedOrigins {
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return false;
         };
-        // As nearly every request writes it.
+        // Nearly every request writes one of the usual values, so most need no parsing.
         if uri.authority().is_none() && self.usual.iter().any(|usual| **usual == *host) {
             return true;
         }
@@ -91,7 +92,8 @@ impl AllowedOrigins {
             })
     }
 
-    /// CORS for the allowed origins: what a client in a browser needs to sign in and call.
+    /// Makes a CORS layer for the allowed origins, with the methods and headers that a client in a
+    /// browser needs to sign in and to call tools.
     pub fn cors(&self) -> CorsLayer {
         let this = self.clone();
         CorsLayer::new()
@@ -107,8 +109,8 @@ impl AllowedOrigins {
     }
 }
 
-/// A layer that refuses, with 403, a request for another host or from a page of another origin. A
-/// request without `Origin` does not come from a page.
+/// Refuses, with 403, a request for another host or from a page of another origin. A request
+/// without `Origin` is accepted, because it does not come from a page.
 impl<S> Layer<S> for AllowedOrigins {
     type Service = ValidatedHost<S>;
 
@@ -118,7 +120,7 @@ impl<S> Layer<S> for AllowedOrigins {
 }
 
 impl AllowedOrigins {
-    /// Why a request is refused, if it is.
+    /// The reason why a request is refused; `None` if it is allowed.
     fn refusal(&self, request: &Request) -> Option<&'static str> {
         if !self.allows_host(request.headers(), request.uri()) {
             return Some("the Host header is not this server's");
@@ -130,7 +132,7 @@ impl AllowedOrigins {
     }
 }
 
-/// A service that is reached by its own names only.
+/// A service that can be reached only by its own hosts and from allowed origins.
 #[derive(Debug, Clone)]
 pub struct ValidatedHost<S> {
     allowed: AllowedOrigins,
@@ -160,11 +162,12 @@ where
     }
 }
 
-/// A request that goes no further.
+/// The answer to a refused request, as a future.
 type RefusedFuture<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
 
-/// A layer of CORS for the requests that come from pages: those with `Origin`. It makes nothing of the
-/// others, which nearly all are, and which nobody keeps: calls are POST.
+/// A layer that applies CORS only to requests from pages, which have an `Origin` header. Nearly all
+/// requests have none and skip the work. Their answers have no `Vary: Origin`, which does no harm,
+/// because calls are POST and their answers are not cached.
 #[derive(Debug, Clone)]
 pub(crate) struct BrowserAnswersLayer(pub(crate) AllowedOrigins);
 
@@ -176,7 +179,7 @@ impl<S: Clone> Layer<S> for BrowserAnswersLayer {
     }
 }
 
-/// A service with CORS for the requests that need it.
+/// A service that applies CORS to the requests that come from pages.
 #[derive(Debug, Clone)]
 pub(crate) struct BrowserAnswers<S> {
     inner: S,

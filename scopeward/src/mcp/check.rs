@@ -1,4 +1,4 @@
-//! The check that `#[scoped_tool]` and its siblings put in front of a body.
+//! The check that `#[scoped_tool]` and its siblings put in front of a method's body.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use rmcp::{
 };
 use serde_json::json;
 
-use super::{ResourceContext, Services, extract::principal_of, stray::stray};
+use super::{ResourceContext, Services, extract::principal_of, stray::find_stray_argument};
 use crate::{
     mcp::{
         ScopedTools,
@@ -22,8 +22,9 @@ use crate::{
     record::audit::{Denied, Recorder},
 };
 
-/// Proof that the caller may use the declaration with this number in the registry. rmcp extracts it
-/// before any other parameter; without it the body cannot be reached, however it was mounted.
+/// Proof that the caller may use the declaration with this number in the registry. rmcp extracts
+/// the proof before any other parameter, so no method can run without it, however the method is
+/// mounted.
 #[derive(Debug, Clone, Copy)]
 pub struct ScopeCheck<const NUMBER: usize>(());
 
@@ -51,20 +52,22 @@ impl<S: ScopedTools, const NUMBER: usize> FromContextPart<ResourceContext<'_, S>
 {
     fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
         let declared = declared::<S>(NUMBER);
-        // Its URI leads to the rule as at the gate; what that finds is this resource's own.
+        // The rule is found by the URI, as at the gate. It is this resource's own rule, because the
+        // URIs of two resources never overlap.
         check(declared, context.uri(), None, &context.request_context().extensions)?;
         Ok(Self(()))
     }
 }
 
-/// The registry is named here alone: where a constant is named, the compiler looks through all of it,
-/// and it would for each declaration.
+/// The declaration with this number. No other function here names the registry, because the
+/// compiler examines the whole constant in every function that names it, and each declaration has
+/// its own copy of the functions above.
 fn declared<S: ScopedTools>(number: usize) -> &'static Declaration {
     &S::REGISTRY.all()[number]
 }
 
-/// By the declaration's own name, not the one it was called by: a tool mounted under another name
-/// keeps its rule.
+/// Checks a tool or a prompt by its declared name, not by the name in the call, so that a tool that
+/// is mounted under another name keeps its rule.
 fn check_own<S: ScopedTools>(
     number: usize,
     arguments: Option<&JsonObject>,
@@ -74,6 +77,7 @@ fn check_own<S: ScopedTools>(
     check(declared, declared.name(), arguments, extensions)
 }
 
+/// Checks that the caller in `extensions` may use the declaration, and records a refusal.
 fn check(
     declared: &Declaration,
     name: &str,
@@ -89,7 +93,7 @@ fn check(
     let nothing = JsonObject::new();
     let operation = Operation::new(feature, name).with_arguments(arguments.unwrap_or(&nothing));
     let (refusal, rule) = match caller.may(operation) {
-        Decision::Allow(rule) => return only_known(declared, rule, arguments),
+        Decision::Allow(rule) => return check_names(declared, rule, arguments),
         Decision::Deny(denial) => (
             Refusal::insufficient_scope(feature, declared.name(), &denial, caller),
             Some(denial.rule()),
@@ -101,21 +105,22 @@ fn check(
     Err(refusal.into_error_data())
 }
 
-/// Where the server records; tools that are mounted without it have the log alone.
+/// The server's recorder. Tools that are mounted without the server write to the log alone.
 fn recorder(extensions: &Extensions) -> Recorder {
     Services::of(extensions).map(|services| services.recorder.clone()).unwrap_or_default()
 }
 
-/// A condition sees arguments by their names. One that the schema does not have may still be taken,
-/// as another name of one that it has (serde's `alias`), and would go past the condition.
-fn only_known(
+/// Refuses arguments that the input schema does not name, if the rule has conditions on arguments.
+/// A tool may accept an argument under a second name (serde's `alias`), which a condition on the
+/// first name would not see.
+fn check_names(
     declared: &Declaration,
     rule: &Rule,
     arguments: Option<&JsonObject>,
 ) -> Result<(), ErrorData> {
     let Some(arguments) = arguments.filter(|_| rule.asks_for_arguments()) else { return Ok(()) };
     let Some(schema) = declared.arguments() else { return Ok(()) };
-    match stray(&schema, arguments) {
+    match find_stray_argument(&schema, arguments) {
         None => Ok(()),
         Some(name) => {
             let message = format!("{} takes no argument `{name:.64}`", declared.name());
@@ -124,8 +129,8 @@ fn only_known(
     }
 }
 
-/// Turns the refusals of a router's tools into tool results, which every transport and client can
-/// show; all else passes through.
+/// Turns the refusals of a router's tools into tool results, because every transport and client can
+/// show a tool result. All other answers pass unchanged.
 pub fn refusals_as_results<S: 'static>(mut router: ToolRouter<S>) -> ToolRouter<S> {
     for route in router.map.values_mut() {
         let call = Arc::clone(&route.call);
@@ -152,13 +157,14 @@ pub fn prompt_arguments(prompt: &Prompt) -> Arc<JsonObject> {
     ))
 }
 
-/// The JSON Schema of the variables of a URI template: all strings, all there.
+/// The JSON Schema of the variables of a URI template, which are all strings and all required.
 pub fn uri_arguments(template: &str) -> Arc<JsonObject> {
     let template = UriTemplate::parse(template).ok();
     let names = || template.iter().flat_map(UriTemplate::variables);
     Arc::new(strings(names(), names()))
 }
 
+/// The JSON Schema of an object whose members are strings.
 fn strings<'a>(
     names: impl Iterator<Item = &'a str>,
     required: impl Iterator<Item = &'a str>,

@@ -1,5 +1,5 @@
-//! Completion of the arguments of prompts and resource templates: part of what it completes, and
-//! under the same rule.
+//! Completion of the arguments of prompts and resource templates, under the rule of the prompt or
+//! resource whose argument is completed.
 
 use std::{collections::HashMap, fmt, pin::Pin, sync::Arc};
 
@@ -15,7 +15,7 @@ type CompleteFuture<'a> = Pin<Box<dyn Future<Output = Vec<String>> + Send + 'a>>
 type Complete<S> =
     dyn for<'a> Fn(&'a S, Principal, CompleteRequestParams) -> CompleteFuture<'a> + Send + Sync;
 
-/// What completes the arguments of prompts and resource templates.
+/// The methods that complete the arguments of prompts and resource templates.
 pub struct Completions<S>(HashMap<(Feature, &'static str), Arc<Complete<S>>>);
 
 impl<S> Default for Completions<S> {
@@ -31,7 +31,8 @@ impl<S> fmt::Debug for Completions<S> {
 }
 
 impl<S> Completions<S> {
-    /// Made by `#[scoped_tools]`, from `complete = method`.
+    /// Adds the method that completes the arguments of one prompt or resource template.
+    /// `#[scoped_tools]` generates a call of this function from `complete = method`.
     #[must_use]
     pub fn with<F>(mut self, feature: Feature, name: &'static str, complete: F) -> Self
     where
@@ -48,7 +49,8 @@ impl<S> Completions<S> {
         self.0.is_empty()
     }
 
-    /// The values for an argument of what has this name; none if nothing completes it.
+    /// Completes an argument of the prompt or resource template with this name; without a method
+    /// for it there are no values.
     pub(crate) async fn complete(
         &self,
         (feature, name): (Feature, &'static str),
@@ -71,7 +73,7 @@ impl<S> Completions<S> {
     }
 }
 
-/// Those of `values` that begin with what was typed: what most completions want.
+/// Selects the `values` that begin with the typed text, ignoring case, as most completions do.
 ///
 /// ```
 /// use scopeward::mcp::suggest;

@@ -1,12 +1,13 @@
-//! The short way of a call whose answer is all that it says.
+//! Runs a tool without rmcp's transport, if the tool cannot send anything before its result.
 //!
-//! For each request rmcp's transport starts three tasks and four channels, so that a tool can tell
-//! and ask its caller something before it answers. A tool that takes nothing by which it could
-//! ([`Declaration::only_answers`](crate::Declaration::only_answers)) needs none of them: rmcp's handler
-//! is called here, with what rmcp would give it, and its answer is the response.
+//! For each request rmcp's transport starts three tasks and four channels, so that a tool can
+//! notify its caller, and ask it questions, before the result. A tool without a parameter for that
+//! ([`Declaration::only_answers`](crate::Declaration::only_answers)) needs none of them. This
+//! module calls rmcp's handler with the context that the transport would make, and sends its answer
+//! as the response.
 //!
-//! Only what the gate has read in one way only, and allowed, comes here; of that, what clients write
-//! as they nearly all write it. All else is rmcp's to read, to answer and to refuse.
+//! Takes only calls that the gate allowed and that have exactly one reading, with the headers that
+//! nearly all clients send. rmcp's transport reads, answers and refuses all other requests.
 
 use std::{
     collections::HashMap,
@@ -42,8 +43,7 @@ use crate::{
     policy::{Declaration, Feature},
 };
 
-/// The revisions, from the oldest. A request that names none is of the second. Those of the last bring
-/// metadata, and headers that repeat the body.
+/// The revisions of MCP, oldest first.
 const REVISIONS: [ProtocolVersion; 5] = [
     ProtocolVersion::V_2024_11_05,
     ProtocolVersion::V_2025_03_26,
@@ -51,26 +51,31 @@ const REVISIONS: [ProtocolVersion; 5] = [
     ProtocolVersion::V_2025_11_25,
     ProtocolVersion::V_2026_07_28,
 ];
+/// The index of the revision of a request that names none: 2025-03-26.
 const UNNAMED: usize = 1;
-const LAST: usize = REVISIONS.len() - 1;
+/// The index of the newest revision, whose requests carry metadata, and headers that repeat the
+/// body.
+const NEWEST: usize = REVISIONS.len() - 1;
 
-/// MCP, "Sending Messages to the Server": both must be accepted, and so clients write it.
+/// The usual values of `Accept`. A client must accept both media types (MCP, "Sending Messages to
+/// the Server"), so nearly every client sends one of these.
 const ACCEPTED: [&str; 3] = [
     "application/json, text/event-stream",
     "application/json,text/event-stream",
     "text/event-stream, application/json",
 ];
 
-/// What of `_meta` belongs to MCP itself.
-const OF_MCP: &str = "io.modelcontextprotocol/";
+/// The prefix of the `_meta` keys that belong to MCP itself.
+const MCP_META_PREFIX: &str = "io.modelcontextprotocol/";
 
-/// MCP 2026-07-28, "Standard Headers": what a schema calls an argument that a header repeats.
-const HEADER_OF_ARGUMENT: &str = "x-mcp-header";
+/// The key in an input schema that marks an argument that a header repeats (MCP 2026-07-28,
+/// "Standard Headers").
+const ARGUMENT_HEADER_KEY: &str = "x-mcp-header";
 
-/// The tools that can be called this way.
+/// The tools that can be called without rmcp's transport.
 pub(crate) struct DirectCalls<S: ScopedTools> {
     handler: McpHandler<S>,
-    /// Each with whether a header may have to repeat one of its arguments.
+    /// Each tool's name, with `true` if a header may have to repeat one of the tool's arguments.
     tools: HashMap<&'static str, bool>,
     peers: [OnceLock<Peer<RoleServer>>; REVISIONS.len()],
 }
@@ -81,28 +86,32 @@ impl<S: ScopedTools> DirectCalls<S> {
         let has_headers = |tool: &Declaration| {
             let schema = handler.get_tool(tool.name()).map(|tool| tool.input_schema);
             let schema = schema.and_then(|schema| serde_json::to_string(&schema).ok());
-            schema.is_none_or(|schema| schema.contains(HEADER_OF_ARGUMENT))
+            schema.is_none_or(|schema| schema.contains(ARGUMENT_HEADER_KEY))
         };
         let tools = tools.map(|tool| (tool.name(), has_headers(tool))).collect();
         Self { handler, tools, peers: Default::default() }
     }
 
-    /// The answer to come, if the request can go the short way. Otherwise rmcp reads it as it came.
+    /// Starts the call of a request and returns its future answer; `None` if the request has to go
+    /// through rmcp's transport.
     pub(crate) fn answer(self: &Arc<Self>, request: &mut Request<Body>) -> Option<RunToEnd> {
         let call = request.extensions_mut().remove::<PlainCall>()?;
         let (tool, has_headers) = self.tools.get_key_value(call.tool())?;
         let headers = request.headers();
         let revision = revision(headers)?;
-        if !is_usual(headers) || (revision == LAST && (*has_headers || !repeats(headers, tool))) {
+        let is_newest = revision == NEWEST;
+        if !has_usual_headers(headers)
+            || (is_newest && (*has_headers || !headers_repeat_body(headers, tool)))
+        {
             return None;
         }
         let (id, meta, params) = call.read(*tool)?;
-        let is_of_revision = if revision == LAST {
+        let is_of_revision = if is_newest {
             let named = meta.protocol_version();
-            named.is_some_and(|named| named == REVISIONS[LAST])
-                && meta.missing_required_keys(&REVISIONS[LAST]).is_empty()
+            named.is_some_and(|named| named == REVISIONS[NEWEST])
+                && meta.missing_required_keys(&REVISIONS[NEWEST]).is_empty()
         } else {
-            !meta.keys().any(|key| key.starts_with(OF_MCP))
+            !meta.keys().any(|key| key.starts_with(MCP_META_PREFIX))
         };
         if !is_of_revision {
             return None;
@@ -115,8 +124,8 @@ impl<S: ScopedTools> DirectCalls<S> {
         Some(RunToEnd(Some(Box::pin(this.call(id, params, context, revision)))))
     }
 
-    /// The caller's other end, as a call of this revision sees it: it is of that revision, and it is
-    /// gone. None of these calls could use it.
+    /// The connection to the caller that rmcp wants in each call's context. It has this revision
+    /// and is closed, because no tool that is called here can use it.
     fn peer(&self, revision: usize) -> Peer<RoleServer> {
         let peer = || {
             let caller = InitializeRequestParams::new(
@@ -124,7 +133,7 @@ impl<S: ScopedTools> DirectCalls<S> {
                 Implementation::default(),
             )
             .with_protocol_version(REVISIONS[revision].clone());
-            serve_directly(Nobody, Nobody, Some(caller)).peer().clone()
+            serve_directly(ClosedConnection, ClosedConnection, Some(caller)).peer().clone()
         };
         self.peers[revision].get_or_init(peer).clone()
     }
@@ -141,7 +150,7 @@ impl<S: ScopedTools> DirectCalls<S> {
         let answer = match answer.catch_unwind().await {
             Ok(Ok(result)) => ServerJsonRpcMessage::response(result, id),
             Ok(Err(error)) => ServerJsonRpcMessage::error(error, Some(id)),
-            // What it said is for whoever runs the server, and has been printed.
+            // The panic hook has already printed the message for the operator.
             Err(_) => {
                 tracing::error!(%id, "a tool panicked");
                 let error = ErrorData::internal_error("the tool failed", None);
@@ -149,7 +158,7 @@ impl<S: ScopedTools> DirectCalls<S> {
             }
         };
         let status = match &answer {
-            ServerJsonRpcMessage::Error(error) if revision == LAST => status(error.error.code),
+            ServerJsonRpcMessage::Error(error) if revision == NEWEST => status(error.error.code),
             _ => StatusCode::OK,
         };
         match serde_json::to_vec(&answer) {
@@ -165,6 +174,7 @@ impl<S: ScopedTools> DirectCalls<S> {
     }
 }
 
+/// The index of the revision that a request's header names; `None` if the revision is unknown.
 fn revision(headers: &HeaderMap) -> Option<usize> {
     match headers.get("mcp-protocol-version") {
         None => Some(UNNAMED),
@@ -172,7 +182,7 @@ fn revision(headers: &HeaderMap) -> Option<usize> {
     }
 }
 
-/// The status of an error, as MCP 2026-07-28 has it.
+/// The HTTP status of an error, by MCP 2026-07-28.
 fn status(code: ErrorCode) -> StatusCode {
     match code {
         ErrorCode::UNSUPPORTED_PROTOCOL_VERSION
@@ -183,9 +193,9 @@ fn status(code: ErrorCode) -> StatusCode {
     }
 }
 
-/// Whether the headers say of the call what its body does (MCP 2026-07-28, "Standard Headers"),
-/// without any encoding.
-fn repeats(headers: &HeaderMap, tool: &str) -> bool {
+/// Returns whether the headers repeat the body's method and tool (MCP 2026-07-28, "Standard
+/// Headers") without any encoding.
+fn headers_repeat_body(headers: &HeaderMap, tool: &str) -> bool {
     let only = |name, value: &str| {
         let mut all = headers.get_all(name).iter();
         all.next().is_some_and(|one| one == value) && all.next().is_none()
@@ -193,16 +203,17 @@ fn repeats(headers: &HeaderMap, tool: &str) -> bool {
     only("mcp-method", "tools/call") && only("mcp-name", tool) && !tool.starts_with("=?")
 }
 
-/// Whether it has the form, and accepts the one of the answer, as nearly every request does.
-fn is_usual(headers: &HeaderMap) -> bool {
+/// Returns whether a request has the usual `Content-Type` and `Accept`, as nearly every request
+/// has.
+fn has_usual_headers(headers: &HeaderMap) -> bool {
     let is = |name, usual: &[&str]| {
         headers.get(name).is_some_and(|value| usual.iter().any(|usual| value == usual))
     };
     is(header::CONTENT_TYPE, &["application/json"]) && is(header::ACCEPT, &ACCEPTED)
 }
 
-/// A call that is run to its end, also when nobody waits for the answer any more: what a tool has
-/// begun to write is not left half done because its caller hung up.
+/// A call that runs to its end even if its caller hangs up, so that a tool's writes are not left
+/// half done.
 pub(crate) struct RunToEnd(Option<Pin<Box<dyn Future<Output = Response> + Send>>>);
 
 impl Future for RunToEnd {
@@ -226,12 +237,12 @@ impl Drop for RunToEnd {
     }
 }
 
-/// A server without anything, whose only caller has hung up.
-struct Nobody;
+/// A server without features, and its connection to a caller that has hung up.
+struct ClosedConnection;
 
-impl ServerHandler for Nobody {}
+impl ServerHandler for ClosedConnection {}
 
-impl Transport<RoleServer> for Nobody {
+impl Transport<RoleServer> for ClosedConnection {
     type Error = Infallible;
 
     fn send(

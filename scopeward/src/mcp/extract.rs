@@ -1,5 +1,5 @@
-//! The parameters of tools, prompts and resources that come from the request and the server, not from
-//! the arguments: the principal, tasks and updates.
+//! The method parameters that come from the request or the server, not from the arguments: the
+//! principal, tasks and updates.
 
 use rmcp::{
     ErrorData,
@@ -10,14 +10,14 @@ use rmcp::{
 use super::{ResourceContext, Services, Tasks, Updates, refusal::Refusal};
 use crate::{identity::Principal, policy::Feature};
 
-/// The principal of a request: put there by the gate, among the HTTP request's parts, or by
-/// another transport directly.
+/// The principal of a request, if it has one. The gate puts the principal among the HTTP request's
+/// parts; another transport puts it into the extensions directly.
 pub(crate) fn principal_of(extensions: &Extensions) -> Option<&Principal> {
     let direct = extensions.get::<Principal>();
     direct.or_else(|| extensions.get::<http::request::Parts>()?.extensions.get::<Principal>())
 }
 
-/// The same, or the refusal of a use that nobody was authenticated for.
+/// The principal of a request, or the refusal of an unauthenticated use.
 pub(crate) fn required<'e>(
     extensions: &'e Extensions,
     feature: Feature,
@@ -61,7 +61,8 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Updates {
     }
 }
 
-/// The services of the server; tools that are mounted without its handler have none.
+/// The services of the server, or an error, because tools that are mounted without `McpHandler`
+/// have none.
 fn services<'e>(extensions: &'e Extensions, which: &str) -> Result<&'e Services, ErrorData> {
     Services::of(extensions).ok_or_else(|| {
         let message = format!("{which} need scopeward's own handler, `McpHandler`");

@@ -1,5 +1,5 @@
-//! The MCP side: serves a type's tools, resources and prompts, and lists to each caller what it may
-//! use.
+//! The MCP handler: serves a type's tools, resources and prompts, and lists to each caller the ones
+//! that the policy shows to that caller.
 
 mod changes;
 mod lists;
@@ -48,33 +48,34 @@ use page::page;
 
 /// An rmcp server for a type's scoped tools, resources and prompts, on any transport.
 ///
-/// Over HTTP it stands behind [`Gate`](crate::gate::Gate). Elsewhere each one's own check still
-/// refuses every use that brings no [`Principal`] in the request's extensions.
+/// Over HTTP the handler stands behind a [`Gate`](crate::gate::Gate). On any transport the check of
+/// each tool, resource and prompt refuses a use without a
+/// [`Principal`](crate::identity::Principal) in the request's extensions.
 #[derive(Debug)]
 pub struct McpHandler<S: ScopedTools> {
     inner: Arc<Inner<S>>,
     live: Option<LivePolicy>,
     revocations: Revocations,
-    /// What it says of itself: asked for at every request.
+    /// The server's description, built once because rmcp asks for it at every request.
     info: Arc<ServerConfig>,
-    /// What belongs to one session; `None` where there are none.
+    /// The state of one session; `None` on a transport without sessions.
     session: Option<Session>,
 }
 
-/// What all sessions and requests share.
+/// The state that all sessions and requests share.
 #[derive(Debug)]
 struct Inner<S: ScopedTools> {
     server: S,
     tools: ToolRouter<S>,
     resources: ResourceRouter<S>,
     prompts: PromptRouter<S>,
-    /// All tools and prompts in the order of their names: sorted once, not for each list.
+    /// All tools and prompts in the order of their names, sorted once and not for each list.
     listed: (Vec<Tool>, Vec<Prompt>),
     completions: Completions<S>,
     services: Services,
 }
 
-/// What one session of an older revision has of its own.
+/// The state of one session (revisions until 2025-11-25).
 #[derive(Debug, Default)]
 struct Session {
     subscribed: Mutex<Subscribed>,
@@ -82,8 +83,8 @@ struct Session {
 }
 
 impl<S: ScopedTools> McpHandler<S> {
-    /// The same server for another session: it shares everything but what belongs to a session, which
-    /// is new.
+    /// Makes the handler of another session. The two handlers share everything but the state of a
+    /// session, which is new.
     #[must_use]
     pub fn new_session(&self) -> Self {
         Self {
@@ -97,12 +98,13 @@ impl<S: ScopedTools> McpHandler<S> {
 }
 
 impl<S: ScopedTools> McpHandler<S> {
-    /// Serves what `server` offers.
+    /// Makes a handler for the tools, resources and prompts of `server`.
     pub fn new(server: S) -> Self {
         Self::recording(server, Recorder::default())
     }
 
-    /// Serves what `server` offers, and records there what the checks of its tools refuse.
+    /// Makes a handler like [`new`](Self::new) that records the refusals of its checks with
+    /// `recorder`.
     pub(crate) fn recording(server: S, recorder: Recorder) -> Self {
         let (tools, prompts) = (S::tool_router(), S::prompt_router());
         let inner = Inner {
@@ -119,31 +121,32 @@ impl<S: ScopedTools> McpHandler<S> {
         Self { inner: Arc::new(inner), live: None, revocations, info, session: None }.described()
     }
 
-    /// Also tells subscribers when a change of the policy changes their lists.
+    /// Also notifies subscribers when a change of the policy changes their lists.
     #[must_use]
     pub fn watching(self, live: LivePolicy) -> Self {
         Self { live: Some(live), ..self }.described()
     }
 
-    /// Also ends what a caller listens to when its access is revoked.
+    /// Also ends a caller's subscriptions when the caller's access is revoked.
     #[must_use]
     pub fn with_revocations(self, revocations: Revocations) -> Self {
         Self { revocations, ..self }
     }
 
-    /// For a transport with sessions (revisions until 2025-11-25): callers can subscribe to
-    /// resources and set their log level there. Each session has a handler of its own, by
+    /// Serves a transport with sessions (revisions until 2025-11-25), in which callers can also
+    /// subscribe to resources and set their log level. Each session needs its own handler, made by
     /// [`new_session`](Self::new_session).
     #[must_use]
     pub fn with_sessions(self) -> Self {
         Self { session: Some(Session::default()), ..self }.described()
     }
 
-    /// Whose tasks are whose, for the gate in front.
+    /// The server's tasks and their owners, for the gate in front of this handler.
     pub(crate) fn tasks(&self) -> &ServerTasks {
         &self.inner.services.tasks
     }
 
+    /// Describes the server anew, after a change of its capabilities.
     fn described(mut self) -> Self {
         let (name, version) = S::SERVER;
         let info = ServerConfig::new(self.capabilities());
@@ -184,7 +187,8 @@ impl<S: ScopedTools> McpHandler<S> {
         capabilities
     }
 
-    /// The principal, and what the parameters of tools, resources and prompts are taken from.
+    /// Adds the server's services and the session's log level to a request, so that methods can
+    /// take them as parameters.
     fn prepare(&self, context: &mut RequestContext<RoleServer>) {
         context.extensions.insert(self.inner.services.clone());
         if let Some(session) = &self.session {
@@ -193,17 +197,19 @@ impl<S: ScopedTools> McpHandler<S> {
     }
 }
 
-/// MCP 2026-07-28 wants said who may keep a list, and for how long; older revisions do not know the
-/// two fields.
+/// Returns whether a list of this request says who may cache it and for how long. MCP 2026-07-28
+/// requires the two fields, and older revisions do not know them.
 fn knows_caching(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|version| version >= ProtocolVersion::V_2026_07_28)
 }
 
-/// A list for this caller alone, as long as its token is valid and a minute at most: a change of the
-/// policy is seen by then, even by those who do not listen.
+/// Answers with one page of a list for one caller. The answer may be cached for this caller alone,
+/// for at most one minute and not beyond its token's expiry, so that even a client that does not
+/// listen for changes sees a change of the policy within a minute.
 macro_rules! list {
     ($self:ident, $feature:ident $Method:ident, $request:ident, $context:ident, $Result:ident { $items:ident } = $list:ident, $name:expr) => {{
-        // Tools may be none yet; of the others there are lists only where there is something.
+        // A server without resources or prompts does not know their lists, but it always lists
+        // tools.
         if Feature::$feature != Feature::Tool && S::REGISTRY.of(Feature::$feature).next().is_none()
         {
             return Err(ErrorData::method_not_found::<rmcp::model::$Method>());
@@ -233,8 +239,8 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
     ) -> Result<InitializeResult, ErrorData> {
         context.peer.set_peer_info(request.clone());
         let mut result = self.negotiate_initialize(&request)?;
-        // `initialize` belongs to the revisions whose notifications need a session: what is not
-        // sent is not promised.
+        // In the revisions that have `initialize`, notifications need a session. This handler sends
+        // updates of resources in a session and no changes of lists, so it promises no more.
         let capabilities = &mut result.capabilities;
         if let Some(tools) = &mut capabilities.tools {
             tools.list_changed = None;
@@ -324,7 +330,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         mut context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         let Inner { server, prompts, .. } = &*self.inner;
-        // rmcp's own answer lists all prompts there are.
+        // rmcp's own answer is not used, because it would list all prompts to any caller.
         if !prompts.has_route(&request.name) {
             return Err(unknown(Feature::Prompt, &request.name));
         }
@@ -374,7 +380,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
         let Inner { server, resources, .. } = &*self.inner;
         let mut answer = resources.read(server, request.uri, context).await?;
-        // It was read by the policy's leave: nobody else may be given it from a cache.
+        // The policy allowed only this caller to read, so no cache may give the answer to another.
         if let ReadResourceResponse::Complete(result) = &mut answer
             && result.cache_scope.is_some()
         {
@@ -416,7 +422,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         }
     }
 
-    #[expect(deprecated, reason = "of the revisions that have it")]
+    #[expect(deprecated, reason = "`logging/setLevel` is part of the revisions until 2025-11-25")]
     async fn set_level(
         &self,
         request: rmcp::model::SetLevelRequestParams,

@@ -1,6 +1,6 @@
 //! The log level that a session has set (`logging/setLevel`, revisions until 2025-11-25).
 
-#![expect(deprecated, reason = "of the revisions that have it")]
+#![expect(deprecated, reason = "`logging/setLevel` is part of the revisions until 2025-11-25")]
 
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ use rmcp::{
     model::LoggingLevel,
 };
 
-/// From the least to the most.
+/// The log levels, from the least to the most severe.
 const LEVELS: [LoggingLevel; 8] = [
     LoggingLevel::Debug,
     LoggingLevel::Info,
@@ -25,12 +25,13 @@ const LEVELS: [LoggingLevel; 8] = [
     LoggingLevel::Emergency,
 ];
 
-/// What the caller's session wants to be told, as a tool's parameter.
+/// The lowest log level that the caller's session wants to receive, as a tool's parameter.
 #[derive(Debug, Clone, Default)]
 pub struct LogLevel(Arc<AtomicU8>);
 
 impl LogLevel {
-    /// Whether a message of this level is wanted; all are until the session says otherwise.
+    /// Returns whether the session wants a message of this level. A session that has set no level
+    /// wants all messages.
     pub fn wants(&self, level: LoggingLevel) -> bool {
         rank(level) >= self.0.load(Ordering::Relaxed)
     }

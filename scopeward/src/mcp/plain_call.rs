@@ -1,16 +1,17 @@
-//! The plain case: a `tools/call` that can be read in one way only.
+//! Plain calls: `tools/call` messages that have exactly one reading.
 //!
-//! What is decided is rmcp's own reading of a message. Of nearly every call that reading is known
-//! without making it: one JSON object with each member once, nothing beside what a call has, and the
-//! name written without escapes. Such a call that the policy allows, whatever its arguments, goes on
-//! with nothing copied. Everything else, and all that is refused, is read by rmcp's type.
+//! The gate decides a message as rmcp reads it. For nearly every call rmcp's reading is known
+//! without parsing with rmcp's type, because the message is one JSON object that has each member
+//! once, no unknown member, and a tool name without escapes. If the policy allows such a call
+//! whatever its arguments are, the call is passed on without copying anything. All other messages,
+//! and all refused ones, are parsed with rmcp's type.
 
 use bytes::Bytes;
 use rmcp::model::{CallToolRequestParams, JsonObject, RequestId, RequestMetaObject};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What is read of such a call.
+/// A plain call that borrows its parts from the body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BorrowedCall<'m> {
     pub(crate) tool: &'m str,
@@ -20,7 +21,8 @@ pub(crate) struct BorrowedCall<'m> {
     meta: Option<&'m str>,
 }
 
-/// A plain call that was allowed, for whoever executes it: parts of the body, not read twice.
+/// A plain call that was allowed. Its parts share the body, so that the module that executes the
+/// call does not search the body again.
 #[derive(Debug, Clone)]
 pub(crate) struct PlainCall {
     tool: Bytes,
@@ -30,8 +32,8 @@ pub(crate) struct PlainCall {
 }
 
 impl BorrowedCall<'_> {
-    /// The call, as parts of the `body` that it was read of.
-    pub(crate) fn of(&self, body: &Bytes) -> PlainCall {
+    /// Makes a call whose parts share `body`, from which this call was read.
+    pub(crate) fn share(&self, body: &Bytes) -> PlainCall {
         let part = |text: &str| body.slice_ref(text.as_bytes());
         PlainCall {
             tool: part(self.tool),
@@ -47,8 +49,9 @@ impl PlainCall {
         str::from_utf8(&self.tool).unwrap_or_default()
     }
 
-    /// The message as rmcp's types have it: what rmcp itself would read, or nothing. The parameters
-    /// have another `tool`, if a name is there that lives longer.
+    /// Parses the call into rmcp's types, exactly as rmcp would; `None` if rmcp would refuse it.
+    /// `tool` is the tool's name for the parameters, so that a caller with a `'static` name saves a
+    /// copy.
     pub(crate) fn read(
         &self,
         tool: impl Into<std::borrow::Cow<'static, str>>,
@@ -63,7 +66,8 @@ impl PlainCall {
     }
 }
 
-/// A member that stands twice, is unknown, or has another form makes it none of these.
+/// The members of a plain call. A message that repeats a member, or has an unknown member or one of
+/// another form, does not deserialize, and so is not plain.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Message<'m> {
@@ -90,7 +94,7 @@ struct Meta<'m> {
     traceparent: Option<&'m str>,
 }
 
-/// The call, if it is a plain one.
+/// Reads a body as a plain call; `None` if it is not one.
 pub(crate) fn read(body: &[u8]) -> Option<BorrowedCall<'_>> {
     let Message { jsonrpc, id, method, params } = serde_json::from_slice(body).ok()?;
     let is_object = |value: &RawValue| value.get().starts_with('{');
@@ -117,11 +121,12 @@ pub(crate) fn read(body: &[u8]) -> Option<BorrowedCall<'_>> {
     })
 }
 
-/// A string, or a number that is an integer for every reader.
+/// Returns whether a JSON value is a string, or an integer that every reader reads exactly.
 fn is_id(text: &str) -> bool {
-    const DIGITS: usize = 15;
+    // A 64-bit float holds every integer of at most 15 digits exactly.
+    const MAX_DIGITS: usize = 15;
     text.starts_with('"')
-        || (text.len() <= DIGITS && text.bytes().all(|byte| byte.is_ascii_digit()))
+        || (text.len() <= MAX_DIGITS && text.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -131,10 +136,10 @@ mod tests {
 
     use super::*;
 
-    /// A whole `tools/call`, with its trace.
+    /// All parts of a `tools/call`, with its trace.
     type Whole = (RequestId, RequestMetaObject, CallToolRequestParams, Option<String>);
 
-    /// What rmcp makes of a body.
+    /// Reads a body with rmcp's type.
     fn of_rmcp(body: &str) -> Option<Whole> {
         match serde_json::from_str(body).ok()? {
             ClientJsonRpcMessage::Request(request) => {
@@ -151,15 +156,15 @@ mod tests {
         }
     }
 
-    /// The same, of what is read as plain.
+    /// Reads a body as a plain call.
     fn of_plain(body: &Bytes) -> Option<Whole> {
         let call = read(body)?;
-        let (id, meta, params) = call.of(body).read(call.tool.to_owned())?;
+        let (id, meta, params) = call.share(body).read(call.tool.to_owned())?;
         Some((id, meta, params, call.traceparent.map(str::to_owned)))
     }
 
     #[test]
-    fn what_is_plain() {
+    fn only_calls_with_one_reading_are_plain() {
         let call = |rest: &str| {
             format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{rest}}}"#)
         };
@@ -241,7 +246,7 @@ mod tests {
         })
     }
 
-    /// Near to a call, so that much of it is one.
+    /// Messages that are nearly calls, so that many of them are calls.
     fn message() -> impl Strategy<Value = String> {
         let member = |name: &'static str, usual: &'static str| {
             let value = prop_oneof![8 => Just(usual.to_owned()), 1 => json()];
@@ -269,9 +274,9 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
 
-        /// Whatever is read as plain, rmcp reads as the same call, or as nothing that it would run.
+        /// If a body is a plain call, rmcp reads the same call from the body, or refuses the body.
         #[test]
-        fn a_plain_call_is_the_one_that_rmcp_reads(body in message()) {
+        fn rmcp_reads_the_tool_and_trace_of_a_plain_call(body in message()) {
             if let Some(BorrowedCall { tool, traceparent, .. }) = read(body.as_bytes()) {
                 let whole: Result<ClientJsonRpcMessage, _> = serde_json::from_str(&body);
                 if whole.is_ok() {
@@ -282,9 +287,9 @@ mod tests {
             }
         }
 
-        /// What is executed without rmcp's reading is what that would have been.
+        /// A plain call has the id, the metadata and the parameters that rmcp reads from its body.
         #[test]
-        fn a_plain_call_has_in_it_what_rmcp_reads(body in message()) {
+        fn rmcp_reads_all_parts_of_a_plain_call(body in message()) {
             if let Some(whole) = of_plain(&Bytes::from(body.clone())) {
                 prop_assert_eq!(Some(whole), of_rmcp(&body), "{}", body);
             }

@@ -1,4 +1,4 @@
-//! The error shape: what a refused caller is told, the same at every door.
+//! The refusal of a call, which has the same shape at the gate and inside a tool.
 
 use rmcp::{
     ErrorData,
@@ -11,8 +11,8 @@ use crate::{
     policy::{CompiledPolicy, Denial, Feature, Scope},
 };
 
-/// The JSON-RPC error code of a refusal for lack of scopes. In the range that JSON-RPC 2.0 leaves
-/// to servers, and outside what MCP uses of it.
+/// The JSON-RPC error code of a refusal for lack of scopes. The code is in the range that JSON-RPC
+/// 2.0 leaves to servers, and is not one of the codes that MCP uses.
 pub const INSUFFICIENT_SCOPE: ErrorCode = ErrorCode(-32003);
 
 /// The JSON-RPC error code of a request without a valid access token.
@@ -21,9 +21,9 @@ pub const UNAUTHENTICATED: ErrorCode = ErrorCode(-32001);
 /// The JSON-RPC error code of a request whose token cannot be checked now.
 pub const UNAVAILABLE: ErrorCode = ErrorCode(-32004);
 
-/// Why a call was refused, for people and for programs.
+/// The reason why a call was refused, for people and for programs.
 ///
-/// At the HTTP door it is the `data` of the JSON-RPC error under a 403; inside a tool it is the
+/// The gate sends the refusal as the `data` of the JSON-RPC error of a 403; a tool sends it as the
 /// `structuredContent` of a result with `isError`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -33,21 +33,21 @@ pub struct Refusal {
     pub error: &'static str,
     /// One sentence for a person.
     pub message: String,
-    /// What was to be used.
+    /// The feature of the refused call: tool, resource or prompt.
     pub feature: Feature,
-    /// Its name; of a resource the URI template that the policy knows it by.
+    /// The name of the tool or prompt; for a resource, the URI template that the policy names.
     pub name: String,
     /// Every scope that the call needs.
     pub required: Vec<Scope>,
-    /// Those of them that the caller does not hold.
+    /// The required scopes that the caller does not hold.
     pub missing: Vec<Scope>,
     /// The scopes that the caller's token carries.
     pub granted: Vec<Scope>,
-    /// Where a client learns how to get more (RFC 9728).
+    /// The URL at which a client learns how to get more scopes (RFC 9728).
     pub resource_metadata: Option<String>,
 }
 
-/// With its name under the feature's word: `"tool": "create_todo"`.
+/// Serializes the name under the feature's word: `"tool": "create_todo"`.
 impl Serialize for Refusal {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
@@ -65,7 +65,7 @@ impl Serialize for Refusal {
 }
 
 impl Refusal {
-    /// The caller is known and lacks scopes.
+    /// The refusal of a known caller that lacks scopes.
     pub fn insufficient_scope(
         feature: Feature,
         name: &str,
@@ -85,7 +85,7 @@ impl Refusal {
         }
     }
 
-    /// The same, for a person whose client does not know how to ask for more.
+    /// Replaces the message with instructions for a person whose client cannot ask for more scopes.
     pub(crate) fn in_plain_words(mut self, policy: &CompiledPolicy) -> Self {
         let titles: Vec<String> = self
             .missing
@@ -109,7 +109,8 @@ impl Refusal {
         self
     }
 
-    /// The policy does not name it, so nobody may use it.
+    /// The refusal of a tool, resource or prompt that the policy does not name, so nobody may use
+    /// it.
     pub(crate) fn without_policy(feature: Feature, name: &str, caller: &Principal) -> Self {
         let used = feature.participle();
         Self {
@@ -124,7 +125,7 @@ impl Refusal {
         }
     }
 
-    /// No validated token came with the call.
+    /// The refusal of a call that came without a validated token.
     pub(crate) fn unauthenticated(feature: Feature, name: &str, declared: &[&str]) -> Self {
         let declared: Vec<Scope> =
             declared.iter().filter_map(|scope| Scope::parse(scope).ok()).collect();
@@ -140,13 +141,14 @@ impl Refusal {
         }
     }
 
-    /// What stands for this operation and what it needs, where it is remembered.
+    /// The key under which a challenge is remembered: the refused operation and its required
+    /// scopes.
     pub(crate) fn operation(&self) -> String {
         let needed: Vec<&str> = self.required.iter().map(Scope::as_str).collect();
         format!("{} {} {}", self.feature, self.name, needed.join(" "))
     }
 
-    /// As a JSON-RPC error.
+    /// Turns the refusal into a JSON-RPC error.
     pub(crate) fn into_error_data(self) -> ErrorData {
         let code = match self.error {
             "invalid_token" => UNAUTHENTICATED,
@@ -156,20 +158,21 @@ impl Refusal {
         ErrorData::new(code, self.message, data)
     }
 
-    /// As the result of the tool, for clients that cannot step up.
+    /// Turns the refusal into the tool's result, for clients that cannot step up.
     pub(crate) fn into_tool_result(self) -> CallToolResult {
         as_tool_result(self.into_error_data())
     }
 }
 
-/// The tool result with the message as text and the same body as structured content.
+/// The tool result that has an error's message as text and its data as structured content.
 fn as_tool_result(error: ErrorData) -> CallToolResult {
     let mut result = CallToolResult::error(vec![ContentBlock::text(error.message)]);
     result.structured_content = error.data;
     result
 }
 
-/// A refusal that came out of a tool as an error becomes the tool's result; others stay errors.
+/// Turns a refusal that a tool returned as an error into the tool's result. Other errors stay
+/// errors.
 pub(crate) fn refusal_to_result(error: ErrorData) -> Result<CallToolResult, ErrorData> {
     match error.code {
         INSUFFICIENT_SCOPE | UNAUTHENTICATED => Ok(as_tool_result(error)),
@@ -177,7 +180,8 @@ pub(crate) fn refusal_to_result(error: ErrorData) -> Result<CallToolResult, Erro
     }
 }
 
-/// ``Insufficient permissions: `todo:write` scope required.``, or `Missing scopes: a, b`.
+/// The message that names missing scopes: ``Insufficient permissions: `todo:write` scope
+/// required.``, or `Missing scopes: a, b`.
 fn sentence(missing: &[Scope]) -> String {
     match missing {
         [one] => format!("Insufficient permissions: `{one}` scope required."),
@@ -188,13 +192,14 @@ fn sentence(missing: &[Scope]) -> String {
     }
 }
 
-/// As rmcp says it, so that what the policy does not name and what does not exist are the same.
+/// The error for a name that does not exist or that the policy does not name. The text is rmcp's
+/// own, so that a caller cannot tell the two cases apart.
 pub(crate) fn unknown(feature: Feature, name: &str) -> ErrorData {
     match feature {
         // MCP, "Tools", error handling: an unknown tool is a protocol error.
         Feature::Tool => ErrorData::invalid_params(format!("Unknown tool: {name}"), None),
         Feature::Prompt => ErrorData::invalid_params(format!("Unknown prompt: {name}"), None),
-        // MCP, "Resources", error handling. Revision 2026-07-28 has -32602 for it.
+        // MCP, "Resources", error handling. Revision 2026-07-28 uses -32602 instead.
         Feature::Resource => ErrorData::resource_not_found(
             "Resource not found",
             Some(serde_json::json!({ "uri": name })),

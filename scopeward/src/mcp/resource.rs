@@ -1,4 +1,4 @@
-//! Resources: a router of URIs and URI templates to methods, as rmcp has one for tools and prompts.
+//! Resources: a router from URIs and URI templates to methods, as rmcp has for tools and prompts.
 
 use std::{fmt, pin::Pin, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
     policy::{Feature, UriIndex, UriTemplate},
 };
 
-/// One reading of a resource: what its method's parameters are taken from.
+/// The context of one read of a resource, from which the method's parameters are taken.
 #[derive(Debug)]
 pub struct ResourceContext<'s, S> {
     server: &'s S,
@@ -33,7 +33,7 @@ pub struct ResourceContext<'s, S> {
 }
 
 impl<'s, S> ResourceContext<'s, S> {
-    /// The type whose method reads it.
+    /// The value whose method reads the resource.
     pub fn server(&self) -> &'s S {
         self.server
     }
@@ -43,7 +43,7 @@ impl<'s, S> ResourceContext<'s, S> {
         &self.uri
     }
 
-    /// The request around it.
+    /// The context of the request that reads the resource.
     pub fn request_context(&self) -> &RequestContext<RoleServer> {
         &self.context
     }
@@ -59,23 +59,27 @@ impl<S> AsRequestContext for ResourceContext<'_, S> {
     }
 }
 
-/// The variables of the URI template, decoded.
+/// Extracts the decoded variables of the URI template.
 impl<S, P: DeserializeOwned> FromContextPart<ResourceContext<'_, S>> for Parameters<P> {
     fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
         let variables = Value::Object(std::mem::take(&mut context.variables));
-        // A value that does not fit names nothing: no expansion of this template gives it.
+        // A value of the wrong type names no resource, because the template never expands to it.
         let values = serde_json::from_value(variables)
             .map_err(|_| unknown(Feature::Resource, &context.uri))?;
         Ok(Self(values))
     }
 }
 
-/// What a method that reads a resource may return.
+/// The return types of methods that read a resource.
 ///
-/// A `String` is text, a `Vec<u8>` binary, [`Json`] is JSON; [`ResourceContents`], a list of them
-/// and [`ReadResourceResult`] are themselves.
+/// A `String` is sent as text, a `Vec<u8>` as binary and [`Json`] as JSON. [`ResourceContents`], a
+/// list of them and [`ReadResourceResult`] are sent as they are.
 pub trait IntoResource {
-    /// As MCP has it, for the resource of this URI and media type.
+    /// Makes MCP's answer, for the resource of this URI and media type.
+    ///
+    /// # Errors
+    ///
+    /// The method's own error, or an internal error if the value cannot be written as JSON.
     fn into_resource(
         self,
         uri: &str,
@@ -83,6 +87,7 @@ pub trait IntoResource {
     ) -> Result<ReadResourceResponse, ErrorData>;
 }
 
+/// The answer that has these contents and this media type.
 fn contents(contents: ResourceContents, mime_type: Option<&str>) -> ReadResourceResponse {
     let contents = match mime_type {
         Some(mime_type) => contents.with_mime_type(mime_type),
@@ -175,30 +180,30 @@ impl<T: IntoResource, E: Into<ErrorData>> IntoResource for Result<T, E> {
     }
 }
 
-/// What lists say of a resource besides its URI.
+/// The details of a resource that lists show besides its URI.
 #[derive(Debug, Clone, Default)]
 pub struct ResourceDetails {
-    /// Its name, for programs.
+    /// The name for programs.
     pub name: String,
-    /// Its name, for people.
+    /// The name for people.
     pub title: Option<String>,
-    /// What it is.
+    /// The description of the resource.
     pub description: Option<String>,
-    /// Its media type.
+    /// The media type of the resource.
     pub mime_type: Option<String>,
-    /// Its icons.
+    /// The icons that clients may show.
     pub icons: Option<Vec<Icon>>,
-    /// Its `_meta`.
+    /// The `_meta` of the resource.
     pub meta: Option<MetaObject>,
 }
 
-/// What reading gives, in a while.
+/// The future answer of a method that reads a resource.
 pub type ReadFuture<'a> =
     Pin<Box<dyn Future<Output = Result<ReadResourceResponse, ErrorData>> + Send + 'a>>;
 
 type Read<S> = dyn for<'a> Fn(ResourceContext<'a, S>) -> ReadFuture<'a> + Send + Sync;
 
-/// A resource, or a family of them, and how it is read.
+/// A resource, or a family of resources, with the method that reads it.
 pub struct ResourceRoute<S> {
     template: UriTemplate,
     details: ResourceDetails,
@@ -222,17 +227,17 @@ impl<S> fmt::Debug for ResourceRoute<S> {
 }
 
 impl<S> ResourceRoute<S> {
-    /// Its URI, or its URI template.
+    /// The URI, or the URI template.
     pub fn name(&self) -> &str {
         self.template.as_str()
     }
 
-    /// Whether it stands for a family of resources.
+    /// Returns whether the route is a URI template, which stands for a family of resources.
     pub fn is_template(&self) -> bool {
         self.template.is_template()
     }
 
-    /// As `resources/list` shows it.
+    /// The resource as `resources/list` shows it.
     pub(crate) fn listed(&self) -> Resource {
         let mut shown = Resource::new(self.name(), &self.details.name);
         shown.title.clone_from(&self.details.title);
@@ -243,7 +248,7 @@ impl<S> ResourceRoute<S> {
         shown
     }
 
-    /// As `resources/templates/list` shows it.
+    /// The URI template as `resources/templates/list` shows it.
     pub(crate) fn listed_template(&self) -> ResourceTemplate {
         let mut shown = ResourceTemplate::new(self.name(), &self.details.name);
         shown.title.clone_from(&self.details.title);
@@ -255,7 +260,7 @@ impl<S> ResourceRoute<S> {
     }
 }
 
-/// Finds the method that reads a URI.
+/// A router that finds the method that reads a URI.
 pub struct ResourceRouter<S> {
     routes: Vec<ResourceRoute<S>>,
     uris: UriIndex,
@@ -274,14 +279,18 @@ impl<S> Default for ResourceRouter<S> {
 }
 
 impl<S> ResourceRouter<S> {
-    /// Made by `#[scoped_tools]`, which has checked the URIs.
+    /// Adds a resource and the method that reads it. `#[scoped_tools]` generates the calls of this
+    /// function, and checks the URIs before.
     ///
     /// # Panics
     ///
-    /// On a URI that is none, or that could be one of an earlier resource: the program would not
-    /// do what it says.
+    /// If `uri` is not a URI or a URI template, or if a URI could belong to an earlier resource
+    /// too, because then the router could read the wrong resource.
     #[must_use]
-    #[expect(clippy::panic, reason = "a mistake of the program, not of its input; at the start")]
+    #[expect(
+        clippy::panic,
+        reason = "a mistake in the program, not in its input, found at the start"
+    )]
     pub fn with<F>(mut self, uri: &str, details: ResourceDetails, read: F) -> Self
     where
         F: for<'a> Fn(ResourceContext<'a, S>) -> ReadFuture<'a> + Send + Sync + 'static,
@@ -301,7 +310,7 @@ impl<S> ResourceRouter<S> {
         all
     }
 
-    /// Reads a URI.
+    /// Reads the resource of a URI.
     pub(crate) async fn read(
         &self,
         server: &S,
@@ -312,7 +321,7 @@ impl<S> ResourceRouter<S> {
         let route =
             found.and_then(|(number, variables)| Some((self.routes.get(number)?, variables)));
         match route {
-            // A template is no resource itself.
+            // A template itself is not a resource, so it cannot be read.
             Some((route, variables)) if !(route.is_template() && variables.is_empty()) => {
                 (route.read)(ResourceContext { server, uri, variables, context }).await
             }
@@ -320,6 +329,7 @@ impl<S> ResourceRouter<S> {
         }
     }
 
+    /// The route of a URI.
     pub(crate) fn details(&self, uri: &str) -> Option<&ResourceRoute<S>> {
         self.routes.get(self.uris.find(uri)?.0)
     }

@@ -1,4 +1,4 @@
-//! Multi-round-trip requests (MCP 2026-07-28): what a client answers when it comes again.
+//! Multi-round-trip requests (MCP 2026-07-28): the answers that a client sends in a later round.
 
 use rmcp::{
     ErrorData,
@@ -11,15 +11,15 @@ use rmcp::{
 
 use super::ResourceContext;
 
-/// The answers to what a prompt or a resource asked for in an earlier round, as its parameter. A
-/// tool takes rmcp's own `InputResponses` and `RequestState`.
+/// The client's answers to the questions of an earlier round, as a parameter of a prompt or a
+/// resource. A tool takes rmcp's own `InputResponses` and `RequestState` instead.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Round {
-    /// The answers, by the names that were asked for.
+    /// The answers, by the names of the questions.
     pub responses: Option<InputResponses>,
-    /// The state that was given with the questions. It comes from the client: it is not to be
-    /// trusted unless it is sealed.
+    /// The state that was sent with the questions. Do not trust it unless it is sealed, because it
+    /// comes from the client.
     pub state: Option<String>,
 }
 
@@ -45,8 +45,8 @@ impl<S> FromContextPart<ResourceContext<'_, S>> for Round {
     }
 }
 
-/// What a prompt returns that asks for something in one round and answers in another: rmcp 3.11
-/// takes each of the two from a prompt's method, and not their sum.
+/// The return type of a prompt that asks questions in one round and answers in another. rmcp 3.11
+/// accepts each of the two results from a prompt's method, but has no type that can hold either.
 #[derive(Debug)]
 pub struct PromptAnswer(GetPromptResponse);
 

@@ -1,19 +1,20 @@
-//! The trait that `#[scoped_tools]` implements: what a server offers, each behind its check.
+//! The trait that `#[scoped_tools]` implements for a server's tools, resources and prompts.
 
 use rmcp::handler::server::router::{prompt::PromptRouter, tool::ToolRouter};
 
 use super::{Completions, ResourceRouter};
 use crate::policy::Registry;
 
-/// What a server offers, as `#[scoped_tools]` implements it. Not meant to be implemented by hand.
+/// A server's tools, resources and prompts, each behind its check. `#[scoped_tools]` implements
+/// this trait; do not implement it by hand, because a check could be forgotten.
 pub trait ScopedTools: Send + Sync + Sized + 'static {
-    /// What the tools, resources and prompts declare.
+    /// The declarations of the tools, resources and prompts.
     const REGISTRY: Registry;
 
     /// The server's name and version, as MCP's `serverInfo` gives them.
     const SERVER: (&'static str, &'static str);
 
-    /// Whether some tool makes tasks.
+    /// `true` if a tool makes tasks.
     const HAS_TASKS: bool = false;
 
     /// The tools, each behind its check.
@@ -29,7 +30,7 @@ pub trait ScopedTools: Send + Sync + Sized + 'static {
         PromptRouter::default()
     }
 
-    /// What completes the arguments of resources and prompts.
+    /// The methods that complete the arguments of resources and prompts.
     fn completions() -> Completions<Self> {
         Completions::default()
     }

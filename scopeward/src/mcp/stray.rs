@@ -1,15 +1,19 @@
-//! Arguments that the input schema does not name: what reads them by name would not see them, and
-//! the tool might, under another name (serde's `alias`).
+//! Finds stray arguments, which the input schema does not name. A condition that reads arguments by
+//! name does not see them, but the tool may accept them under a second name (serde's `alias`).
 
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-/// So many references lead on from one to the next.
-const DEEPEST: usize = 16;
+/// At most this many references are followed from one schema to the next, so that a schema that
+/// refers to itself does not go on for ever.
+const MAX_REFERENCES: usize = 16;
 
-/// The name of one, wherever in the arguments it stands. Where the schema leaves names open, any
-/// will do.
-pub(super) fn stray<'v>(schema: &JsonObject, arguments: &'v JsonObject) -> Option<&'v str> {
+/// Finds a stray argument at any depth and returns its name. Where the schema leaves names open, no
+/// argument is stray.
+pub(super) fn find_stray_argument<'v>(
+    schema: &JsonObject,
+    arguments: &'v JsonObject,
+) -> Option<&'v str> {
     let definitions = schema.get("$defs").and_then(Value::as_object);
     Schemas { definitions }.in_object(&[schema], arguments)
 }
@@ -46,16 +50,16 @@ impl<'s> Schemas<'s> {
                 return Some(name.as_str());
             }
             let schemas: Option<Vec<_>> = named.into_iter().map(Value::as_object).collect();
-            // One that is `true` takes anything.
+            // The schema `true` accepts any value.
             schemas.and_then(|schemas| self.in_value(&schemas, value))
         })
     }
 
-    /// The schemas, and those that they are made of.
+    /// The schemas, and the schemas that they refer to or consist of.
     fn parts(&self, schemas: &[&'s JsonObject]) -> Vec<&'s JsonObject> {
         let mut parts = schemas.to_vec();
         let mut new = 0..parts.len();
-        for _ in 0..DEEPEST {
+        for _ in 0..MAX_REFERENCES {
             for at in new.clone() {
                 let part = parts[at];
                 parts.extend(self.referred(part));
@@ -75,13 +79,13 @@ impl<'s> Schemas<'s> {
     }
 }
 
-/// What the schema says of a property, by its name or of those that it does not name.
+/// The schema of a property: by its name, or else the schema of all properties without a name.
 fn property<'s>(schema: &'s JsonObject, name: &str) -> Option<&'s Value> {
     let named = schema.get("properties").and_then(|all| all.get(name));
     named.or_else(|| schema.get("additionalProperties").filter(|others| **others != false))
 }
 
-/// Whether it says nothing of what an object has in it.
+/// Returns whether a schema allows objects and says nothing about their members.
 fn is_open(schema: &JsonObject) -> bool {
     let says =
         ["properties", "additionalProperties", "$ref", "allOf", "anyOf", "oneOf", "const", "enum"];
@@ -103,7 +107,7 @@ mod tests {
     use super::*;
 
     #[derive(JsonSchema, serde::Deserialize)]
-    #[expect(dead_code, reason = "only its schema is looked at")]
+    #[expect(dead_code, reason = "only the schema of the type is used")]
     struct Arguments {
         #[serde(alias = "identifier")]
         id: String,
@@ -117,7 +121,7 @@ mod tests {
     }
 
     #[derive(JsonSchema, serde::Deserialize)]
-    #[expect(dead_code, reason = "only its schema is looked at")]
+    #[expect(dead_code, reason = "only the schema of the type is used")]
     struct Place {
         #[serde(alias = "town")]
         city: String,
@@ -125,7 +129,7 @@ mod tests {
     }
 
     #[derive(JsonSchema, serde::Deserialize)]
-    #[expect(dead_code, reason = "only its schema is looked at")]
+    #[expect(dead_code, reason = "only the schema of the type is used")]
     #[serde(tag = "is", rename_all = "snake_case")]
     enum Kind {
         Plain,
@@ -139,11 +143,11 @@ mod tests {
     fn found(arguments: &Value) -> Option<String> {
         let schema = schemars::schema_for!(Arguments);
         let schema = schema.as_value().as_object().unwrap();
-        stray(schema, arguments.as_object().unwrap()).map(str::to_owned)
+        find_stray_argument(schema, arguments.as_object().unwrap()).map(str::to_owned)
     }
 
     #[test]
-    fn what_the_schema_names() {
+    fn arguments_that_the_schema_names_are_not_stray() {
         for good in [
             json!({}),
             json!({ "id": "x", "place": null, "any": { "x": [{ "y": 1 }] } }),
@@ -157,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names() {
+    fn arguments_under_other_names_are_stray() {
         for (bad, name) in [
             (json!({ "identifier": "x" }), "identifier"),
             (json!({ "id": "x", "": 1 }), ""),

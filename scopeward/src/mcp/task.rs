@@ -1,6 +1,6 @@
-//! Tasks (MCP's extension `io.modelcontextprotocol/tasks`): a tool that takes longer gives its
-//! caller a task, and only that caller can see it, answer it and cancel it, and only as long as it
-//! may call the tool.
+//! Tasks (MCP's extension `io.modelcontextprotocol/tasks`): a tool that takes longer answers with a
+//! task. Only the caller that made the task can see, answer and cancel it, and only while that
+//! caller may call the tool.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -13,12 +13,15 @@ use rmcp::{
 
 use crate::{identity::Principal, policy::Operation};
 
-/// A task that nobody asks for in so long is forgotten.
-const KEPT: Duration = Duration::from_hours(24);
-const MOST: u64 = 100_000;
+/// How long the owner of a task is remembered after the last request about the task: 24 hours.
+/// Then the task is unknown, even to its caller.
+const MAX_IDLE: Duration = Duration::from_hours(24);
 
-/// Whose a task is, and of which tool. Shared by the server, which makes tasks, and the gate, which
-/// decides about them.
+/// At most this many owners are remembered, so that callers cannot fill the memory.
+const MAX_OWNERS: u64 = 100_000;
+
+/// The owner and the tool of each task. The server, which makes tasks, and the gate, which decides
+/// about them, share this table.
 #[derive(Clone)]
 pub(crate) struct TaskOwners(Cache<String, Arc<Owner>>);
 
@@ -30,7 +33,7 @@ struct Owner {
 
 impl Default for TaskOwners {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST).time_to_idle(KEPT).build())
+        Self(Cache::builder().max_capacity(MAX_OWNERS).time_to_idle(MAX_IDLE).build())
     }
 }
 
@@ -41,14 +44,14 @@ impl fmt::Debug for TaskOwners {
 }
 
 impl TaskOwners {
-    /// The tool whose task this is, if the task is this caller's.
+    /// The tool of a task, if the task is this caller's.
     pub(crate) fn tool_of(&self, task: &str, caller: &Principal) -> Option<String> {
         let owner = self.0.get(task)?;
         (owner.id == caller.id()).then(|| owner.tool.clone())
     }
 }
 
-/// The tasks of one server, and whose they are.
+/// The tasks of one server, and their owners.
 #[derive(Clone, Default)]
 pub(crate) struct ServerTasks {
     pub(crate) manager: TaskManager,
@@ -62,7 +65,8 @@ impl fmt::Debug for ServerTasks {
 }
 
 impl ServerTasks {
-    /// The task manager, for a task that is this caller's, as long as it may call the tool.
+    /// The task manager, if the task is this caller's and the caller may still call the task's
+    /// tool.
     pub(crate) fn of(
         &self,
         task: &str,
@@ -72,7 +76,8 @@ impl ServerTasks {
         let is_allowed = caller
             .zip(tool.as_deref())
             .is_some_and(|(caller, tool)| caller.may(Operation::tool(tool)).is_allow());
-        // Somebody else's task and none are the same to a caller.
+        // Another caller's task and an unknown task get the same error, so that nobody learns which
+        // tasks exist.
         if is_allowed { Ok(&self.manager) } else { Err(unknown_task()) }
     }
 }
@@ -81,7 +86,7 @@ fn unknown_task() -> ErrorData {
     ErrorData::invalid_params("Unknown task", None)
 }
 
-/// Makes tasks, as a tool's parameter: its call is answered with a task, which belongs to the
+/// Makes tasks, as a tool's parameter. The call is answered with a task, which belongs to the
 /// caller.
 ///
 /// ```
@@ -105,13 +110,13 @@ fn unknown_task() -> ErrorData {
 pub struct Tasks {
     server: ServerTasks,
     owner: Arc<Owner>,
-    /// Whether the client has declared that it knows tasks.
+    /// `true` if the client has declared that it knows tasks.
     are_known: bool,
 }
 
 impl Tasks {
-    /// The tasks that `caller` makes by a call of `tool`. `are_known` says whether its client knows
-    /// tasks.
+    /// Makes the parameter for a call of `tool` by `caller`. `are_known` is `true` if the client
+    /// knows tasks.
     pub(super) fn of(server: ServerTasks, caller: &Principal, tool: &str, are_known: bool) -> Self {
         let owner = Arc::new(Owner { id: caller.id(), tool: tool.to_owned() });
         Self { server, owner, are_known }
@@ -121,8 +126,8 @@ impl Tasks {
     ///
     /// # Errors
     ///
-    /// -32021, and nothing is started, if the client has not declared the extension: it could not
-    /// see the task. See [`Self::spawn_or_wait`].
+    /// Error -32021 if the client has not declared the extension, because such a client could not see
+    /// the task. The work is not started. [`Self::spawn_or_wait`] serves such clients as well.
     pub fn spawn<F>(&self, options: TaskOptions, work: F) -> Result<CallToolResponse, ErrorData>
     where
         F: FnOnce(TaskContext) -> TaskFuture,
@@ -136,13 +141,13 @@ impl Tasks {
         Ok(CreateTaskResult::new(task).into())
     }
 
-    /// As [`Self::spawn`]; but of a client that does not know tasks the call is answered when the
-    /// work is done. It is for work that asks its caller nothing on the way, since such a client
+    /// Starts the work like [`Self::spawn`], but answers a client that does not know tasks when the
+    /// work is done. Use it for work that asks its caller nothing on the way, because such a client
     /// could not answer. If the client goes away meanwhile, the work is told to stop.
     ///
     /// # Errors
     ///
-    /// Those of the work.
+    /// The error of the work, or an internal error if the work was stopped.
     pub async fn spawn_or_wait<F>(
         &self,
         options: TaskOptions,
@@ -158,12 +163,13 @@ impl Tasks {
         let task = self.server.manager.spawn(options, |context| {
             let work = work(context);
             Box::pin(async {
-                // Nobody else has its name: what comes of it is told here, and only here.
+                // No client knows the id of this task, so the result goes to the waiting call
+                // alone.
                 let _ = tell.send(work.await);
                 Err(TaskExit::Cancelled)
             })
         });
-        let _stop = Stop(&self.server.manager, &task.task_id);
+        let _stop = CancelOnDrop(&self.server.manager, &task.task_id);
         match told.await {
             Ok(Ok(result)) => Ok(result.into()),
             Ok(Err(TaskExit::Error(error))) => Err(error),
@@ -174,10 +180,10 @@ impl Tasks {
     }
 }
 
-/// Tells the work to stop when nobody waits for it any more.
-struct Stop<'t>(&'t TaskManager, &'t str);
+/// Cancels a task when it is dropped, so that the work stops when its call is abandoned.
+struct CancelOnDrop<'t>(&'t TaskManager, &'t str);
 
-impl Drop for Stop<'_> {
+impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
         let _ = self.0.cancel_task(self.1);
     }

@@ -1,10 +1,11 @@
-//! Changes of resources: a tool says that one has changed, and those who subscribed to it and may
-//! read it are told.
+//! Changes of resources: a tool reports that a resource has changed, and the subscribers that may
+//! read the resource are notified.
 
 use tokio::sync::broadcast::{Receiver, Sender};
 
-/// So many changes wait for a slow listener; one that misses some is told of all its resources.
-const WAITING: usize = 256;
+/// At most this many changes wait for a slow subscriber, so that memory stays bounded. A subscriber
+/// that has missed changes is notified of all its resources.
+const MAX_WAITING: usize = 256;
 
 /// Tells subscribers that a resource has changed, as a tool's parameter.
 ///
@@ -34,14 +35,14 @@ pub struct Updates(Sender<String>);
 
 impl Default for Updates {
     fn default() -> Self {
-        Self(Sender::new(WAITING))
+        Self(Sender::new(MAX_WAITING))
     }
 }
 
 impl Updates {
-    /// The resource of this URI has changed.
+    /// Reports that the resource of this URI has changed.
     pub fn resource(&self, uri: impl Into<String>) {
-        // Nobody who listens is no mistake.
+        // Sending fails only if nobody listens, which is not an error.
         let _ = self.0.send(uri.into());
     }
 

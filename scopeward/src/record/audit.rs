@@ -1,8 +1,8 @@
-//! One record for each decision, written straight to the audit file; the log has a copy.
+//! Writes one record for each decision straight to the audit file, and a copy to the log.
 //!
-//! Who, which client, which tool, resource or prompt, allow or deny, by which rule, what was missing,
-//! and which policy said so. Never a token, never arguments: of a resource the URI template, not the
-//! URI.
+//! A record names the caller, the client, the tool, resource or prompt, the decision, the rule, the
+//! missing scopes and the policy's revision. It never holds a token or arguments, and so it names a
+//! resource by its URI template, not by its URI.
 
 pub(crate) mod chain;
 pub(crate) mod journal;
@@ -25,23 +25,24 @@ use crate::{
     policy::{AuditMode, CompiledPolicy, DecisionCounts, Feature, Rule, Scope},
 };
 
-/// When a decision was begun, and for which trace.
+/// The start and the trace of a decision.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DecisionContext<'a> {
     pub(crate) started: Instant,
-    /// As W3C Trace Context writes it: `00-…-…-01`.
+    /// The trace as W3C Trace Context writes it: `00-…-…-01`.
     traceparent: Option<&'a str>,
 }
 
 impl<'a> DecisionContext<'a> {
-    /// With the `traceparent` of a request's `_meta` (MCP, "Trace Context Propagation"), if it is
-    /// one: it is the caller's own text.
+    /// Makes a context with the `traceparent` of a request's `_meta` (MCP, "Trace Context
+    /// Propagation"). A malformed one is dropped, because it is the caller's own text.
     pub(crate) fn new(started: Instant, traceparent: Option<&'a str>) -> Self {
         Self { started, traceparent: traceparent.filter(|text| is_traceparent(text)) }
     }
 }
 
-/// W3C Trace Context, section 3.2.2: version, trace id, parent id and flags, in lower-case hex.
+/// Returns whether a text is a `traceparent` (W3C Trace Context, section 3.2.2): version, trace id,
+/// parent id and flags, in lower-case hex.
 fn is_traceparent(text: &str) -> bool {
     let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     let mut parts = text.split('-');
@@ -49,8 +50,8 @@ fn is_traceparent(text: &str) -> bool {
     [2, 32, 16, 2].into_iter().all(&mut is_next) && parts.next().is_none()
 }
 
-/// Writes decisions down: in the audit file, if there is one, in the numbers of the process, and in
-/// the log. Handles of the same recorder write to the same file.
+/// Records decisions in the audit file (if there is one), in the metrics, and in the log. Clones of
+/// a recorder write to the same file.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recorder(Option<AuditSink>);
 
@@ -58,33 +59,33 @@ pub(crate) struct Recorder(Option<AuditSink>);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Denied<'a> {
     pub(crate) feature: Feature,
-    /// Its name; of a resource the URI template that the policy knows it by.
+    /// The name of the tool or prompt; for a resource, the URI template that the policy names.
     pub(crate) name: &'a str,
-    /// `None` if the policy has no rule for it.
+    /// The rule that refused; `None` if the policy has no rule for the name.
     pub(crate) rule: Option<&'a Rule>,
     /// The scopes that the caller lacks.
     pub(crate) missing: &'a [Scope],
 }
 
 impl Recorder {
-    /// Records go to this sink.
+    /// Makes a recorder that writes to this sink. Without a sink there is no audit file.
     pub(crate) fn new(sink: Option<AuditSink>) -> Self {
         Self(sink)
     }
 
-    /// How the records fare, if there is an audit file.
+    /// The health of the audit file, if there is one.
     pub(crate) fn health(&self) -> Option<AuditHealth> {
         self.0.as_ref().map(AuditSink::health)
     }
 
-    /// Whether nobody is let in now, because what they do would not be recorded and the policy says
-    /// `audit = "required"`.
+    /// Returns whether all requests are refused now, because the policy says `audit = "required"`
+    /// and records are not being kept.
     pub(crate) fn refuses(&self, policy: &CompiledPolicy) -> bool {
         policy.audit_mode() == AuditMode::Required
             && !self.0.as_ref().is_some_and(AuditSink::is_keeping)
     }
 
-    /// The gate let an operation through.
+    /// Records that the gate let an operation through.
     pub(crate) fn allowed(
         &self,
         caller: &Principal,
@@ -104,8 +105,8 @@ impl Recorder {
         });
     }
 
-    /// An operation was refused for lack of scopes: by the gate, which decided it in `context`, or,
-    /// without it, by the check inside the tool, which no gate had stopped.
+    /// Records that an operation was refused for lack of scopes: by the gate, if there is a
+    /// `context`, or else by the check inside the tool, because no gate had stopped the call.
     pub(crate) fn denied(
         &self,
         caller: &Principal,
@@ -130,21 +131,21 @@ impl Recorder {
         });
     }
 
-    /// Something was reached without an authenticated caller.
+    /// Records that a tool, resource or prompt was reached without an authenticated caller.
     pub(crate) fn unauthenticated_use(&self, feature: Feature, name: &str) {
         metrics().of(feature, name).count_denied();
         self.write(Record {
             level: "WARN",
             decision: Cow::Borrowed("deny"),
             reason: Some(
-                "refused by its own check, nobody was authenticated: is it mounted without the gate?"
+                "refused by its own check without an authenticated caller: is the gate missing?"
                     .into(),
             ),
             ..Record::of(feature, name)
         });
     }
 
-    /// A request came without a valid token.
+    /// Records a request that came without a valid token.
     pub(crate) fn unauthenticated(&self, request: Unauthenticated<'_>, policy: &CompiledPolicy) {
         let Unauthenticated { code, reason, client, peer } = request;
         metrics().unauthenticated(code);
@@ -168,12 +169,12 @@ impl Recorder {
     }
 }
 
-/// The numbers of a rule's decisions, those of its name in this process.
+/// The counters of a rule's decisions, which all rules of the same name in this process share.
 fn counts(rule: &Rule, feature: Feature) -> &DecisionCounts {
     rule.counts(|name| metrics().of(feature, name))
 }
 
-/// A record of what an authenticated caller wanted to use.
+/// A record of a use by an authenticated caller.
 fn by_caller<'a>(caller: &'a Principal, feature: Feature, name: &'a str) -> Record<'a> {
     Record {
         subject: Some(caller.subject().into()),
@@ -187,12 +188,13 @@ fn by_caller<'a>(caller: &'a Principal, feature: Feature, name: &'a str) -> Reco
 /// A request that came without a valid token.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Unauthenticated<'a> {
-    /// In one word.
+    /// The reason in one word.
     pub(crate) code: &'static str,
-    /// In words for a person.
+    /// The reason in words for a person.
     pub(crate) reason: &'a str,
-    /// Whose token it is, if its issuer has confirmed that.
+    /// The client to which the token was issued, if the issuer has confirmed it.
     pub(crate) client: Option<&'a str>,
+    /// The address that the request came from.
     pub(crate) peer: Option<Peer>,
 }
 
@@ -209,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_a_traceparent() {
+    fn only_a_well_formed_traceparent_is_accepted() {
         assert!(is_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
         for bad in [
             "",

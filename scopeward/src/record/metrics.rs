@@ -1,7 +1,7 @@
-//! What this process counts. Its readers are in [`monitor`](crate::serve::monitor).
+//! The counters of this process, which the [`monitor`](crate::serve::monitor) shows.
 //!
-//! One set for a process, as its log is one: a decision that is made twice, in the gate and in the
-//! tool, is counted where it is recorded.
+//! A process has one set of counters, as it has one log. A decision that is made twice, in the gate
+//! and in the tool, is counted once, because only a recorded decision is counted.
 
 use std::{
     collections::HashMap,
@@ -19,24 +19,25 @@ use crate::{
     policy::{DecisionCounts, Feature},
 };
 
-/// So many tools, resources and prompts have numbers of their own; those beyond share one of each
-/// feature, so that a policy cannot flood a metrics store.
+/// At most this many tools, resources and prompts have counters of their own, so that a policy
+/// cannot flood a metrics store. All others share one counter for each feature.
 const MOST_NAMED: usize = 1_000;
-/// What these are called.
+/// The name of the shared counters.
 const OTHERS: &str = "(others)";
-/// What a name is called that the policy does not have: it is the caller's own text.
+/// The name that stands for all names that the policy does not have, because those are the callers'
+/// own texts.
 const UNKNOWN: &str = "(unknown)";
 
 /// The decisions about each name.
 type DecisionsByName = HashMap<(Feature, Box<str>), Arc<DecisionCounts>>;
 
-/// What is counted.
+/// All counters of a process.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     named: Mutex<DecisionsByName>,
-    /// By [`reason`](crate::identity::token::TokenError::reason).
+    /// Requests without a valid token, by [`reason`](crate::identity::token::TokenError::reason).
     pub(crate) unauthenticated: Family<Reason, Counter>,
-    /// By [`name`](Limit::name).
+    /// Refusals by a limit, by the limit's [`name`](Limit::name).
     pub(crate) limited: Family<LimitName, Counter>,
     pub(crate) certificate_reloads: Counter,
     pub(crate) certificate_refusals: Counter,
@@ -54,13 +55,13 @@ pub(crate) struct LimitName {
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::default);
 
-/// This process's.
+/// The counters of this process.
 pub(crate) fn metrics() -> &'static Metrics {
     &METRICS
 }
 
 impl Metrics {
-    /// The counts of a name that the policy has.
+    /// The counters of a name that the policy has.
     pub(crate) fn of(&self, feature: Feature, name: &str) -> Arc<DecisionCounts> {
         let mut named = self.named.lock();
         let key = (feature, Box::<str>::from(name));
@@ -69,7 +70,7 @@ impl Metrics {
         Arc::clone(named.entry(key).or_default())
     }
 
-    /// A use of something that the policy does not have was refused.
+    /// Counts the refusal of a use that the policy does not name.
     pub(crate) fn unknown(&self, feature: Feature) {
         self.of(feature, UNKNOWN).count_denied();
     }
@@ -82,7 +83,7 @@ impl Metrics {
         self.limited.get_or_create(&LimitName { limit: limit.name() }).inc();
     }
 
-    /// All names and their numbers, in order.
+    /// All names in order, each with its allowed and its denied uses.
     pub(crate) fn decisions(&self) -> Vec<(Feature, Box<str>, u64, u64)> {
         let named = self.named.lock();
         let numbers = |counts: &DecisionCounts| (counts.allowed(), counts.denied());

@@ -1,4 +1,4 @@
-//! Tells callers what has changed: their lists, and the resources that they subscribed to.
+//! Notifies callers of changes of their lists and of the resources that they subscribed to.
 
 use std::collections::HashMap;
 
@@ -17,12 +17,14 @@ use crate::{
     policy::Operation,
 };
 
-/// A session subscribes to so many resources at most.
-const MOST: usize = 1_000;
+/// At most this many resources have a subscription in one session, because each subscription runs a
+/// task.
+const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 impl<S: ScopedTools> McpHandler<S> {
-    /// Sends what `caller` listens for, until it goes away, its access ends, or the server stops:
-    /// that another policy shows it other lists, and that a resource which it may read has changed.
+    /// Notifies `caller` of changes until the caller goes away, its access ends, or the server
+    /// stops. The changes are those of its lists, by another policy, and those of the resources
+    /// that it subscribed to and may read.
     pub(super) async fn tell_of_changes(
         &self,
         live: &LivePolicy,
@@ -49,7 +51,7 @@ impl<S: ScopedTools> McpHandler<S> {
                 () = subscription.cancelled() => return,
                 change = updates.recv() => {
                     let resources = sink.accepted().resource_subscriptions.iter().flatten();
-                    for uri in resources.filter(|uri| is_meant(&change, uri)) {
+                    for uri in resources.filter(|uri| concerns(&change, uri)) {
                         if caller.may(Operation::resource(uri)).is_allow()
                             && sink.notify_resource_updated(uri).await.is_err()
                         {
@@ -61,6 +63,8 @@ impl<S: ScopedTools> McpHandler<S> {
         }
     }
 
+    /// Notifies a caller of the lists that differ between two policies. An error says that the
+    /// caller has gone away.
     async fn tell_of_lists(
         &self,
         sink: &SubscriptionSink,
@@ -85,8 +89,8 @@ impl<S: ScopedTools> McpHandler<S> {
     }
 }
 
-/// Whether a change is one of this resource; of changes that were missed, each may be.
-fn is_meant(updated: &Result<String, RecvError>, uri: &str) -> bool {
+/// Returns whether a change concerns this resource. If changes were missed, they may concern any.
+fn concerns(updated: &Result<String, RecvError>, uri: &str) -> bool {
     match updated {
         Ok(updated) => updated == uri,
         Err(RecvError::Lagged(_)) => true,
@@ -94,7 +98,7 @@ fn is_meant(updated: &Result<String, RecvError>, uri: &str) -> bool {
     }
 }
 
-/// Sends that this resource has changed, to one session, as long as its caller may read it.
+/// Notifies one session of the changes of one resource, while the caller may read the resource.
 pub(super) async fn forward(
     updates: Updates,
     live: Option<LivePolicy>,
@@ -114,7 +118,7 @@ pub(super) async fn forward(
                 Some(live) => caller.under(live.current()),
                 None => caller.clone(),
             };
-            if is_meant(&change, &uri)
+            if concerns(&change, &uri)
                 && caller.may(Operation::resource(&uri)).is_allow()
                 && peer
                     .notify_resource_updated(ResourceUpdatedNotificationParam::new(uri.clone()))
@@ -131,16 +135,17 @@ pub(super) async fn forward(
     }
 }
 
-/// What one session has subscribed to. It ends with the session.
+/// The subscriptions of one session, which end with the session.
 #[derive(Debug, Default)]
 pub(super) struct Subscribed(HashMap<String, JoinHandle<()>>);
 
 impl Subscribed {
     pub(super) fn add(&mut self, uri: String, task: JoinHandle<()>) -> Result<(), ErrorData> {
         self.0.retain(|_, task| !task.is_finished());
-        if self.0.len() >= MOST && !self.0.contains_key(&uri) {
+        if self.0.len() >= MAX_SUBSCRIPTIONS && !self.0.contains_key(&uri) {
             task.abort();
-            let message = format!("a session subscribes to {MOST} resources at most");
+            let message =
+                format!("a session may subscribe to at most {MAX_SUBSCRIPTIONS} resources");
             return Err(ErrorData::new(ErrorCode::INVALID_REQUEST, message, None));
         }
         if let Some(before) = self.0.insert(uri, task) {

@@ -1,4 +1,4 @@
-//! What each caller is shown, following the very decision that a use would get.
+//! The lists of each caller, which follow the same decision that a use would get.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::{
 /// still needs.
 pub const REQUIRED_SCOPES_META: &str = "scopeward/required_scopes";
 
-/// A list is fresh for so long.
+/// How long a client may cache a list: one minute, so that a change of the policy is seen soon.
 const FRESH: Duration = Duration::from_mins(1);
 
-/// In milliseconds: never past the expiry of the caller's token.
+/// How long a caller may cache a list, in milliseconds: never beyond the expiry of its token.
 pub(super) fn time_to_live(caller: &Principal) -> u64 {
     u64::try_from(FRESH.min(lifetime(caller)).as_millis()).unwrap_or(0)
 }
@@ -52,7 +52,7 @@ impl<S: ScopedTools> McpHandler<S> {
     }
 }
 
-/// Those of `all` that the caller is shown. The others are not even copied.
+/// Copies the items of `all` that the caller is shown, and no others, because copies cost time.
 fn show<T: Clone>(
     all: &[T],
     feature: Feature,
@@ -75,12 +75,14 @@ fn show<T: Clone>(
     shown.collect()
 }
 
+/// The way in which a caller's list shows a tool, a resource or a prompt.
 #[derive(Debug)]
 pub(super) enum Visibility {
+    /// The item is left out.
     None,
-    /// The caller may use it.
+    /// The item is shown, because the caller may use it.
     Full,
-    /// It is shown with the scopes that the caller still needs.
+    /// The item is shown with the scopes that the caller still needs.
     Needing(Value),
 }
 

@@ -1,17 +1,19 @@
 //! Pages of a list that depends on the caller (MCP, "Pagination").
 //!
-//! A cursor says after which name to go on, not how many were passed over: so a page is right
-//! whatever became of the list in the meantime. It holds only a name that its caller was shown.
+//! A cursor holds the name of the last item of a page, not a number of items, so that the next page
+//! is right even if the list has changed in the meantime. The caller has already been shown that
+//! name.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use rmcp::{ErrorData, model::Cursor};
 
-/// A page has so many items.
+/// The most items of one page, so that a long list does not make one huge answer.
 const SIZE: usize = 1_000;
-/// What a cursor begins with, before it is encoded.
+/// The text that a cursor begins with before it is encoded, so that other texts are refused.
 const AFTER: &str = "after ";
 
-/// The items behind the cursor, and the cursor of those that are left. `items` are sorted by name.
+/// Returns the page after the cursor, and the cursor of the next page if items are left. `items`
+/// must be sorted by name.
 pub(super) fn page<T>(
     items: Vec<T>,
     cursor: Option<&str>,
@@ -33,6 +35,7 @@ pub(super) fn page<T>(
     Ok((rest, next))
 }
 
+/// The name that a cursor holds; `None` if the cursor was not made here.
 fn read(cursor: &str) -> Option<String> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     text.strip_prefix(AFTER).map(str::to_owned)
@@ -64,7 +67,7 @@ mod tests {
             (0..1_500).filter(|n| *n != left_out).map(|n| format!("t{n:04}")).collect()
         };
         let (_, next) = page(all(9_999), None, |name: &String| name).unwrap();
-        // The very one that the cursor names is gone, and one before it.
+        // Removes once the item that the cursor names, and once an item before it.
         for gone in [999, 3] {
             let (items, next) = page(all(gone), next.as_deref(), |name: &String| name).unwrap();
             assert_eq!((items.first().map(String::as_str), items.len()), (Some("t1000"), 500));
@@ -73,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_nobody_gave() {
+    fn a_made_up_cursor_is_refused() {
         for made_up in ["", "x", "made-up", "%", "YWZ0ZXI", "dDEwMDA", &"A".repeat(10_000)] {
             assert!(page(vec!["a"], Some(made_up), |name| name).is_err(), "{made_up}");
         }

@@ -1,4 +1,4 @@
-//! What is listed, against a naive twin, for every setting of `list`.
+//! Compares the lists with a naive twin, for every setting of `list`.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Sets of scopes and of tools, as bits.
+/// A set of scopes or of tools, as bits.
 #[derive(Debug, Clone, Copy)]
 struct Bits(u32);
 
@@ -46,11 +46,11 @@ fn policy(model: &Model, list: &str, step_up: Bits, hidden: Bits, registered: Bi
 }
 
 proptest! {
-    /// "callable": listed if and only if callable; "step_up": also what lacks only scopes marked
-    /// `step_up`; "reachable": also all that some set of registered scopes could call; never what
-    /// is hidden and cannot be called.
+    /// With "callable" an item is listed if and only if it is callable. "step_up" adds the items
+    /// that lack only scopes marked `step_up`, and "reachable" adds the items that some set of
+    /// registered scopes could call. A hidden item that is not callable is never listed.
     #[test]
-    fn what_is_listed_follows_the_decision(
+    fn a_list_follows_the_decision(
         model in model(),
         granted in any::<u32>().prop_map(Bits),
         step_up in any::<u32>().prop_map(Bits),
@@ -81,7 +81,7 @@ proptest! {
                 let seen = visibility(Operation::new(feature, name), &caller);
                 let is_listed = !matches!(seen, Visibility::None);
                 prop_assert_eq!(is_listed, callable || (also && !hidden.has(n)), "{} {} {}", feature, name, text);
-                // Who may use it is asked for nothing more.
+                // A caller that may use the item is asked for no more scopes.
                 let asks = matches!(seen, Visibility::Needing(_));
                 prop_assert_eq!(asks, !callable && also && !hidden.has(n));
             }

@@ -1,9 +1,9 @@
-//! Each record names its predecessor: what was changed, taken out or put in afterwards breaks the
-//! chain.
+//! The chain of audit records: each record names its predecessor, so that a record that is changed,
+//! removed or inserted afterwards breaks the chain.
 //!
 //! A record's last two members are its number and the SHA-256 of the line before it, without the
-//! line's end: `sha256sum` is all that is needed to check one by hand. Nothing in the file says what
-//! came last; who must know keeps the [`ChainHead`] elsewhere.
+//! line's end, so that `sha256sum` is enough to check a record by hand. Records removed from the
+//! end leave no trace in the file. To notice that, keep the [`ChainHead`] elsewhere.
 
 use std::{fmt, str::FromStr};
 
@@ -39,7 +39,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// Not 64 hexadecimal digits.
+/// The error of a text that is not a chain head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not NUMBER:DIGEST, as `audit verify` prints it")]
 pub(crate) struct NotAChainHead;
@@ -64,7 +64,7 @@ impl FromStr for Digest {
     }
 }
 
-/// The last record: its number, and the digest of its line.
+/// The last record of a chain: its number, and the digest of its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ChainHead {
     pub(crate) number: u64,
@@ -87,8 +87,8 @@ impl FromStr for ChainHead {
 }
 
 impl ChainHead {
-    /// Adds a record, `{…}` and the end of its line, with its number and predecessor; which is the
-    /// head from then on.
+    /// Adds a record to `out` with its number and predecessor, and makes it the head. `record` is
+    /// `{…}` with the line's end.
     pub(super) fn append(&mut self, record: &[u8], out: &mut Vec<u8>) {
         use std::io::Write;
         let start = out.len();
@@ -101,45 +101,45 @@ impl ChainHead {
     }
 }
 
-/// What a line says of its place in the chain.
+/// The members of a line that place it in the chain.
 #[derive(Deserialize)]
 struct Link {
     number: Option<u64>,
     previous: Option<String>,
 }
 
-/// Why a line cannot stand where it stands.
+/// The reason why a line breaks the chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BrokenChain {
     #[error("it is not a record")]
     NotARecord,
-    #[error("it has no number or no predecessor, and records before it have")]
+    #[error("it has no number or no predecessor, but the records before it have both")]
     NotChained,
-    #[error("it is number {0}, and {1} was expected: records are missing, or were put in")]
+    #[error("it is number {0}, but {1} was expected: records were removed or inserted")]
     Number(u64, u64),
-    #[error("its predecessor is another line than the one before it: that was changed")]
+    #[error("its predecessor is not the line before it: that line was changed")]
     Predecessor,
 }
 
-/// A chain that is gone through from its first record.
+/// A walk through a chain from its first record, which checks each line.
 #[derive(Debug, Default)]
 pub(crate) struct ChainWalk {
-    /// The last line, if it was chained.
+    /// The last record, if it is chained.
     head: Option<ChainHead>,
-    /// The last line, if it was not.
+    /// The digest of the last unchained line.
     before: Option<Digest>,
     /// The number of the first chained record.
     pub(crate) first: u64,
-    /// How many records there are that were written before records were chained.
+    /// How many records were written before records were chained.
     pub(crate) unchained: u64,
 }
 
 impl ChainWalk {
-    /// The next line, without its end.
+    /// Checks the next line, which is given without its end.
     pub(crate) fn next(&mut self, line: &[u8]) -> Result<(), BrokenChain> {
-        let said: Link = serde_json::from_slice(line).map_err(|_| BrokenChain::NotARecord)?;
+        let link: Link = serde_json::from_slice(line).map_err(|_| BrokenChain::NotARecord)?;
         let digest = Digest::of(line);
-        let (Some(number), Some(previous)) = (said.number, said.previous) else {
+        let (Some(number), Some(previous)) = (link.number, link.previous) else {
             if self.head.is_some() {
                 return Err(BrokenChain::NotChained);
             }
@@ -159,7 +159,9 @@ impl ChainWalk {
             }
             (Some(_), _) => {}
             (None, before) => {
-                // The very first has none. Of later ones the files before were taken away.
+                // The first record of all has no predecessor. If the walk begins with a later
+                // record, its predecessor was in a file that has been removed, and cannot be
+                // checked.
                 if before.is_none() && number == 1 && previous != Digest::default() {
                     return Err(BrokenChain::Predecessor);
                 }
@@ -170,7 +172,7 @@ impl ChainWalk {
         Ok(())
     }
 
-    /// Where the chain ends: the next record follows this.
+    /// The end of the chain, which the next record follows.
     pub(crate) fn head(&self) -> ChainHead {
         let unchained = ChainHead { number: 0, digest: self.before.unwrap_or_default() };
         self.head.unwrap_or(unchained)
@@ -203,7 +205,7 @@ mod tests {
     const RECORDS: [&str; 4] = [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#, r#"{"a":4}"#];
 
     #[test]
-    fn what_was_not_touched_holds() {
+    fn an_unchanged_chain_holds() {
         let lines = chained(&RECORDS);
         let head = walk(&lines).unwrap();
         assert_eq!(head.number, 4);
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_touched_breaks() {
+    fn a_changed_chain_breaks() {
         let lines = chained(&RECORDS);
         let changed = |change: &dyn Fn(&mut Vec<Vec<u8>>)| {
             let mut lines = lines.clone();
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn records_of_before_are_the_first_links() {
+    fn unchained_records_may_stand_before_chained_ones() {
         let mut walk = ChainWalk::default();
         walk.next(b"{\"old\":1}").unwrap();
         let mut head = walk.head();

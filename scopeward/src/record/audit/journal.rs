@@ -1,4 +1,4 @@
-//! The audit file and those before it: appended to, chained, and rotated.
+//! The audit files of a data folder: records are appended and chained, and large files are rotated.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -8,22 +8,24 @@ use std::{
 
 use super::chain::{ChainHead, ChainWalk};
 
-/// The file that is written.
+/// The name of the file that is written.
 const CURRENT: &str = "audit.jsonl";
-/// Those before it: `audit-` and the number of the last record.
-const BEFORE: &str = "audit-";
-const KIND: &str = ".jsonl";
-/// A last line that is longer than this is looked for from the start of the file.
-const LONGEST: u64 = 64 * 1024;
+/// The beginning of a rotated file's name, before the number of the file's last record.
+const ROTATED_PREFIX: &str = "audit-";
+/// The end of a rotated file's name.
+const ROTATED_SUFFIX: &str = ".jsonl";
+/// How many bytes at the end of a file are searched for its last line: 64 KiB. If that is too few,
+/// the whole file is read.
+const TAIL: u64 = 64 * 1024;
 
-/// Where it is, in the data folder.
+/// The path of the current audit file in the data folder.
 pub(crate) fn path(data: &Path) -> PathBuf {
     data.join(CURRENT)
 }
 
-/// All files that are there, the oldest first.
+/// All audit files that exist, oldest first.
 pub(crate) fn files(data: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut all = before(data)?;
+    let mut all = rotated_files(data)?;
     let current = path(data);
     if current.exists() {
         all.push(current);
@@ -31,14 +33,15 @@ pub(crate) fn files(data: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// Those that are no longer written, the oldest first.
-fn before(data: &Path) -> io::Result<Vec<PathBuf>> {
+/// The rotated audit files, which are no longer written, oldest first.
+fn rotated_files(data: &Path) -> io::Result<Vec<PathBuf>> {
     let mut all = vec![];
     for entry in fs::read_dir(data)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_str().unwrap_or_default();
-        let number = name.strip_prefix(BEFORE).and_then(|name| name.strip_suffix(KIND));
+        let number =
+            name.strip_prefix(ROTATED_PREFIX).and_then(|name| name.strip_suffix(ROTATED_SUFFIX));
         if let Some(number) = number.and_then(|number| number.parse::<u64>().ok()) {
             all.push((number, entry.path()));
         }
@@ -47,16 +50,17 @@ fn before(data: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(all.into_iter().map(|(_, path)| path).collect())
 }
 
-/// When another file is begun, and how many are kept.
+/// The settings of rotation: when a new file is begun, and how many old files are kept.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rotation {
-    /// In bytes; a file can be larger by what comes within a moment.
+    /// The size in bytes at which a new file is begun; 0 is never. A file can grow beyond it by the
+    /// records that are written together.
     pub(crate) size: u64,
-    /// Besides the one that is written; 0 keeps all.
+    /// How many files are kept besides the current one; 0 keeps all.
     pub(crate) kept: usize,
 }
 
-/// What is written to.
+/// The audit files of one data folder, open for appending.
 #[derive(Debug)]
 pub(super) struct Journal {
     data: PathBuf,
@@ -67,31 +71,33 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Goes on where the last one stopped. A line that was cut short by a crash never was a record:
-    /// it is taken off.
+    /// Opens the current file and continues the chain of the last record. A line that a crash cut
+    /// short is removed, because it never was a record.
     pub(super) fn open(data: &Path, rotation: Rotation) -> io::Result<Self> {
         let mut file = open(&path(data))?;
         let (mut whole, mut last) = last_line(&mut file)?;
         let length = file.metadata()?.len();
         if whole < length {
-            tracing::warn!("the audit file ended in half a record, which is taken off");
+            tracing::warn!("the audit file ended in an incomplete record, which was removed");
             file.set_len(whole)?;
         }
         if whole == 0
-            && let Some(newest) = before(data)?.pop()
+            && let Some(newest) = rotated_files(data)?.pop()
         {
             last = last_line(&mut File::open(newest)?)?.1;
         }
         whole = file.metadata()?.len();
         let mut walk = ChainWalk::default();
         if let Some(last) = last {
-            // Damaged ones are `audit verify`'s to find: here the chain goes on from what is there.
+            // A damaged line does not stop the server, because `audit verify` finds the damage. The
+            // chain begins anew after it.
             let _ = walk.next(&last);
         }
         Ok(Self { data: data.to_owned(), rotation, file, size: whole, head: walk.head() })
     }
 
-    /// Adds what it is given; how much of it is written, the caller has to look after.
+    /// Appends bytes and returns how many were written. That can be fewer than given, and then the
+    /// caller has to write the rest.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes)?;
         self.size += written as u64;
@@ -101,15 +107,16 @@ impl Journal {
         Ok(written)
     }
 
-    /// Begins another file if this one is large enough. Only between two records.
+    /// Begins a new file if the current one is large enough. Call this only between two records,
+    /// because a record must not span two files.
     pub(super) fn rotate(&mut self) -> io::Result<()> {
         if self.rotation.size == 0 || self.size < self.rotation.size {
             return Ok(());
         }
-        let name = format!("{BEFORE}{:012}{KIND}", self.head.number);
+        let name = format!("{ROTATED_PREFIX}{:012}{ROTATED_SUFFIX}", self.head.number);
         let current = path(&self.data);
         let rotated = self.data.join(name);
-        // If it fails, it is tried again when as much has come once more.
+        // A failed rotation is tried again after as many bytes once more, not at every write.
         self.size = 0;
         fs::rename(&current, &rotated)?;
         self.file = open(&current).or_else(|error| {
@@ -117,7 +124,7 @@ impl Journal {
             Err(error)
         })?;
         if self.rotation.kept > 0 {
-            let all = before(&self.data)?;
+            let all = rotated_files(&self.data)?;
             for old in &all[..all.len().saturating_sub(self.rotation.kept)] {
                 fs::remove_file(old)?;
             }
@@ -126,7 +133,7 @@ impl Journal {
     }
 }
 
-/// For appending, and for nobody else to read: it says who did what.
+/// Opens a file for appending, readable only by its owner, because it says who did what.
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true);
@@ -135,14 +142,14 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Where the last whole line ends, and that line without its end.
+/// Finds the offset in bytes at which the last whole line ends, and that line without its end.
 fn last_line(file: &mut File) -> io::Result<(u64, Option<Vec<u8>>)> {
     let length = file.metadata()?.len();
-    for most in [LONGEST, length] {
+    for most in [TAIL, length] {
         let start = length.saturating_sub(most);
         file.seek(SeekFrom::Start(start))?;
         let mut tail = vec![];
-        // A device can give more than its length.
+        // A device can give more bytes than its length says, so the read is bounded.
         Read::by_ref(file).take(length - start).read_to_end(&mut tail)?;
         let Some(end) = tail.iter().rposition(|byte| *byte == b'\n') else {
             if start == 0 {
@@ -194,8 +201,8 @@ mod tests {
         journal.write(b"{\"a\":\"tw").unwrap();
         let mut journal = Journal::open(data.path(), EVERYTHING).unwrap();
         assert_eq!(journal.head, head);
-        // Longer than what is looked at first.
-        add(&mut journal, &"x".repeat(2 * usize::try_from(LONGEST).unwrap()));
+        // This record is longer than the part of the file that is searched first.
+        add(&mut journal, &"x".repeat(2 * usize::try_from(TAIL).unwrap()));
         let mut journal = Journal::open(data.path(), EVERYTHING).unwrap();
         add(&mut journal, "three");
         assert_eq!(walk(data.path()).head(), journal.head);

@@ -1,4 +1,4 @@
-//! Records on their way to the file: a request adds its line, and never waits for the disk.
+//! The queue of audit records for the disk: a request adds its line, and never waits for the disk.
 
 use std::{
     cell::RefCell,
@@ -16,18 +16,22 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::{chain::ChainHead, journal::Journal, record::Record};
 
-/// What comes within this time is written together.
+/// How long records are gathered before they are written together: 5 ms, so that one write serves
+/// many requests.
 const GATHERED: Duration = Duration::from_millis(5);
-/// More than this is not kept for a disk that does not keep up.
+/// The most bytes that may wait for a slow disk: 64 MiB, so that memory stays bounded. Records
+/// beyond that are lost, and counted.
 const MOST_PENDING: usize = 64 * 1024 * 1024;
-/// A buffer that grew beyond this is not kept.
+/// The most bytes that an empty buffer keeps allocated: 1 MiB, so that one burst of records does
+/// not hold memory for ever.
 const LARGEST_KEPT: usize = 1024 * 1024;
-/// After a failure the next try comes after this.
+/// How long the writer waits after a failed write before it tries again: 100 ms, so that a
+/// failing disk does not keep a core busy.
 const RETRY: Duration = Duration::from_millis(100);
-/// At the end a disk that takes nothing is tried for so long.
+/// How long a failing disk is tried at shutdown: 2 seconds, so that the process does end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Where records go, and how they fare there. Clones are the same one.
+/// The sink for audit records, which also knows their health. Clones of a sink share one queue.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AuditSink(Arc<Queue>);
 
@@ -41,31 +45,33 @@ struct Queue {
     head: Mutex<ChainHead>,
 }
 
+/// The lines that wait to be written.
 #[derive(Debug, Default)]
 struct Pending {
     lines: Vec<u8>,
-    /// How many records there was no room for, since the last one that there was.
+    /// How many records were lost for lack of room since the last one that was added.
     lost: u64,
+    /// `true` when no more lines will be added.
     is_over: bool,
 }
 
-/// How the records fare.
+/// The health of the audit file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AuditHealth {
-    /// Whether the last write failed.
+    /// `true` if the last write failed, or if a record found no room.
     pub(crate) is_failing: bool,
-    /// How many records are lost for good.
+    /// How many records are lost, and will never be written.
     pub(crate) lost: u64,
     /// How often a write failed.
     pub(crate) failures: u64,
     /// How many bytes wait to be written.
     pub(crate) pending: usize,
-    /// The last record that was written.
+    /// The number and the digest of the last record that was written.
     pub(crate) head: ChainHead,
 }
 
 impl AuditSink {
-    /// Whether records can be relied on to be kept.
+    /// Returns whether records are being kept: the last write worked, and there is room.
     pub(crate) fn is_keeping(&self) -> bool {
         !self.0.is_failing.load(Ordering::Relaxed)
     }
@@ -86,15 +92,15 @@ impl AuditSink {
         self.0.pending.lock()
     }
 
-    /// Adds a record to those that are pending.
+    /// Adds a record to the pending ones.
     pub(super) fn record(&self, record: &Record<'_>) {
         thread_local! {
-            /// Used again for each line of a thread.
+            /// A buffer that a thread uses again for each line, so that a line allocates nothing.
             static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
         }
         LINE.with_borrow_mut(|line| {
             line.clear();
-            // It cannot fail: texts and numbers, written to memory.
+            // Serializing texts and numbers to memory cannot fail.
             if serde_json::to_writer(&mut *line, record).is_ok() {
                 line.push(b'\n');
                 self.add(line);
@@ -123,13 +129,13 @@ impl AuditSink {
         }
     }
 
-    /// Nothing will be added any more.
+    /// Ends the queue: no more records will be added.
     pub(super) fn finish(&self) {
         self.pending().is_over = true;
         self.0.arrived.notify_one();
     }
 
-    /// Writes what is added, until the end.
+    /// Writes the added lines to `journal`, until [`finish`](Self::finish) ends the queue.
     pub(super) fn write_to(&self, journal: &mut Journal) {
         let mut lines = vec![];
         let mut chained = vec![];
@@ -162,7 +168,8 @@ impl AuditSink {
         }
     }
 
-    /// Writes all of it, however often that takes. Whether it was, at the end.
+    /// Writes all bytes, with as many tries as needed. Returns `false` if the disk still failed at
+    /// shutdown and records were lost.
     fn write(&self, journal: &mut Journal, mut bytes: &[u8]) -> bool {
         let mut since = None;
         while !bytes.is_empty() {
@@ -192,12 +199,13 @@ impl AuditSink {
         true
     }
 
+    /// Publishes the last record that was written.
     fn reached(&self, head: ChainHead) {
         *self.0.head.lock() = head;
     }
 }
 
-/// What stands where records were lost.
+/// The line that stands where records were lost.
 fn gap(lost: u64) -> String {
     let record = Record {
         timestamp: format!("{:.6}", Timestamp::now()).into(),

@@ -1,4 +1,4 @@
-//! One audit record: as it is written, as it is read again, and as it is logged.
+//! One audit record: how it is written, read again and logged.
 
 use std::{borrow::Cow, fmt};
 
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::policy::Feature;
 
-/// One decision.
+/// The audit record of one decision.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record<'a> {
-    /// RFC 3339, UTC.
+    /// The time of the decision: RFC 3339, UTC.
     pub(crate) timestamp: Cow<'a, str>,
-    /// How severe it is as a log event. It stands in the file for programs that read logs.
+    /// The severity of the record as a log event, in the file for programs that read logs.
     #[serde(skip_deserializing, skip_serializing_if = "str::is_empty")]
     pub(crate) level: &'static str,
     /// `allow`, `deny` or `unauthenticated`; or `lost`, where records are missing.
@@ -55,18 +55,18 @@ pub(crate) struct Record<'a> {
 
 /// The target of each record in the log.
 const TARGET: &str = "scopeward::audit";
-/// The target of the records that let somebody through, so that a filter can leave them out.
+/// The target of the `allow` records in the log, so that a filter can leave them out.
 const ALLOWED: &str = "scopeward::audit::allowed";
 
 impl<'a> Record<'a> {
-    /// A record of `feature` and `name`, the name under the feature's own field.
+    /// Makes a record about `name`, which stands in the field of its `feature`.
     pub(crate) fn of(feature: Feature, name: &'a str) -> Self {
         let [tool, resource, prompt] =
             Feature::ALL.map(|each| (each == feature).then_some(Cow::Borrowed(name)));
         Self { tool, resource, prompt, ..Self::default() }
     }
 
-    /// The copy for the log. The file does not depend on it.
+    /// Writes a copy of the record to the log. The audit file does not depend on the log.
     pub(crate) fn log(&self) {
         macro_rules! event {
             ($target:expr, $level:ident) => {
@@ -98,18 +98,18 @@ impl<'a> Record<'a> {
         }
     }
 
-    /// What was to be used: a tool, a resource or a prompt.
+    /// The name of the tool, resource or prompt that the caller wanted to use.
     pub(crate) fn used(&self) -> Option<&str> {
         self.tool.as_deref().or(self.resource.as_deref()).or(self.prompt.as_deref())
     }
 
-    /// Whether the caller did not get what it asked for.
+    /// Returns whether the operation was not allowed.
     pub(crate) fn is_denied(&self) -> bool {
         self.decision != "allow"
     }
 }
 
-/// In one line, whatever stands in it.
+/// Writes the record in one line, because control characters become spaces.
 impl fmt::Display for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = format!(

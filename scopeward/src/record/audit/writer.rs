@@ -1,7 +1,7 @@
 //! The thread that writes the audit file.
 //!
-//! A decision adds its line to those that are pending, which is all that a request ever waits for; the
-//! thread writes them together, a few hundred times a second at most.
+//! A decision adds its line to the queue, and no request waits for more than that. The thread
+//! writes the lines together, at most 200 times a second.
 
 use std::{
     io,
@@ -14,8 +14,8 @@ use super::{
     queue::AuditSink,
 };
 
-/// Writes records to the file of a data folder, until it is dropped. The records that are pending then
-/// are written first.
+/// Writes records to the audit file of a data folder until it is dropped. Dropping it first writes
+/// the pending records.
 #[derive(Debug)]
 pub(crate) struct AuditWriter {
     sink: AuditSink,
@@ -33,7 +33,7 @@ impl AuditWriter {
         Ok(Self { sink, thread: Some(thread) })
     }
 
-    /// Where records go to be written.
+    /// The sink whose records this writer writes.
     pub(crate) fn sink(&self) -> &AuditSink {
         &self.sink
     }
