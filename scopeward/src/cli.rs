@@ -1,4 +1,4 @@
-//! The command line that every server built on this library has.
+//! The command line of every server that is built on this library.
 
 mod audit;
 mod deployment;
@@ -26,17 +26,18 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::mcp::ScopedTools;
 use deployment::Deployment;
 
-/// It could not do what was asked: a port is taken, a database does not open.
+/// The exit code of a command that failed: a port is taken, a database does not open.
 const FAILED: u8 = 1;
-/// It was refused before it began: the policy, its surroundings or the arguments are wrong.
+/// The exit code of a command that did not begin: the policy, the settings or the arguments are
+/// wrong.
 const REFUSED: u8 = 2;
 
-/// What a command that did what was asked has to say by its exit code.
+/// The outcome of a command that did its work, as the exit code tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// 0: all is well.
+    /// Exit code 0: all is well.
     Good,
-    /// 1: there are findings; the call is not allowed; a test fails.
+    /// Exit code 1: there are findings, the call is not allowed, or a test fails.
     Bad,
 }
 
@@ -46,19 +47,19 @@ impl Verdict {
     }
 }
 
-/// What a server is given when it opens: where it may keep its data.
+/// The environment of a server, for the function that opens it: its data folder and its settings.
 #[derive(Debug, Clone)]
 pub struct Environment {
     data: PathBuf,
 }
 
 impl Environment {
-    /// The folder for what the server keeps between runs. It exists.
+    /// The folder for data that the server keeps between runs. The folder exists.
     pub fn data(&self) -> &Path {
         &self.data
     }
 
-    /// A setting of the deployment, from the process environment or `.env`; an empty one counts
+    /// A setting of the deployment, from the process environment or `.env`. An empty value counts
     /// as absent.
     pub fn variable(&self, name: &str) -> Option<String> {
         Self::setting(name)
@@ -69,7 +70,7 @@ impl Environment {
     }
 }
 
-/// An MCP server whose access is one file.
+/// An MCP server with scopes: policy.toml says who may call which tool
 #[derive(Debug, Parser)]
 #[command(version, about, disable_help_subcommand = true, after_help = AFTER_HELP)]
 struct Cli {
@@ -99,33 +100,33 @@ enum Command {
         #[command(subcommand)]
         command: policy::PolicyCommand,
     },
-    /// The scopes registered for the resource
+    /// Fetch and compare the scopes that are registered for the resource
     Resource {
         #[command(subcommand)]
         command: resource::ResourceCommand,
     },
-    /// The providers that can issue the tokens
+    /// List the providers that can issue tokens, and show what each expects
     Provider {
         #[command(subcommand)]
         command: provider::ProviderCommand,
     },
-    /// What was decided, from the audit file
+    /// Read and verify the recorded decisions of the audit file
     Audit {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
-    /// Take access away before it expires: of a token, a person or a client
+    /// Revoke a token, or the access of a person or a client
     Revocation {
         #[command(subcommand)]
         command: revocation::RevocationCommand,
     },
-    /// Look at the whole deployment, from inside and outside, and say what to do
+    /// Examine the whole deployment, from inside and outside, and say how to fix problems
     Doctor(doctor::DoctorArguments),
     /// Print an access token of the embedded issuer, for curl
     Token(token::TokenArguments),
 }
 
-/// Why a command ended without doing what was asked: its exit code and what to print.
+/// The failure of a command: its exit code and the message to print.
 #[derive(Debug)]
 struct Failure {
     code: u8,
@@ -142,11 +143,12 @@ impl Failure {
     }
 }
 
-/// The `main` of a server: gives its binary the commands `serve`, `policy lint` (and `diff`,
-/// `explain`, `matrix`, `test`, `fmt`, …), `resource pull`, `provider list`, `audit tail`, `revocation add`, `doctor` and `token`.
+/// Runs the command line of a server, as the body of its `main`. The commands are `serve`,
+/// `policy lint` (and `diff`, `explain`, `matrix`, `test`, `fmt`, …), `resource pull`,
+/// `provider list`, `audit tail`, `revocation add`, `doctor` and `token`.
 ///
-/// `open` is called only when the server serves: it opens what the tools need, such as their
-/// database.
+/// `open` makes the tools, and opens the things that they need, such as a database. It is called
+/// only by `serve`.
 ///
 /// ```no_run
 /// use std::{convert::Infallible, process::ExitCode};
@@ -221,12 +223,13 @@ where
     }
 }
 
-/// A missing `.env` is fine; an unreadable one is not passed over.
+/// Reads `.env` into the process environment. A missing file is fine; an unreadable file is an
+/// error, because settings would be missing.
 fn read_env_file() -> Result<(), Failure> {
     match dotenvy::dotenv() {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),
-        // Its text may hold a secret: only the place is shown.
+        // The column is shown without the line's text, because the text may hold a secret.
         Err(dotenvy::Error::LineParse(_, column)) => Err(Failure::refused(format!(
             "cannot read .env: a line cannot be parsed at column {column}"
         ))),

@@ -1,10 +1,11 @@
-//! The embedded issuer: an OAuth 2.1 authorization server for development, so that no account
-//! anywhere is needed to see scopes at work.
+//! The embedded issuer: an OAuth 2.1 authorization server for development, so that scopes can be
+//! tried without an account at any provider.
 //!
-//! Authorization code with PKCE (S256 only), client ID metadata documents, dynamic registration and
-//! clients that the policy names, client credentials for machines, rotating refresh tokens, and a
-//! consent page where the person ticks which of the requested scopes to grant. Anyone can sign in
-//! under any name: it serves loopback only and refuses a public URL.
+//! The issuer has authorization code with PKCE (S256 only), client ID metadata documents, dynamic
+//! registration and clients that the policy names, client credentials for machines, rotating
+//! refresh tokens, and a consent page where the person ticks which of the requested scopes to
+//! grant. Because anyone can sign in under any name, the issuer serves loopback only and refuses a
+//! public URL.
 
 mod answer;
 mod authorize;
@@ -39,14 +40,14 @@ use documents::Documents;
 use keys::SigningKey;
 use state::State;
 
-/// An access token lives this long, in seconds.
+/// How long an access token is valid: one hour, in seconds.
 const ACCESS_TOKEN_LIFETIME: u64 = 60 * 60;
 
 /// Why the embedded issuer does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssuerError {
-    /// It would be reachable from other machines.
+    /// The resource is not on loopback, so the issuer would be reachable from other machines.
     #[error(
         "the embedded issuer lets anyone sign in under any name, so it serves loopback only, and \
          {0} is not loopback"
@@ -57,7 +58,7 @@ pub enum IssuerError {
     Io {
         /// The file or folder.
         path: String,
-        /// What the system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The signing key is readable by others.
@@ -68,7 +69,7 @@ pub enum IssuerError {
     Damaged {
         /// The file.
         path: String,
-        /// What is wrong with it.
+        /// The mistake in the file, and its place if it is known.
         reason: String,
     },
 }
@@ -96,7 +97,13 @@ impl fmt::Debug for Issuer {
 }
 
 impl Issuer {
-    /// Opens the issuer of the policy's resource; its key and clients are kept in `data`.
+    /// Opens the embedded issuer of the policy's resource, whose key and clients are kept in the
+    /// folder `data`.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError::NotLoopback`] for a resource on another machine, and the other variants when
+    /// the folder or one of its files cannot be used.
     pub fn open(
         data: &Path,
         policy: impl Into<LivePolicy>,
@@ -119,7 +126,11 @@ impl Issuer {
         })))
     }
 
-    /// Whether it would serve this resource at all: one on loopback.
+    /// Checks that the embedded issuer may serve this resource.
+    ///
+    /// # Errors
+    ///
+    /// [`IssuerError::NotLoopback`] if the resource is not on loopback, because anyone can sign in.
     pub fn may_serve(resource: &ResourceUrl) -> Result<(), IssuerError> {
         if resource.is_loopback() {
             Ok(())
@@ -128,12 +139,12 @@ impl Issuer {
         }
     }
 
-    /// The issuer identifier.
+    /// The issuer identifier: the origin of the resource's URL.
     pub fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// Checks this issuer's tokens for its resource.
+    /// A validator of this issuer's tokens for its resource.
     pub fn validator(&self) -> Validator {
         let Inner { url, resource, key, .. } = &*self.0;
         let keys = VerificationKeys::new(&key.public());
@@ -145,21 +156,26 @@ impl Issuer {
             TokenTypes::AccessToken,
             ClaimRules::default(),
         );
-        // Its URL moves with the port, and its people do not.
+        // A fixed name, because the issuer's URL changes with the port and its callers stay the
+        // same.
         Validator::given(issuer.named("embedded"), keys)
     }
 
-    /// The scopes that it can grant.
+    /// The scopes that this issuer can grant: those that the policy registers.
     pub fn registered(&self) -> Vec<Scope> {
         self.policy().registered_scopes().map(ScopeInfo::name).cloned().collect()
     }
 
-    /// The policy as it is now.
+    /// The policy that is served now.
     fn policy(&self) -> Arc<CompiledPolicy> {
         self.0.policy.current()
     }
 
-    /// Signs an access token (RFC 9068). `scopes` must be registered ones.
+    /// Signs an access token (RFC 9068) that is valid for one hour. `scopes` must be registered.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError`] if the cryptographic library refuses to sign.
     pub fn sign(&self, subject: &str, client: &str, scopes: &[Scope]) -> Result<String, SignError> {
         let Inner { url, resource, key, clock, .. } = &*self.0;
         let now = clock.now();
@@ -189,13 +205,15 @@ impl Issuer {
             .with_state(self.clone())
     }
 
-    /// The page that people see. No other origin may read it.
+    /// The router of the consent page, apart from the endpoints because no other origin may read
+    /// it.
     pub fn pages(&self) -> Router {
         authorize::router().with_state(self.clone())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is changed in single steps that cannot panic half-way.
+        // INVARIANT: each change of the state is one step that cannot panic half-way, so this lock
+        // needs no poisoning.
         self.0.state.lock()
     }
 
@@ -204,7 +222,7 @@ impl Issuer {
     }
 }
 
-/// The token could not be signed.
+/// The error of an access token that could not be signed.
 #[derive(Debug, thiserror::Error)]
 #[error("the access token could not be signed")]
 pub struct SignError;
@@ -213,7 +231,7 @@ fn join(scopes: &[Scope]) -> String {
     scopes.iter().map(Scope::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// How clients say who they are (RFC 7591, section 2).
+/// The ways in which a client may authenticate (RFC 7591, section 2).
 const PROOFS: [&str; 3] = ["none", "client_secret_basic", "client_secret_post"];
 
 /// Authorization server metadata (RFC 8414), which is OpenID Connect discovery as well.

@@ -1,7 +1,8 @@
-//! The policy of a running server: replaced in one step, while requests go on.
+//! The policy of a running server, which is replaced in one step while requests go on.
 //!
-//! A request takes the current policy once, when it is authenticated, and keeps it to its end
-//! ([`Principal::policy`](crate::Principal::policy)); so none is decided by two.
+//! Each request takes the current policy once, when its caller is authenticated, and keeps it to
+//! its end ([`Principal::policy`](crate::Principal::policy)), so that no request is decided by two
+//! policies.
 
 mod background;
 mod watch;
@@ -20,7 +21,7 @@ pub(crate) use watch::{RefusedPolicy, Watcher};
 
 use crate::policy::CompiledPolicy;
 
-/// A handle on the policy that a running server serves. Clones are handles on the same policy.
+/// A handle to the policy that a running server serves. Clones are handles to the same policy.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -44,28 +45,29 @@ pub struct LivePolicy(Arc<Live>);
 struct Live {
     current: ArcSwap<CompiledPolicy>,
     status: Mutex<Status>,
-    /// Wakes whoever waits for another policy; `true` once the server stops.
+    /// Wakes the tasks that wait for another policy. The value is `true` once the server stops.
     changes: Sender<bool>,
     is_closing: AtomicBool,
 }
 
-/// What became of the policy file since the start.
+/// The state of the policy file since the start: the policies that were loaded and refused.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Status {
     /// When the current policy was loaded.
     pub loaded_at: Timestamp,
-    /// How many policies were loaded, the first one included.
+    /// The number of policies that were loaded, the first one included.
     pub loaded: u64,
-    /// How many were refused.
+    /// The number of changed policy files that were refused.
     pub refused: u64,
-    /// When the last one was refused.
+    /// When the last policy file was refused.
     pub refused_at: Option<Timestamp>,
-    /// Whether the file as it stands is refused, so that an older policy keeps serving.
+    /// Whether the file in its present state is refused, so that an older policy keeps serving.
     pub is_refused: bool,
 }
 
-/// A setting that cannot change while the server runs: tokens are issued for it.
+/// The error of a new policy with another value of a setting that cannot change while the server
+/// runs, because tokens are issued for it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{setting}` cannot change while the server runs (it is {old}): restart the server")]
 pub struct FixedSetting {
@@ -74,12 +76,17 @@ pub struct FixedSetting {
 }
 
 impl LivePolicy {
-    /// The policy as it is now.
+    /// The policy that is served now.
     pub fn current(&self) -> Arc<CompiledPolicy> {
         self.0.current.load_full()
     }
 
-    /// Puts another policy in its place, in one step.
+    /// Replaces the current policy in one step. Requests that have begun keep the old policy.
+    ///
+    /// # Errors
+    ///
+    /// [`FixedSetting`] if the new policy changes a setting that cannot change while the server
+    /// runs.
     pub fn replace(&self, policy: CompiledPolicy) -> Result<(), FixedSetting> {
         let old = self.current();
         for (old, new) in old.settings().into_iter().zip(policy.settings()) {
@@ -98,12 +105,12 @@ impl LivePolicy {
         Ok(())
     }
 
-    /// What became of the file.
+    /// The state of the policy file.
     pub fn status(&self) -> Status {
         *self.status_mut()
     }
 
-    /// Remembers that the file was refused, and an older policy keeps serving.
+    /// Records that the policy file was refused, and that an older policy keeps serving.
     pub(crate) fn refuse(&self) {
         let mut status = self.status_mut();
         status.refused += 1;
@@ -111,27 +118,28 @@ impl LivePolicy {
         status.is_refused = true;
     }
 
-    /// Remembers that the file says again what is served.
+    /// Records that the policy file has the text of the served policy again.
     pub(crate) fn confirm(&self) {
         self.status_mut().is_refused = false;
     }
 
-    /// Wakes on every change; holds `true` once the server stops.
+    /// A receiver that wakes on every change of the policy, and holds `true` once the server stops.
     pub(crate) fn changes(&self) -> Receiver<bool> {
         self.0.changes.subscribe()
     }
 
-    /// The server was told to stop: nothing new should come to it, and nothing is ended yet.
+    /// Records that the server was told to stop. New requests should go elsewhere, and no stream is
+    /// ended yet.
     pub(crate) fn closing(&self) {
         self.0.is_closing.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was told to stop.
+    /// Whether the server was told to stop.
     pub(crate) fn is_stopping(&self) -> bool {
         self.0.is_closing.load(Ordering::Relaxed)
     }
 
-    /// Tells whoever waits for changes that there will be none.
+    /// Tells the tasks that wait for changes that the server stops.
     pub(crate) fn stop(&self) {
         self.0.changes.send_replace(true);
     }

@@ -1,4 +1,4 @@
-//! One process that serves: the listener, TLS, the router behind it, the monitor.
+//! The parts of one process that serves: listener, TLS, router and monitor.
 
 pub(crate) mod listen;
 pub(crate) mod metadata_forward;

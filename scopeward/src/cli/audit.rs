@@ -1,4 +1,4 @@
-//! `audit …`: what was decided.
+//! The commands `audit …`, which read the recorded decisions.
 
 use std::{
     borrow::Cow,
@@ -16,58 +16,61 @@ use crate::record::audit::{
     record::Record,
 };
 
-/// While following, between two looks.
+/// How long to wait between two reads of the audit file with `--follow`.
 const INTERVAL: Duration = Duration::from_millis(250);
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum AuditCommand {
-    /// The last decisions
+    /// Print the last decisions
     Tail(TailArguments),
-    /// Decisions about a tool, a resource or a prompt, of a caller, or only those that were denied
+    /// Print the decisions about a tool, a resource, a prompt, a caller or a client, or only
+    /// denials
     Query(QueryArguments),
-    /// Whether anything was changed, taken out or put in since it was written
+    /// Check that no record was changed, removed or inserted after it was written
     Verify(VerifyArguments),
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArguments {
-    /// What this command printed before: that record must still be there, unchanged
+    /// The head that an earlier `audit verify` printed: fail if that record is missing or changed
     #[arg(long, value_name = "NUMBER:DIGEST")]
     head: Option<ChainHead>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct TailArguments {
-    /// How many
+    /// How many decisions to print
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
     lines: usize,
-    /// Go on with each that comes
+    /// Keep running, and print each new decision
     #[arg(short, long)]
     follow: bool,
+    /// How to print the decisions
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct QueryArguments {
-    /// Only about this tool
+    /// Only decisions about this tool
     #[arg(long, value_name = "NAME")]
     tool: Option<String>,
-    /// Only about this resource, by the URI or URI template that the policy has
+    /// Only decisions about this resource, by its URI or URI template in the policy
     #[arg(long, value_name = "URI")]
     resource: Option<String>,
-    /// Only about this prompt
+    /// Only decisions about this prompt
     #[arg(long, value_name = "NAME")]
     prompt: Option<String>,
-    /// Only of this caller
+    /// Only decisions about calls of this subject
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
-    /// Only through this client
+    /// Only decisions about calls through this client
     #[arg(long, value_name = "ID")]
     client: Option<String>,
-    /// Only what was denied
+    /// Only denials
     #[arg(long)]
     denied: bool,
+    /// How to print the decisions
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -133,7 +136,7 @@ fn tail(data: &Path, arguments: &TailArguments) -> Result<Verdict, Failure> {
     }
 }
 
-/// Goes through the chain, of all files.
+/// Checks the chain of records through all audit files.
 fn verify(data: &Path, arguments: &VerifyArguments) -> Result<Verdict, Failure> {
     let mut walk = ChainWalk::default();
     let mut is_found = arguments.head.is_none();
@@ -174,13 +177,13 @@ fn verify(data: &Path, arguments: &VerifyArguments) -> Result<Verdict, Failure> 
     Ok(Verdict::Good)
 }
 
-/// All files, the oldest first.
+/// The audit files, the oldest first.
 fn files(data: &Path) -> Result<Vec<PathBuf>, Failure> {
     let files = journal::files(data).unwrap_or_default();
     if files.is_empty() {
         return Err(Failure::failed(format!(
-            "cannot read {}: there is none\n  = help: the server writes it; name its folder with \
-             --data",
+            "cannot read {}: it does not exist\n  = help: the server writes it; name the \
+             server's folder with --data",
             journal::path(data).display()
         )));
     }
@@ -197,7 +200,8 @@ fn print(record: &Record<'_>, format: Format) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The records of all files, one after the other; a line that is not whole yet is waited for.
+/// The records of all audit files, one after the other. A last line that is not whole yet is read
+/// again later.
 struct Records {
     open: BufReader<File>,
     next: VecDeque<PathBuf>,
@@ -224,19 +228,19 @@ impl Records {
             self.line.clear();
             match record {
                 Ok(record) => return Ok(Some(record)),
-                // A line that a crash cut short must not hide the others.
+                // A line that a crash cut short must not hide the other records.
                 Err(_) => {
-                    anstream::eprintln!("warning: a line is not a record, and is passed over");
+                    anstream::eprintln!("warning: skipped a line that is not a record");
                 }
             }
         }
     }
 
-    /// Goes on with the file that is written now, if another one was begun.
+    /// Continues with the current audit file, if the server has begun a new one.
     fn follow(&mut self, data: &Path) -> Result<(), Failure> {
         let read = self.open.stream_position().map_err(Failure::failed)?;
         let current = journal::path(data);
-        // The one that was read to its end is longer than one that has just begun.
+        // A file that has just begun is shorter than the file that was read to its end.
         if std::fs::metadata(&current).is_ok_and(|file| file.len() < read) {
             self.next.push_back(current);
         }

@@ -1,4 +1,4 @@
-//! Where the policy is, where the data is, and under which address the server is reached.
+//! The deployment of a server: its policy file, its data folder and its addresses.
 
 use std::{
     io::IsTerminal,
@@ -37,20 +37,21 @@ pub(super) struct Deployment {
         default_value = "data"
     )]
     pub(super) data: PathBuf,
-    /// The URL under which clients reach this server, in place of the policy's
+    /// The URL at which clients reach this server, in place of the URL in the policy
     #[arg(long, global = true, value_name = "URL", env = "MCP_URL")]
     url: Option<String>,
-    /// The port to listen on, in place of the URL's
+    /// The port to listen on, in place of the port in the URL
     #[arg(long, global = true, env = "PORT")]
     port: Option<u16>,
-    /// The address to listen on; both addresses of loopback unless written
+    /// The address to listen on [default: both loopback addresses]
     #[arg(long, global = true, value_name = "ADDRESS", env = "HOST")]
     host: Option<IpAddr>,
-    /// Keep sessions for callers of revisions until 2025-11-25, for tools that ask their callers something
+    /// Keep sessions for clients of MCP revisions until 2025-11-25, because some tools need them to
+    /// ask the caller something
     #[arg(long, global = true, env = "MCP_SESSIONS")]
     pub(super) sessions: bool,
-    /// Where /health and /metrics are: an address of their own, on loopback or in a network that
-    /// callers do not reach; `off` for nowhere
+    /// The address for /health and /metrics, on loopback or in a network that callers cannot reach;
+    /// `off` for none
     #[arg(
         long,
         global = true,
@@ -61,7 +62,7 @@ pub(super) struct Deployment {
     pub(super) monitor: MonitorAt,
 }
 
-/// Where the monitor listens.
+/// The address of the monitor, if it is on.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum MonitorAt {
     Address(SocketAddr),
@@ -80,25 +81,25 @@ impl FromStr for MonitorAt {
 }
 
 impl Deployment {
-    /// Reads and compiles the policy, for the address that this deployment has.
+    /// Reads and compiles the policy, with the URL of this deployment.
     pub(super) fn compile(&self) -> Result<CompiledPolicy, Failure> {
         let policy = CompiledPolicy::compile(self.source()?)
             .map_err(|found| refuse(&found, "the command does not run"))?;
         self.deploy(policy)
     }
 
-    /// The policy file's text.
+    /// The text of the policy file.
     pub(super) fn source(&self) -> Result<Source, Failure> {
         read(&self.policy)
     }
 
-    /// Where the policy file is.
+    /// The path of the policy file.
     pub(super) fn policy_path(&self) -> &Path {
         &self.policy
     }
 
-    /// The snapshot of the registered scopes: the file that is named, or the one beside the policy
-    /// if it is there.
+    /// The snapshot of the registered scopes: the named file, or the file beside the policy if it
+    /// exists.
     pub(super) fn snapshot(&self, named: Option<&Path>) -> Result<Option<Snapshot>, Failure> {
         let beside = self.policy.with_file_name(Snapshot::FILE);
         let path = match named {
@@ -110,7 +111,7 @@ impl Deployment {
         snapshot.map(Some).map_err(|found| refuse(&found, "the command does not run"))
     }
 
-    /// The snapshot that a server would hold this policy against, if its provider does not answer.
+    /// The snapshot that the startup check of this policy uses if the provider does not answer.
     pub(super) fn snapshot_of(&self, source: &Source) -> Result<Option<Snapshot>, Failure> {
         match CompiledPolicy::compile(source.clone()) {
             Ok(policy)
@@ -122,29 +123,30 @@ impl Deployment {
         }
     }
 
-    /// The address that a policy with mistakes gives, as far as it can be read.
+    /// The URL of the server for a policy with mistakes, as far as the URL can be read.
     pub(super) fn address_of(&self, source: &Source) -> Result<ResourceUrl, Failure> {
         let written = written_url(source).and_then(|url| ResourceUrl::parse(&url).ok());
         self.override_url(written.as_ref())
     }
 
-    /// The policy, for the address that this deployment has.
+    /// The policy with the URL of this deployment.
     pub(super) fn deploy(&self, policy: CompiledPolicy) -> Result<CompiledPolicy, Failure> {
         let url = self.override_url(Some(policy.resource()))?;
         Ok(policy.at(url))
     }
 
-    /// The policy's address, unless the environment says otherwise.
+    /// The URL of the server: by `--url`, by `--port` on loopback, or by the policy.
     fn override_url(&self, policy: Option<&ResourceUrl>) -> Result<ResourceUrl, Failure> {
         match (&self.url, self.port, policy) {
             (Some(url), _, policy) => {
                 let parsed = ResourceUrl::parse(url)
                     .map_err(|error| Failure::refused(format!("MCP_URL is \"{url}\": {error}")))?;
-                // Where the server is, without its endpoint: that stays where the policy has it.
+                // A URL without a path names the server alone, so the path stays that of the
+                // policy.
                 let path = policy.map_or("", ResourceUrl::path);
                 Ok(if parsed.path().is_empty() { parsed.with_path(path) } else { parsed })
             }
-            // On loopback there is nothing in between: moving the port moves the URL.
+            // On loopback there is no proxy in between, so another port means another URL.
             (None, Some(port), Some(url)) if url.is_loopback() => Ok(url.with_port(port)),
             (None, _, Some(url)) => Ok(url.clone()),
             (None, _, None) => {
@@ -153,7 +155,7 @@ impl Deployment {
         }
     }
 
-    /// The address to listen on, if one is written.
+    /// The address to listen on, if one is set.
     pub(super) fn host(&self) -> Option<IpAddr> {
         self.host
     }
@@ -164,12 +166,12 @@ impl Deployment {
     }
 }
 
-/// A path as messages show it: without the `./` that some shells complete.
+/// A path for messages, without the `./` that some shells complete.
 fn shown(path: &Path) -> String {
     path.strip_prefix("./").unwrap_or(path).display().to_string()
 }
 
-/// Reads a TOML file.
+/// Reads the text of a TOML file.
 pub(super) fn read(path: &Path) -> Result<Source, Failure> {
     let text = file::read(path).map_err(|error| {
         Failure::refused(format!(
@@ -181,13 +183,13 @@ pub(super) fn read(path: &Path) -> Result<Source, Failure> {
     Ok(Source::new(shown(path), text))
 }
 
-/// The findings, for the terminal.
+/// The findings as text for the terminal.
 pub(super) fn render(found: &Diagnostics) -> String {
     found.render(std::io::stderr().is_terminal())
 }
 
-/// The findings, how many there are, and what follows from them.
-pub(super) fn refuse(found: &Diagnostics, so: &str) -> Failure {
+/// The failure of a command because of findings: the findings, their number and the `consequence`.
+pub(super) fn refuse(found: &Diagnostics, consequence: &str) -> Failure {
     let path = found.source().path();
     let count = match found.count(Severity::Error) {
         1 => "1 error".to_owned(),
@@ -195,6 +197,6 @@ pub(super) fn refuse(found: &Diagnostics, so: &str) -> Failure {
     };
     Failure {
         code: super::REFUSED,
-        message: format!("{}error: {path} has {count}; {so}", render(found)),
+        message: format!("{}error: {path} has {count}; {consequence}", render(found)),
     }
 }

@@ -1,4 +1,4 @@
-//! `doctor`: looks at the whole deployment, and says what to do.
+//! The command `doctor`, which examines the whole deployment and says how to fix problems.
 
 mod outside;
 mod provider_health;
@@ -25,7 +25,7 @@ use report::DoctorReport;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorArguments {
-    /// A file with an access token to look at; `-` reads it from standard input
+    /// A file with an access token to examine; `-` is standard input
     #[arg(long, value_name = "FILE")]
     token: Option<PathBuf>,
 }
@@ -53,7 +53,7 @@ fn examine(
 ) -> Result<(), Failure> {
     let source = deployment.source()?;
     let Ok(policy) = CompiledPolicy::compile(source.clone()) else {
-        report.wrong("policy", "it has mistakes", "run `policy lint`, which shows each");
+        report.wrong("policy", "it has mistakes", "run `policy lint`, which shows them");
         return Ok(());
     };
     let policy = Arc::new(deployment.deploy(policy)?);
@@ -61,7 +61,7 @@ fn examine(
         Ok(configured) => configured,
         Err(error) => {
             let env_file = dotenvy::dotenv().ok().map(|path| path.display().to_string());
-            settings::of_connection_error(report, &error, env_file.as_deref());
+            settings::of_config_error(report, &error, env_file.as_deref());
             return Ok(());
         }
     };
@@ -88,10 +88,11 @@ fn examine(
             Ok(Checked { found, .. }) | Err(found) => {
                 let count = found.count(Severity::Error);
                 let text = format!("errors that stop the start: {count}");
-                report.wrong("policy", text, "run `policy check`, which shows each");
+                report.wrong("policy", text, "run `policy check`, which shows them");
             }
         }
-        // A look changes nothing: the embedded issuer is not opened for it.
+        // The embedded issuer is not opened, because opening it makes its files and `doctor`
+        // changes nothing.
         let own = policy.resource().origin();
         let embedded = configured.main.is_none().then_some(&*own);
         let elsewhere = configured.all().map(|configured| &*configured.authorization_server);

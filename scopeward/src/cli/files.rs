@@ -1,4 +1,4 @@
-//! Reads and replaces the files that commands work on.
+//! Reads and replaces the files of commands.
 
 use std::{io::Read, path::Path};
 
@@ -11,7 +11,7 @@ pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))
 }
 
-/// A token from a file, or from standard input.
+/// Reads a token from a file, or from standard input for `-`.
 pub(super) fn read_token(file: &Path) -> Result<String, Failure> {
     let mut given = String::new();
     let read = if file == Path::new("-") {

@@ -1,4 +1,5 @@
-//! One server for one data folder: its keys, its audit chain and its database have one writer.
+//! The lock of a data folder, which one server holds: keys, audit chain and database have one
+//! writer.
 
 use std::{
     fs::{File, TryLockError},
@@ -9,13 +10,14 @@ use std::{
 
 use super::Failure;
 
-/// A server that is stopping is waited for.
+/// How long to wait for the lock, because another server may be stopping.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// How long to wait between two tries.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// The folder is this process's until it ends, however it ends.
+/// The lock on a data folder, which the system releases when the process ends, even by a crash.
 #[derive(Debug)]
-pub(super) struct DataLock(#[expect(dead_code, reason = "held, not read")] File);
+pub(super) struct DataLock(#[expect(dead_code, reason = "the open file holds the lock")] File);
 
 fn path(data: &Path) -> PathBuf {
     data.join("server.lock")
@@ -45,7 +47,7 @@ impl DataLock {
         }
     }
 
-    /// Whether a server uses the folder now.
+    /// Whether a server holds the lock of this folder now.
     pub(super) fn is_held(data: &Path) -> bool {
         File::open(path(data))
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))

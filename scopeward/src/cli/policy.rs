@@ -1,4 +1,4 @@
-//! `policy …`: one file for each command.
+//! The commands `policy …`, each in a file of its own.
 
 mod check;
 mod diff;
@@ -20,15 +20,15 @@ use crate::policy::Registry;
 pub(super) enum PolicyCommand {
     /// Check that the tools, the policy and the registered scopes agree, without serving
     Check,
-    /// Show each tool, what it needs, and where its rule stands
+    /// Show each tool, resource and prompt with its requirement and the line of its rule
     Show,
-    /// Find what is wrong with the policy, and what deserves a look
+    /// Find mistakes and risks in the policy
     Lint(lint::LintArguments),
     /// Show who gains and who loses access between two policies
     Diff(diff::DiffArguments),
-    /// Say whether a caller may call a tool, why, and what is missing
+    /// Explain whether a caller may use a tool, resource or prompt, and which scopes are missing
     Explain(explain::ExplainArguments),
-    /// Show tools by scopes: who may call what at a glance
+    /// Show a table of tools by scopes
     Matrix(matrix::MatrixArguments),
     /// Run the policy's tests and prove its invariants
     Test(test::TestArguments),

@@ -1,4 +1,4 @@
-//! `provider`: which providers the policy can name, and what each expects.
+//! The commands `provider …`, which list the providers that a policy can name and show each preset.
 
 use super::{Failure, Verdict};
 use crate::{
@@ -8,11 +8,11 @@ use crate::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ProviderCommand {
-    /// The providers that the policy can name
+    /// List the providers that the policy can name
     List,
-    /// What is known of one: issuer, audience, scopes, and where that is from
+    /// Show the preset of a provider: issuer, audience and scopes, with the sources
     Show {
-        /// The word in the policy
+        /// The provider's name in the policy
         name: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Opens whoever issues the tokens of a deployment.
+//! Opens the providers of a deployment, and its validator.
 
 use super::{Deployment, Failure};
 use crate::{
@@ -9,7 +9,8 @@ use crate::{
     serve::Providers,
 };
 
-/// Who issues the tokens. Called inside a runtime, where a provider's keys are looked for.
+/// Opens the providers of a deployment. Must be called inside a Tokio runtime, because the
+/// providers' keys are fetched in the background.
 pub(super) fn providers(
     deployment: &Deployment,
     configured: &ConfiguredProviders,
@@ -23,8 +24,8 @@ pub(super) fn providers(
     Ok(Providers::connect(embedded, configured, Remote::default()))
 }
 
-/// The server's own check of a token, for commands that ask about one: with the keys and the
-/// revocations of now.
+/// The server's own validator, for commands that check a token, with the present keys and
+/// revocations.
 pub(super) async fn validator(
     deployment: &Deployment,
     configured: &ConfiguredProviders,

@@ -1,4 +1,4 @@
-//! `resource …`: the scopes registered for the resource.
+//! The commands `resource …`, about the scopes that are registered for the resource.
 
 use std::{collections::BTreeSet, path::PathBuf};
 
@@ -11,15 +11,15 @@ use crate::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum ResourceCommand {
-    /// Ask the authorization server which scopes are registered, and keep the answer for the lint
+    /// Ask the authorization server for the registered scopes, and write the snapshot
     Pull(PullArguments),
-    /// Which scopes are registered, who says so, and whether the snapshot still agrees
+    /// Show the registered scopes, their source, and whether the snapshot still agrees
     Status,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PullArguments {
-    /// The authorization server; unless written, the running server says who it is
+    /// The authorization server [default: the one that the running server names]
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// The file to write, in place of registered-scopes.toml beside the policy
@@ -34,8 +34,8 @@ pub(super) fn run(command: &ResourceCommand, deployment: &Deployment) -> Result<
     }
 }
 
-/// 0 when what is used agrees with what the provider says; 1 when a snapshot differs, or nobody
-/// says anything.
+/// Prints the registered scopes. The verdict is good when the snapshot agrees with the provider,
+/// and bad when it differs or no source of registered scopes exists.
 fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
     let policy = deployment.compile()?;
     let list = |scopes: Vec<&str>| match scopes.len() {
@@ -47,7 +47,7 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
         anstream::println!("{} says `registered`: {}", policy.source().path(), list(scopes));
     }
     let Some(configured) = startup::configured(&policy)?.main else {
-        anstream::println!("The embedded issuer registers what the policy says.");
+        anstream::println!("The embedded issuer registers the scopes of the policy.");
         return Ok(Verdict::Good);
     };
     let live =

@@ -1,4 +1,4 @@
-//! `revocation …`: who and what is not let in any more.
+//! The commands `revocation …`, which add, remove and list revocations.
 
 use jiff::Timestamp;
 
@@ -10,24 +10,24 @@ use crate::identity::{
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum RevocationCommand {
-    /// Revoke a token, a person's access or a client's; done when it is in force
+    /// Revoke a token, a subject or a client, and return when the revocation is in force
     Add(AddArguments),
-    /// Let in again
-    Remove(What),
-    /// What is revoked
+    /// Remove the revocations of a token, a subject or a client
+    Remove(TargetArguments),
+    /// List the revocations
     List,
 }
 
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-pub(super) struct What {
+pub(super) struct TargetArguments {
     /// One token, by its `jti`
     #[arg(long, value_name = "JTI")]
     token: Option<String>,
-    /// Whoever has this `sub`
+    /// Every token with this `sub`
     #[arg(long, value_name = "SUB")]
     subject: Option<String>,
-    /// Whatever was issued to this client
+    /// Every token that was issued to this client
     #[arg(long, value_name = "CLIENT_ID")]
     client: Option<String>,
 }
@@ -35,28 +35,28 @@ pub(super) struct What {
 #[derive(Debug, clap::Args)]
 pub(super) struct AddArguments {
     #[command(flatten)]
-    what: What,
-    /// Only what this issuer issued; without it, whoever issued it
+    target: TargetArguments,
+    /// Only tokens of this issuer [default: tokens of every issuer]
     #[arg(long, value_name = "URL", conflicts_with = "token")]
     issuer: Option<String>,
-    /// Only tokens that were issued until now: who signs in anew is let in again
+    /// Only tokens that were issued until now, so that a new sign-in gives access again
     #[arg(long, conflicts_with = "token")]
     sign_out: bool,
-    /// For whoever reads the list
+    /// The reason, for people who read the list
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
 
-impl What {
+impl TargetArguments {
     fn named(&self) -> Option<RevocationTarget> {
         let token = self.token.clone().map(RevocationTarget::Token);
         let subject = || self.subject.clone().map(RevocationTarget::Subject);
         token.or_else(subject).or_else(|| self.client.clone().map(RevocationTarget::Client))
     }
 
-    fn wanted(&self) -> Result<RevocationTarget, Failure> {
-        let whom = self.named().filter(|whom| !whom.id().is_empty());
-        whom.ok_or_else(|| Failure::refused("whom or what? nothing is named"))
+    fn target(&self) -> Result<RevocationTarget, Failure> {
+        let target = self.named().filter(|target| !target.id().is_empty());
+        target.ok_or_else(|| Failure::refused("the token, subject or client to revoke is empty"))
     }
 }
 
@@ -76,9 +76,10 @@ pub(super) fn run(
         }
         RevocationCommand::Add(arguments) => {
             let entry = Revocation {
-                whom: arguments.what.wanted()?,
+                whom: arguments.target.target()?,
                 issuer: arguments.issuer.clone(),
-                // Tokens say when they were issued in whole seconds: those of this one are meant.
+                // The next second, because tokens have whole seconds as their time of issue, and
+                // the tokens of this second are revoked as well.
                 issued_before: arguments.sign_out.then(next_second),
                 reason: arguments.reason.clone(),
             };
@@ -88,24 +89,24 @@ pub(super) fn run(
                 }
             };
             let (text, ()) = revocation::edit(data, add).map_err(Failure::failed)?;
-            told(deployment, &text, &format!("revoked: {entry}"))
+            report(deployment, &text, &format!("revoked: {entry}"))
         }
-        RevocationCommand::Remove(what) => {
-            let whom = what.wanted()?;
+        RevocationCommand::Remove(arguments) => {
+            let target = arguments.target()?;
             let remove = |all: &mut Vec<Revocation>| {
                 let before = all.len();
-                all.retain(|entry| entry.whom != whom);
+                all.retain(|entry| entry.whom != target);
                 before - all.len()
             };
             let (text, removed) = revocation::edit(data, remove).map_err(Failure::failed)?;
             if removed == 0 {
                 return Err(Failure::failed(format!(
                     "{} {} is not revoked\n  = help: `revocation list` shows what is",
-                    whom.key(),
-                    whom.id()
+                    target.key(),
+                    target.id()
                 )));
             }
-            told(deployment, &text, &format!("let in again: {} {}", whom.key(), whom.id()))
+            report(deployment, &text, &format!("let in again: {} {}", target.key(), target.id()))
         }
     }
 }
@@ -114,8 +115,8 @@ fn next_second() -> Timestamp {
     Timestamp::from_second(Timestamp::now().as_second() + 1).unwrap_or(Timestamp::MAX)
 }
 
-/// Says what was done, once it is in force.
-fn told(deployment: &Deployment, text: &str, done: &str) -> Result<Verdict, Failure> {
+/// Prints the change, once it is in force.
+fn report(deployment: &Deployment, text: &str, done: &str) -> Result<Verdict, Failure> {
     let data = &deployment.data;
     if !DataLock::is_held(data) {
         anstream::println!("{done}\nNo server uses {}: in force when one starts.", data.display());
@@ -126,6 +127,6 @@ fn told(deployment: &Deployment, text: &str, done: &str) -> Result<Verdict, Fail
         return Ok(Verdict::Good);
     }
     Err(Failure::failed(format!(
-        "it is written, and the server has not taken it up: see its log\n  = note: {done}"
+        "it is written, but the server has not loaded it: see the server's log\n  = note: {done}"
     )))
 }

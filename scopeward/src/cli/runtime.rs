@@ -1,8 +1,8 @@
-//! Runs something that asks other servers, from a command that does nothing else.
+//! The Tokio runtime of commands that ask other servers.
 
 use super::Failure;
 
-/// Runs something that asks others, from a command that does nothing else.
+/// Runs a future to its end on a runtime of one thread.
 pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     Ok(runtime.map_err(Failure::failed)?.block_on(future))

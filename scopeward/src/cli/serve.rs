@@ -1,4 +1,5 @@
-//! `serve`: checks, opens, listens, and stops without cutting anyone off.
+//! The command `serve`: checks the policy, opens the tools, listens, and stops without cutting
+//! calls off.
 
 mod greeting;
 mod listeners;
@@ -52,22 +53,23 @@ use crate::{
     },
 };
 
-/// Streams have this long to end once no call is in flight any more.
+/// How long streams may take to end after the last call in flight has ended.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// How it is served.
+/// The options of serving that only `serve` uses.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// The certificate for TLS, and those that lead to its root, as PEM; read again when it changes
+    /// The certificate for TLS with its intermediate certificates, as PEM; loaded again when it
+    /// changes
     #[arg(long, value_name = "FILE", env = "TLS_CERTIFICATE", requires = "tls_key")]
     tls_certificate: Option<PathBuf>,
     /// The private key of the certificate, as PEM
     #[arg(long, value_name = "FILE", env = "TLS_KEY", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
-    /// When the audit file is as large as this, in MiB, another one is begun; 0 for never
+    /// The size at which a new audit file is begun, in MiB; 0 for never
     #[arg(long, value_name = "MIB", env = "AUDIT_SIZE", default_value_t = 100)]
     audit_size: u64,
-    /// How many of those before it are kept; 0 for all
+    /// How many older audit files are kept; 0 for all
     #[arg(long, value_name = "COUNT", env = "AUDIT_KEPT", default_value_t = 10)]
     audit_kept: usize,
     #[command(flatten)]
@@ -79,15 +81,16 @@ impl Options {
         Rotation { size: self.audit_size.saturating_mul(1024 * 1024), kept: self.audit_kept }
     }
 
-    /// Called inside a runtime, where the files are looked at again.
+    /// Loads the certificate, if one is set. Must be called inside a Tokio runtime, because the
+    /// files are watched in the background.
     fn tls(&self, policy: &CompiledPolicy) -> Result<Option<Tls>, Failure> {
         let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) else {
             return Ok(None);
         };
         if !policy.resource().origin().starts_with("https:") {
             return Err(Failure::refused(format!(
-                "TLS is set up, and clients are told to come to {} without it\n  = help: write \
-                 https:// in the policy's `url`, or in MCP_URL",
+                "TLS is set up, but the URL for clients, {}, is not https\n  = help: write https:// in \
+                 the policy's `url`, or in MCP_URL",
                 policy.resource()
             )));
         }
@@ -96,7 +99,7 @@ impl Options {
     }
 }
 
-/// Checks, opens, serves, and returns when the server was stopped.
+/// Checks the policy, opens the tools and serves. Returns when the server was stopped.
 pub(super) fn serve<S, F, Fut, E>(
     deployment: &Deployment,
     options: &Options,
@@ -137,7 +140,7 @@ where
     })
 }
 
-/// Everything that is open before the tools are served.
+/// The parts of a server that are open before it listens.
 struct Serving {
     live: LivePolicy,
     providers: Providers,
@@ -155,7 +158,7 @@ impl Serving {
     ) -> Result<Verdict, Failure> {
         let Self { live, providers, registered, revocations: watched, recorder } = self;
         let policy = live.current();
-        // With the provider down the server starts all the same, and recovers by itself.
+        // The server starts even if a provider is down, because the keys are fetched again later.
         providers.tried().await;
         let listeners = listen(deployment.host(), deployment.port(&policy)).await?;
         let monitoring = match deployment.monitor {
@@ -196,7 +199,7 @@ impl Serving {
     }
 }
 
-/// Writes decisions to their own file until the writer is dropped.
+/// Starts the writer of the audit file, which writes until it is dropped.
 fn start_audit(data: &Path, rotation: Rotation) -> Result<AuditWriter, Failure> {
     AuditWriter::start(data, rotation).map_err(|error| {
         let path = journal::path(data);
@@ -204,7 +207,8 @@ fn start_audit(data: &Path, rotation: Rotation) -> Result<AuditWriter, Failure> 
     })
 }
 
-/// Loads the policy again when its file changes, checked as at the start.
+/// The watcher that loads the policy file again when it changes, with the same check as at the
+/// start.
 fn watcher<S: ScopedTools>(
     deployment: &Deployment,
     live: &LivePolicy,
@@ -228,8 +232,8 @@ fn watcher<S: ScopedTools>(
     }
 }
 
-/// Serves until it is told to stop. Then no more connections are taken, calls in flight have their
-/// time, and streams are ended after them.
+/// Serves until it is told to stop. Then no more connections are accepted, calls in flight have the
+/// grace period to end, and streams are ended after them.
 async fn run(
     listeners: Vec<TcpListener>,
     connections: &ConnectionServer,

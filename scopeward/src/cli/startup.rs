@@ -1,5 +1,5 @@
-//! The startup check of a deployment: the policy, the tools and the registered scopes agree, and the
-//! server may serve where it is to.
+//! The startup check of a deployment: the policy, the tools and the registered scopes must agree,
+//! and the server must be allowed to serve at its address.
 
 use super::{
     Deployment, Environment, Failure,
@@ -19,7 +19,7 @@ use crate::{
 
 const NO_START: &str = "the server does not start";
 
-/// A policy that may serve, and what it was held against.
+/// A policy that passed the startup check, with its providers and registered scopes.
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) policy: CompiledPolicy,
@@ -27,12 +27,12 @@ pub(super) struct Served {
     pub(super) registered: Registered,
 }
 
-/// Compiles the policy and holds it against the tools; what disagrees is printed, and an error
-/// ends the command unless the policy says `startup_check = "warn"`.
+/// Compiles the policy and checks it against the tools. Findings are printed, and an error ends the
+/// command unless the policy says `startup_check = "warn"`.
 pub(super) fn checked(deployment: &Deployment, registry: &Registry) -> Result<Served, Failure> {
     let source = deployment.source()?;
-    // What the file says of its provider comes first; its mistakes are reported with all
-    // others below.
+    // The policy is compiled first to find its provider. Its mistakes are reported below, together
+    // with the other findings.
     let (configured, registered) = match CompiledPolicy::compile(source.clone()) {
         Ok(policy) => {
             let policy = deployment.deploy(policy)?;
@@ -61,14 +61,13 @@ pub(super) fn checked(deployment: &Deployment, registry: &Registry) -> Result<Se
     Ok(Served { policy, configured, registered })
 }
 
-/// The configured of a policy to its providers.
+/// The providers of a policy, with their settings from the environment.
 pub(super) fn configured(policy: &CompiledPolicy) -> Result<ConfiguredProviders, Failure> {
     ConfiguredProviders::of(policy, Environment::setting).map_err(Failure::refused)
 }
 
-/// The registered scopes: as the policy says; or as the provider says; or, if it does not say or
-/// does not answer, as the committed snapshot says. With none of the three the server would only
-/// guess, and does not start.
+/// The registered scopes, from the first of three sources that has them: the policy, the provider,
+/// the committed snapshot. Without any the server does not start, because it would have to guess.
 pub(super) fn registered(
     deployment: &Deployment,
     policy: &CompiledPolicy,
@@ -93,7 +92,8 @@ pub(super) fn registered(
     )))
 }
 
-/// What the provider says, if it does.
+/// The registered scopes by the provider. `None` if the policy has them, or the provider does not
+/// give them.
 pub(super) async fn ask_registered(
     policy: &CompiledPolicy,
     configured: Option<&ConfiguredProvider>,

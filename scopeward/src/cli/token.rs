@@ -1,4 +1,4 @@
-//! `token`: an access token for trying things with curl.
+//! The command `token`, which prints an access token of the embedded issuer.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ pub(super) struct TokenArguments {
     /// The scopes to grant, separated by spaces
     #[arg(long, value_name = "SCOPES")]
     scope: String,
-    /// Whom the token speaks for
+    /// The subject of the token
     #[arg(long, value_name = "NAME", default_value = "developer")]
     subject: String,
 }
 
-/// Prints a token, and nothing else, to standard output.
+/// Prints a token and nothing else to standard output, so that a shell can use the output.
 pub(super) fn token(
     deployment: &Deployment,
     name: &str,

@@ -1,7 +1,7 @@
-//! The embedded issuer of a program that is built without it: there is none, and a policy that asks
-//! for it is refused.
+//! The stand-in for the embedded issuer in a program that is built without the feature
+//! `embedded-issuer`: a policy that asks for the embedded issuer is refused.
 //!
-//! The type has no value, so nothing here can be reached but by way of [`Issuer::open`], which says no.
+//! [`Issuer`] has no value, and [`Issuer::open`] always refuses, so the methods never run.
 
 use std::path::Path;
 
@@ -13,11 +13,11 @@ use crate::{
     policy::{ResourceUrl, Scope},
 };
 
-/// The embedded issuer, of which there is none.
+/// The type of the embedded issuer, which has no value in this program.
 #[derive(Debug, Clone)]
 pub(crate) enum Issuer {}
 
-/// Why there is none.
+/// The error of a program that is built without the embedded issuer.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "this program was built without the embedded issuer\n  = help: name another `provider` in the \

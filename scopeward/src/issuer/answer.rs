@@ -1,4 +1,4 @@
-//! The answers of the authorization endpoint to a client: back to its redirect URI.
+//! The answers of the authorization endpoint to a client: redirects to the client's redirect URI.
 
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
@@ -6,10 +6,10 @@ use url::Url;
 
 use super::{Issuer, pages};
 
-/// Binds a consent page to the browser that was shown it.
+/// The cookie that binds a consent page to the browser that was shown it.
 pub(super) const BROWSER_COOKIE: &str = "scopeward_sign_in";
 
-/// A mistake in a request whose redirect URI is known to be the client's: the client is told.
+/// An error that is sent to the client, because the redirect URI is known to be the client's.
 pub(super) struct AuthorizationError {
     pub(super) redirect_uri: String,
     pub(super) state: Option<String>,
@@ -31,7 +31,7 @@ impl AuthorizationError {
     }
 }
 
-/// Back to the client, always naming the issuer (RFC 9207).
+/// Redirects to the client, and always names the issuer (RFC 9207).
 pub(super) fn redirect(
     issuer: &Issuer,
     uri: &str,

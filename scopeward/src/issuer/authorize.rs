@@ -20,6 +20,7 @@ use axum_extra::extract::{
 };
 use http::StatusCode;
 
+/// The largest form that is read, in bytes, so that a request cannot fill the memory.
 const LARGEST_FORM: usize = 16 * 1024;
 
 pub(super) fn router() -> Router<Issuer> {
@@ -28,19 +29,21 @@ pub(super) fn router() -> Router<Issuer> {
         .layer(DefaultBodyLimit::max(LARGEST_FORM))
 }
 
+/// A refused authorization request, and who is told.
 enum RefusedRequest {
-    /// Shown to the person: there is nobody safe to send them to.
+    /// The person is told on a page, because no redirect URI is known to be safe.
     Page(&'static str),
+    /// The client is told, by a redirect.
     Redirect(AuthorizationError),
 }
 
 impl From<Repeated> for RefusedRequest {
     fn from(_: Repeated) -> Self {
-        Self::Page("A parameter of the sign-in request stands more than once.")
+        Self::Page("A parameter of the sign-in request is given more than once.")
     }
 }
 
-/// `GET`: checks the request and shows the consent page.
+/// Answers `GET`: checks the request and shows the consent page.
 async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: CookieJar) -> Response {
     let parameters = Parameters::parse(query.unwrap_or_default().as_bytes());
     let browser = match jar.get(BROWSER_COOKIE) {
@@ -64,8 +67,8 @@ async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: Cooki
     }
 }
 
-/// Checks an authorization request. Until the client and its redirect URI are known to belong
-/// together, nobody is redirected anywhere (RFC 6749, section 4.1.2.1).
+/// Checks an authorization request. Until the redirect URI is known to be the client's, an error is
+/// a page and never a redirect (RFC 6749, section 4.1.2.1).
 async fn read_request(
     issuer: &Issuer,
     parameters: &Parameters,
@@ -117,15 +120,15 @@ async fn read_request(
     })
 }
 
-/// A SHA-256 digest, base64url (RFC 7636, section 4.2).
+/// Whether a PKCE challenge is a SHA-256 digest as base64url (RFC 7636, section 4.2).
 fn is_challenge(challenge: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     challenge.len() == 43 && challenge.bytes().all(allowed)
 }
 
-/// The registered scopes among the requested ones, in the order of the policy. Others are ignored
-/// (RFC 6749, section 3.3): clients ask for `offline_access` and the like by habit. A request
-/// without scopes means those of first sign-in.
+/// The registered scopes among the requested ones, in the order of the policy. Other scopes are
+/// ignored (RFC 6749, section 3.3), because clients ask for `offline_access` and the like by habit.
+/// A request without scopes means the scopes of the first sign-in.
 fn requested(issuer: &Issuer, wanted: Option<&str>) -> Vec<Scope> {
     match wanted {
         None => issuer.policy().sign_in_scopes().cloned().collect(),

@@ -1,37 +1,39 @@
-//! An OAuth client, as the embedded issuer sees it.
+//! An OAuth client of the embedded issuer, and how a client authenticates.
 
 use super::credentials;
 use crate::policy::{Scope, redirect::is_one_of};
 
+/// The most redirect URIs of one client, because anyone can register a client.
 pub(super) const MOST_REDIRECT_URIS: usize = 10;
+/// The longest name of a client, in characters: about one line of the consent page.
 const LONGEST_NAME: usize = 80;
 
-/// A client, wherever it is known from.
+/// A client that the policy names, that has registered itself, or that a document describes.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) id: String,
     pub(super) name: String,
     pub(super) redirect_uris: Vec<String>,
     pub(super) may_refresh: bool,
-    /// What it may ask for by itself.
+    /// The scopes that the client may ask for without a person.
     pub(super) scopes: Vec<Scope>,
     pub(super) proof: ClientProof,
-    /// The host that vouches for its description.
+    /// The host that serves the client's description, if a document describes the client.
     pub(super) host: Option<String>,
 }
 
-/// What a client has to show at the token endpoint.
+/// The proof of its identity that a client must give at the token endpoint.
 #[derive(Clone)]
 pub(super) enum ClientProof {
-    /// It is public: its name is enough.
+    /// None, because the client is public: its identifier is enough.
     Nothing,
     /// The secret with this fingerprint.
     Secret(String),
-    /// A secret that this server was not given: nobody can be that client.
+    /// A secret that is not set on this server, so that nobody can be this client.
     Missing,
 }
 
-/// Not the fingerprint.
+/// Leaves the fingerprint of the secret out.
 impl std::fmt::Debug for ClientProof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -47,7 +49,7 @@ impl Client {
         is_one_of(&self.redirect_uris, uri)
     }
 
-    /// Whether what it shows is what it has to show.
+    /// Whether `shown` is the secret that this client must give, if it must give one.
     pub(super) fn is_proved_by(&self, shown: Option<&str>) -> bool {
         match &self.proof {
             ClientProof::Nothing => true,
@@ -59,12 +61,13 @@ impl Client {
     }
 }
 
-/// The client's name as the consent page shows it: one line, not too long.
+/// The client's name as the consent page shows it: one line of at most 80 characters.
 pub(super) fn display_name(name: Option<&str>) -> String {
     let name: String = name
         .unwrap_or_default()
         .chars()
-        // Control characters and those that reorder text have no place in a name.
+        // Without control characters and characters that reorder text or cannot be seen, because a
+        // name must not look like another one.
         .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
         .take(LONGEST_NAME)
         .collect();

@@ -1,4 +1,4 @@
-//! The consent page's form: what the person answered, and what that grants.
+//! The consent page's form: reads the person's answer and grants the ticked scopes.
 
 use axum::{extract::State, response::Response};
 use axum_extra::extract::CookieJar;
@@ -14,9 +14,10 @@ use super::{
 };
 use crate::policy::Scope;
 
+/// The longest name that a person can sign in with, in characters; the page has the same bound.
 const LONGEST_SUBJECT: usize = 64;
 
-/// `POST`: the person's answer.
+/// Answers `POST`: the form that the person sent.
 pub(super) async fn answer(
     State(issuer): State<Issuer>,
     headers: HeaderMap,
@@ -57,7 +58,7 @@ fn too_late() -> Response {
     )
 }
 
-/// Grants what was ticked, of what was asked for; or shows the page again, saying what it lacks.
+/// Grants the scopes that were both requested and ticked, or shows the page again with the problem.
 fn allow(
     issuer: &Issuer,
     id: &str,
@@ -102,13 +103,14 @@ fn deny(issuer: &Issuer, id: &str, pending: PendingSignIn) -> Response {
         redirect_uri: pending.redirect_uri,
         state: pending.state,
         error: "access_denied",
-        description: "the person said no".to_owned(),
+        description: "the person denied the request".to_owned(),
     };
     refusal.send(issuer)
 }
 
-/// Cross-site request forgery: the form's number is unguessable, the cookie says that this browser
-/// was shown that page, and the browser itself says where the form was.
+/// Whether the form was sent from our page, as a guard against cross-site request forgery: the
+/// cookie shows that this browser was shown this page, and the browser's headers, if there are any,
+/// name the page's origin. In addition, the form's `request` value cannot be guessed.
 fn comes_from_our_page(
     issuer: &Issuer,
     headers: &HeaderMap,
@@ -125,14 +127,15 @@ fn comes_from_our_page(
     same_browser && same_origin && same_site
 }
 
-/// Who signs in under this name. Lower case, so that Ada and ada are one person.
+/// The subject of a name, in lower case so that Ada and ada are one person. `None` for a name that
+/// is empty, longer than 64 characters, or has control characters.
 fn subject(name: &str) -> Option<String> {
     let name = name.trim().to_lowercase();
     let fits = (1..=LONGEST_SUBJECT).contains(&name.chars().count());
     (fits && !name.chars().any(char::is_control)).then_some(name)
 }
 
-/// The page for a sign-in under way, as the person left it.
+/// The consent page of a pending sign-in, filled in as the person left it.
 pub(super) fn page(
     issuer: &Issuer,
     pending: &PendingSignIn,

@@ -1,5 +1,5 @@
-//! Finds a client by its identifier: the policy names it, it has registered itself, or its identifier
-//! is the URL of its own description.
+//! Finds a client by its identifier: among the policy's clients, among the registered clients, or
+//! by the document at the URL that is the identifier.
 
 use secrecy::ExposeSecret;
 
@@ -13,7 +13,7 @@ use super::{
 use crate::secret::Secret;
 
 impl Issuer {
-    /// The client that calls itself this.
+    /// The client with this identifier.
     pub(super) async fn client(&self, id: &str) -> Option<Client> {
         if let Some(client) = self.named_by_policy(id) {
             return Some(client);
@@ -72,7 +72,7 @@ impl Issuer {
         })
     }
 
-    /// Whether a machine speaks under this name, so that no person can.
+    /// Whether the policy names a client like this, so that no person may sign in under the name.
     pub(super) fn is_machine(&self, name: &str) -> bool {
         self.policy().clients().iter().any(|client| client.id().eq_ignore_ascii_case(name))
     }

@@ -1,10 +1,11 @@
 //! Client ID Metadata Documents (draft-ietf-oauth-client-id-metadata-document): a client whose
 //! identifier is the `https` URL of a document that describes it.
 //!
-//! The URL is the client's own text, and whoever can name it makes this server fetch it. So it is
-//! fetched from public addresses only, which are looked at after the name was resolved and are the
-//! ones that are connected to; without redirects, within a size and a time, and not again at once
-//! if it failed. Loopback is allowed because this issuer is for development, and serves loopback only.
+//! Anyone who sends a sign-in request chooses the URL that this server fetches. So a document is
+//! fetched from public addresses only: the addresses are checked after the name was resolved, and
+//! the connection goes to a checked address. Redirects are not followed, the size and the time are
+//! bounded, and a failure is cached like a document. Loopback is allowed as well, because this
+//! issuer is for development and serves loopback only.
 
 mod address;
 
@@ -22,15 +23,18 @@ use crate::{
 };
 use address::is_public;
 
-/// Section 6.6 of the draft: 5 kilobytes should be enough.
+/// The largest document that is read, in bytes. Section 6.6 of the draft finds 5 kilobytes enough.
 const LARGEST: usize = 16 * 1024;
+/// The longest URL of a document, in bytes, so that the keys of the cache stay small.
 const LONGEST_URL: usize = 2_048;
+/// How long a fetch may take, because a person waits for the consent page meanwhile.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// What a document says, and that there is none, counts for so long.
+/// How long a document, or its absence, is cached.
 const KEPT: Duration = Duration::from_mins(5);
+/// At most this many documents are cached, so that made-up URLs cannot fill the memory.
 const MOST: u64 = 1_000;
 
-/// A client as it describes itself.
+/// The description of a client by the document at its URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ClientDescription {
     pub(super) name: String,
@@ -39,7 +43,7 @@ pub(super) struct ClientDescription {
     pub(super) host: String,
 }
 
-/// Fetches descriptions, and remembers them for a while.
+/// Fetches the documents of clients, and caches their descriptions for 5 minutes.
 pub(super) struct Documents {
     outside: LazyClient,
     loopback: LazyClient,
@@ -52,7 +56,7 @@ impl fmt::Debug for Documents {
     }
 }
 
-/// The parts of a description that matter here; others are ignored.
+/// The members of a document that the issuer uses; other members are ignored.
 #[derive(Deserialize)]
 struct Document {
     client_id: String,
@@ -77,7 +81,7 @@ impl Documents {
             reqwest::Client::builder()
                 .timeout(TIMEOUT)
                 .redirect(reqwest::redirect::Policy::none())
-                // A proxy would resolve the name again, and somewhere else.
+                // No proxy, because a proxy would resolve the name itself, to an unchecked address.
                 .no_proxy()
                 .user_agent(concat!("scopeward/", env!("CARGO_PKG_VERSION")))
         };
@@ -88,7 +92,7 @@ impl Documents {
         }
     }
 
-    /// The client of this identifier, if it is a URL whose document describes it.
+    /// The description of the client, if its identifier is the URL of a document about it.
     pub(super) async fn get(&self, id: &str) -> Option<ClientDescription> {
         let url = identifier(id)?;
         let fetching = async {
@@ -98,7 +102,7 @@ impl Documents {
             });
             described.ok().map(Arc::new)
         };
-        // Of many who ask at once one fetches.
+        // Of several requests for one document at the same time, one fetches it.
         let known = self.known.get_with(id.to_owned(), fetching).await;
         known.map(|described| (*described).clone())
     }
@@ -121,8 +125,8 @@ impl Documents {
                 return Err(format!("it is larger than {LARGEST} bytes"));
             }
         }
-        let document: Document =
-            serde_json::from_slice(&body).map_err(|_| "it is not such a document".to_owned())?;
+        let document: Document = serde_json::from_slice(&body)
+            .map_err(|_| "it is not a client ID metadata document".to_owned())?;
         describe(id, url, document)
     }
 }
@@ -135,8 +139,9 @@ fn innermost(error: &reqwest::Error) -> String {
     source.to_string()
 }
 
-/// Section 3 of the draft: an `https` URL with a path, as it stands; no fragment, no credentials, no
-/// dot segments. The host is not an address of a network that is nobody else's business.
+/// The URL of a client's identifier (section 3 of the draft): `https` with a path and in its normal
+/// form, without fragment, credentials and dot segments. An IP address as the host must be public.
+/// `http` is allowed on loopback.
 fn identifier(id: &str) -> Option<Url> {
     if id.len() > LONGEST_URL || !(id.starts_with("https://") || id.starts_with("http://")) {
         return None;
@@ -157,19 +162,20 @@ fn identifier(id: &str) -> Option<Url> {
     (is_plain && may_be_asked).then_some(url)
 }
 
-/// What the document says, if it is about the client whose identifier leads to it.
+/// The description in a document, if the document is about the client whose identifier is its URL.
 fn describe(id: &str, url: &Url, document: Document) -> Result<ClientDescription, String> {
     if document.client_id != id {
-        return Err("its client_id is another one".to_owned());
+        return Err("its client_id is not its URL".to_owned());
     }
     let count = document.redirect_uris.len();
     if count == 0 || count > MOST_REDIRECT_URIS {
         return Err("it has no redirect_uris, or too many".to_owned());
     }
     if !document.redirect_uris.iter().all(|uri| is_redirect_uri(uri)) {
-        return Err("one of its redirect_uris cannot be one".to_owned());
+        return Err("one of its redirect_uris is not a redirect URI".to_owned());
     }
-    // Section 4.1: no secret can be shared with a client that nobody registered.
+    // Section 4.1 of the draft: a client that nobody registered cannot share a secret with the
+    // issuer.
     if document.token_endpoint_auth_method.is_some_and(|method| method != "none") {
         return Err("its token_endpoint_auth_method is not \"none\"".to_owned());
     }
@@ -182,8 +188,8 @@ fn describe(id: &str, url: &Url, document: Document) -> Result<ClientDescription
     })
 }
 
-/// Resolves names to public addresses; one address that is not makes the whole name useless, so
-/// that nobody can mix the two.
+/// A resolver that gives public addresses only. A name with one other address is refused, so that
+/// nobody can mix public and private addresses under one name.
 struct PublicOnly;
 
 impl Resolve for PublicOnly {
@@ -204,7 +210,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_an_identifier() {
+    fn identifiers_are_plain_urls_at_public_addresses() {
         for good in [
             "https://app.example/client.json",
             "https://app.example:8443/a/b",
@@ -242,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_document_must_say() {
+    fn a_document_describes_its_own_client_or_is_refused() {
         let id = "https://app.example/client";
         let good = serde_json::json!({ "client_id": id, "client_name": "App",
             "redirect_uris": ["https://app.example/cb"], "grant_types": ["refresh_token"] });

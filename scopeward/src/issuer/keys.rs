@@ -1,4 +1,5 @@
-//! The signing key: made at first start, kept between runs, readable by its owner only.
+//! The embedded issuer's signing key: made at the first start, kept in a file that only its owner
+//! can read.
 
 use std::{fs, io, path::Path};
 
@@ -64,8 +65,8 @@ impl SigningKey {
     }
 }
 
-/// Makes a key and puts it at `path` whole or not at all. Of two processes that start at once,
-/// both use the key of the first.
+/// Makes a key and writes it to `path`, whole or not at all. Two processes that start at the same
+/// time use the same key: the one that was written first.
 fn create(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let document =
         EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
@@ -77,6 +78,7 @@ fn create(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     }
 }
 
+/// Refuses a key that other users of this machine can read.
 #[cfg(unix)]
 fn check_owner_only(path: &Path) -> Result<(), IssuerError> {
     use std::os::unix::fs::MetadataExt;

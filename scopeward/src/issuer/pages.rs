@@ -1,5 +1,5 @@
-//! The issuer's pages: templates checked and escaped at compile time, no script, nothing fetched
-//! from anywhere.
+//! The issuer's pages: templates that are checked at compile time and escape their values, with no
+//! script and no external request.
 
 use std::sync::LazyLock;
 
@@ -10,18 +10,18 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{StatusCode, header};
 use url::Url;
 
-/// The pages' one style sheet, inline and allowed by its digest.
+/// The one style sheet of all pages, which is inline and which the CSP allows by its digest.
 const STYLE: &str = include_str!("../../templates/style.css");
 
 static STYLE_DIGEST: LazyLock<String> =
     LazyLock::new(|| STANDARD.encode(digest::digest(&digest::SHA256, STYLE.as_bytes())));
 
-/// What the consent page says.
+/// The content of the consent page.
 pub(super) struct ConsentPage {
     pub(super) resource: String,
     pub(super) resource_url: String,
     pub(super) client: String,
-    /// The host that vouches for it.
+    /// The host that serves the client's description, if a document describes the client.
     pub(super) client_host: Option<String>,
     pub(super) redirect_uri: String,
     pub(super) name: String,
@@ -29,7 +29,7 @@ pub(super) struct ConsentPage {
     pub(super) problem: Option<&'static str>,
 }
 
-/// One scope to tick.
+/// A scope that the person can tick.
 pub(super) struct Choice {
     pub(super) scope: String,
     pub(super) title: String,
@@ -66,8 +66,9 @@ pub(super) fn error(status: StatusCode, message: &'static str) -> Response {
     respond(status, ErrorTemplate { style: STYLE, message }.render(), "")
 }
 
-/// Where the browser is sent afterwards: as a person reads it, and as a CSP source. Browsers apply
-/// `form-action` to the redirect that answers a form as well.
+/// The place where the browser is sent afterwards, as text for a person and as a CSP source. The
+/// CSP source is needed because browsers apply `form-action` to the redirect that answers a form as
+/// well.
 fn redirect_target(uri: &str) -> (String, String) {
     let Ok(url) = Url::parse(uri) else {
         return (String::new(), String::new());
@@ -94,7 +95,7 @@ fn respond(status: StatusCode, page: askama::Result<String>, form_target: &str) 
         (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_FRAME_OPTIONS, "DENY".to_owned()),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        // Not `no-referrer`: with it browsers send `Origin: null` with the form.
+        // Not `no-referrer`, because browsers would then send `Origin: null` with the form.
         (header::REFERRER_POLICY, "same-origin".to_owned()),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];

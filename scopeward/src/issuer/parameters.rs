@@ -1,4 +1,4 @@
-//! Request parameters of OAuth endpoints: each at most once (RFC 6749, section 3.1).
+//! Request parameters of OAuth endpoints, each of which may be given once (RFC 6749, section 3.1).
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub(super) struct Parameters(HashMap<String, Vec<String>>);
 
-/// A parameter that stands more than once.
+/// The error of a parameter that is given more than once, with its name.
 #[derive(Debug)]
 pub(super) struct Repeated(pub(super) &'static str);
 
@@ -19,7 +19,7 @@ impl Parameters {
         Self(all)
     }
 
-    /// The one value of a parameter; an empty one counts as absent (RFC 6749, section 3.1).
+    /// The one value of a parameter. An empty value counts as absent (RFC 6749, section 3.1).
     pub(super) fn one(&self, name: &'static str) -> Result<Option<&str>, Repeated> {
         match self.0.get(name).map(Vec::as_slice) {
             None => Ok(None),

@@ -1,5 +1,5 @@
-//! Dynamic client registration (RFC 7591). Every client is public: a secret that anyone can ask
-//! for proves nothing.
+//! Dynamic client registration (RFC 7591). Every registered client is public, because a secret that
+//! anyone can ask for proves nothing.
 
 use axum::{
     Json, Router,
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::policy::redirect::is_redirect_uri;
 
+/// The largest registration that is read, in bytes, so that a request cannot fill the memory.
 const LARGEST_REGISTRATION: usize = 16 * 1024;
 
 pub(super) fn router() -> Router<Issuer> {
@@ -26,7 +27,8 @@ pub(super) fn router() -> Router<Issuer> {
         .layer(DefaultBodyLimit::max(LARGEST_REGISTRATION))
 }
 
-/// The members that matter here; RFC 7591 has others ignored.
+/// The members of a registration that the issuer uses. Other members are ignored (RFC 7591, section
+/// 2).
 #[derive(Deserialize)]
 struct Registration {
     #[serde(default)]
@@ -39,7 +41,7 @@ async fn register(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response 
     let Ok(registration) = serde_json::from_slice::<Registration>(&body) else {
         return refuse(
             "invalid_client_metadata",
-            "the body is not a JSON object as RFC 7591 has it",
+            "the body is not a JSON object with the members of RFC 7591",
         );
     };
     let count = registration.redirect_uris.len();
@@ -81,7 +83,7 @@ async fn register(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response 
                 .into_response()
         }
         Err(error) => {
-            tracing::error!(%error, "the client could not be kept");
+            tracing::error!(%error, "the registered client could not be saved");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

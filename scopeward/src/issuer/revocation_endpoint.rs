@@ -1,7 +1,8 @@
-//! Token revocation (RFC 7009): a client gives back what it was granted.
+//! The token revocation endpoint (RFC 7009), where a client ends its own refresh tokens.
 //!
-//! A refresh token ends with the whole line that began with its sign-in. Access tokens live for
-//! minutes and are checked without asking anyone: they end by themselves.
+//! Revoking a refresh token ends its whole family: all refresh tokens that followed from one
+//! sign-in. Access tokens cannot be revoked here: servers check an access token without asking the
+//! issuer, and it expires after one hour.
 
 use axum::{
     Router,
@@ -37,7 +38,7 @@ async fn answer(
     let token = parameters
         .one("token")?
         .ok_or(TokenRequestError::new("invalid_request", "token is missing"))?;
-    // A JWT is one of ours or nobody's: section 2.2.1 has a word for what is not done.
+    // A JWT can only be an access token, which cannot be revoked here (RFC 7009, section 2.2.1).
     if token.split('.').count() == 3 {
         return Err(TokenRequestError::new(
             "unsupported_token_type",
@@ -48,7 +49,7 @@ async fn answer(
         RevocationOutcome::OfAnother => {
             Err(TokenRequestError::grant("the token was issued to another client"))
         }
-        // Section 2.2: what is not there is revoked already.
+        // RFC 7009, section 2.2: a token that does not exist counts as revoked.
         RevocationOutcome::Gone => {
             Ok((StatusCode::OK, [(header::CACHE_CONTROL, "no-store")]).into_response())
         }

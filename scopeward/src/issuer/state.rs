@@ -1,4 +1,5 @@
-//! What the issuer remembers: clients and refresh tokens in a file, sign-ins under way in memory.
+//! The embedded issuer's state: clients and refresh tokens in a file, pending sign-ins and codes in
+//! memory.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -14,13 +15,15 @@ use crate::{
     policy::Scope,
 };
 
-/// A sign-in must be finished within this many seconds.
+/// How long a person may take to answer the consent page, in seconds: ten minutes.
 const PENDING_LIFETIME: u64 = 10 * 60;
-/// An authorization code must be used within this many seconds (RFC 6749, section 4.1.2).
+/// How long an authorization code can be used, in seconds, so that a stolen code is soon useless
+/// (RFC 6749, section 4.1.2).
 const CODE_LIFETIME: u64 = 60;
-/// A refresh token that is not used for this many seconds is void.
+/// How long a refresh token can be used after it was issued, in seconds: 30 days.
 const REFRESH_LIFETIME: u64 = 30 * 24 * 60 * 60;
-/// More of anything than this, and the oldest goes: a flood must not fill the memory.
+/// At most this many clients, families, pending sign-ins and codes are kept, each, so that a flood
+/// of requests cannot fill the memory. When there are more, the oldest is removed.
 const MOST: usize = 1_000;
 
 /// A registered client (RFC 7591).
@@ -32,7 +35,7 @@ pub(super) struct RegisteredClient {
     pub(super) registered_at: u64,
 }
 
-/// What a person granted to a client.
+/// The scopes that a person granted to a client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Grant {
     pub(super) client_id: String,
@@ -40,8 +43,9 @@ pub(super) struct Grant {
     pub(super) scopes: Vec<String>,
 }
 
-/// The line of refresh tokens that began with one sign-in. Only the newest is good; an older one
-/// that comes back means that somebody else has it, and ends the line (RFC 9700, section 4.14.2).
+/// A family of refresh tokens: all that followed from one sign-in. Only the newest token is valid.
+/// When an older token is used, somebody has stolen a token, so the family ends (RFC 9700, section
+/// 4.14.2).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct RefreshFamily {
     grant: Grant,
@@ -57,11 +61,11 @@ pub(super) struct PendingSignIn {
     pub(super) state: Option<String>,
     pub(super) challenge: String,
     pub(super) scopes: Vec<Scope>,
-    /// Binds the page to the browser that was shown it.
+    /// The cookie that binds the page to the browser that was shown it.
     pub(super) browser: String,
 }
 
-/// An authorization code's meaning.
+/// The grant behind an authorization code, and the checks before it is used.
 #[derive(Debug, Clone)]
 pub(super) struct AuthorizationCode {
     pub(super) grant: Grant,
@@ -71,11 +75,11 @@ pub(super) struct AuthorizationCode {
     used: CodeUse,
 }
 
-/// What became of a code.
+/// The use of an authorization code, which can be used once.
 #[derive(Debug, Clone)]
 enum CodeUse {
     NotYet,
-    /// It gave this line of refresh tokens, if its client may have any.
+    /// The code was used, and started this family if the client may have refresh tokens.
     Gave(Option<String>),
 }
 
@@ -91,12 +95,12 @@ impl AuthorizationCode {
     }
 }
 
-/// What became of a token that was to be revoked.
+/// The outcome of a request to revoke a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RevocationOutcome {
-    /// There is none (any more).
+    /// The token does not exist, or does not exist any more.
     Gone,
-    /// It belongs to another client, and stays.
+    /// The token belongs to another client, and stays valid.
     OfAnother,
 }
 
@@ -106,7 +110,7 @@ struct PersistedState {
     families: BTreeMap<String, RefreshFamily>,
 }
 
-/// A thing and when it is void.
+/// A value, and the time when it expires, in seconds since 1970.
 #[derive(Debug)]
 struct Expiring<T> {
     expires_at: u64,
@@ -138,7 +142,7 @@ impl State {
         Ok(Self { file, kept, pending: HashMap::new(), codes: HashMap::new() })
     }
 
-    /// Replaces the file as a whole, so that a crash leaves the old one or the new one.
+    /// Replaces the file as a whole, so that a crash leaves the old content or the new content.
     fn save(&self) -> io::Result<()> {
         file::replace(&self.file, &serde_json::to_vec(&self.kept)?, Access::OwnerOnly)
     }
@@ -169,12 +173,12 @@ impl State {
         id
     }
 
-    /// A sign-in under way, if it is not too old.
+    /// The pending sign-in with this identifier, if it has not expired.
     pub(super) fn pending(&self, id: &str, now: u64) -> Option<&PendingSignIn> {
         self.pending.get(id).filter(|pending| pending.expires_at > now).map(|until| &until.value)
     }
 
-    /// Ends a sign-in: the answer is given. Of two answers, the second finds nothing to end.
+    /// Ends a pending sign-in, because the person has answered. `false` if it was ended before.
     pub(super) fn end_pending(&mut self, id: &str) -> bool {
         self.pending.remove(id).is_some()
     }
@@ -187,9 +191,9 @@ impl State {
         text
     }
 
-    /// What a code means, to be checked before it is [used](Self::use_code). A code that was used
-    /// already gives nothing, and takes back the refresh tokens that it gave (RFC 6749, section
-    /// 4.1.2).
+    /// The grant behind a code, to be checked before the code is [used](Self::use_code). `None` for
+    /// a code that was used already: its family of refresh tokens ends, because two parties have
+    /// the code (RFC 6749, section 4.1.2).
     pub(super) fn code(&mut self, text: &str, now: u64) -> io::Result<Option<AuthorizationCode>> {
         let Some(until) = self.codes.get(&credentials::fingerprint(text)) else {
             return Ok(None);
@@ -204,7 +208,7 @@ impl State {
         Ok(Some(&until.value).filter(|_| until.expires_at > now).cloned())
     }
 
-    /// Marks a code used; gives a refresh token if its client may have one.
+    /// Marks a code as used. Returns a refresh token if the client may have one.
     pub(super) fn use_code(&mut self, text: &str, now: u64) -> io::Result<Option<String>> {
         let Some(code) = self.codes.get(&credentials::fingerprint(text)) else {
             return Ok(None);
@@ -218,6 +222,7 @@ impl State {
         Ok(started.map(|(_, token)| token))
     }
 
+    /// Starts a family, and returns its identifier and its first refresh token.
     fn start_family(&mut self, grant: Grant, now: u64) -> io::Result<(String, String)> {
         self.kept.families.retain(|_, family| family.expires_at > now);
         if self.kept.families.len() >= MOST {
@@ -235,8 +240,8 @@ impl State {
         Ok((id, token))
     }
 
-    /// The grant behind a refresh token, if it is its client's and the newest of its line. One
-    /// that was replaced already ends the whole line.
+    /// The grant behind a refresh token, if the token belongs to this client and is the newest of
+    /// its family. Any other token of the family ends the family.
     pub(super) fn refreshable(
         &mut self,
         token: &str,
@@ -258,7 +263,8 @@ impl State {
         Ok(None)
     }
 
-    /// Ends the line of a refresh token, if it is its client's. Any token of the line will do.
+    /// Ends the family of a refresh token, if the token belongs to this client. Any token of the
+    /// family will do, an old one as well.
     pub(super) fn revoke(&mut self, token: &str, client_id: &str) -> io::Result<RevocationOutcome> {
         let id = token.split_once('.').map_or(token, |(id, _)| id);
         match self.kept.families.get(id) {
@@ -272,7 +278,7 @@ impl State {
         }
     }
 
-    /// The token that replaces a [refreshable](Self::refreshable) one.
+    /// Replaces a [refreshable](Self::refreshable) token, and returns the new one.
     pub(super) fn rotate(&mut self, token: &str, now: u64) -> io::Result<Option<String>> {
         let id = token.split_once('.').map_or(token, |(id, _)| id);
         let Some(family) = self.kept.families.get_mut(id) else {
@@ -286,7 +292,7 @@ impl State {
     }
 }
 
-/// Drops what is void, and the oldest if there is too much.
+/// Removes the expired values, and the oldest ones until there is room for one more.
 fn keep_newest<T>(all: &mut HashMap<String, Expiring<T>>, now: u64) {
     all.retain(|_, until| until.expires_at > now);
     while all.len() >= MOST {

@@ -1,5 +1,5 @@
-//! The token endpoint (RFC 6749, section 3.2): codes, refresh tokens and the secrets of machines
-//! become access tokens.
+//! The token endpoint (RFC 6749, section 3.2): issues access tokens for authorization codes,
+//! refresh tokens and client secrets.
 
 use std::io;
 
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::policy::Scope;
 
+/// The largest body that is read, in bytes, so that a request cannot fill the memory.
 pub(super) const LARGEST_REQUEST: usize = 16 * 1024;
 
 pub(super) fn router() -> Router<Issuer> {
@@ -48,15 +49,15 @@ impl TokenRequestError {
 
 impl From<Repeated> for TokenRequestError {
     fn from(Repeated(name): Repeated) -> Self {
-        Self::new("invalid_request", format!("{name} stands more than once"))
+        Self::new("invalid_request", format!("{name} is given more than once"))
     }
 }
 
 impl From<io::Error> for TokenRequestError {
     fn from(error: io::Error) -> Self {
-        tracing::error!(%error, "the issuer's state could not be kept");
+        tracing::error!(%error, "the issuer's state could not be saved");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
-        Self(status, "server_error", "the issuer's state could not be kept".to_owned())
+        Self(status, "server_error", "the issuer's state could not be saved".to_owned())
     }
 }
 
@@ -66,7 +67,8 @@ impl IntoResponse for TokenRequestError {
         let body = json!({ "error": error, "error_description": description });
         let answer = (status, [(header::CACHE_CONTROL, "no-store")], Json(body));
         if status == StatusCode::UNAUTHORIZED {
-            // RFC 6749, section 5.2: a client that tried the header is told what it takes.
+            // RFC 6749, section 5.2: a client that used the `Authorization` header is told the
+            // scheme.
             return ([(header::WWW_AUTHENTICATE, "Basic realm=\"oauth\"")], answer).into_response();
         }
         answer.into_response()
@@ -103,8 +105,8 @@ async fn answer(
     }
 }
 
-/// Who asks. A public client names itself; one that has a secret shows it, in the header or in the
-/// body (RFC 6749, section 2.3.1).
+/// Authenticates the client. A public client gives its identifier alone; a client with a secret
+/// gives both, in the header or in the body (RFC 6749, section 2.3.1).
 pub(super) async fn authenticated(
     issuer: &Issuer,
     headers: &HeaderMap,
@@ -119,14 +121,14 @@ pub(super) async fn authenticated(
             let basic = value.to_str().ok().and_then(basic);
             let (id, secret) = basic.ok_or_else(|| {
                 TokenRequestError::client(
-                    "the Authorization header is not that of client_secret_basic",
+                    "the Authorization header is not valid for client_secret_basic",
                 )
             })?;
             let is_one = parameters.one("client_id")?.is_none_or(|named| named == id);
             if !is_one || parameters.one("client_secret")?.is_some() {
                 return Err(TokenRequestError::new(
                     "invalid_request",
-                    "the client says twice who it is",
+                    "the client authenticates in two ways at once",
                 ));
             }
             (Some(id), Some(secret))
@@ -140,12 +142,12 @@ pub(super) async fn authenticated(
         TokenRequestError::client("client_id is not registered; register at registration_endpoint")
     })?;
     if !client.is_proved_by(shown.as_deref()) {
-        return Err(TokenRequestError::client("the client has a secret, and this is not it"));
+        return Err(TokenRequestError::client("the client's secret is wrong or missing"));
     }
     Ok(client)
 }
 
-/// `Basic`, with both parts form-encoded before they are joined.
+/// Reads `Basic` credentials, whose two parts are form-encoded (RFC 6749, section 2.3.1).
 fn basic(value: &str) -> Option<(String, String)> {
     let (scheme, encoded) = value.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -160,8 +162,8 @@ fn basic(value: &str) -> Option<(String, String)> {
     Some((decode(id)?, decode(secret)?))
 }
 
-/// A machine asks for itself (RFC 6749, section 4.4): for what the policy lets it have, and only if
-/// it has a secret. It is its own subject (RFC 9068, section 2.2).
+/// Issues a token to a machine (RFC 6749, section 4.4), with scopes that the policy gives to this
+/// client. The client is its own subject (RFC 9068, section 2.2).
 fn client_credentials(
     issuer: &Issuer,
     client: &Client,
@@ -170,7 +172,7 @@ fn client_credentials(
     if client.scopes.is_empty() {
         return Err(TokenRequestError::new(
             "unauthorized_client",
-            "the policy lets this client ask for nothing by itself",
+            "the policy gives this client no scopes of its own",
         ));
     }
     let scopes = client.scopes.iter().map(ToString::to_string).collect();
@@ -179,7 +181,7 @@ fn client_credentials(
     let granted = scopes_of(issuer, &grant);
     let scopes = match parameters.one("scope")? {
         None => granted,
-        Some(wanted) => narrow(&granted, wanted, "the policy does not let this client have it")?,
+        Some(wanted) => narrow(&granted, wanted, "the policy does not give this client the scope")?,
     };
     issue(issuer, &grant, &scopes, None)
 }
@@ -197,7 +199,7 @@ fn exchange_code(
         .ok_or(TokenRequestError::new("invalid_request", "code_verifier is missing"))?;
     let redirect_uri = parameters.one("redirect_uri")?;
 
-    // One lock from the look to the use: of two requests with one code, one gets nothing.
+    // One lock from the lookup to the use, so that one code gives a token to one request only.
     let mut state = issuer.state();
     let now = issuer.now();
     let code = state
@@ -221,7 +223,7 @@ fn exchange_code(
     issue(issuer, &code.grant, &scopes_of(issuer, &code.grant), refresh_token)
 }
 
-/// RFC 7636, section 4.1.
+/// Whether a PKCE verifier has the form of RFC 7636, section 4.1.
 fn is_verifier(verifier: &str) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved)
@@ -236,7 +238,8 @@ fn refresh(
         .one("refresh_token")?
         .ok_or(TokenRequestError::new("invalid_request", "refresh_token is missing"))?;
     let wanted = parameters.one("scope")?;
-    // One lock from the look to the replacement: of two requests with one token, one is reuse.
+    // One lock from the lookup to the replacement, so that of two requests with one token the
+    // second one counts as reuse.
     let mut state = issuer.state();
     let now = issuer.now();
     let grant = state.refreshable(token, client_id, now)?.ok_or(TokenRequestError::grant(
@@ -255,7 +258,8 @@ fn refresh(
     issue(issuer, &grant, &scopes, next)
 }
 
-/// RFC 6749, section 6: a request can narrow what was granted, never widen it.
+/// The requested scopes, each of which must be granted: a request can narrow a grant, and never
+/// widen it (RFC 6749, section 6).
 fn narrow(
     granted: &[Scope],
     wanted: &str,

@@ -1,9 +1,9 @@
-//! Watches the policy file and loads what is good.
+//! Watches the policy file, and loads each new text that passes the startup check.
 //!
-//! The file is looked at, not waited for: whoever replaces it by renaming, by swapping a symbolic
-//! link (Kubernetes) or over a network file system raises no event that can be relied on, and a
-//! policy is small. Of a storm of edits the last one is loaded. A text is acted on only when it
-//! was read twice the same, so that a file which is being written is left alone.
+//! The file is read again and again, because file system events cannot be relied on: a rename, a
+//! swapped symbolic link (Kubernetes) and a network file system may raise none. Reading is cheap,
+//! because a policy is small. A new text is loaded only when two reads in a row gave it, so that a
+//! file which is being written is left alone, and of many quick edits only the last one is loaded.
 
 use std::{fmt::Display, path::PathBuf, sync::Arc, time::Duration};
 
@@ -19,21 +19,23 @@ use crate::{
     },
 };
 
-/// Between two looks.
+/// How long to wait between two reads of the file, so that an edit is served within a second.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// Of the tools whose access changed so many are named in the log.
+/// At most this many tools whose access changed are named in the log, so that the line stays
+/// readable.
 const NAMED: usize = 10;
-/// Requests that were decided by a policy are over when it is out of service for so long.
+/// How long a replaced policy is kept: long enough for most requests that were decided by it to
+/// end.
 const RETIRED: Duration = Duration::from_secs(10);
 
 const TARGET: &str = "scopeward::policy";
 
-/// Why a file is not loaded.
+/// The reason why a policy file is not loaded.
 #[derive(Debug)]
 pub(crate) enum RefusedPolicy {
-    /// What is wrong with it, or disagrees with the tools.
+    /// The findings of the startup check.
     Findings(Diagnostics),
-    /// It cannot be read, or would change what cannot change.
+    /// Another reason: the file cannot be read, or it changes a setting that cannot change.
     Other(String),
 }
 
@@ -43,16 +45,16 @@ impl RefusedPolicy {
     }
 }
 
-/// What a look at the file gave: its text, or why there is none.
+/// The outcome of one read of the file: its text, or the error.
 type FileState = Result<String, String>;
 
-/// Loads the policy file again and again.
+/// Watches the policy file of a running server, and replaces the policy when the file changes.
 pub(crate) struct Watcher<L> {
     pub(crate) path: PathBuf,
-    /// The path as messages show it.
+    /// The path of the policy file as messages show it.
     pub(crate) shown: String,
     pub(crate) live: LivePolicy,
-    /// Compiles and checks a text, for the address that this server has.
+    /// Compiles and checks the text of a policy, for the URL of this deployment.
     pub(crate) load: L,
 }
 
@@ -60,42 +62,43 @@ impl<L> Watcher<L>
 where
     L: Fn(Source) -> Result<CompiledPolicy, RefusedPolicy> + Clone + Send + Sync + 'static,
 {
-    /// Runs as long as the server does.
-    /// From this call on SIGHUP no longer ends the process.
+    /// Watches the file until the returned future is dropped. From this call on, before the future
+    /// is polled, SIGHUP no longer ends the process: it loads the file again.
     pub(crate) fn run(self) -> impl Future<Output = ()> {
         let hangups = hangups();
         self.watch(hangups)
     }
 
     async fn watch(self, mut hangups: Hangups) {
-        let mut looks = tokio::time::interval(INTERVAL);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks = tokio::time::interval(INTERVAL);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut settled: FileState = Ok(self.live.current().source().text().to_owned());
         let mut candidate: Option<FileState> = None;
         loop {
             let is_asked = tokio::select! {
-                _ = looks.tick() => false,
+                _ = ticks.tick() => false,
                 () = next(&mut hangups) => true,
             };
             let path = self.path.clone();
-            let Ok(look) = spawn_blocking(move || look(&path)).await else { continue };
+            let Ok(state) = spawn_blocking(move || read(&path)).await else { continue };
             if is_asked {
                 tracing::info!(target: TARGET, "asked by SIGHUP to load {} again", self.shown);
-            } else if look == settled {
+            } else if state == settled {
                 candidate = None;
                 continue;
-            } else if candidate.as_ref() != Some(&look) {
-                candidate = Some(look);
+            } else if candidate.as_ref() != Some(&state) {
+                candidate = Some(state);
                 continue;
             }
             candidate = None;
-            self.act(look.clone()).await;
-            settled = look;
+            self.apply(state.clone()).await;
+            settled = state;
         }
     }
 
-    async fn act(&self, look: FileState) {
-        let text = match look {
+    /// Loads a text that is new or was asked for, and serves its policy if it passes the check.
+    async fn apply(&self, state: FileState) {
+        let text = match state {
             Ok(text) => text,
             Err(reason) => {
                 let reason = format!("cannot read {}: {reason}", self.shown);
@@ -111,7 +114,7 @@ where
         let source = Source::new(self.shown.as_str(), text);
         let load = self.load.clone();
         let retired = Arc::clone(&old);
-        // Compiling a large policy must not hold up a request.
+        // In the background, because compiling a large policy must not slow requests down.
         let compiled = in_background(move || {
             let new = load(source)?;
             let difference = diff::compare(&old, &new);
@@ -148,8 +151,8 @@ where
     }
 }
 
-/// Gives up a policy that is no longer served. To free a large one takes a while: not on the time of
-/// the last request that was decided by it.
+/// Frees a replaced policy in the background, because freeing a large policy takes a while and
+/// would otherwise delay the last request that was decided by it.
 fn retire(policy: Arc<CompiledPolicy>) {
     tokio::spawn(async move {
         tokio::time::sleep(RETIRED).await;
@@ -157,11 +160,11 @@ fn retire(policy: Arc<CompiledPolicy>) {
     });
 }
 
-fn look(path: &std::path::Path) -> FileState {
+fn read(path: &std::path::Path) -> FileState {
     file::read(path).map_err(|error| error.to_string())
 }
 
-/// Says who gains and who loses access.
+/// Logs which tools more callers, and which tools fewer callers, may use under the new policy.
 fn announce(path: &str, revision: &str, difference: &diff::Difference) {
     let names = |is_one: fn(&diff::RuleChange) -> bool| {
         let changed = difference.rules.iter().filter(|change| is_one(change));
@@ -196,6 +199,7 @@ fn hangups() -> Hangups {
 #[cfg(not(unix))]
 fn hangups() -> Hangups {}
 
+/// Waits for the next SIGHUP, forever where there is none.
 async fn next(hangups: &mut Hangups) {
     #[cfg(unix)]
     if let Some(hangups) = hangups

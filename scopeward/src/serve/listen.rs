@@ -1,8 +1,10 @@
-//! Connections: accepted within limits, served, and ended without cutting a call off.
+//! TCP connections: accepted within limits, served, and ended without cutting a call off.
+//!
+//! Each limit stands above the refusal that it gives:
 //!
 //! ```text
-//! accept ─ places ─ TLS ─ HTTP/1.1 ─ address, requests ─ router
-//!          closed          408, 431      429     503
+//! accept ─ connections ─ TLS ─ HTTP/1.1 ─ rate of the address ─ requests ─ router
+//!          closed              408, 431   429                   503
 //! ```
 
 pub(crate) mod tls;
@@ -36,16 +38,18 @@ use crate::{
 
 use tls::Tls;
 
-/// hyper takes no smaller buffer.
+/// The smallest buffer for a request's head that hyper takes, in bytes.
 const SMALLEST_HEAD: usize = 8 * 1024;
-/// A client that was refused comes back no sooner.
+/// How long a client is told to wait when too many requests are being answered.
 const SHORT: Duration = Duration::from_secs(1);
-/// After a failure to accept (no more files, say) the next try comes after this.
+/// How long to wait after a failure to accept (no more open files, for example), because an
+/// immediate try would fail as well.
 const RETRY: Duration = Duration::from_millis(50);
-/// What nobody needs any more is given up this often.
+/// How often the rates of addresses that have not come back are forgotten, so that they do not fill
+/// the memory.
 const TIDY: Duration = Duration::from_secs(30);
 
-/// What connections lead to. Clones are the same door.
+/// Serves the connections of listeners within the limits. Clones share the limits and the router.
 #[derive(Debug, Clone)]
 pub(crate) struct ConnectionServer(Arc<Inner>);
 
@@ -79,18 +83,18 @@ impl ConnectionServer {
         }))
     }
 
-    /// How many connections there are now.
+    /// The number of connections that are open now.
     pub(crate) fn connections(&self) -> usize {
         self.0.connections.taken()
     }
 
-    /// How many requests are being answered now.
+    /// The number of requests that are being answered now.
     pub(crate) fn requests(&self) -> usize {
         self.0.requests.taken()
     }
 
-    /// Takes connections until it is told to stop, and then waits until those that there are have
-    /// ended: each with the answer that it is sending.
+    /// Accepts connections until it is told to stop, and then waits until the open connections have
+    /// ended, each after the answer that it is sending.
     pub(crate) async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let ending = GracefulShutdown::new();
         let mut tidy = tokio::time::interval(TIDY);
@@ -106,11 +110,11 @@ impl ConnectionServer {
             match accepted {
                 Ok((stream, address)) => {
                     let peer = Peer::from(address);
-                    if let Some(place) = self.place(peer) {
+                    if let Some(permit) = self.permit(peer) {
                         let connection = self.clone().connected(stream, peer, ending.watcher());
                         tokio::spawn(async move {
                             connection.await;
-                            drop(place);
+                            drop(permit);
                         });
                     }
                 }
@@ -124,13 +128,14 @@ impl ConnectionServer {
         ending.shutdown().await;
     }
 
-    fn place(&self, peer: Peer) -> Option<ConnectionPermit> {
+    /// A permit for one connection. `None` if a limit refuses it.
+    fn permit(&self, peer: Peer) -> Option<ConnectionPermit> {
         let Some(held) = self.0.connections.take() else {
             metrics().limited(Limit::Connections);
             return None;
         };
         let address = peer.network();
-        // Numbers only: there is no half-written state to fear.
+        // The lock guards numbers alone, so a panic cannot leave them half-written.
         let mut addresses = self.0.addresses.lock();
         let count = addresses.entry(address).or_default();
         if *count >= self.0.limits.max_connections_per_address {
@@ -139,22 +144,22 @@ impl ConnectionServer {
         }
         *count += 1;
         drop(addresses);
-        Some(ConnectionPermit { door: Arc::clone(&self.0), address, _held: held })
+        Some(ConnectionPermit { server: Arc::clone(&self.0), address, _held: held })
     }
 
     async fn connected(self, stream: TcpStream, peer: Peer, ending: Watcher) {
-        // Answers are small, and each is sent at once.
+        // TCP_NODELAY, because an answer is small and waiting for more data would only delay it.
         let _ = stream.set_nodelay(true);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(Duration::from_secs(self.0.limits.write_timeout)));
         let stream = Box::pin(stream);
         match &self.0.tls {
-            None => self.speak(stream, peer, ending).await,
+            None => self.serve_http(stream, peer, ending).await,
             Some(tls) => {
-                let patience = Duration::from_secs(self.0.limits.head_timeout);
-                match tokio::time::timeout(patience, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => self.speak(stream, peer, ending).await,
-                    // A client that speaks something else, or nothing.
+                let deadline = Duration::from_secs(self.0.limits.head_timeout);
+                match tokio::time::timeout(deadline, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => self.serve_http(stream, peer, ending).await,
+                    // The client speaks another protocol, or broke the connection off.
                     Ok(Err(error)) => tracing::debug!(address = %peer, "no TLS: {error}"),
                     Err(_) => tracing::debug!(address = %peer, "no TLS in time"),
                 }
@@ -162,13 +167,14 @@ impl ConnectionServer {
         }
     }
 
-    async fn speak<I>(&self, stream: I, peer: Peer, ending: Watcher)
+    async fn serve_http<I>(&self, stream: I, peer: Peer, ending: Watcher)
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let service = service_fn(|request: Request<Incoming>| self.answer(request, peer));
         let connection = self.0.http.serve_connection(TokioIo::new(stream), service);
-        // Broken off, timed out, or no HTTP: nobody is there who could be told.
+        // Broken off, timed out, or not HTTP. The error is logged only, because no client waits for
+        // it.
         if let Err(error) = ending.watch(connection).await {
             if let Some(limit) = limit_of(&error) {
                 metrics().limited(limit);
@@ -202,7 +208,8 @@ impl ConnectionServer {
     }
 }
 
-/// The limit that ended a connection, if one did. An idle one ends like one whose head does not come.
+/// The limit that ended a connection, if one did. An idle connection counts as one whose next head
+/// does not come in time.
 fn limit_of(error: &hyper::Error) -> Option<Limit> {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     if error.is_parse_too_large() {
@@ -214,17 +221,17 @@ fn limit_of(error: &hyper::Error) -> Option<Limit> {
     }
 }
 
-/// A connection's place, given back when it ends.
+/// A permit for one connection, which is given back when it is dropped.
 #[derive(Debug)]
 struct ConnectionPermit {
-    door: Arc<Inner>,
+    server: Arc<Inner>,
     address: IpAddr,
     _held: ConcurrencyPermit,
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut addresses = self.door.addresses.lock();
+        let mut addresses = self.server.addresses.lock();
         if let Some(count) = addresses.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
@@ -234,7 +241,8 @@ impl Drop for ConnectionPermit {
     }
 }
 
-/// Lets this process have as many files, and so connections, as the system lets it.
+/// Raises the limit of open files to the highest that the system allows, because each connection is
+/// an open file.
 pub(crate) fn raise_open_files() -> io::Result<()> {
     #[cfg(unix)]
     {

@@ -1,5 +1,5 @@
-//! The provider's metadata, forwarded: clients older than RFC 9728 look for it at the resource's
-//! own origin.
+//! Forwards the provider's metadata, because clients older than RFC 9728 look for it at the
+//! resource's own origin.
 
 use std::{
     sync::Arc,
@@ -19,8 +19,10 @@ use tokio::sync::Mutex;
 use crate::identity::provider::ConfiguredProvider;
 use crate::remote::{Remote, RemoteError};
 
-/// An answer is given again for so long; a failure is not asked about again for so long.
+/// How long the provider's metadata is cached.
 const KEPT: Duration = Duration::from_mins(5);
+/// How long the provider is not asked again after a failure, so that it is not flooded while it is
+/// down.
 const RETRY: Duration = Duration::from_secs(5);
 
 /// Forwards `/.well-known/oauth-authorization-server`.
@@ -31,7 +33,8 @@ pub(crate) struct MetadataForwarder(Arc<Inner>);
 struct Inner {
     configured: ConfiguredProvider,
     remote: Remote,
-    /// One request asks, the others wait for its answer.
+    /// The last answer. The lock is held while the provider is asked, so that one request asks and
+    /// the others wait for its answer.
     last: Mutex<Option<LastAnswer>>,
 }
 
@@ -62,7 +65,7 @@ async fn forward(State(MetadataForwarder(forwarder)): State<MetadataForwarder>) 
         let asked = forwarder.configured.metadata(&forwarder.remote).await;
         let (good, error) = match asked {
             Ok(metadata) => (Some(metadata.answer.json), None),
-            // What was good a while ago is better than nothing.
+            // The last good metadata is served, because old metadata is better than none.
             Err(error) => (good, Some(error)),
         };
         if let Some(error) = &error {
@@ -77,7 +80,7 @@ async fn forward(State(MetadataForwarder(forwarder)): State<MetadataForwarder>) 
     }
 }
 
-/// 503 if the provider does not answer, 502 if it answers otherwise than it should.
+/// The answer without metadata: 503 if the provider does not answer, 502 if its answer is wrong.
 fn unavailable(error: &RemoteError) -> Response {
     let status = match error {
         RemoteError::Answer { .. } | RemoteError::Status { .. } => StatusCode::BAD_GATEWAY,
@@ -85,7 +88,7 @@ fn unavailable(error: &RemoteError) -> Response {
     };
     let body = json!({
         "error": "temporarily_unavailable",
-        "error_description": "the authorization server's metadata cannot be had now",
+        "error_description": "the authorization server's metadata is not available now",
     });
     (status, [(header::RETRY_AFTER, "5")], Json(body)).into_response()
 }

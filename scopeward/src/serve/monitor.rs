@@ -1,10 +1,10 @@
-//! How a server fares, for those who run it: on an address of its own, which is loopback unless
-//! written otherwise. It says nothing about callers.
+//! The monitor: the health and the metrics of a server, for its operator. The monitor has an
+//! address of its own, which is on loopback by default, and tells nothing about single callers.
 //!
 //! | path | for |
 //! |---|---|
-//! | `/health/live` | whoever starts the process again when it does not answer |
-//! | `/health/ready` | whoever sends it requests: 503 while it could not answer them |
+//! | `/health/live` | supervisors that restart a process which does not answer |
+//! | `/health/ready` | load balancers: 503 while the server could not answer requests |
 //! | `/health` | people, and `policy status`: everything, as JSON |
 //! | `/metrics` | Prometheus, in the OpenMetrics format |
 
@@ -32,20 +32,20 @@ use crate::{
     serve::{listen::ConnectionServer, providers::Providers},
 };
 
-/// What is looked at.
+/// The parts of a server whose health and metrics are shown.
 #[derive(Debug, Clone)]
 pub(crate) struct Monitor {
     pub(crate) live: LivePolicy,
     pub(crate) providers: Providers,
     pub(crate) recorder: Recorder,
     pub(crate) revocations: Revocations,
-    /// The server that is looked at.
+    /// The server of MCP's connections, not the monitor's own.
     pub(crate) connections: ConnectionServer,
 }
 
 impl Monitor {
-    /// Serves it at this address for as long as the process lives, because how a server stops is worth a
-    /// look as well.
+    /// Serves the monitor for as long as the process lives, so that the operator can watch the
+    /// server stop as well.
     pub(crate) fn spawn(self, listener: TcpListener) {
         let is_on_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
         let server = ConnectionServer::new(self.router(is_on_loopback), &Limits::default(), None);
@@ -55,8 +55,9 @@ impl Monitor {
         });
     }
 
-    /// On loopback it is reached by loopback's own names only: a page whose name was made to resolve
-    /// to this machine (DNS rebinding) does not read it.
+    /// The router of the monitor. On loopback, requests must name `localhost` or an IP address as
+    /// their host, so that a web page whose name resolves to this machine (DNS rebinding) cannot
+    /// read it.
     pub(crate) fn router(self, is_on_loopback: bool) -> Router {
         let router = Router::new()
             .route("/health/live", get(|| async { "ok\n" }))

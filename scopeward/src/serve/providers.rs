@@ -1,4 +1,4 @@
-//! Who issues the tokens of a server: the embedded issuer, or providers elsewhere.
+//! The providers of a server: the embedded issuer, or providers on other machines.
 
 use std::time::Duration;
 
@@ -15,31 +15,35 @@ use crate::{
     serve::metadata_forward::MetadataForwarder,
 };
 
-/// Who issues the tokens of a server: one where callers sign in, and others whose tokens are
-/// accepted besides.
+/// The providers that issue the tokens of a server: the provider where callers sign in, and others
+/// whose tokens are accepted as well.
 #[derive(Debug, Clone)]
 pub struct Providers {
     embedded: Option<Issuer>,
-    /// The first one is where callers sign in, unless there is an embedded issuer.
+    /// The providers on other machines. Callers sign in at the first one, unless there is an
+    /// embedded issuer.
     connected: Vec<ConnectedProvider>,
     remote: Option<Remote>,
 }
 
-/// A provider elsewhere, and how its tokens are checked.
+/// A provider on another machine, and the way in which its tokens are checked.
 #[derive(Debug, Clone)]
 struct ConnectedProvider {
     configured: ConfiguredProvider,
     by: CheckedBy,
 }
 
+/// The way in which the tokens of a provider are checked.
 #[derive(Debug, Clone)]
 enum CheckedBy {
+    /// By the signature, with the provider's keys.
     Keys(RemoteKeys),
+    /// By introspection: the provider is asked about each token (RFC 7662).
     Asking(Introspector),
 }
 
 impl Providers {
-    /// Providers elsewhere; their keys are looked for from now on, in the background.
+    /// The providers of a deployment. Their keys are fetched in the background from now on.
     pub(crate) fn connect(
         embedded: Option<Issuer>,
         configured: &ConfiguredProviders,
@@ -60,7 +64,7 @@ impl Providers {
         Self { embedded, connected, remote: Some(remote) }
     }
 
-    /// Waits until each provider's keys were looked for once, well or badly.
+    /// Waits until the keys of each provider were fetched once, or failed to be.
     pub(crate) async fn tried(&self) {
         for provider in &self.connected {
             if let CheckedBy::Keys(keys) = &provider.by {
@@ -69,8 +73,8 @@ impl Providers {
         }
     }
 
-    /// The issuers whose keys are fetched, and how long ago each one's were; `None` for keys that were
-    /// never seen.
+    /// The issuers whose keys are fetched, with the time since the last fetch. `None` for keys that
+    /// were never fetched.
     pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, Option<Duration>)> {
         self.connected.iter().filter_map(|provider| match &provider.by {
             CheckedBy::Keys(keys) => Some((&*provider.configured.authorization_server, keys.age())),
@@ -78,7 +82,7 @@ impl Providers {
         })
     }
 
-    /// Checks the tokens, and refuses what is revoked.
+    /// A validator that accepts the tokens of these providers, and refuses revoked ones.
     pub(crate) fn validator(&self, revocations: Revocations) -> Validator {
         let own = self.embedded.as_ref().map_or_else(Validator::none, Issuer::validator);
         let every = self.connected.iter().fold(own, |validator, provider| {
@@ -91,7 +95,7 @@ impl Providers {
         every.with_revocations(revocations)
     }
 
-    /// The authorization servers that protected resource metadata names: first the one where
+    /// The authorization servers for protected resource metadata (RFC 9728), first the one where
     /// callers sign in.
     pub(crate) fn urls(&self) -> Vec<&str> {
         let providers = self.connected.iter();
@@ -99,7 +103,8 @@ impl Providers {
         self.embedded.iter().map(Issuer::url).chain(providers).collect()
     }
 
-    /// What clients call beside the resource.
+    /// The router of the endpoints that clients call beside the resource: those of the embedded
+    /// issuer, or the forwarded metadata of the provider.
     pub(crate) fn endpoints(&self) -> Router {
         match (&self.embedded, &*self.connected, &self.remote) {
             (Some(issuer), ..) => issuer.endpoints(),
@@ -110,7 +115,7 @@ impl Providers {
         }
     }
 
-    /// The pages that people see.
+    /// The router of the embedded issuer's pages; empty without an embedded issuer.
     pub(crate) fn pages(&self) -> Router {
         self.embedded.as_ref().map_or_else(Router::new, Issuer::pages)
     }

@@ -1,4 +1,5 @@
-//! The whole HTTP server: the MCP endpoint behind its gate, the metadata, the issuer.
+//! The router of the whole server: the MCP endpoint behind its gate, the metadata, the embedded
+//! issuer.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -22,8 +23,8 @@ use crate::{
     serve::providers::Providers,
 };
 
-/// A server that is mounted where its author wants it: as an axum router of its own or part of a
-/// larger one. [`main`](crate::main) makes one and listens.
+/// A server as an axum router, to be served by itself or mounted in a larger router.
+/// [`main`](crate::main) makes one and listens.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -46,12 +47,12 @@ pub struct Server<S> {
 }
 
 impl<S: ScopedTools> Server<S> {
-    /// The policy is an `Arc<CompiledPolicy>`, or a [`LivePolicy`] that can be replaced while the
-    /// server runs. The providers is the embedded [`Issuer`](crate::issuer::Issuer), or a provider
-    /// elsewhere.
+    /// Makes a server of tools, a policy and providers. The policy is an `Arc<CompiledPolicy>`, or
+    /// a [`LivePolicy`] that can be replaced while the server runs. The providers are
+    /// [`Providers`], or the embedded [`Issuer`](crate::issuer::Issuer).
     ///
-    /// MCP is served stateless: each request brings its own token and is decided alone, so there is
-    /// no session for anyone to take over.
+    /// MCP is served without sessions: each request brings its own token and is decided alone, so
+    /// there is no session that somebody could take over.
     pub fn new(tools: S, policy: impl Into<LivePolicy>, providers: impl Into<Providers>) -> Self {
         Self {
             tools,
@@ -64,39 +65,39 @@ impl<S: ScopedTools> Server<S> {
         }
     }
 
-    /// With sessions for callers of revisions until 2025-11-25, as tools need them that ask their
-    /// callers something (elicitation, sampling) or write to their log, and for
-    /// `resources/subscribe`. A session is the caller's that began it: each request of it brings that
-    /// caller's token, and is decided alone all the same.
+    /// Adds sessions for clients of MCP revisions until 2025-11-25. Tools need sessions to ask the
+    /// caller something (elicitation, sampling) or to send log messages, and so does
+    /// `resources/subscribe`. A session belongs to the caller that began it: each request of the
+    /// session needs a token of that caller, and is decided alone as well.
     #[must_use]
     pub fn with_sessions(mut self) -> Self {
         self.has_sessions = true;
         self
     }
 
-    /// With other limits: of those, what is about bodies and about callers. What is about
-    /// connections is for whoever accepts them.
+    /// Sets the limits of bodies and callers. The limits of connections have no effect here,
+    /// because the program that mounts the router accepts the connections.
     #[must_use]
     pub fn with_limits(mut self, limits: &Limits) -> Self {
         self.limits = limits.clone();
         self
     }
 
-    /// Refuses what is revoked.
+    /// Refuses revoked tokens.
     #[must_use]
     pub fn with_revocations(mut self, revocations: &Revocations) -> Self {
         self.revocations = revocations.clone();
         self
     }
 
-    /// Records its decisions there.
+    /// Records the decisions with this recorder.
     #[must_use]
     pub(crate) fn with_recorder(mut self, recorder: &Recorder) -> Self {
         self.recorder = recorder.clone();
         self
     }
 
-    /// The MCP endpoint behind its gate, the metadata, and the issuer.
+    /// The router of the MCP endpoint behind its gate, the metadata, and the embedded issuer.
     pub fn router(self) -> Router {
         let config = StreamableHttpServerConfig::default();
         if self.has_sessions {
@@ -115,20 +116,20 @@ impl<S: ScopedTools> Server<S> {
         let handler = if has_sessions { handler.with_sessions() } else { handler };
         let handler = handler.watching(live.clone()).with_revocations(revocations.clone());
         let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
-        // What a session's calls say has a stream to go to.
+        // Not with sessions, because the messages of a session's calls need rmcp's stream.
         let direct = (!has_sessions).then(|| Arc::new(DirectCalls::new(handler.new_session())));
         let mcp = Arc::new(StreamableHttpService::new(
             move || Ok(handler.new_session()),
             Arc::new(sessions),
             config.with_allowed_hosts(allowed.hosts()).with_max_request_body_bytes(limits.max_body),
         ));
-        // Shared: rmcp's own service copies its whole configuration for each request.
+        // Behind an `Arc`, because rmcp's service clones its whole configuration for each request.
         let mcp = tower::service_fn(move |mut request: Request<Body>| {
             if let Some(answer) = direct.as_ref().and_then(|direct| direct.answer(&mut request)) {
                 return Either::Left(answer);
             }
             let mcp = Arc::clone(&mcp);
-            // In a box, so that what is not needed is not moved about.
+            // Boxed, so that the large future of this path is not moved with each direct call.
             Either::Right(Box::pin(async move {
                 Ok::<_, Infallible>(mcp.handle(request).await.map(Body::new))
             }))
@@ -138,7 +139,7 @@ impl<S: ScopedTools> Server<S> {
             .with_limits(&limits)
             .with_recorder(recorder);
         let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
-        // In one piece: as layers of the router, each would cost every call a box of its own.
+        // Layered by hand, because each layer of the router would cost every call a boxed future.
         let mcp =
             allowed.layer(origin::BrowserAnswersLayer(allowed.clone()).layer(gate.layer(mcp)));
         Router::new()
@@ -152,17 +153,17 @@ impl<S: ScopedTools> Server<S> {
     }
 }
 
-/// Paths that the server needs for itself.
+/// The paths that the server needs for itself, because metadata and the embedded issuer are there.
 const OWN: [&str; 2] = ["/.well-known", "/oauth"];
 
-/// The resource's path is one that the server needs for itself.
+/// The error of a resource whose path the server needs for itself.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the server needs the path {0} for itself: give the MCP endpoint another one, such as /mcp"
 )]
 pub(crate) struct PathTaken(&'static str);
 
-/// Whether [`router`] can serve this resource beside its own paths.
+/// Checks that [`Server::router`] can serve this resource beside the server's own paths.
 pub(crate) fn may_serve(resource: &ResourceUrl) -> Result<(), PathTaken> {
     let path = resource.path();
     let is_at = |own: &&str| path == *own || path.starts_with(&format!("{own}/"));

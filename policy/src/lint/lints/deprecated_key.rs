@@ -19,7 +19,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for replaced in &context.manifest.replaced {
-        let shown = |name: &str| if replaced.is_table { format!("[{name}]") } else { name.to_owned() };
+        let shown =
+            |name: &str| if replaced.is_table { format!("[{name}]") } else { name.to_owned() };
         let (name, by) = (shown(replaced.name), shown(replaced.by));
         let (title, change) = if replaced.is_both {
             (format!("remove `{name}`: `{by}` counts"), Change::Remove)
@@ -28,12 +29,8 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         };
         report.push(
             PolicyEntry::File,
-            finding(
-                &LINT,
-                replaced.span.clone(),
-                format!("`{name}` is called `{by}` now"),
-            )
-            .fix(Fix { title, path: replaced.path.clone(), change }),
+            finding(&LINT, replaced.span.clone(), format!("`{name}` is called `{by}` now"))
+                .fix(Fix { title, path: replaced.path.clone(), change }),
         );
     }
 }

@@ -34,10 +34,7 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
                 list.push("all_of".into());
                 let (scope, by) = (&given.scope.value, &given.by.value);
                 let message = format!("`{scope}` is given by `{by}`, which `{name}` needs as well");
-                report.push(
-                    PolicyEntry::Rule(feature, name),
-                    given.finding(&LINT, message, list),
-                );
+                report.push(PolicyEntry::Rule(feature, name), given.finding(&LINT, message, list));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The running server, as a client sees it.
+//! Examines the running server from outside, as a client sees it.
 
 use http::{Method, StatusCode, header};
 
@@ -8,10 +8,10 @@ use crate::{
     remote::{Probe, Remote, RemoteError},
 };
 
-/// The page of MCP Inspector.
+/// The origin of MCP Inspector's page.
 const INSPECTOR: &str = "http://localhost:6274";
 
-/// Discovers, knocks without a token, and knocks as a page in a browser.
+/// Asks the server for its metadata, calls it without a token, and calls it as a page in a browser.
 pub(crate) async fn seen_from_outside(
     report: &mut DoctorReport,
     remote: &Remote,
@@ -47,7 +47,7 @@ fn reason(error: &RemoteError) -> String {
     }
 }
 
-/// RFC 9728: whether it is this resource that answers.
+/// Whether the metadata at the URL is that of this resource (RFC 9728).
 fn serves_it(
     report: &mut DoctorReport,
     answer: &Probe,
@@ -72,8 +72,8 @@ fn serves_it(
     if named != resource.as_str() {
         report.wrong(
             ABOUT,
-            format!("it says that it is {named}, and clients that came for {resource} turn away"),
-            "set MCP_URL to what clients use, and restart it",
+            format!("it names itself {named}, so clients of {resource} refuse it"),
+            "set MCP_URL to the URL that clients use, and restart the server",
         );
         return false;
     }
@@ -92,7 +92,7 @@ fn serves_it(
     true
 }
 
-/// RFC 6750, section 3; RFC 9728, section 5.1.
+/// Checks the challenge to a call without a token (RFC 6750, section 3; RFC 9728, section 5.1).
 async fn challenges(report: &mut DoctorReport, remote: &Remote, policy: &CompiledPolicy) {
     const ABOUT: &str = "challenge";
     let resource = policy.resource();
@@ -113,7 +113,7 @@ async fn challenges(report: &mut DoctorReport, remote: &Remote, policy: &Compile
     }
 }
 
-/// CORS, for clients that are pages.
+/// Checks CORS, because some clients are web pages.
 async fn pages(report: &mut DoctorReport, remote: &Remote, policy: &CompiledPolicy) {
     const ABOUT: &str = "browser";
     let headers = [

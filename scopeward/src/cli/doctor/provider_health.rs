@@ -1,4 +1,5 @@
-//! A provider: is it there, is it who it should be, and does it know the scopes?
+//! Examines a provider: its metadata, its keys or introspection, its clock and its registered
+//! scopes.
 
 use std::{collections::BTreeSet, time::SystemTime};
 
@@ -12,7 +13,7 @@ use crate::{
     remote::{JsonAnswer, Metadata, Remote, RemoteError},
 };
 
-/// Asks the provider everything that the server asks it.
+/// Asks the provider for everything that the server asks it for, and reports the answers.
 pub(crate) async fn examine(
     report: &mut DoctorReport,
     remote: &Remote,
@@ -26,7 +27,7 @@ pub(crate) async fn examine(
             can_sign_in(report, metadata);
             clock(report, &metadata.answer);
         }
-        Err(error) => report.wrong("discovery", error.to_string(), look_for(configured, error)),
+        Err(error) => report.wrong("discovery", error.to_string(), fix(configured, error)),
     }
     match &configured.check {
         TokenCheck::Keys(at) => keys(report, remote, configured, at).await,
@@ -38,7 +39,7 @@ pub(crate) async fn examine(
     registered(report, remote, configured, policy).await;
 }
 
-/// Clients of MCP register themselves, or are known by their own document.
+/// Checks that MCP clients can sign in, which register themselves or are described by a document.
 fn can_sign_in(report: &mut DoctorReport, metadata: &Metadata) {
     const ABOUT: &str = "sign-in";
     let json = &metadata.answer.json;
@@ -71,13 +72,14 @@ fn can_sign_in(report: &mut DoctorReport, metadata: &Metadata) {
     );
 }
 
+/// Compares this machine's clock with the provider's, because tokens have times.
 fn clock(report: &mut DoctorReport, answer: &JsonAnswer) {
     const ABOUT: &str = "clock";
     let Some(theirs) = answer.date else {
         return report.note(
             ABOUT,
             "the provider's answers have no Date",
-            "none: nothing is broken",
+            "none needed, because nothing is broken",
         );
     };
     let ours = SystemTime::now();
@@ -105,7 +107,7 @@ async fn keys(
 ) {
     match fetch_keys(remote, at).await {
         Ok(Fetched { keys, url, .. }) => report.ok("keys", describe(&keys, &url)),
-        Err(error) => report.wrong("keys", error.to_string(), look_for(configured, &error)),
+        Err(error) => report.wrong("keys", error.to_string(), fix(configured, &error)),
     }
 }
 
@@ -116,7 +118,7 @@ fn describe(keys: &VerificationKeys, url: &str) -> String {
     format!("{} {plural} at {url} ({names})", keys.len())
 }
 
-/// A token that nobody ever issued: the answer must be that it is not active.
+/// Asks the provider about a token that nobody issued, which it must call inactive.
 async fn introspection(report: &mut DoctorReport, introspector: &Introspector) {
     const ABOUT: &str = "introspect";
     match introspector.probe().await {
@@ -143,22 +145,22 @@ async fn registered(
             return report.note(
                 ABOUT,
                 format!("{who} does not say which scopes are registered"),
-                "hold them against the provider's console yourself, and write them as `registered`",
+                "compare them with the provider's console yourself, and write them as `registered`",
             );
         }
         Err(RegisteredError::Remote(error)) => {
-            return report.wrong(ABOUT, error.to_string(), look_for(configured, &error));
+            return report.wrong(ABOUT, error.to_string(), fix(configured, &error));
         }
     };
-    let there: BTreeSet<&str> = snapshot.scopes().collect();
+    let registered: BTreeSet<&str> = snapshot.scopes().collect();
     let known = policy.scopes().iter().map(|scope| scope.name().as_str());
-    let missing: Vec<&str> = known.filter(|scope| !there.contains(scope)).collect();
+    let missing: Vec<&str> = known.filter(|scope| !registered.contains(scope)).collect();
     if missing.is_empty() {
         return report
             .ok(ABOUT, format!("all {} of the policy are registered", policy.scopes().len()));
     }
     for scope in missing {
-        let other = there.iter().find(|there| there.eq_ignore_ascii_case(scope));
+        let other = registered.iter().find(|other| other.eq_ignore_ascii_case(scope));
         let (text, fix) = match other {
             Some(other) => (
                 format!("{scope} is not registered, but {other} is: the case counts"),
@@ -173,8 +175,8 @@ async fn registered(
     }
 }
 
-/// What most often is behind such an error.
-fn look_for(configured: &ConfiguredProvider, error: &RemoteError) -> String {
+/// The fix for the most frequent cause of an error.
+fn fix(configured: &ConfiguredProvider, error: &RemoteError) -> String {
     let is_scalekit = configured.management.is_some() || configured.metadata_url.is_some();
     match error {
         RemoteError::Address(_) => "write an https URL".to_owned(),
@@ -199,7 +201,7 @@ fn look_for(configured: &ConfiguredProvider, error: &RemoteError) -> String {
     }
 }
 
-/// Whether an error means that the issuer could not be asked.
+/// Whether an error means that the provider could not be asked.
 pub(super) fn is_unavailable(error: &TokenError) -> bool {
     *error == TokenError::Unavailable
 }

@@ -1,17 +1,17 @@
-//! The findings of `doctor`, each on one line with what to do about it.
+//! The findings of `doctor`, each on one line with its fix.
 
 use std::fmt;
 
-/// How it is.
+/// The mark of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum FindingMark {
     Ok,
-    /// Worth knowing; nothing is broken.
+    /// Worth knowing, but nothing is broken.
     Note,
     Wrong,
 }
 
-/// What was found, in the order in which it was looked for.
+/// The findings of `doctor`, in the order in which they were found.
 #[derive(Debug, Default)]
 pub(crate) struct DoctorReport(Vec<Finding>);
 
@@ -50,13 +50,14 @@ impl DoctorReport {
         self.0.push(Finding { mark, about, text, fix });
     }
 
-    /// Whether nothing is wrong.
+    /// Whether no finding says that something is wrong.
     pub(crate) fn is_good(&self) -> bool {
         self.0.iter().all(|finding| finding.mark != FindingMark::Wrong)
     }
 }
 
-/// One line for each finding, whatever others wrote into it.
+/// One line for each finding. Control characters become spaces, because texts of other servers are
+/// in the findings.
 impl fmt::Display for DoctorReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Finding { mark, about, text, fix } in &self.0 {

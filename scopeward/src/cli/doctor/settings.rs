@@ -1,4 +1,4 @@
-//! The environment, and the URL.
+//! Examines the settings of the deployment and the URL of the server.
 
 use super::report::DoctorReport;
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     policy::{CompiledPolicy, Provider},
 };
 
-/// The settings that a provider needs, and what is odd about them.
+/// Reports the settings of the providers and the URL, with the mistakes that are likely in them.
 pub(crate) fn of_settings(
     report: &mut DoctorReport,
     policy: &CompiledPolicy,
@@ -55,17 +55,18 @@ pub(crate) fn of_settings(
     report.ok("url", text);
 }
 
-/// What is missing before any provider can be asked; `env_file` is the one that was read.
-pub(crate) fn of_connection_error(
+/// Reports settings that are missing or wrong, so that no provider can be asked. `env_file` is the
+/// `.env` that was read.
+pub(crate) fn of_config_error(
     report: &mut DoctorReport,
     error: &ProviderConfigError,
     env_file: Option<&str>,
 ) {
     let text = error.to_string();
     let (text, help) = text.split_once("\n  = help: ").unwrap_or((&text, "correct it"));
-    let read = match env_file {
+    let env_file = match env_file {
         Some(path) => format!("{path} was read"),
         None => "no .env was found in this folder or above it".to_owned(),
     };
-    report.wrong("settings", format!("{text} ({read})"), help);
+    report.wrong("settings", format!("{text} ({env_file})"), help);
 }

@@ -1,4 +1,4 @@
-//! A token: would it be accepted, and what for?
+//! Examines a token: whether the server would accept it, and which tools it could call.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     policy::{CompiledPolicy, Decision, Operation, Scope},
 };
 
-/// Asks the server's own validator and the server's own decision.
+/// Checks the token with the server's own validator, and each rule with the server's own decision.
 pub(crate) async fn examine(
     report: &mut DoctorReport,
     validator: &Validator,
@@ -31,7 +31,7 @@ pub(crate) async fn examine(
     let client = caller.client().unwrap_or("an unnamed client");
     report.ok(ABOUT, format!("{} through {client}, granted {granted}", caller.subject()));
 
-    // Scopes that differ only by case are meant to be the same, and are not.
+    // Scopes that differ only by case are probably meant to be the same, but they are not.
     for scope in caller.granted() {
         let alike =
             policy.scopes().iter().map(|known| known.name().as_str()).find(|known| {
@@ -68,19 +68,19 @@ pub(crate) async fn examine(
     }
 }
 
-/// What to do about a token that is refused.
+/// The fix for a token that is refused.
 fn fix(error: &TokenError) -> &'static str {
     match error {
-        error if is_unavailable(error) => "see what is said above about the provider",
+        error if is_unavailable(error) => "see the lines about the provider above",
         TokenError::Audience(_) => {
             "sign in for this server's URL; or correct the resource id, MCP_URL or `audience` that \
-             is expected here (a slash at the end counts, but for MCP_URL)"
+             is expected here (a slash at the end counts, except in MCP_URL)"
         }
         TokenError::Issuer(_) => {
             "correct the issuer here, byte by byte, or take the token from that issuer"
         }
         TokenError::Expired | TokenError::NotYetValid => {
-            "sign in again; if it is new, look at the clock above"
+            "sign in again; if the token is new, see the line about the clock above"
         }
         TokenError::Inactive => "sign in again",
         TokenError::Revoked => "see `revocation list` for who revoked it, and why",

@@ -1,4 +1,4 @@
-//! `policy check`: the startup check without serving.
+//! The command `policy check`: the startup check without serving.
 
 use crate::{
     cli::{
@@ -12,7 +12,7 @@ pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<Verd
     let Served { policy, registered, .. } = startup::checked(deployment, registry)?;
     let rules = policy.rules().count();
     anstream::println!(
-        "{} (revision {}): {rules} rules; what is annotated, the policy and the registered scopes agree",
+        "{} (revision {}): {rules} rules; the tools, the policy and the registered scopes agree",
         policy.source().path(),
         policy.revision()
     );

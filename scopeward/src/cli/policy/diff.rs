@@ -1,4 +1,4 @@
-//! `policy diff`: who gains and who loses access between two policies.
+//! The command `policy diff`: who gains and who loses access between two policies.
 
 use std::{
     path::{Path, PathBuf},
@@ -16,19 +16,19 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct DiffArguments {
-    /// The policy before; with --git the policy after
+    /// The old policy; with --git, the new policy
     #[arg(value_name = "OLD", required_unless_present = "git")]
     first: Option<PathBuf>,
-    /// The policy after; the policy file unless written
+    /// The new policy [default: the policy file]
     #[arg(value_name = "NEW", conflicts_with = "git")]
     second: Option<PathBuf>,
-    /// Compare with the policy at this revision of the Git repository
+    /// Take the old policy from this revision of the Git repository
     #[arg(long, value_name = "REV")]
     git: Option<String>,
     /// How to print the difference
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Fail if somebody gains, or loses, access
+    /// Fail if a caller gains (widening) or loses (narrowing) access
     #[arg(long, value_enum, value_name = "DIRECTION")]
     deny: Vec<Direction>,
 }
@@ -36,7 +36,7 @@ pub(in crate::cli) struct DiffArguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
     Text,
-    /// For a pull request's comment
+    /// Markdown, for a comment on a pull request
     Markdown,
     Json,
 }
@@ -83,7 +83,7 @@ fn compile(source: Source) -> Result<CompiledPolicy, Failure> {
         .map_err(|found| deployment::refuse(&found, "it cannot be compared"))
 }
 
-/// The policy as it was; one that did not exist allowed nothing.
+/// The policy at a revision. A policy that did not exist there allowed nothing.
 fn at_revision(
     revision: &str,
     path: &Path,
@@ -103,7 +103,7 @@ fn at_revision(
     compile(Source::new(shown, nothing))
 }
 
-/// What Git prints; `None` if it says no.
+/// The output of a Git command; `None` if Git exits with an error.
 fn git(path: &Path, arguments: &[&str]) -> Result<Option<String>, Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let output = Command::new("git")

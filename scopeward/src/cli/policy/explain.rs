@@ -1,4 +1,5 @@
-//! `policy explain`: whether a caller may use something, why, and what is missing.
+//! The command `policy explain`: whether a caller may use a tool, resource or prompt, and which
+//! scopes are missing.
 
 use std::{
     path::{Path, PathBuf},
@@ -30,22 +31,22 @@ pub(in crate::cli) struct ExplainArguments {
     /// A file with the caller's access token; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "scopes")]
     token: Option<PathBuf>,
-    /// How to print it
+    /// How to print the explanation
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
 
-/// What is to be used: one of these.
+/// The tool, resource or prompt that the caller wants to use; exactly one is given.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
 struct SubjectArguments {
-    /// The tool
+    /// The tool to explain
     #[arg(long, value_name = "NAME")]
     tool: Option<String>,
-    /// The resource
+    /// The resource to explain
     #[arg(long, value_name = "URI")]
     resource: Option<String>,
-    /// The prompt
+    /// The prompt to explain
     #[arg(long, value_name = "NAME")]
     prompt: Option<String>,
 }
@@ -111,7 +112,7 @@ fn object(option: &str, text: Option<&str>) -> Result<Option<Map<String, Value>>
     parsed.map_err(|error| Failure::refused(format!("{option} takes a JSON object: {error}")))
 }
 
-/// The scopes of a token that the server would accept, checked by the server's own validator.
+/// The scopes of a token, which must be one that the server's own validator accepts.
 fn scopes_of_token(
     file: &Path,
     deployment: &Deployment,

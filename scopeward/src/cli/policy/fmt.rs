@@ -1,4 +1,4 @@
-//! `policy fmt`: the canonical layout.
+//! The command `policy fmt`, which writes the policy in its canonical layout.
 
 use similar::TextDiff;
 
@@ -9,7 +9,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct FmtArguments {
-    /// Write nothing; print what would change, and fail if something would
+    /// Write nothing, but print the changes and fail if there are any
     #[arg(long)]
     check: bool,
 }

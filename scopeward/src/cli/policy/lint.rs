@@ -1,4 +1,4 @@
-//! `policy lint`: findings, for people and for CI.
+//! The command `policy lint`, which prints findings for people and for CI.
 
 use std::{io::IsTerminal, path::PathBuf};
 
@@ -18,13 +18,13 @@ pub(in crate::cli) struct LintArguments {
     /// How to print the findings
     #[arg(long, value_enum, default_value_t = Format::Terminal)]
     format: Format,
-    /// Fail on findings that are at least as bad as this
+    /// Fail on findings of this severity or worse
     #[arg(long, value_enum, value_name = "SEVERITY", default_value_t = Deny::Error)]
     deny: Deny,
-    /// Carry out the fixes that are certain, keeping comments and layout
+    /// Apply the fixes that are safe, and keep comments and layout
     #[arg(long)]
     fix: bool,
-    /// Explain a finding, by id or name; `all` lists them
+    /// Explain a lint, by id or name; `all` lists all lints
     #[arg(long, value_name = "LINT", conflicts_with_all = ["fix", "format"])]
     explain: Option<String>,
     /// The snapshot of the registered scopes, in place of registered-scopes.toml beside the policy
@@ -34,9 +34,9 @@ pub(in crate::cli) struct LintArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// Source lines and underlines
+    /// Text with source lines and underlines
     Terminal,
-    /// One object for each finding
+    /// JSON, with one object for each finding
     Json,
     /// SARIF 2.1.0, for code scanning
     Sarif,
@@ -101,9 +101,9 @@ fn summary(found: &Diagnostics) -> String {
         format!("{number} {what}{}", if number == 1 { "" } else { "s" })
     };
     match (errors, warnings) {
-        (0, 0) => format!("{path}: nothing to say"),
+        (0, 0) => format!("{path}: no findings"),
         _ => format!(
-            "{path}: {}, {}; `policy lint --explain ID` says more about each",
+            "{path}: {}, {}; `policy lint --explain ID` explains each",
             count(errors, "error"),
             count(warnings, "warning")
         ),

@@ -1,4 +1,4 @@
-//! `policy matrix`: tools by scopes.
+//! The command `policy matrix`, which prints a table of tools by scopes.
 
 use crate::{
     cli::{Deployment, Failure, Verdict},
@@ -7,7 +7,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct MatrixArguments {
-    /// How to print it
+    /// How to print the table
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
 }
@@ -16,7 +16,7 @@ pub(in crate::cli) struct MatrixArguments {
 enum Format {
     Text,
     Json,
-    /// A page by itself
+    /// An HTML page that needs no other file
     Html,
 }
 

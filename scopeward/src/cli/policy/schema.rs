@@ -1,4 +1,4 @@
-//! `policy schema`: the JSON Schema, for editors.
+//! The command `policy schema`, which prints the JSON Schema of policy.toml for editors.
 
 use crate::{
     cli::Verdict,

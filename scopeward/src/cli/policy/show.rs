@@ -1,4 +1,5 @@
-//! `policy show`: each tool, resource and prompt, what it needs, and where its rule stands.
+//! The command `policy show`: each tool, resource and prompt with its requirement and the line of
+//! its rule.
 
 use crate::{
     cli::{Deployment, Failure, Verdict},
@@ -11,7 +12,7 @@ pub(super) fn show(deployment: &Deployment) -> Result<Verdict, Failure> {
     Ok(Verdict::Good)
 }
 
-/// The rules in columns, those of each feature under their own heading.
+/// The table of all rules, with a heading for tools, one for resources and one for prompts.
 pub(in crate::cli) fn table(policy: &CompiledPolicy) -> String {
     let mut rules: Vec<_> = policy.rules().collect();
     rules.sort_by_key(|(feature, _, rule)| (*feature, rule.span().start));

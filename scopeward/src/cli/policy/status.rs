@@ -1,4 +1,5 @@
-//! `policy status`: which policy the running server serves, and what became of the file since.
+//! The command `policy status`: which policy the running server serves, and whether the policy file
+//! is loaded or refused.
 
 use std::{fmt::Write, time::Duration};
 
@@ -16,6 +17,7 @@ use crate::{
     },
 };
 
+/// How long the running server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Verdict, Failure> {
@@ -32,7 +34,7 @@ pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Ver
         MonitorAt::Address(address) => format!("http://{address}/health"),
         MonitorAt::Off => {
             return Err(Failure::failed(format!(
-                "with MONITOR=off, {url} does not say how it fares"
+                "MONITOR is off, so the server at {url} cannot be asked"
             )));
         }
     };

@@ -1,4 +1,4 @@
-//! `policy test`: the policy's tests, run, and its invariants, proved.
+//! The command `policy test`, which runs the policy's tests and proves its invariants.
 
 use std::{io::IsTerminal, path::PathBuf};
 
@@ -18,7 +18,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct TestArguments {
-    /// A file with further tests, in place of policy.test.toml beside the policy
+    /// A file with more tests, in place of policy.test.toml beside the policy
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! The first lines that a person sees: where the server is, who may do what, and what to try.
+//! The greeting of a server on standard output: its URL, its rules and a command to try.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,8 @@ use crate::{
     serve::Providers,
 };
 
-/// What a person sees first: where it is, who may do what, and what to try.
+/// The text of the greeting: the server's URL, policy and provider, the table of rules, and a
+/// command to try.
 pub(super) fn greeting<S: ScopedTools>(
     policy: &CompiledPolicy,
     providers: &Providers,

@@ -1,4 +1,4 @@
-//! The addresses that a server listens on.
+//! Listens on the addresses of a server.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -6,7 +6,8 @@ use tokio::net::TcpListener;
 
 use crate::cli::Failure;
 
-/// Where it was told to; else on loopback, by both of its addresses: `localhost` may mean either.
+/// Listens on the address that is set. If none is set, listens on both addresses of loopback,
+/// because `localhost` may mean either.
 pub(super) async fn listen(host: Option<IpAddr>, port: u16) -> Result<Vec<TcpListener>, Failure> {
     let address = SocketAddr::from((host.unwrap_or(Ipv4Addr::LOCALHOST.into()), port));
     let first = TcpListener::bind(address).await.map_err(|error| {

@@ -1,15 +1,16 @@
-//! The log of a server.
+//! The log of a server, on standard error.
 
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// What is logged unless `RUST_LOG` says otherwise. What was allowed is in the audit file only: at the
-/// console it would hide the rest.
+/// The filter of the log unless `RUST_LOG` sets another one. Allowed calls are in the audit file
+/// only, because they would hide the other lines of the log.
 const LOGGED: &str = "info,rmcp=warn,scopeward::audit::allowed=warn";
 
 /// Logs to standard error, unless the program has a subscriber already.
 pub(super) fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
     let log = tracing_subscriber::fmt::layer().with_writer(anstream::stderr).compact();
-    // A program that already logs keeps its own subscriber: the audit file needs none.
+    // An error means that the program has a subscriber, which it keeps. The audit file does not
+    // need a subscriber.
     let _ = tracing_subscriber::registry().with(log.with_filter(filter)).try_init();
 }

@@ -1,6 +1,7 @@
-//! The signals that stop a server.
+//! Waits for the signals that stop a server.
 
-/// From this call on the signals to stop are heard, and do not end the process by themselves.
+/// Waits for SIGINT or SIGTERM. From this call on, before the future is polled, these signals no
+/// longer end the process by themselves.
 #[cfg(unix)]
 pub(super) fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +22,7 @@ pub(super) fn told_to_stop() -> impl Future<Output = ()> {
     }
 }
 
+/// Waits for Ctrl-C.
 #[cfg(not(unix))]
 pub(super) async fn told_to_stop() {
     let _ = tokio::signal::ctrl_c().await;

@@ -1,9 +1,9 @@
-//! Which addresses are public: those that IANA's special-purpose registries (RFC 6890) do not keep
-//! for something else.
+//! Tells public IP addresses from those that IANA's special-purpose registries (RFC 6890) keep for
+//! something else.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether a server may be asked at this address by somebody else's wish.
+/// Whether an address is public, so that this server may connect to it because a stranger asks.
 pub(super) fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_public_v4(address),
@@ -14,9 +14,9 @@ pub(super) fn is_public(address: IpAddr) -> bool {
 fn is_public_v4(address: Ipv4Addr) -> bool {
     let [a, b, c, _] = address.octets();
     let is_special = match a {
-        // This network, private (RFC 1918), loopback; multicast, reserved, broadcast.
+        // This network, private (RFC 1918), loopback, multicast, reserved, broadcast.
         0 | 10 | 127 | 224.. => true,
-        // Shared (RFC 6598).
+        // Shared by carriers (RFC 6598).
         100 => (64..=127).contains(&b),
         // Link-local.
         169 => b == 254,
@@ -34,8 +34,9 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let [a, b, ..] = address.segments();
-    // Of global unicast (2000::/3) without Teredo, documentation and the other assignments of
-    // 2001::/23, 6to4, and documentation (3fff::/20). Mapped and translated addresses are outside.
+    // Public is global unicast (2000::/3) without the assignments of 2001::/23 (Teredo and others),
+    // the documentation ranges (2001:db8::/32, 3fff::/20) and 6to4 (2002::/16). IPv4-mapped and
+    // translated addresses are outside 2000::/3.
     let is_global = (0x2000..=0x3fff).contains(&a);
     let is_special =
         matches!((a, b), (0x2001, 0..=0x01ff | 0x0db8) | (0x2002, _) | (0x3fff, 0..=0x0fff));

@@ -1,4 +1,4 @@
-//! TLS, where no proxy speaks it: the certificate is read again when its file changes.
+//! TLS for deployments without a proxy. The certificate is loaded again when its file changes.
 
 use std::{
     fmt, fs, io,
@@ -21,20 +21,20 @@ use tokio_rustls::{
 
 use crate::record::metrics::metrics;
 
-/// Between two looks at the files.
+/// How long to wait between two reads of the files.
 const INTERVAL: Duration = Duration::from_secs(1);
 const TARGET: &str = "scopeward::tls";
 
-/// Where the certificate and its key are.
+/// The paths of the certificate and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Files {
-    /// The certificate, and those that lead to its root, as PEM.
+    /// The certificate and the intermediate certificates, as PEM.
     pub(crate) certificate: PathBuf,
-    /// Its private key, as PEM.
+    /// The private key of the certificate, as PEM.
     pub(crate) key: PathBuf,
 }
 
-/// Why they cannot be used.
+/// The reason why a certificate or its key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
     #[error("cannot read {0}: {1}")]
@@ -49,11 +49,11 @@ pub(crate) enum TlsError {
     OpenKey(String),
 }
 
-/// Takes TLS connections with the certificate that there is. Clones are the same.
+/// Accepts TLS connections with the current certificate. Clones share the certificate.
 #[derive(Clone)]
 pub(crate) struct Tls(Arc<ArcSwap<ServerConfig>>);
 
-/// The files as they were read.
+/// The content of the certificate's file and of the key's file.
 #[derive(PartialEq, Eq)]
 struct Read {
     certificate: Vec<u8>,
@@ -61,15 +61,15 @@ struct Read {
 }
 
 impl Tls {
-    /// Reads the files, and reads them again as long as the runtime lives.
+    /// Reads the files, and loads them again when they change, for as long as the runtime lives.
     pub(crate) fn watch(files: Files) -> Result<Self, TlsError> {
         let read = files.read()?;
         let tls = Self(Arc::new(ArcSwap::new(files.config(&read)?)));
-        tokio::spawn(tls.clone().look(files, read));
+        tokio::spawn(tls.clone().reload(files, read));
         Ok(tls)
     }
 
-    async fn look(self, files: Files, mut served: Read) {
+    async fn reload(self, files: Files, mut served: Read) {
         let mut refused = None;
         loop {
             tokio::time::sleep(INTERVAL).await;
@@ -88,7 +88,8 @@ impl Tls {
                     metrics().certificate_reloads.inc();
                     tracing::warn!(target: TARGET, "the certificate is loaded");
                 }
-                // Of two files that are replaced one after the other, the first does not fit yet.
+                // Logged once for each error: while two files are replaced one after the other, the
+                // certificate and the key do not fit.
                 Err(error) if refused.as_ref() != Some(&error.to_string()) => {
                     metrics().certificate_refusals.inc();
                     tracing::error!(target: TARGET, "{error}; the last good certificate is used");
@@ -127,7 +128,8 @@ impl Files {
         Ok(Read { certificate: read(&self.certificate)?, key: read(&self.key)?.into() })
     }
 
-    /// TLS 1.2 and 1.3, as rustls has them, with the provider that all else here uses.
+    /// A configuration for TLS 1.2 and 1.3 with the defaults of rustls. The cryptographic provider
+    /// is aws-lc-rs, as everywhere in this crate.
     fn config(&self, read: &Read) -> Result<Arc<ServerConfig>, TlsError> {
         let (certificate, key) =
             (self.certificate.display().to_string(), self.key.display().to_string());

@@ -1,4 +1,4 @@
-//! `/health` and `/health/ready`.
+//! The answers at `/health` and `/health/ready`.
 
 use axum::{Json, extract::State, response::IntoResponse};
 use http::StatusCode;
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 
 use super::Monitor;
 
-/// 200 while requests would be answered; else 503 and why they would not.
+/// Answers 200 while requests would be answered, else 503 with the reasons.
 pub(super) async fn ready(State(monitor): State<Monitor>) -> impl IntoResponse {
     let reasons = not_ready(&monitor);
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons })))
 }
 
-/// Why requests would not be answered.
+/// The reasons why requests would not be answered; empty if they would.
 fn not_ready(monitor: &Monitor) -> Vec<String> {
     let mut reasons = vec![];
     if monitor.live.is_stopping() {
@@ -30,7 +30,7 @@ fn not_ready(monitor: &Monitor) -> Vec<String> {
     reasons
 }
 
-/// Everything, and whether a person should look at it.
+/// Answers with all that is known, and `degraded` if a person should look at it.
 pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
     let status = monitor.live.status();
     let audit = monitor.recorder.health();

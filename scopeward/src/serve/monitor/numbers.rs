@@ -1,4 +1,4 @@
-//! `/metrics`.
+//! The answer at `/metrics`.
 
 use std::{collections::HashSet, fmt};
 
@@ -36,7 +36,7 @@ impl Collector for Monitor {
     }
 }
 
-fn say(
+fn export(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
@@ -45,7 +45,8 @@ fn say(
     metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
 }
 
-/// More than an `i64` holds is more than there can be.
+/// A gauge of a number. A number that `i64` cannot hold, which does not happen, is its largest
+/// value.
 fn gauge(number: impl TryInto<i64>) -> ConstGauge<i64> {
     ConstGauge::new(number.try_into().unwrap_or(i64::MAX))
 }
@@ -53,7 +54,7 @@ fn gauge(number: impl TryInto<i64>) -> ConstGauge<i64> {
 fn decisions(encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let mut all = encoder.encode_descriptor(
         "decisions",
-        "Decisions about tools, resources and prompts; (unknown) is what the policy does not name",
+        "Decisions about tools, resources and prompts; (unknown) stands for names without a rule",
         None,
         MetricType::Counter,
     )?;
@@ -70,26 +71,31 @@ impl Monitor {
     fn policy(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let status = self.live.status();
         let revision = self.live.current().revision().to_string();
-        say(encoder, "policy", "The policy that is served", &Info::new([("revision", revision)]))?;
-        say(
+        export(
+            encoder,
+            "policy",
+            "The policy that is served",
+            &Info::new([("revision", revision)]),
+        )?;
+        export(
             encoder,
             "policy_loads",
             "Policies that were loaded, the first one included",
             &ConstCounter::new(status.loaded),
         )?;
-        say(
+        export(
             encoder,
             "policy_refusals",
             "Changed policy files that were refused",
             &ConstCounter::new(status.refused),
         )?;
-        say(
+        export(
             encoder,
             "policy_file_refused",
             "1 while the policy file is refused and an older policy keeps serving",
             &gauge(i64::from(status.is_refused)),
         )?;
-        say(
+        export(
             encoder,
             "policy_loaded_timestamp_seconds",
             "When the policy that is served was loaded, in seconds since 1970",
@@ -99,19 +105,19 @@ impl Monitor {
 
     fn callers(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let counted = metrics::metrics();
-        say(
+        export(
             encoder,
             "authentication_failures",
-            "Requests without a token that is accepted, by the reason",
+            "Requests that were refused for want of a valid token, by reason",
             &counted.unauthenticated,
         )?;
-        say(
+        export(
             encoder,
             "revocations",
             "Tokens, subjects and clients that are revoked",
             &gauge(self.revocations.len()),
         )?;
-        say(
+        export(
             encoder,
             "revocation_refusals",
             "Changed lists of revocations that were refused",
@@ -135,21 +141,31 @@ impl Monitor {
 
     fn load(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let counted = metrics::metrics();
-        say(
+        export(
             encoder,
             "refused_by_limit",
             "Connections and requests that a limit refused",
             &counted.limited,
         )?;
-        say(encoder, "connections", "Connections now", &gauge(self.connections.connections()))?;
-        say(encoder, "requests_in_flight", "Requests now", &gauge(self.connections.requests()))?;
-        say(
+        export(
+            encoder,
+            "connections",
+            "Connections that are open now",
+            &gauge(self.connections.connections()),
+        )?;
+        export(
+            encoder,
+            "requests_in_flight",
+            "Requests that are being answered now",
+            &gauge(self.connections.requests()),
+        )?;
+        export(
             encoder,
             "certificate_reloads",
             "Certificates that were loaded while the server runs",
             &counted.certificate_reloads,
         )?;
-        say(
+        export(
             encoder,
             "certificate_refusals",
             "Changed certificates that were refused",
@@ -158,38 +174,38 @@ impl Monitor {
     }
 
     fn audit(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let Some(fares) = self.recorder.health() else {
+        let Some(health) = self.recorder.health() else {
             return Ok(());
         };
-        say(
+        export(
             encoder,
             "audit_records",
             "The number of the last audit record that was written",
-            &ConstCounter::new(fares.head.number),
+            &ConstCounter::new(health.head.number),
         )?;
-        say(
+        export(
             encoder,
             "audit_lost",
             "Audit records that are lost for good",
-            &ConstCounter::new(fares.lost),
+            &ConstCounter::new(health.lost),
         )?;
-        say(
+        export(
             encoder,
             "audit_write_failures",
             "Writes to the audit file that failed",
-            &ConstCounter::new(fares.failures),
+            &ConstCounter::new(health.failures),
         )?;
-        say(
+        export(
             encoder,
             "audit_failing",
             "1 while the audit file cannot be written",
-            &gauge(i64::from(fares.is_failing)),
+            &gauge(i64::from(health.is_failing)),
         )?;
-        say(
+        export(
             encoder,
             "audit_pending_bytes",
-            "What waits to be written to the audit file",
-            &gauge(fares.pending),
+            "Bytes that wait to be written to the audit file",
+            &gauge(health.pending),
         )
     }
 }
