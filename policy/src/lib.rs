@@ -39,7 +39,7 @@ mod mistake;
 #[doc(hidden)]
 pub mod model;
 mod operation;
-mod provider;
+pub mod provider;
 mod reach;
 mod reader;
 pub mod redirect;

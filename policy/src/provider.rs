@@ -1,64 +1,75 @@
-//! Providers as the policy names them: who issues the tokens, and how the operator configured it.
+//! Providers: who issues the tokens, and how the operator configured it.
+//!
+//! A provider is one table of [`PRESETS`]; its name in the policy, its facts and its documentation come
+//! from there.
 
-use super::{Scope, settings::word};
+mod marker;
+mod preset;
+mod token_types;
 
-/// Who issues the tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Provider {
-    /// The embedded issuer, for development.
-    #[default]
-    Embedded,
-    /// Scalekit.
-    Scalekit,
-    /// Auth0.
-    Auth0,
-    /// Keycloak.
-    Keycloak,
-    /// Microsoft Entra ID.
-    Entra,
-    /// Okta.
-    Okta,
-    /// `WorkOS` `AuthKit`.
-    Workos,
-    /// Descope.
-    Descope,
-    /// Amazon Cognito.
-    Cognito,
-    /// Google.
-    Google,
-    /// Any OpenID Connect provider with JWT access tokens, by its issuer.
-    Oidc,
-    /// Any OAuth 2.0 authorization server with access tokens after RFC 9068, by its issuer.
-    Oauth,
-}
+use std::sync::LazyLock;
+
+pub use marker::Marker;
+pub use preset::{AudienceIn, PRESETS, PrefixIn, Preset, RegisteredIn, Setup, Tokens};
+pub use token_types::TokenTypes;
+
+use super::Scope;
+
+/// A provider, as `provider = "…"` names it: the embedded issuer, or one of the [`PRESETS`].
+///
+/// ```
+/// use scopeward_policy::provider::Provider;
+///
+/// let keycloak = Provider::named("keycloak").expect("a preset");
+/// assert_eq!(keycloak.preset().map(|preset| preset.title), Some("Keycloak"));
+/// assert!(Provider::named("embedded").is_some_and(Provider::is_embedded));
+/// ```
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Provider(Option<&'static Preset>);
+
+/// The word of the embedded issuer.
+const EMBEDDED: &str = "embedded";
+
+/// Every word and its provider, in the order in which messages list them.
+static WORDS: LazyLock<Vec<(&str, Provider)>> = LazyLock::new(|| {
+    let presets = PRESETS.iter().map(|preset| (preset.word, Provider(Some(preset))));
+    std::iter::once((EMBEDDED, Provider(None))).chain(presets).collect()
+});
 
 impl Provider {
-    pub(crate) const WORDS: &[(&str, Self)] = &[
-        ("embedded", Self::Embedded),
-        ("scalekit", Self::Scalekit),
-        ("auth0", Self::Auth0),
-        ("keycloak", Self::Keycloak),
-        ("entra", Self::Entra),
-        ("okta", Self::Okta),
-        ("workos", Self::Workos),
-        ("descope", Self::Descope),
-        ("cognito", Self::Cognito),
-        ("google", Self::Google),
-        ("oidc", Self::Oidc),
-        ("oauth", Self::Oauth),
-    ];
+    /// The provider of this word; `None` if there is none.
+    pub fn named(word: &str) -> Option<Self> {
+        Self::words().iter().find(|(known, _)| *known == word).map(|(_, provider)| *provider)
+    }
 
-    /// Every provider that a policy can name.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Self::WORDS.iter().map(|(_, provider)| *provider)
+    pub(crate) fn words() -> &'static [(&'static str, Self)] {
+        &WORDS
     }
 
     /// The word in `policy.toml`.
     pub fn as_str(self) -> &'static str {
-        word(Self::WORDS, &self)
+        self.0.map_or(EMBEDDED, |preset| preset.word)
+    }
+
+    /// The provider's table of facts; `None` for the embedded issuer.
+    pub fn preset(self) -> Option<&'static Preset> {
+        self.0
+    }
+
+    /// Whether it is the embedded issuer, for development.
+    pub fn is_embedded(self) -> bool {
+        self.0.is_none()
     }
 }
+
+/// By its word: there is one preset of each.
+impl PartialEq for Provider {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Provider {}
 
 /// A provider whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -89,7 +100,7 @@ impl ProviderSettings {
     /// What it writes before the scopes of this resource; the embedded issuer has none.
     pub fn scope_prefix(&self) -> Option<&str> {
         let prefix = self.scope_prefix.as_ref().map(Scope::as_str);
-        prefix.filter(|_| self.provider != Provider::Embedded)
+        prefix.filter(|_| !self.provider.is_embedded())
     }
 
     /// Whether its tokens are checked by asking it (RFC 7662), not by its keys.

@@ -165,7 +165,7 @@ pub(crate) static SERVER: Shape = table(&[
         Takes::Url,
         "What clients connect to and tokens are issued for. MCP_URL and PORT override it.",
     ),
-    key("provider", Takes::Word(|| words(Provider::WORDS)), "Who issues the tokens."),
+    key("provider", Takes::Word(|| words(Provider::words())), "Who issues the tokens."),
     ISSUER,
     AUDIENCE,
     SCOPE_PREFIX,
@@ -236,7 +236,7 @@ const OPAQUE: Key = key(
 
 /// A further provider.
 pub(crate) static ALSO: Shape = table(&[
-    required("provider", Takes::Word(|| words(Provider::WORDS)), "Who issues these tokens."),
+    required("provider", Takes::Word(|| words(Provider::words())), "Who issues these tokens."),
     ISSUER,
     AUDIENCE,
     SCOPE_PREFIX,

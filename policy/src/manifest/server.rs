@@ -60,7 +60,7 @@ pub(super) fn read(
         trust: trust(
             name,
             &reader,
-            word(&reader, "provider", Provider::WORDS, errors),
+            word(&reader, "provider", Provider::words(), errors),
             &mut issuers,
             errors,
         ),
@@ -113,12 +113,12 @@ fn also(
     let what = format!("`[[{name}.also]]`");
     for table in reader.tables("also", errors) {
         let also = Reader::new(table.value, &shape::ALSO, &what);
-        let provider = word(&also, "provider", Provider::WORDS, errors);
+        let provider = word(&also, "provider", Provider::words(), errors);
         let at = also.key_span("provider");
         let wrong = match (&at, provider) {
             (None, _) => Some(format!("{what} does not say which provider it accepts")),
             // It is for development, and has nobody who could migrate.
-            (_, Some(Provider::Embedded)) => {
+            (_, Some(provider)) if provider.is_embedded() => {
                 Some("the embedded issuer cannot be a further one".to_owned())
             }
             _ => None,

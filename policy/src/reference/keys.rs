@@ -142,7 +142,7 @@ fn takes(what: &Takes, sections: &[Section]) -> String {
         Takes::Texts => "a list of texts".to_owned(),
         Takes::Flag => "`true` or `false`".to_owned(),
         Takes::True => "`true`".to_owned(),
-        Takes::Word(words) if words().len() == Provider::all().count() => {
+        Takes::Word(words) if words().len() == Provider::words().len() => {
             "[the word for a provider](providers.md)".to_owned()
         }
         Takes::Word(words) => {

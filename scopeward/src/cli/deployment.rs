@@ -11,7 +11,7 @@ use super::Failure;
 use crate::{
     file,
     policy::{
-        CompiledPolicy, Provider, ResourceUrl, Snapshot,
+        CompiledPolicy, ResourceUrl, Snapshot,
         diagnostic::{Diagnostics, Severity, Source},
         written_url,
     },
@@ -114,9 +114,7 @@ impl Deployment {
     /// The snapshot that the startup check of this policy uses if the provider does not answer.
     pub(super) fn snapshot_of(&self, source: &Source) -> Result<Option<Snapshot>, Failure> {
         match CompiledPolicy::compile(source.clone()) {
-            Ok(policy)
-                if policy.provider() != Provider::Embedded && policy.registered_at().is_none() =>
-            {
+            Ok(policy) if !policy.provider().is_embedded() && policy.registered_at().is_none() => {
                 self.snapshot(None)
             }
             _ => Ok(None),

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     identity::provider::ConfiguredProviders,
     policy::{
-        CompiledPolicy, Provider, Registry,
+        CompiledPolicy, Registry,
         agreement::{self, Checked},
         diagnostic::Severity,
     },
@@ -71,7 +71,7 @@ fn examine(
         for configured in configured.all() {
             provider_health::examine(report, &remote, configured, &policy).await;
         }
-        if policy.provider() == Provider::Embedded {
+        if policy.provider().is_embedded() {
             report.ok("provider", "the embedded issuer, for development on this machine only");
         }
         let registered = startup::ask_registered(&policy, configured.main.as_ref(), &remote).await;

@@ -1,9 +1,9 @@
 //! The commands `provider …`, which list the providers that a policy can name and show each preset.
 
 use super::{Failure, Verdict};
-use crate::{
-    identity::provider::{PRESETS, Preset},
-    policy::diagnostic::nearest,
+use crate::policy::{
+    diagnostic::nearest,
+    provider::{PRESETS, Preset},
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -20,7 +20,7 @@ pub(super) enum ProviderCommand {
 pub(super) fn run(command: &ProviderCommand) -> Result<Verdict, Failure> {
     match command {
         ProviderCommand::List => {
-            let word = |preset: &Preset| preset.provider.as_str();
+            let word = |preset: &Preset| preset.word;
             let width = PRESETS.iter().map(|preset| word(preset).len()).max().unwrap_or_default();
             for preset in PRESETS {
                 anstream::println!("{:width$}  {}", word(preset), preset.title);
@@ -32,8 +32,8 @@ pub(super) fn run(command: &ProviderCommand) -> Result<Verdict, Failure> {
 }
 
 fn named(name: &str) -> Result<&'static Preset, Failure> {
-    let words = || PRESETS.iter().map(|preset| preset.provider.as_str());
-    PRESETS.iter().find(|preset| preset.provider.as_str() == name).ok_or_else(|| {
+    let words = || PRESETS.iter().map(|preset| preset.word);
+    PRESETS.iter().find(|preset| preset.word == name).ok_or_else(|| {
         let help = match nearest(name, words()) {
             Some(right) => format!("did you mean `{right}`?"),
             None => format!("one of {}", words().collect::<Vec<_>>().join(", ")),

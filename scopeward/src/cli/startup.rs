@@ -10,7 +10,7 @@ use crate::{
     identity::provider::{ConfiguredProvider, ConfiguredProviders, Registered},
     issuer::Issuer,
     policy::{
-        CompiledPolicy, Provider, Registry, Snapshot,
+        CompiledPolicy, Registry, Snapshot,
         agreement::{self, Checked},
     },
     remote::Remote,
@@ -49,7 +49,7 @@ pub(super) fn checked(deployment: &Deployment, registry: &Registry) -> Result<Se
     }
     let policy = deployment.deploy(policy)?;
     server::may_serve(policy.resource()).map_err(Failure::refused)?;
-    if policy.provider() == Provider::Embedded {
+    if policy.provider().is_embedded() {
         Issuer::may_serve(policy.resource()).map_err(Failure::refused)?;
         if let Some(host) = deployment.host().filter(|host| !host.is_loopback()) {
             return Err(Failure::refused(format!(

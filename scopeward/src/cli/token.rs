@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Deployment, Failure, Verdict};
 use crate::{
     issuer::Issuer,
-    policy::{Provider, Scope, diagnostic::nearest},
+    policy::{Scope, diagnostic::nearest},
 };
 
 #[derive(Debug, clap::Args)]
@@ -25,7 +25,7 @@ pub(super) fn token(
     arguments: &TokenArguments,
 ) -> Result<Verdict, Failure> {
     let policy = Arc::new(deployment.compile()?);
-    if policy.provider() != Provider::Embedded {
+    if !policy.provider().is_embedded() {
         return Err(Failure::refused(format!(
             "only the embedded issuer's tokens can be made here, and the provider is \"{}\"",
             policy.provider().as_str()

@@ -16,10 +16,8 @@ mod introspection;
 mod issuer_rules;
 mod jose;
 mod keys;
-mod marker;
 mod remote_keys;
 mod revocations;
-mod token_types;
 mod validator;
 
 use std::{
@@ -30,8 +28,8 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::policy::Scope;
+pub use crate::policy::provider::{AudienceIn, Marker, TokenTypes};
 
-pub use claims::AudienceIn;
 pub(crate) use claims::ClaimRules;
 pub use clock::{Clock, SystemClock};
 pub use error::{Expected, Rejected, TokenError};
@@ -39,11 +37,9 @@ pub use header::{BearerError, bearer};
 pub(crate) use introspection::{EndpointAt, Introspection, IntrospectionClient, Introspector};
 pub(crate) use issuer_rules::{IssuerRules, LEEWAY};
 pub use keys::VerificationKeys;
-pub use marker::Marker;
 pub(crate) use remote_keys::{Fetched, KeysAt, RemoteKeys, fetch as fetch_keys};
 pub use revocations::Revocations;
 pub(crate) use revocations::{Revocation, RevocationTarget};
-pub use token_types::TokenTypes;
 pub use validator::Validator;
 
 /// A validated access token: its signature, issuer, audience and times were right. Clones share one

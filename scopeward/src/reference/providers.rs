@@ -3,8 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    identity::provider::{ConfiguredProviders, PRESETS, Preset, ProviderConfigError},
-    policy::{CompiledPolicy, diagnostic::Source},
+    identity::provider::{ConfiguredProviders, ProviderConfigError},
+    policy::{
+        CompiledPolicy,
+        diagnostic::Source,
+        provider::{PRESETS, Preset},
+    },
 };
 
 const INTRODUCTION: &str = "\
@@ -40,7 +44,7 @@ fn section(preset: &Preset) -> String {
          What the server knows of it:\n\n\
          {facts}",
         title = preset.title,
-        word = preset.provider.as_str(),
+        word = preset.word,
         facts = facts.lines().map(fact).collect::<String>(),
     )
 }
@@ -55,7 +59,7 @@ fn fact(line: &str) -> String {
 /// What the server asks for when it is missing, one after the other until it has all.
 fn needed(preset: &Preset) -> Vec<String> {
     let mut needed = vec![];
-    let mut lines = format!("provider = \"{}\"\n", preset.provider.as_str());
+    let mut lines = format!("provider = \"{}\"\n", preset.word);
     let mut variables = BTreeSet::new();
     loop {
         let text = format!("version = 1\n[server]\nurl = \"https://mcp.example/mcp\"\n{lines}");

@@ -3,7 +3,7 @@
 use super::report::DoctorReport;
 use crate::{
     identity::provider::{ConfiguredProviders, ProviderConfigError},
-    policy::{CompiledPolicy, Provider},
+    policy::{CompiledPolicy, provider::Setup},
 };
 
 /// Reports the settings of the providers and the URL, with the mistakes that are likely in them.
@@ -14,7 +14,7 @@ pub(crate) fn of_settings(
     variable: impl Fn(&str) -> Option<String>,
 ) {
     const ABOUT: &str = "settings";
-    if policy.provider() == Provider::Scalekit {
+    if policy.provider().preset().is_some_and(|preset| preset.setup == Setup::Scalekit) {
         let id = variable("SCALEKIT_RESOURCE_ID").unwrap_or_default();
         if id.starts_with("res_") {
             report.ok(ABOUT, format!("SCALEKIT_ENVIRONMENT_URL and SCALEKIT_RESOURCE_ID ({id})"));

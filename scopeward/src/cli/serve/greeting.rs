@@ -3,10 +3,7 @@
 use std::net::SocketAddr;
 
 use crate::{
-    cli::policy::table,
-    identity::provider::{Preset, Registered},
-    mcp::ScopedTools,
-    policy::{CompiledPolicy, Provider},
+    cli::policy::table, identity::provider::Registered, mcp::ScopedTools, policy::CompiledPolicy,
     serve::Providers,
 };
 
@@ -19,7 +16,7 @@ pub(super) fn greeting<S: ScopedTools>(
     health: Option<SocketAddr>,
 ) -> String {
     let (name, version) = S::SERVER;
-    let provider = match Preset::of(policy.provider()) {
+    let provider = match policy.provider().preset() {
         None => "embedded issuer: development sign-in, this machine only".to_owned(),
         Some(preset) => format!("{}: {}", preset.title, providers.urls().join(", ")),
     };
@@ -34,9 +31,10 @@ pub(super) fn greeting<S: ScopedTools>(
         std::env::args().next().unwrap_or_else(|| name.to_owned())
     };
     let scope = policy.sign_in_scopes().next().map_or("", |scope| scope.as_str());
-    let trial = match policy.provider() {
-        Provider::Embedded => format!(", or try:\n\n  {program} token --scope \"{scope}\""),
-        _ => ".".to_owned(),
+    let trial = if policy.provider().is_embedded() {
+        format!(", or try:\n\n  {program} token --scope \"{scope}\"")
+    } else {
+        ".".to_owned()
     };
     format!(
         "\n{name} {version}, guarded by Scopeward\n\n  \

@@ -2,13 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::{PrefixIn, Preset, RegisteredIn, Tokens, scalekit::ManagementApi};
+use super::scalekit::ManagementApi;
 use crate::{
     identity::token::{
-        AudienceIn, ClaimRules, EndpointAt, Introspection, IntrospectionClient, IssuerRules,
-        KeysAt, Marker,
+        ClaimRules, EndpointAt, Introspection, IntrospectionClient, IssuerRules, KeysAt,
     },
-    policy::{CompiledPolicy, Provider, ProviderSettings},
+    policy::{
+        CompiledPolicy, ProviderSettings,
+        provider::{AudienceIn, Marker, PrefixIn, Preset, RegisteredIn, Setup, Tokens},
+    },
     remote::{RemoteError, checked},
     secret::{Secret, SecretError},
 };
@@ -119,9 +121,9 @@ impl ConfiguredProvider {
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, ProviderConfigError> {
-        let Some(preset) = Preset::of(settings.provider()) else { return Ok(None) };
-        let configured = match settings.provider() {
-            Provider::Scalekit => Self::scalekit(preset, settings, policy, variable),
+        let Some(preset) = settings.provider().preset() else { return Ok(None) };
+        let configured = match preset.setup {
+            Setup::Scalekit => Self::scalekit(preset, settings, policy, variable),
             _ => Self::by_issuer(preset, settings, policy, variable),
         }?;
         for url in configured.issuers.iter().chain([&configured.authorization_server]) {
@@ -137,7 +139,7 @@ impl ConfiguredProvider {
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ProviderConfigError> {
-        let provider = preset.provider.as_str();
+        let provider = preset.word;
         let written = settings.issuer().or(preset.fixed_issuer).map(str::to_owned);
         let issuer = variable("ISSUER_URL").or(written).ok_or(ProviderConfigError::Missing {
             provider,
@@ -283,7 +285,7 @@ fn introspection(
         checked(url)?;
     }
     let missing = |what| ProviderConfigError::Missing {
-        provider: preset.provider.as_str(),
+        provider: preset.word,
         what,
         help: "with `opaque = true` the server asks the provider about each token, as an OAuth client: \
                set it in the environment or in .env",

@@ -57,7 +57,7 @@ impl ConfiguredProvider {
         let snapshot = |scopes: Vec<Scope>, source: &str| {
             let own = scopes.iter().filter_map(|scope| self.without_prefix(scope)).collect();
             Snapshot::new(resource.as_str(), server, Timestamp::now(), own)
-                .said_by(self.preset.provider.as_str(), source)
+                .said_by(self.preset.word, source)
         };
         if let Some(api) = &self.management {
             return Ok(snapshot(api.registered(remote).await?, &api.resource_url()));

@@ -8,7 +8,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{TokenError, marker::Marker};
+use super::{AudienceIn, Marker, TokenError};
 use crate::policy::Scope;
 
 /// The claims of one token. A claim that appears twice or has the wrong type makes the whole token
@@ -200,17 +200,6 @@ pub(crate) struct ClaimRules {
     pub(crate) audience: AudienceIn,
     /// The mark that tells access tokens from the issuer's other tokens.
     pub(crate) marker: Marker,
-}
-
-/// The claim that names the audience of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum AudienceIn {
-    /// `aud` (RFC 9068, section 2.2).
-    Aud,
-    /// `client_id`, because access tokens of this issuer have no `aud`. If a token has an `aud` all
-    /// the same, the `aud` must name the resource.
-    ClientId,
 }
 
 impl Default for ClaimRules {

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::marker::Marker;
+use super::Marker;
 
 /// The expected value, as text that may stand in a header.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    AccessToken, Expected, Rejected, TokenError, TokenTypes, Validated,
-    claims::{AudienceIn, ClaimRules, Claims, NumericDate},
+    AccessToken, AudienceIn, Expected, Rejected, TokenError, TokenTypes, Validated,
+    claims::{ClaimRules, Claims, NumericDate},
     interner::Interner,
 };
 use crate::policy::Scope;

@@ -4,7 +4,6 @@ use std::fmt;
 
 /// The mark of an issuer's access tokens, besides their `typ`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Marker {
     /// No mark.
     None,

@@ -2,7 +2,6 @@
 
 /// The `typ` headers that an access token may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum TokenTypes {
     /// `at+jwt` only (RFC 9068, section 4).
     AccessToken,

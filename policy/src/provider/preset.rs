@@ -4,17 +4,14 @@
 
 use std::fmt;
 
-use crate::{
-    identity::token::{AudienceIn, Marker, TokenTypes},
-    policy::Provider,
-};
+use super::{Marker, TokenTypes};
 
 /// A preset: the table of facts about one provider.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Preset {
-    /// The provider's word in `policy.toml`.
-    pub provider: Provider,
+    /// The word in `policy.toml`.
+    pub word: &'static str,
     /// The provider's name for people.
     pub title: &'static str,
     /// The form of its issuer, which is compared byte by byte.
@@ -43,13 +40,14 @@ pub struct Preset {
     pub types: TokenTypes,
     /// Where the registered scopes can be read.
     pub registered: RegisteredIn,
+    /// How a deployment of it is reached.
+    pub setup: Setup,
     /// The documents that these facts come from.
     pub sources: &'static [&'static str],
 }
 
 /// How a provider's access tokens are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Tokens {
     /// JWTs, which are checked with the issuer's keys. With `opaque` in the policy, the issuer is
     /// asked about each token instead (RFC 7662).
@@ -60,7 +58,6 @@ pub enum Tokens {
 
 /// Where the registered scopes can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum RegisteredIn {
     /// The provider's own API, if the deployment has credentials for it; otherwise its metadata.
     Api(&'static str),
@@ -73,12 +70,30 @@ pub enum RegisteredIn {
 
 /// Where the prefix of a resource's scopes appears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum PrefixIn {
     /// In requests for scopes only; tokens leave it out.
     Requests,
     /// In requests for scopes, and in tokens.
     RequestsAndTokens,
+}
+
+/// The claim that names the audience of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AudienceIn {
+    /// `aud` (RFC 9068, section 2.2).
+    Aud,
+    /// `client_id`, because access tokens of this issuer have no `aud`. If a token has an `aud` all
+    /// the same, the `aud` must name the resource.
+    ClientId,
+}
+
+/// How a deployment of a provider is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setup {
+    /// By its issuer, whose metadata has the rest.
+    ByIssuer,
+    /// By the environment variables that a Scalekit user has.
+    Scalekit,
 }
 
 const RFC_9068: &str = "RFC 9068, sections 2 and 4";
@@ -88,7 +103,7 @@ const THE_URL: &str = "the resource's URL (RFC 8707)";
 
 /// The facts that most providers share. Each table writes only its differences.
 const COMMON: Preset = Preset {
-    provider: Provider::Oidc,
+    word: "oidc",
     title: "Any OpenID Connect provider with JWT access tokens",
     issuer: "as its metadata says",
     fixed_issuer: None,
@@ -102,13 +117,15 @@ const COMMON: Preset = Preset {
     marker: Marker::None,
     types: TokenTypes::AccessTokenOrPlain,
     registered: RegisteredIn::Metadata,
+    setup: Setup::ByIssuer,
     sources: &[RFC_9068, RFC_8414],
 };
 
 /// The presets of all providers except the embedded issuer.
 pub static PRESETS: &[Preset] = &[
     Preset {
-        provider: Provider::Scalekit,
+        word: "scalekit",
+        setup: Setup::Scalekit,
         title: "Scalekit",
         issuer: "SCALEKIT_ENVIRONMENT_URL, or SCALEKIT_ENVIRONMENT_URL/resources/SCALEKIT_RESOURCE_ID",
         keys: "SCALEKIT_ENVIRONMENT_URL/keys",
@@ -121,7 +138,7 @@ pub static PRESETS: &[Preset] = &[
         ..COMMON
     },
     Preset {
-        provider: Provider::Auth0,
+        word: "auth0",
         title: "Auth0",
         issuer: "https://TENANT.REGION.auth0.com/, with the slash at its end",
         audience_hint: "the API's identifier",
@@ -136,7 +153,7 @@ pub static PRESETS: &[Preset] = &[
         ..COMMON
     },
     Preset {
-        provider: Provider::Keycloak,
+        word: "keycloak",
         title: "Keycloak",
         issuer: "https://HOST/realms/REALM",
         audience_hint: "what the realm's audience mapper writes",
@@ -146,7 +163,7 @@ pub static PRESETS: &[Preset] = &[
         ..COMMON
     },
     Preset {
-        provider: Provider::Entra,
+        word: "entra",
         title: "Microsoft Entra ID",
         issuer: "https://login.microsoftonline.com/TENANT/v2.0, or https://sts.windows.net/TENANT/ \
                  for tokens of version 1 (requestedAccessTokenVersion in the manifest of the API)",
@@ -166,7 +183,7 @@ pub static PRESETS: &[Preset] = &[
         ..COMMON
     },
     Preset {
-        provider: Provider::Okta,
+        word: "okta",
         title: "Okta, a custom authorization server",
         issuer: "https://DOMAIN/oauth2/SERVER",
         audience_hint: "the audience of the authorization server, such as api://default",
@@ -177,7 +194,7 @@ pub static PRESETS: &[Preset] = &[
         ..COMMON
     },
     Preset {
-        provider: Provider::Workos,
+        word: "workos",
         title: "WorkOS AuthKit",
         issuer: "https://SUBDOMAIN.authkit.app",
         audience_hint: "the resource indicator of the MCP server, which is its URL",
@@ -188,7 +205,7 @@ pub static PRESETS: &[Preset] = &[
         ..COMMON
     },
     Preset {
-        provider: Provider::Descope,
+        word: "descope",
         title: "Descope",
         issuer: "https://api.descope.com/v1/apps/agentic/PROJECT/MCP_SERVER",
         audience_hint: "the audience of the MCP server, which is its URL",
@@ -197,7 +214,7 @@ pub static PRESETS: &[Preset] = &[
         ..COMMON
     },
     Preset {
-        provider: Provider::Cognito,
+        word: "cognito",
         title: "Amazon Cognito",
         issuer: "https://cognito-idp.REGION.amazonaws.com/USER_POOL",
         // Its access tokens have no `aud` unless a resource was requested.
@@ -214,7 +231,7 @@ pub static PRESETS: &[Preset] = &[
         ..COMMON
     },
     Preset {
-        provider: Provider::Google,
+        word: "google",
         title: "Google",
         issuer: "https://accounts.google.com",
         fixed_issuer: Some("https://accounts.google.com"),
@@ -234,20 +251,13 @@ pub static PRESETS: &[Preset] = &[
     },
     COMMON,
     Preset {
-        provider: Provider::Oauth,
+        word: "oauth",
         title: "Any OAuth 2.0 authorization server: tokens after RFC 9068, or opaque ones",
         scope_claims: &["scope"],
         types: TokenTypes::AccessToken,
         ..COMMON
     },
 ];
-
-impl Preset {
-    /// Finds the preset of a provider; `None` for the embedded issuer.
-    pub fn of(provider: Provider) -> Option<&'static Self> {
-        PRESETS.iter().find(|preset| preset.provider == provider)
-    }
-}
 
 /// Writes the preset as `provider show` prints it.
 impl fmt::Display for Preset {
@@ -269,7 +279,7 @@ impl fmt::Display for Preset {
             RegisteredIn::Metadata => "scopes_supported of its metadata",
             RegisteredIn::Snapshot => "it does not say: write them as `registered` in [server]",
         };
-        writeln!(f, "{}: provider = \"{}\"\n", self.title, self.provider.as_str())?;
+        writeln!(f, "{}: provider = \"{}\"\n", self.title, self.word)?;
         writeln!(f, "  issuer        {}", self.issuer)?;
         writeln!(f, "  keys          {}", self.keys)?;
         if let Tokens::TokenInfo(url) = self.tokens {
@@ -298,15 +308,10 @@ mod tests {
     }
 
     #[test]
-    fn every_provider_but_the_embedded_issuer_has_one_preset() {
-        for provider in Provider::all() {
-            let presets = PRESETS.iter().filter(|preset| preset.provider == provider).count();
-            assert_eq!(
-                presets,
-                usize::from(provider != Provider::Embedded),
-                "{}",
-                provider.as_str()
-            );
+    fn each_preset_has_a_word_of_its_own() {
+        for (number, preset) in PRESETS.iter().enumerate() {
+            assert_ne!(preset.word, "embedded");
+            assert!(PRESETS[..number].iter().all(|other| other.word != preset.word));
         }
     }
 }
