@@ -26,7 +26,7 @@ use crate::policy::CompiledPolicy;
 /// ```
 /// use std::sync::Arc;
 ///
-/// use scopeward::{diagnostic::Source, live::LivePolicy, policy::CompiledPolicy};
+/// use scopeward::{live::LivePolicy, policy::{CompiledPolicy, diagnostic::Source}};
 ///
 /// let compile = |text: &str| CompiledPolicy::compile(Source::new("policy.toml", text));
 /// let old = compile("version = 1\n[server]\nurl = \"http://localhost/mcp\"\n")?;
