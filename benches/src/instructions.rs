@@ -1,5 +1,5 @@
-//! `instructions`: the instructions that a server executes for one call. valgrind's callgrind counts
-//! them, because its count does not depend on other programs of the machine.
+//! `instructions`: the instructions that a server executes for one call. valgrind's callgrind
+//! counts them, because its count does not depend on other programs of the machine.
 
 use std::{collections::HashMap, path::PathBuf, process::Command, time::Duration};
 
@@ -50,10 +50,7 @@ pub(crate) fn instructions(options: &Options) -> Result<()> {
     for (kind, server) in SERVERS {
         let (each, spent) = of_one_call(&world, server, options.calls)?;
         let base = *first.get_or_insert(each);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a count is far below 2^52, so its f64 is exact"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "a count below 2^52 is exact")]
         let ratio = each as f64 / base as f64;
         println!("{kind:10} {each:>9}  {ratio:.3}");
         for (each, function) in spent.iter().take(options.top) {
