@@ -1,7 +1,7 @@
-//! The README and the book against reality: output, policies and commands that they show.
+//! The README and the book show real output, valid policies and existing commands.
 //!
-//! The Rust code in them is compiled by `cargo test --package scopeward --doc`. The book's generated
-//! reference is left out here, because the code that it is made of checks it.
+//! `cargo test --package scopeward --doc` compiles the Rust code of the README and the book. The
+//! book's generated reference is left out here, because the code that generates it also checks it.
 
 use std::{
     fs,
@@ -85,7 +85,7 @@ fn the_greeting() {
     let shown = shown_first("guarded by Scopeward")
         .replace(":3002", &format!(":{}", server.port))
         .replace(":9464", &format!(":{}", server.monitor));
-    // How the program is called depends on how it was started.
+    // The rest is not compared, because the command in it depends on how the program was started.
     let (shown, _) = shown.split_once("  cargo run -q --").unwrap();
     assert!(server.log().contains(shown), "the README shows\n{shown}\nbut it is\n{}", server.log());
 }
@@ -125,8 +125,8 @@ fn the_explanation() {
     assert_eq!(block("purge_todos: not allowed"), String::from_utf8(output.stdout).unwrap());
 }
 
-/// The policy that the README explains is part of the one that the repository ships, and the parts
-/// that depend on the todo server's tools fit them.
+/// The policy that the README explains is a part of the shipped policy, and the excerpts that depend
+/// on the todo server's tools are valid for them.
 #[test]
 fn the_policy_of_the_todo_server() {
     let spaceless =
