@@ -113,7 +113,7 @@ fn fix_writes_only_certain_fixes_and_names_them() {
 }
 
 #[test]
-fn the_shipped_policy_with_the_former_name_of_its_server_table_is_fixed_to_what_is_shipped() {
+fn the_former_name_of_the_server_table_is_read_and_fixed() {
     let former = SHIPPED.replace("[server]", "[resource]");
     assert_ne!(former, SHIPPED);
     assert_eq!(code(&former, &["policy", "check"]), Some(0), "it is still read");
