@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the book in docs/ and checks every link in it and in the Markdown files beside this folder:
-# a file or an anchor that does not exist fails. Installs mdBook and lychee into target/tools, which
-# git ignores.
+# Builds the book in docs/ and checks every link in the book and in the Markdown files beside this
+# folder. A link to a file or an anchor that does not exist fails. Installs mdBook and lychee into
+# target/tools, which git ignores.
 #
-# --offline, because the result must not change without a change of ours: links to other sites are
-# not followed.
+# --offline skips links to other sites, because the result must change only when this repository
+# changes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mdbook=0.5.4

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Counts the instructions of one call and holds the count against benches/instructions.toml: times
-# drift with the machine, instructions do not. With --write it writes the file instead.
+# Counts the instructions of one call and compares the count with benches/instructions.toml.
+# Instructions are counted, because times depend on the machine. With --write, the script writes the
+# file instead.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if ! command -v valgrind > /dev/null; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packages the three library crates as a registry would get them, and builds them from their packages:
-# a file that is missing there fails here.
+# Packages the three library crates as for a registry, and builds them from their packages, so that
+# a file that is missing in a package fails here.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 crates=(scopeward-policy scopeward-macros scopeward)

@@ -2,8 +2,8 @@
 //! rivals --bench engines`.
 //!
 //! Each engine answers the same question: may a caller who holds these scopes call this tool? Each
-//! engine gets the form of the policy that is fastest for it. The time to build a rival's request is
-//! not measured.
+//! engine gets the form of the policy that is fastest for it. The time to build a rival's request
+//! is not measured.
 
 #![allow(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
 

@@ -1,7 +1,8 @@
-//! The time to compile, lint and compare a large policy: `cargo bench --package bench --bench lint`.
+//! The time to compile, lint and compare a large policy: `cargo bench --package bench --bench
+//! lint`.
 //!
-//! The large policy has 10,000 tools and 1,000 scopes, a tenth of which imply another scope. A policy
-//! of ten tools is measured beside it.
+//! The large policy has 10,000 tools and 1,000 scopes, a tenth of which imply another scope. A
+//! policy of ten tools is measured beside it.
 
 #![allow(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
 

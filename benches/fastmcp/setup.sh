@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs FastMCP into a folder that git ignores, for `cargo run --release -p bench -- load`. Safe to
-# run again.
+# Installs FastMCP into a folder that git ignores, for `cargo run --release -p bench -- load`. Safe
+# to run again.
 set -euo pipefail
 cd "$(dirname "$0")"
 if ! cmp -s requirements.txt .venv/installed.txt; then

@@ -117,10 +117,7 @@ pub fn run(
     }
     let measured = end.min(Instant::now()) - from;
     load.latencies.sort_unstable();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a count is far below 2^52, so its f64 is exact"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a count below 2^52 is exact")]
     let per_second = load.latencies.len() as f64 / measured.as_secs_f64();
     Ok(Seen { per_second, latencies: load.latencies })
 }

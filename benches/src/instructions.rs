@@ -1,5 +1,5 @@
-//! `instructions`: the instructions that a server executes for one call. valgrind's callgrind counts
-//! them, because its count does not depend on other programs of the machine.
+//! `instructions`: the instructions that a server executes for one call. valgrind's callgrind
+//! counts them, because its count does not depend on other programs of the machine.
 
 use std::{collections::HashMap, path::PathBuf, process::Command, time::Duration};
 
@@ -18,16 +18,16 @@ pub(crate) struct Options {
     /// Also print this many of the functions that execute most instructions
     #[arg(long, default_value_t = 0)]
     top: usize,
-    /// Fail if a call of Scopeward costs over 3 % more than this file says
+    /// Fail if a call of Scopeward costs over 3 % more than the figure in this file
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
-    /// Write what a call of Scopeward costs to this file
+    /// Write the instructions of a call of Scopeward to this file
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
 
-/// A call may cost this much more than the committed figure, in per cent. Counts of one binary differ by
-/// less than 0.5 % from run to run, because threads interleave differently.
+/// How much more than the committed figure a call may cost, in percent. Counts of one binary differ
+/// by less than 0.5 % from run to run, because threads interleave differently.
 const TOLERANCE_PERCENT: u64 = 3;
 
 const SERVERS: &[(Kind, &str)] = &[
@@ -43,17 +43,14 @@ const BEFORE: u64 = 200;
 pub(crate) fn instructions(options: &Options) -> Result<()> {
     let world = World::new()?;
     if options.compare.is_some() || options.write.is_some() {
-        return held(&world, options);
+        return compare_or_write(&world, options);
     }
     println!("instructions a call, over {} calls\n", options.calls);
     let mut first = None;
     for (kind, server) in SERVERS {
         let (each, spent) = of_one_call(&world, server, options.calls)?;
         let base = *first.get_or_insert(each);
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a count is far below 2^52, so its f64 is exact"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "a count below 2^52 is exact")]
         let ratio = each as f64 / base as f64;
         println!("{kind:10} {each:>9}  {ratio:.3}");
         for (each, function) in spent.iter().take(options.top) {
@@ -63,8 +60,8 @@ pub(crate) fn instructions(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Counts a call of Scopeward, and holds the count against a file or writes it there.
-fn held(world: &World, options: &Options) -> Result<()> {
+/// Counts the instructions of a call of Scopeward, and compares the count with a file or writes it.
+fn compare_or_write(world: &World, options: &Options) -> Result<()> {
     let (now, _) = of_one_call(world, "scopeward", options.calls)?;
     if let Some(path) = &options.write {
         std::fs::write(path, Figure { instructions: now }.text())?;
@@ -79,7 +76,7 @@ fn held(world: &World, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The committed figure: what a call cost when somebody last looked at it.
+/// The committed figure: the instructions of a call when the file was last written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Figure {
     instructions: u64,
@@ -93,26 +90,27 @@ impl Figure {
 
     fn text(self) -> String {
         format!(
-            "# What one call of a tool costs, counted by valgrind (`.ci/instructions.sh`). CI fails when a\n\
-             # call costs over {TOLERANCE_PERCENT} % more. Whoever changes this number says why in the same commit.\n\
+            "# The instructions of one call, counted by valgrind (`.ci/instructions.sh`). CI fails when a call\n\
+             # costs over {TOLERANCE_PERCENT} % more. A commit that changes this number says why.\n\
              instructions = {}\n",
             self.instructions
         )
     }
 
-    /// Whether a call may cost this many instructions now.
+    /// Compares a new count with the figure. Fails if the count is more than `TOLERANCE_PERCENT`
+    /// above.
     fn judge(self, now: u64) -> Result<String> {
         let before = self.instructions;
         let most = before + before * TOLERANCE_PERCENT / 100;
         ensure!(
             now <= most,
             "a call costs {now} instructions, and the committed figure is {before}: that is more than \
-             {TOLERANCE_PERCENT} % above it\n  = help: find out why (`cargo run --release -p bench -- \
+             {TOLERANCE_PERCENT} % above it\n  = help: find the cause (`cargo run --release -p bench -- \
              instructions --top 30`), or write the new figure with `bash .ci/instructions.sh --write` and \
              say why in the same commit"
         );
         let note = if now + before * TOLERANCE_PERCENT / 100 < before {
-            "; it became cheaper: write the new figure, so that it stays so"
+            "; it became cheaper: write the new figure, because CI then keeps calls this cheap"
         } else {
             ""
         };
@@ -120,7 +118,7 @@ impl Figure {
     }
 }
 
-/// The instructions of one call, and where they are spent, the most expensive function first.
+/// The instructions of one call, in total and by function, the most expensive function first.
 fn of_one_call(world: &World, server: &str, calls: u64) -> Result<(u64, Vec<(u64, String)>)> {
     let few = count(world, server, BEFORE)?;
     let many = count(world, server, BEFORE + calls)?;

@@ -77,10 +77,7 @@ pub(crate) fn memory(options: &Options) -> Result<()> {
     server.wait(&todo.call(&server, 0)?)?;
     std::thread::sleep(Duration::from_secs(1));
     let mebibytes = |server: &Running| -> Result<f64> {
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a size in bytes is far below 2^52, so its f64 is exact"
-        )]
+        #[expect(clippy::cast_precision_loss, reason = "a size below 2^52 is exact")]
         let bytes = server.memory()? as f64;
         Ok(bytes / 1024.0 / 1024.0)
     };

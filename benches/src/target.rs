@@ -145,7 +145,8 @@ impl Running {
         }
     }
 
-    /// Starts the todo server, or rmcp alone on the same database, and waits until the server answers.
+    /// Starts the todo server, or rmcp alone on the same database, and waits until the server
+    /// answers.
     fn start_todo(kind: Kind, world: &World) -> Result<Self> {
         let mut command = match kind {
             Kind::Todo => Command::new(todo::program()?),
@@ -242,7 +243,8 @@ impl Running {
         }
     }
 
-    /// The call by which servers of this kind are compared. Each number of `subject` is another caller.
+    /// The call by which servers of this kind are compared. Each number of `subject` is another
+    /// caller.
     pub fn call_for(&self, kind: Kind, world: &World, subject: usize, what: What) -> Result<Call> {
         match (kind, what) {
             (Kind::BareTodo | Kind::Todo, _) => todo::call(self, world, Algorithm::RS256, subject),
@@ -310,7 +312,8 @@ impl Running {
         exchange(&mut TcpStream::connect(self.monitor)?, &call)
     }
 
-    /// A POST to the MCP endpoint. `headers` are the headers of its revision, each with its line end.
+    /// A POST to the MCP endpoint. `headers` are the headers of its revision, each with its line
+    /// end.
     fn request(&self, token: &str, headers: &str, body: &str) -> Vec<u8> {
         format!(
             "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\

@@ -96,8 +96,8 @@ pub(crate) fn run(data: &[u8]) {
         .expect("a request");
     runtime.block_on(async { gate.layer(recorder).oneshot(request).await }).expect("infallible");
     for body in passed.lock().expect("no panic before").iter() {
-        // Parsed with another type than the gate's, because the code behind the gate must not read a
-        // call that the gate did not see.
+        // Parsed with another type than the gate's, because the code behind the gate must not read
+        // a call that the gate did not see.
         let message: Value = serde_json::from_slice(body).expect("a body that passes is JSON");
         let text = String::from_utf8_lossy(body);
         assert!(message.is_object(), "one message: {text}");

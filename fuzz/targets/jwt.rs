@@ -46,8 +46,8 @@ fn world() -> &'static World {
     })
 }
 
-/// Replaces a part of a good token by `data`. The first byte of `data` chooses the part, and most of
-/// its values choose the whole token.
+/// Replaces a part of a good token by `data`. The first byte of `data` chooses the part, and most
+/// of its values choose the whole token.
 pub(crate) fn run(data: &[u8]) {
     let World { validator, good } = world();
     let Some((which, rest)) = data.split_first() else { return };

@@ -1,5 +1,5 @@
-//! Any text of a policy is accepted or refused with a reason, and an accepted policy decides the same
-//! after it is formatted.
+//! Any text of a policy is accepted or refused with a reason, and an accepted policy decides the
+//! same after it is formatted.
 
 use scopeward::policy::{CompiledPolicy, Operation, diagnostic::Source, format};
 

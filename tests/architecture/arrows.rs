@@ -1,6 +1,7 @@
 //! The arrows between the modules of a crate: each place where one module names an item of another.
 //!
-//! Calls of methods and the expansions of macros are not seen, because only a compiler resolves them.
+//! Calls of methods and the expansions of macros are not seen, because only a compiler resolves
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -60,8 +61,8 @@ impl<'a> Walk<'a> {
         Self { resolver, module, blocks, arrows, modules, used }
     }
 
-    /// Returns the arrows that were found. A module that is imported only to reach its re-exports gets
-    /// no arrow.
+    /// Returns the arrows that were found. A module that is imported only to reach its re-exports
+    /// gets no arrow.
     fn finish(self) -> impl Iterator<Item = Arrow> {
         let Self { arrows, modules, used, .. } = self;
         let modules = modules

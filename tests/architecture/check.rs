@@ -5,8 +5,8 @@ use crate::{
     source::{TextOf, Tree},
 };
 
-/// One message for each mistake in the modules of a crate. `root` is the crate's root file, relative
-/// to the workspace.
+/// One message for each mistake in the modules of a crate. `root` is the crate's root file,
+/// relative to the workspace.
 pub(crate) fn findings(root: &str, text_of: TextOf<'_>) -> Vec<String> {
     let tree = Tree::read(root, text_of);
     let arrows = arrows::of(&tree);

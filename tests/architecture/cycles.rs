@@ -24,8 +24,8 @@ pub(crate) fn find(tree: &Tree, arrows: &BTreeSet<Arrow>) -> Vec<String> {
     levels(tree, arrows).values().flat_map(|level| in_level(tree, level)).collect()
 }
 
-/// The arrows between siblings, grouped by their parent module. An arrow between a module and its own
-/// descendant is left out, because other modules see the two as one module.
+/// The arrows between siblings, grouped by their parent module. An arrow between a module and its
+/// own descendant is left out, because other modules see the two as one module.
 fn levels<'a>(tree: &Tree, arrows: &'a BTreeSet<Arrow>) -> BTreeMap<ModuleId, Level<'a>> {
     let mut levels: BTreeMap<ModuleId, Level<'a>> = BTreeMap::new();
     for arrow in arrows {

@@ -1,5 +1,5 @@
-//! Tests of the architecture: no circle between modules, the rooms of `scopeward` in their order, and
-//! no network in `scopeward-policy`. A failed test says which import to move, and where to.
+//! Tests of the architecture: no circle between modules, the rooms of `scopeward` in their order,
+//! and no network in `scopeward-policy`. A failed test says which import to move, and where to.
 //!
 //! The modules are read as text, with `syn`, so a crate need not compile to be checked.
 

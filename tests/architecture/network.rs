@@ -6,8 +6,8 @@ use std::{collections::BTreeSet, process::Command};
 /// The banned crates, which contain a network or an async runtime.
 const BANNED: &[&str] = &["axum", "hyper", "reqwest", "rmcp", "tokio", "tower"];
 
-/// The banned crates, and their companions such as `tokio-util`, in the output of `cargo tree --prefix
-/// none`.
+/// The banned crates, and their companions such as `tokio-util`, in the output of `cargo tree
+/// --prefix none`.
 fn banned_in(tree: &str) -> BTreeSet<&str> {
     let names = tree.lines().filter_map(|line| line.split_whitespace().next());
     names.filter(|name| is_banned(name)).collect()

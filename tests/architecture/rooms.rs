@@ -1,4 +1,5 @@
-//! Rule B: the rooms of the crate `scopeward`, its top-level modules, use only the rooms below them.
+//! Rule B: the rooms of the crate `scopeward`, its top-level modules, use only the rooms below
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,9 +15,9 @@ pub(crate) const CRATE: &str = "scopeward/src/lib.rs";
 /// The rooms from the top to the bottom; rooms of one row do not use each other.
 ///
 /// The reason for this order: a command (`cli`) starts a process (`serve`), which serves the tools
-/// (`mcp`) behind HTTP endpoints (`gate`, `issuer`). All of them record decisions (`record`) about a
-/// caller (`identity`) under a policy (`live`). A reader of one room has to know only the rooms below
-/// it, and `identity` and `live` can be tested without an HTTP server or a tool.
+/// (`mcp`) behind HTTP endpoints (`gate`, `issuer`). All of them record decisions (`record`) about
+/// a caller (`identity`) under a policy (`live`). A reader of one room has to know only the rooms
+/// below it, and `identity` and `live` can be tested without an HTTP server or a tool.
 const ORDER: &[&[&str]] = &[
     // Only the expansions of macros and the tests of users use these rooms; no other room may.
     &["__private", "testing"],

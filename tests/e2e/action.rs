@@ -25,7 +25,7 @@ fn workspace() -> TempDir {
     folder
 }
 
-/// Runs `action/policy.sh` with these inputs, and with the other inputs empty, as GitHub does.
+/// Runs `action/policy.sh` with these inputs. All other inputs are empty, as on GitHub.
 fn action(folder: &Path, inputs: &[(&str, &str)]) -> Output {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../action/policy.sh");
     let mut bash = Command::new("bash");
@@ -37,14 +37,15 @@ fn action(folder: &Path, inputs: &[(&str, &str)]) -> Output {
     bash.envs(inputs.iter().copied()).output().unwrap()
 }
 
-/// A program that writes the file `ran` and then does what the todo server does.
+/// Writes a program to `path` that appends its arguments to the file `ran` and then runs the todo
+/// server.
 fn recorder(path: &Path) {
     let text = format!("#!/bin/sh\necho \"$@\" >> ran\nexec '{}' \"$@\"\n", todo().display());
     fs::write(path, text).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// A release's archive: the recorder beside a file that is not executable.
+/// The archive of a release: the recorder, and a file that is not executable.
 fn archive() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let release = folder.path().join("greeter-v1.2.3");
@@ -65,7 +66,7 @@ fn sha256(bytes: &[u8]) -> String {
     digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Serves `body` at `path` on a loopback port as long as the tests run, and 404 elsewhere.
+/// Serves `body` at `path` on a loopback port while the tests run. Other paths get 404.
 fn release(path: &'static str, body: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
@@ -99,7 +100,7 @@ fn download(folder: &Path, server: &str, changed: &[(&str, &str)]) -> Output {
     action(folder, &inputs)
 }
 
-/// The action ended before it ran anything, with this message as an annotation.
+/// Asserts that the action ended before it ran a binary, with this message as an annotation.
 fn refused(folder: &Path, output: &Output, message: &str) {
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     let annotated = |line: &str| line.starts_with("::error title=") && line.contains(message);
@@ -153,7 +154,7 @@ fn a_release_that_was_replaced_is_not_run() {
     refused(folder.path(), &output, "The file was not run.");
     assert!(stderr(&output).contains(&format!("`sha256` is {reviewed}")), "{output:?}");
 
-    // The same for an asset that is the binary itself, because it needs no unpacking to run.
+    // An asset that is the binary itself is checked as well, although nothing has to be unpacked.
     let program = folder.path().join("greeter");
     recorder(&program);
     let server =

@@ -1,7 +1,8 @@
-//! The attack catalogue: one named test for each, with where it is described, and what it gets.
+//! The attack catalog: one named test for each attack, with the source that describes the attack
+//! and the response that the server must give.
 //!
-//! `cargo test --package scopeward-tests --test e2e attacks` runs them all; a test that fails names
-//! the source that says why it matters.
+//! `cargo test --package scopeward-tests --test e2e attacks` runs the catalog. A test that fails
+//! names its source.
 
 mod bodies;
 mod codes;
@@ -24,31 +25,32 @@ use serde_json::json;
 
 use crate::harness::Server;
 
-/// `name: "source", attack => status, "what the answer says";`
+/// Makes one test of each line `name: "source", attack => status, "text of the response";`. The
+/// test calls `$check` with the four values.
 macro_rules! attacks {
-    ($gets:ident; $($name:ident: $source:literal, $attack:expr => $status:literal, $says:expr;)+) => {
+    ($check:ident; $($name:ident: $source:literal, $attack:expr => $status:literal, $says:expr;)+) => {
         $(
             #[test]
             fn $name() {
-                $gets($source, $attack, $status, $says);
+                $check($source, $attack, $status, $says);
             }
         )+
     };
 }
 use attacks;
 
-/// What a server said to some bytes.
+/// The response of a server to raw bytes.
 #[derive(Debug)]
 struct Answer {
     status: u16,
     text: String,
 }
 
-/// Sends bytes as they are, and reads until the server has said all.
+/// Sends raw bytes, and reads until the server closes the connection.
 fn raw(server: &Server, request: &[u8]) -> Answer {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    // A server that refuses early may not take all of it.
+    // An error is ignored, because a server that refuses early may not read the whole request.
     let _ = stream.write_all(request);
     let mut answer = vec![];
     let _ = stream.read_to_end(&mut answer);
@@ -57,10 +59,10 @@ fn raw(server: &Server, request: &[u8]) -> Answer {
     Answer { status, text }
 }
 
-/// A call that writes, with a token that may.
+/// A call of a tool that writes.
 const WRITE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_todo","arguments":{"title":"reached"}}}"#;
 
-/// A request to the endpoint: headers, each with its end, and a body.
+/// A request to the MCP endpoint. Each header of `headers` ends with its line end.
 fn request(server: &Server, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "POST /mcp HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\nContent-Type: \
@@ -76,7 +78,7 @@ fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}\r\n")
 }
 
-/// Nothing was written by anybody.
+/// Asserts that no call of [`WRITE`] has reached its tool.
 fn nothing_was_written(server: &Server, source: &str) {
     let all = server.call(&server.token("todo:read"), "list_todos", &json!({}));
     assert!(!all.text.contains("reached"), "{source}: {all:#?}");

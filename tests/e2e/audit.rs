@@ -105,7 +105,7 @@ fn records_are_found_by_tool_subject_and_denial() {
     assert!(text.contains("missing=todo:write admin:access"), "{text}");
 }
 
-/// What a crash cut short hides nothing else, and following sees what comes.
+/// A record that a crash cut short hides no other record, and `--follow` prints new records.
 #[test]
 fn the_file_is_followed_and_survives_a_crash() {
     let mut server = Server::start();
@@ -133,7 +133,7 @@ fn the_file_is_followed_and_survives_a_crash() {
 }
 
 #[test]
-fn without_a_file_it_says_where_it_looked() {
+fn a_missing_audit_file_is_named() {
     let server = Server::prepare(&crate::harness::POLICY, &[]);
     let output = server.command().args(["audit", "query"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -141,7 +141,8 @@ fn without_a_file_it_says_where_it_looked() {
     assert!(text.contains("audit.jsonl") && text.contains("--data"), "{text}");
 }
 
-/// What was changed afterwards is found, with its place; the chain goes on over restarts.
+/// `audit verify` finds changed, removed and swapped records and names their place. The chain goes
+/// on over restarts.
 #[test]
 fn the_chain_shows_what_was_touched() {
     let mut server = Server::start();
@@ -183,7 +184,7 @@ fn the_chain_shows_what_was_touched() {
     let mut other = owned();
     other.swap(6, 7);
     broken(other, "7");
-    // What is cut off at the end is missed by whoever kept the head.
+    // Records that are cut off at the end are found only with a head that was kept before.
     fs::write(&path, lines[..9].join("\n") + "\n").unwrap();
     assert_eq!(verify(&[]).status.code(), Some(0));
     assert_eq!(verify(&["--head", &head]).status.code(), Some(1));

@@ -1,5 +1,6 @@
-//! Clients that others wrote, through the whole main job. `tests/clients/setup.sh` installs them;
-//! where they are not installed these tests say so and do nothing, except in CI, where they fail.
+//! Clients of other projects, from sign-in to step-up. `tests/clients/setup.sh` installs the
+//! clients. Where a client is missing, its test prints `SKIPPED` and does nothing; in CI the test
+//! fails.
 
 use std::{
     fs,
@@ -27,7 +28,7 @@ pub(crate) fn installed(program: &str) -> Option<PathBuf> {
         return Some(path);
     }
     assert!(std::env::var_os("CI").is_none(), "{program} is missing: run tests/clients/setup.sh");
-    // Straight to the terminal: what `eprintln!` says in a test that passes is not shown.
+    // Writes to stderr directly, because the test runner hides `eprintln!` of tests that pass.
     let _ = writeln!(io::stderr(), "SKIPPED: {program} is missing; run tests/clients/setup.sh");
     None
 }
@@ -76,7 +77,7 @@ fn the_typescript_sdk() {
     let Some(node) = installed("node/node_modules/.bin/node") else {
         return;
     };
-    // Where its packages are found.
+    // Node finds the packages only beside the script.
     let script = folder().join(".tools/node/sdk.mjs");
     fs::copy(folder().join("clients/node/sdk.mjs"), &script).unwrap();
     for mode in ["challenge", "adaptive"] {
@@ -86,16 +87,16 @@ fn the_typescript_sdk() {
     }
 }
 
-/// A provider that others wrote, serving until it is dropped.
+/// A provider of another project, which serves until the value is dropped.
 struct Foreign {
     child: std::process::Child,
     issuer: String,
-    /// Kept open: the provider goes on to write to it.
+    /// The provider's output, which stays open because the provider continues to write to it.
     _output: BufReader<std::process::ChildStdout>,
 }
 
 impl Foreign {
-    /// A program that prints its issuer and serves.
+    /// Starts a program that prints its issuer and then serves.
     fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut issuer = String::new();
@@ -104,10 +105,10 @@ impl Foreign {
         Self { child, issuer: issuer.trim().to_owned(), _output: output }
     }
 
-    /// `oidc-provider`, with the tools' scopes registered for `resource`.
+    /// Starts `oidc-provider`, with the tools' scopes registered for `resource`.
     fn oidc_provider(resource: &str, algorithm: &str) -> Option<Self> {
         let node = installed("node/node_modules/.bin/node")?;
-        // Where its packages are found.
+        // Node finds the packages only beside the script.
         let script = folder().join(".tools/node/provider.mjs");
         fs::copy(folder().join("clients/node/provider.mjs"), &script).unwrap();
         let mut command = Command::new(node);
@@ -115,7 +116,7 @@ impl Foreign {
         Some(Self::start(command))
     }
 
-    /// `django-oauth-toolkit`, with its database in `data`.
+    /// Starts `django-oauth-toolkit`, with its database in `data`.
     fn django(data: &Path, client: &str, secret: &str) -> Option<Self> {
         let python = installed("django/bin/python")?;
         let mut command = Command::new(python);
@@ -132,8 +133,8 @@ impl Drop for Foreign {
     }
 }
 
-/// The whole way through a provider that we did not write: its registered scopes checked at the
-/// start, discovery, registration, sign-in and consent there, its tokens decided here.
+/// A provider of another project: the server checks the registered scopes at the start, the client
+/// registers, signs in and consents at the provider, and the server decides calls by its tokens.
 #[test]
 fn the_python_sdk_through_an_openid_provider() {
     for algorithm in ["RS256", "ES256"] {
@@ -149,7 +150,7 @@ fn the_python_sdk_through_an_openid_provider() {
     }
 }
 
-/// The same through one whose tokens are opaque: the server asks what they are.
+/// A provider with opaque tokens, which the server introspects.
 #[test]
 fn the_python_sdk_through_django() {
     let opaque = "provider = \"oauth\"\nopaque = true";
@@ -167,7 +168,7 @@ fn the_python_sdk_through_django() {
     assert!(succeeded(&output).contains("ok provider"), "{}", server.log());
 }
 
-/// The same through the stand-in for Scalekit.
+/// The same sign-in and calls with the stand-in for Scalekit.
 #[test]
 fn the_python_sdk_through_scalekit() {
     let provider = Provider::start();
@@ -177,7 +178,7 @@ fn the_python_sdk_through_scalekit() {
     assert!(succeeded(&output).contains("ok provider"), "{}", server.log());
 }
 
-/// MCP Inspector's command line, with a home of its own.
+/// MCP Inspector's command line, with a separate home folder.
 fn inspector(server: &Server, arguments: &[&str]) -> Option<Command> {
     let bin = installed("node/node_modules/.bin/mcp-inspector")?;
     let path = std::env::join_paths(
@@ -242,9 +243,9 @@ fn mcp_inspector_signs_in() {
     assert_eq!(names, ["get_todo", "list_todos", "todo_stats"]);
 }
 
-/// Its web page in a real browser, clicked through: sign-in, list, call, refusal and step-up.
+/// MCP Inspector's web page in a real browser: sign-in, list, call, refusal and step-up.
 #[test]
-fn mcp_inspector_s_web_page() {
+fn mcp_inspector_in_a_browser() {
     let Some(node) = installed("node/node_modules/.bin/node") else {
         return;
     };
@@ -260,7 +261,7 @@ fn mcp_inspector_s_web_page() {
     assert_eq!(todos.result()["todos"].as_array().unwrap().len(), 1, "the one that was allowed");
 }
 
-/// A person in a real browser: headless Chromium, clicked through.
+/// The consent page in a real browser, headless Chromium.
 #[test]
 fn consent_in_a_browser() {
     let Some(node) = installed("node/node_modules/.bin/node") else {

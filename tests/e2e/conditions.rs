@@ -1,10 +1,11 @@
-//! Rules that depend on the arguments and on who asks: `[[tools.….when]]`, through the public door.
+//! Rules that depend on arguments and claims, `[[tools.….when]]`, tested over HTTP.
 
 use serde_json::{Value, json};
 
 use crate::harness::{POLICY, Reply, Server, run, stderr, stdout};
 
-/// To complete a todo takes `admin:access` besides, and so does a long title by anybody but Ada.
+/// A policy in which `admin:access` is also needed to complete a todo, and to set a long title for
+/// everybody except Ada.
 fn policy() -> String {
     let conditional = r#"
 [tools.update_todo]
@@ -38,7 +39,7 @@ fn a_call_needs_what_its_arguments_ask_for() {
         arguments.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         arguments
     };
-    // Not asked for: the rule's own part is enough.
+    // No condition is true, so the rule's own scopes are enough.
     for plain in [
         json!({}),
         json!({ "title": "short" }),
@@ -51,7 +52,7 @@ fn a_call_needs_what_its_arguments_ask_for() {
             "{plain}"
         );
     }
-    // Asked for: refused before the call, with everything that it needs at once.
+    // A condition is true, so the call is refused before it runs, with all scopes that it needs.
     let refused = update(&server, &writer, &change(json!({ "completed": true })));
     assert_eq!(
         (refused.status, refused.challenge("scope")),
@@ -72,7 +73,7 @@ fn a_call_needs_what_its_arguments_ask_for() {
         update(&server, &admin, &change(json!({ "completed": true }))).result()["completed"],
         true
     );
-    // What cannot be evaluated, or is written in another way, opens nothing.
+    // A condition that cannot be evaluated, or an unusual spelling of an argument, allows nothing.
     for odd in [
         json!({ "completed": null }),
         json!({ "completed": "true" }),
@@ -98,10 +99,10 @@ fn a_call_needs_what_its_arguments_ask_for() {
             "{reply:#?}"
         );
     }
-    // A name that the tool does not have could be another name of one that it has.
+    // An unknown argument is refused, because a tool could read it as another name of `completed`.
     let strange = update(&server, &writer, &change(json!({ "done": true })));
     assert_eq!(strange.json["error"]["message"], "update_todo takes no argument `done`");
-    // It is listed: with other arguments it can be called.
+    // The tool is listed, because it can be called with other arguments.
     assert!(server.tools(&writer).contains(&"update_todo".to_owned()));
 }
 
@@ -141,7 +142,7 @@ fn a_condition_that_cannot_work_stops_the_start() {
 }
 
 #[test]
-fn people_see_conditions_too() {
+fn the_commands_show_conditions() {
     let show = stdout(&run(&policy(), &["policy", "show"]));
     assert!(show.contains("  when has(args.completed) && args.completed"), "{show}");
     assert!(show.contains("and admin:access"), "{show}");
@@ -171,7 +172,7 @@ fn people_see_conditions_too() {
     assert_eq!(explain(r#"{"title": "quite a long title"}"#, r#"{"sub": "ada"}"#).0, Some(0));
     assert_eq!(explain(r#"{"title": "quite a long title"}"#, r#"{"sub": "eve"}"#).0, Some(1));
 
-    // The difference is about access, under the condition by itself.
+    // `policy diff` lists a condition separately, because it changes access only when it is true.
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
         let path = folder.path().join(name);

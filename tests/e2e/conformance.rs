@@ -24,7 +24,8 @@ fn suite(arguments: &[&str]) -> Option<Command> {
     Some(command)
 }
 
-/// What the suite says of these server scenarios, all of which pass: none is left out unseen.
+/// Asserts that the suite runs this many server scenarios, and that all of them pass. The number is
+/// checked because a scenario that is left out would go unnoticed.
 fn server_scenarios(which: &[&str], scenarios: usize) {
     let running = Running::start(true, true);
     let arguments = [&["server", "--url", &running.url], which].concat();
@@ -49,7 +50,8 @@ fn every_server_scenario_of_2026_07_28() {
     server_scenarios(&["--suite", "all", "--spec-version", "2026-07-28"], 40);
 }
 
-/// Of the extension that is governed here; `tasks-status-notifications` checks nothing yet.
+/// The scenarios of the tasks extension. `tasks-status-notifications` is left out, because it
+/// checks nothing yet.
 #[test]
 fn every_scenario_of_tasks() {
     let running = Running::start(true, true);

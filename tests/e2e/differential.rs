@@ -1,6 +1,6 @@
-//! Tens of thousands of messages, well formed and not, through the gate in front of a recorder: what
-//! reaches a tool, a resource or a prompt is what the gate decided, whatever a body looks like. The same bodies go to rmcp
-//! without the gate, so that it is seen which ones would have reached something.
+//! Sends tens of thousands of messages, well formed or not, through the gate to a recorder. Only
+//! calls that the gate allowed reach a tool, a resource or a prompt. The same bodies go to rmcp
+//! without the gate, to count the calls that the gate stopped.
 
 use std::{
     collections::BTreeSet,
@@ -52,12 +52,13 @@ denied = { write = "a" }
 "x:t/{value}" = { read = "a" }
 "#;
 
+/// The number of generated bodies.
 const BODIES: usize = 40_000;
 
-/// Whether the policy lets its caller reach this.
+/// Whether the policy allows the noted request.
 fn is_allowed(noted: &str) -> bool {
     let name = noted.rsplit_once(' ').map_or(noted, |(_, name)| name);
-    // What a URI's variable can be (RFC 6570, section 3.2.2).
+    // The values that a variable of a URI template can have (RFC 6570, section 3.2.2).
     let is_value = |value: &str| {
         let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         !value.is_empty() && ![".", ".."].contains(&value) && value.chars().all(unreserved)
@@ -75,7 +76,7 @@ fn is_allowed(noted: &str) -> bool {
     }
 }
 
-/// Notes what it was asked.
+/// An MCP server that notes each request that reaches it.
 #[derive(Clone, Default)]
 struct Recorder(Arc<Mutex<Vec<String>>>);
 
@@ -137,13 +138,13 @@ impl ServerHandler for Recorder {
         read_resource(request: ReadResourceRequestParams) -> ReadResourceResponse = format!("resource {}", request.uri);
         subscribe(request: SubscribeRequestParams) -> () = format!("resource {}", request.uri);
         unsubscribe(request: UnsubscribeRequestParams) -> () = format!("resource {}", request.uri);
-        #[expect(deprecated, reason = "of the revisions that have it")]
+        #[expect(deprecated, reason = "older revisions have these methods")]
         set_level(_request: rmcp::model::SetLevelRequestParams) -> () = "level";
         on_custom_request(request: CustomRequest) -> CustomResult = format!("custom {}", request.method);
     }
 }
 
-/// `SplitMix64`: the same bodies every time.
+/// `SplitMix64`, a random generator with a fixed seed, so that each run sends the same bodies.
 struct Random(u64);
 
 impl Random {
@@ -168,7 +169,7 @@ impl Random {
     }
 }
 
-/// A string in one of its spellings.
+/// A JSON string, in which characters are escaped at random.
 fn string(random: &mut Random, text: &str) -> String {
     let mut spelt = String::from("\"");
     for character in text.chars() {
@@ -300,7 +301,7 @@ fn params(random: &mut Random, depth: usize) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// A message whose members may stand twice, in any order, in any spelling.
+/// A message whose members may be given twice, in any order and in any spelling.
 fn message(random: &mut Random) -> String {
     let mut members = vec![
         "\"jsonrpc\":\"2.0\"".to_owned(),
@@ -336,7 +337,7 @@ fn message(random: &mut Random) -> String {
     format!("{{{}}}", members.join(","))
 }
 
-/// Bytes changed, cut out, doubled or put in.
+/// Changes, removes, doubles or inserts bytes.
 fn mutate(random: &mut Random, bytes: &mut Vec<u8>) {
     for _ in 0..=random.below(3) {
         if bytes.is_empty() {
@@ -410,7 +411,7 @@ fn token(scope: &str) -> String {
 }
 
 #[tokio::test]
-async fn no_body_reaches_what_was_not_decided() {
+async fn no_body_reaches_more_than_the_gate_allowed() {
     let token = token("a:read");
     let (behind, bare) = (Recorder::default(), Recorder::default());
     let gated = gate().layer(http_service({
@@ -429,14 +430,14 @@ async fn no_body_reaches_what_was_not_decided() {
         let shown = || String::from_utf8_lossy(&body).into_owned();
         let answer = gated.clone().oneshot(request(&token, &body)).await.unwrap();
         let reached = behind.noted();
-        // rmcp alone, to see what there was to stop.
+        // The same request to rmcp alone, to find out whether the gate stopped a call.
         let _ = open.clone().oneshot(request(&token, &body)).await.unwrap().into_response();
         let open_to = bare.noted();
         match &*reached {
             [] if open_to.is_empty() => {}
             [] if open_to.len() == 1 && is_allowed(&open_to[0]) => stricter += 1,
             [] => stopped += 1,
-            // Of a batch each message was decided; rmcp alone takes none.
+            // The gate decides each message of a batch. rmcp alone takes no batches.
             all if body.trim_ascii_start().starts_with(b"[") => {
                 assert!(all.iter().all(|one| is_allowed(one)), "{number}: {all:?} {}", shown());
                 batches += 1;
@@ -450,7 +451,7 @@ async fn no_body_reaches_what_was_not_decided() {
             other => panic!("{number}: {other:?} was reached by {}", shown()),
         }
     }
-    // It was not for want of trying.
+    // Enough bodies must pass and enough must be stopped, or the test would show little.
     assert!(passed > 1_000 && stopped > 1_000, "{passed} passed, {stopped} stopped");
     assert!(batches > 20, "{batches} batches passed");
     for reached in
@@ -462,7 +463,7 @@ async fn no_body_reaches_what_was_not_decided() {
     println!("{passed} passed, {stopped} stopped");
 }
 
-/// What a permitted request is answered: status, headers and body.
+/// The status, the headers and the body of a response.
 async fn read(response: Response) -> (u16, Vec<(String, String)>, String) {
     let (parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
@@ -472,9 +473,9 @@ async fn read(response: Response) -> (u16, Vec<(String, String)>, String) {
     (parts.status.as_u16(), headers.collect(), String::from_utf8(body.to_vec()).unwrap())
 }
 
-/// What the gate lets through is answered as rmcp alone answers it, byte for byte.
+/// An allowed request gets the same response as from rmcp alone, byte for byte.
 #[tokio::test]
-async fn permitted_traffic_is_rmcp_s_own() {
+async fn allowed_requests_are_answered_as_by_rmcp() {
     let token = token("a:read a:write");
     let gated = gate().layer(http_service(Recorder::default));
     let open = http_service(Recorder::default);

@@ -1,4 +1,5 @@
-//! Calls that go past rmcp's transport: what is answered is the same, and what was begun is finished.
+//! Calls that run without rmcp's transport get the same responses, and a call that has begun is
+//! finished.
 
 use std::{
     io::{Read, Write},
@@ -171,10 +172,10 @@ fn world() -> World {
     World { url: format!("{origin}/mcp"), tools, token, _data: data }
 }
 
-/// What a client of MCP 2026-07-28 says of itself with each request.
+/// The `_meta` that a client of MCP 2026-07-28 sends with each request.
 const MODERN: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientInfo":{"name":"test","version":"1"},"io.modelcontextprotocol/clientCapabilities":{},"more":[1]}"#;
 
-/// One that rmcp's transport reads as the usual one, and the short way does not know.
+/// An unusual `Accept` header, which rmcp's transport accepts. Calls with it go through rmcp.
 const BY_RMCP: &str = "application/json, text/event-stream, */*";
 const USUAL: &str = "application/json, text/event-stream";
 
@@ -185,7 +186,7 @@ impl World {
         if let Some(version) = version {
             request = request.header("mcp-protocol-version", version);
         }
-        // What a client of the last revision says in its headers as well.
+        // A client of revision 2026-07-28 repeats the method and the name in headers.
         if let Ok(Value::Object(message)) = serde_json::from_str(body)
             && let Some(tool) = message["params"]["name"].as_str()
         {
@@ -205,7 +206,7 @@ fn message(id: &str, params: &str) -> String {
 }
 
 #[test]
-fn which_tools_only_answer() {
+fn only_tools_that_send_nothing_else_run_directly() {
     let only: Vec<_> = Tools::REGISTRY
         .of(Feature::Tool)
         .filter(|tool| tool.only_answers())
@@ -220,9 +221,9 @@ fn which_tools_only_answer() {
     );
 }
 
-/// Whatever a call, an id and a revision are: the answer is the one that rmcp's transport gives.
+/// For every call, id and revision, the response is the same as through rmcp's transport.
 #[test]
-fn both_ways_give_the_same_answer() {
+fn direct_calls_are_answered_as_by_rmcp() {
     let world = world();
     let calls = [
         r#"{"name":"add","arguments":{"one":1}}"#,
@@ -280,9 +281,9 @@ fn both_ways_give_the_same_answer() {
     }
 }
 
-/// Those that must not go the short way do not: they are refused as ever.
+/// A request without the right `Accept`, content type or token is not run directly, but refused.
 #[test]
-fn what_is_not_accepted_is_refused() {
+fn requests_that_rmcp_refuses_are_refused() {
     let world = world();
     let body = message("1", r#"{"name":"whoami"}"#);
     assert_eq!(world.post("application/json", None, &body).status, 406);
@@ -297,7 +298,8 @@ fn what_is_not_accepted_is_refused() {
 #[test]
 fn a_tool_that_panics_is_an_error_of_that_call_alone() {
     let world = world();
-    // This way only: past the transport that would wait for the answer.
+    // Only direct calls are tested, because rmcp's transport would wait for a response that never
+    // comes.
     let modern = message("1", &r#"{"name":"panics","_meta":MODERN}"#.replace("MODERN", MODERN));
     for (version, body) in [
         (Some("2025-11-25"), &message("1", r#"{"name":"panics"}"#)),
@@ -320,9 +322,9 @@ fn a_tool_that_panics_is_an_error_of_that_call_alone() {
     }
 }
 
-/// A tool that can tell its caller something before it answers is given the way to.
+/// A tool that can send notifications before its result runs through rmcp's transport.
 #[test]
-fn what_a_tool_tells_its_caller_arrives() {
+fn notifications_of_a_tool_arrive() {
     let world = world();
     let reply = world.call(r#"{"name":"tells","_meta":{"progressToken":1}}"#);
     assert!(reply.header("content-type").starts_with("text/event-stream"), "{reply:?}");
@@ -331,7 +333,7 @@ fn what_a_tool_tells_its_caller_arrives() {
 }
 
 #[test]
-fn what_was_begun_is_finished_when_the_caller_hangs_up() {
+fn a_call_is_finished_when_its_caller_hangs_up() {
     let world = world();
     let authority = world.url.strip_prefix("http://").unwrap().strip_suffix("/mcp").unwrap();
     let body = message("1", r#"{"name":"slow"}"#);
@@ -355,7 +357,7 @@ fn what_was_begun_is_finished_when_the_caller_hangs_up() {
         drop(connection);
         until(&world.tools.finished, round);
     }
-    // One who stays has the answer.
+    // A caller that does not hang up gets the response.
     let mut connection = TcpStream::connect(authority).unwrap();
     connection.write_all(request.as_bytes()).unwrap();
     let mut answer = vec![0; 4096];

@@ -1,5 +1,5 @@
-//! `doctor`: each of the issues that Scalekit's guide lists (docs.scalekit.com, "`FastMCP`
-//! quickstart", "Common issues"), and what else can be wrong, is found and explained.
+//! `doctor` finds and explains each of the issues that Scalekit's guide lists (docs.scalekit.com,
+//! "`FastMCP` quickstart", "Common issues"), and further mistakes.
 
 use std::{fs, process::Output};
 
@@ -25,14 +25,14 @@ fn doctor(server: &Server, token: Option<&str>) -> Output {
     command.output().unwrap()
 }
 
-/// The one line about `about`; and what the whole says by its exit code.
+/// The worst line about `about`. Also asserts that the exit code fits the output.
 fn line(server: &Server, token: Option<&str>, about: &str) -> String {
     let output = doctor(server, token);
     let text = stdout(&output);
     let is_good = !text.lines().any(|line| line.starts_with("WRONG"));
     assert_eq!(output.status.code(), Some(i32::from(!is_good)), "{text}");
     let of = |line: &&str| line.split_whitespace().nth(1) == Some(about);
-    // What is wrong first, then what is worth a note.
+    // Mistakes come first, then notes.
     let mut lines: Vec<&str> = text.lines().filter(of).collect();
     lines.sort_by_key(|line| (!line.starts_with("WRONG"), line.starts_with("ok")));
     let line = lines.first().unwrap_or_else(|| panic!("nothing about {about}:\n{text}"));
@@ -82,7 +82,7 @@ fn a_deployment_that_works_has_nothing_wrong() {
 }
 
 #[test]
-fn the_embedded_issuer_has_a_doctor_too() {
+fn the_embedded_issuer_can_be_examined() {
     let server = Server::start();
     let token = server.token("todo:read");
     finds(&server, Some(&token), "provider", &["ok", "the embedded issuer"]);
@@ -90,8 +90,8 @@ fn the_embedded_issuer_has_a_doctor_too() {
     finds(&server, Some("x"), "token", &["WRONG", "without `Bearer` and whole"]);
 }
 
-/// "Token validation fails: verify `SCALEKIT_RESOURCE_ID`, check that `MCP_URL` has a trailing slash,
-/// ensure that environment variables are loaded."
+/// "Token validation fails: verify `SCALEKIT_RESOURCE_ID`, check that `MCP_URL` has a trailing
+/// slash, ensure that environment variables are loaded."
 #[test]
 fn token_validation_fails() {
     let provider = Provider::start();
@@ -139,7 +139,7 @@ fn discovery_is_not_found() {
     let port = server.port.to_string();
     finds(&server, None, "server", &["note", "refused", "start the server, on port", &port]);
 
-    // On the provider's side: another resource, another environment, nobody.
+    // Mistakes at the provider: another resource, another environment, and no provider at all.
     server.set("SCALEKIT_RESOURCE_ID", "res_124");
     let says = ["WRONG", "its status is 404", "SCALEKIT_RESOURCE_ID against the dashboard's"];
     finds(&server, None, "discovery", &says);
@@ -156,7 +156,7 @@ fn discovery_is_not_found() {
     finds(&refused, None, "settings", &["WRONG", "is not an https URL"]);
 }
 
-/// A provider of any kind, by its issuer: one that names itself otherwise is another.
+/// A provider whose metadata names another issuer than the policy is refused.
 #[test]
 fn an_issuer_is_compared_byte_by_byte() {
     let provider = Provider::start();
@@ -218,7 +218,7 @@ fn inspector_fails() {
     let says =
         ["note", "MCP Inspector and others fail with an empty client id", "dynamic registration"];
     finds(&server, None, "sign-in", &says);
-    // Restarted with other settings than the doctor sees.
+    // The doctor sees other settings than the running server was started with.
     let other = Provider::start();
     server.set("SCALEKIT_ENVIRONMENT_URL", &other.url);
     finds(&server, None, "server", &["WRONG", "it still sends clients to", "restart it"]);
@@ -248,7 +248,7 @@ fn introspection_is_tried() {
 }
 
 #[test]
-fn a_look_changes_nothing() {
+fn doctor_changes_no_files() {
     let server = Server::prepare(&POLICY, &[]);
     assert_eq!(doctor(&server, None).status.code(), Some(0));
     let left: Vec<_> = fs::read_dir(server.folder.path()).unwrap().collect();
@@ -256,7 +256,7 @@ fn a_look_changes_nothing() {
 }
 
 #[test]
-fn mistakes_in_the_policy_are_shown_elsewhere() {
+fn doctor_names_the_command_that_shows_policy_mistakes() {
     let server = Server::prepare(&POLICY.replace("delete_todo =", "delete_tood ="), &[]);
     finds(&server, None, "policy", &["WRONG", "errors that stop the start: 2", "policy check"]);
     let server = Server::prepare("version = ", &[]);

@@ -1,4 +1,4 @@
-//! What was acknowledged is there after `kill -9`.
+//! Acknowledged todos survive `kill -9`.
 
 use std::{
     sync::{
@@ -36,7 +36,7 @@ fn every_acknowledged_todo_survives_kill_9() {
                         let request = mcp_request(&url)
                             .header("authorization", format!("Bearer {token}"))
                             .body(body.to_string());
-                        // The server dies under some of these: those were not acknowledged.
+                        // A request fails when the server is killed, and is then not acknowledged.
                         let Ok(mut reply) = agent.run(request.unwrap()) else {
                             return;
                         };

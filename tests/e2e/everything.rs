@@ -1,5 +1,5 @@
-//! A server that offers everything that the official conformance suite asks for, each tool, resource
-//! and prompt annotated with our macros, behind the gate. Its texts are those that the suite wants.
+//! A server behind the gate with every feature that the official conformance suite tests. Our
+//! macros annotate each tool, resource and prompt. The suite prescribes the texts.
 
 mod inputs;
 mod server;
@@ -22,11 +22,11 @@ use tempfile::TempDir;
 
 pub(crate) use server::Everything;
 
-/// What the suite's caller is granted.
+/// The scopes of the suite's caller.
 pub(crate) const SCOPES: [&str; 2] = ["test:use", "test:read"];
 
-/// A rule for each declaration, with the scopes that it declares; of `open` and of the tool and the
-/// prompt that come and go, as the variant says.
+/// A policy with a rule for each declaration, which needs the declared scopes. Nobody can reach the
+/// tool and the prompt `comes_and_goes…` unless `are_there` is set.
 pub(crate) fn policy(url: &str, are_there: bool) -> CompiledPolicy {
     let mut text = format!(
         "version = 1\n[server]\nurl = \"{url}\"\nlist = \"callable\"\non_denied = \"challenge\"\n[scopes]\n\
@@ -45,7 +45,7 @@ pub(crate) fn policy(url: &str, are_there: bool) -> CompiledPolicy {
     CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// The server, running as long as the tests do.
+/// The server, which runs until the tests end.
 pub(crate) struct Running {
     pub(crate) url: String,
     issuer: Issuer,
@@ -53,8 +53,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// With sessions, or stateless. With `signed_in`, each request that brings no token is given one
-    /// of the suite's caller: the suite itself has none.
+    /// Starts the server, with sessions or stateless. With `signed_in`, each request without a
+    /// token gets a token of the suite's caller, because the suite sends none.
     pub(crate) fn start(has_sessions: bool, signed_in: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
@@ -64,7 +64,7 @@ impl Running {
         let issuer = Issuer::open(data.path(), &live, "everything").unwrap();
         let running = Self { url, issuer, _data: data };
         let tools = Everything::new(live.clone());
-        // Few callers make all requests of a test.
+        // No rate limit, because one or two callers make all requests of a test.
         let mut limits = Limits::default();
         limits.rate_per_caller = 0;
         let server = Server::new(tools, &live, &running.issuer).with_limits(&limits);

@@ -1,5 +1,5 @@
-//! Resources, prompts, completion, tasks, subscriptions and sessions: under the same policy as tools,
-//! by the same decision. The server is the one that the conformance suite runs against.
+//! Resources, prompts, completion, tasks, subscriptions and sessions follow the same policy as
+//! tools, by the same decision. The tests use the server of the conformance suite.
 
 use std::io::{BufRead, BufReader};
 
@@ -19,13 +19,13 @@ impl Running {
         send(request.body(body.to_string()).unwrap())
     }
 
-    /// A request of revision 2025-11-25, of no session.
+    /// Sends a request of revision 2025-11-25 without a session.
     fn rpc(&self, token: &str, method: &str, params: &Value) -> Reply {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         self.post(token, &[("mcp-protocol-version", "2025-11-25")], &body)
     }
 
-    /// The same of revision 2026-07-28.
+    /// Sends a request of revision 2026-07-28.
     fn rpc_2026(&self, token: &str, method: &str, name: Option<&str>, params: &Value) -> Reply {
         let mut params = params.clone();
         params["_meta"] = json!({
@@ -63,7 +63,7 @@ fn resources_and_prompts_follow_the_policy() {
         assert_eq!(allowed.json["result"]["contents"][0]["uri"], uri, "{allowed:#?}");
         let denied = running.rpc(&user, "resources/read", &json!({ "uri": uri }));
         assert_eq!((denied.status, denied.challenge("scope")), (403, Some("test:read")), "{uri}");
-        // Said by the name that the policy knows.
+        // The refusal names the resource as the policy does.
         let known = if uri.contains("template") { "test://template/{id}/data" } else { uri };
         assert_eq!(denied.json["error"]["data"]["resource"], known);
     }
@@ -73,7 +73,7 @@ fn resources_and_prompts_follow_the_policy() {
     let denied = running.rpc(&user, "prompts/get", &prompt);
     assert_eq!((denied.status, denied.challenge("scope")), (403, Some("test:read")));
     assert_eq!(denied.json["error"]["data"]["prompt"], "test_prompt_with_arguments");
-    // A caller without the scope learns nothing of the arguments.
+    // A caller without the scope learns nothing about the arguments.
     let wrong =
         json!({ "name": "test_prompt_with_arguments", "arguments": { "arg1": "x", "arg2": 1 } });
     assert_eq!(
@@ -90,7 +90,7 @@ fn resources_and_prompts_follow_the_policy() {
         names(&running.rpc(&reader, "prompts/list", &json!({})), "prompts", "name").len(),
         5
     );
-    // Nothing of it for who may use only tools, and the prompt that is a tool's.
+    // A caller who may use only tools sees no resources, and only the prompt with the tools' scope.
     for (method, list, key) in [
         ("resources/list", "resources", "uri"),
         ("resources/templates/list", "resourceTemplates", "uriTemplate"),
@@ -104,7 +104,7 @@ fn resources_and_prompts_follow_the_policy() {
 }
 
 #[test]
-fn what_no_rule_names_is_not_there() {
+fn names_without_a_rule_are_unknown() {
     let running = Running::start(false, false);
     let token = running.token("ada", &crate::everything::SCOPES);
     for uri in [
@@ -147,7 +147,7 @@ fn what_no_rule_names_is_not_there() {
 }
 
 #[test]
-fn completion_is_part_of_what_it_completes() {
+fn completion_needs_the_scopes_of_its_feature() {
     let running = Running::start(false, false);
     let (reader, user) =
         (running.token("ada", &["test:read"]), running.token("ada", &["test:use"]));
@@ -169,7 +169,7 @@ fn completion_is_part_of_what_it_completes() {
 }
 
 #[test]
-fn lists_say_who_may_keep_them() {
+fn lists_say_who_may_cache_them() {
     let running = Running::start(false, false);
     let token = running.token("ada", &crate::everything::SCOPES);
     for method in ["tools/list", "resources/list", "resources/templates/list", "prompts/list"] {
@@ -185,7 +185,7 @@ fn lists_say_who_may_keep_them() {
     }
 }
 
-/// A task is seen, answered and cancelled by its caller alone, and only as long as it may call the
+/// Only the caller of a task can read, answer and cancel it, and only while the caller may call the
 /// tool.
 #[test]
 fn a_task_is_its_callers_own() {
@@ -203,7 +203,7 @@ fn a_task_is_its_callers_own() {
         let (others, nobodys) = (asks(&eve, method, task), asks(&eve, method, "nope"));
         assert_eq!(others.json["error"]["code"], -32602, "{method} {others:#?}");
         assert_eq!(others.text, nobodys.text, "somebody else's task and none are the same");
-        // The same person, signed in for less.
+        // The same person, signed in with fewer scopes.
         let less = running.token("ada", &["test:read"]);
         assert_eq!(asks(&less, method, task).status, 403, "{method}");
     }
@@ -236,7 +236,7 @@ fn a_session_is_its_callers_own() {
     let headers = [("mcp-session-id", session.as_str()), ("mcp-protocol-version", "2025-11-25")];
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
     assert!(running.post(&ada, &headers, &list).text.contains("test_simple_text"));
-    // Whoever knows the session is not its caller; it is the same as one that does not exist.
+    // Another caller who knows the session's id gets the same response as for an unknown session.
     let answer = json!({ "jsonrpc": "2.0", "id": 7, "result": { "action": "accept" } });
     for message in [&list, &answer] {
         let taken = running.post(&eve, &headers, message);
@@ -256,21 +256,21 @@ fn a_session_is_its_callers_own() {
     assert_eq!(open(&ada, "GET", "made-up"), 404);
     let twice = [headers[0], headers[0], headers[1]];
     assert_eq!(running.post(&ada, &twice, &list).status, 404);
-    // A request of it is decided by its own token, not by that which began it.
+    // A request within a session is decided by its own token, not by the token of `initialize`.
     let less = running.token("ada", &["test:read"]);
     let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "test_simple_text" } });
     assert_eq!(running.post(&less, &headers, &call).status, 403);
     assert_eq!(running.post(&ada, &headers, &call).status, 200);
-    // What the server asks its caller is answered within the session, and nowhere else.
+    // A response to the server's request is accepted only within the session.
     assert_eq!(running.post(&ada, &[], &answer).status, 400);
     assert_eq!(running.post(&ada, &headers, &answer).status, 202);
     assert!((200..300).contains(&open(&ada, "DELETE", &session)));
     assert_eq!(running.post(&ada, &headers, &list).status, 404);
 }
 
-/// Notifications reach who subscribed and may read; the stream of a session ends with it.
+/// Notifications reach a caller who has subscribed and may read the resource.
 #[test]
-fn who_subscribed_is_told_of_changes() {
+fn subscribers_are_told_of_changes() {
     let running = Running::start(true, false);
     let ada = running.token("ada", &crate::everything::SCOPES);
     let session = session(&running, &ada);
@@ -281,7 +281,7 @@ fn who_subscribed_is_told_of_changes() {
     };
     let uri = "test://template/7/data";
     assert_eq!(say("resources/subscribe", &json!({ "uri": uri })).status, 200);
-    // Who may not read it may not listen either.
+    // A caller who may not read the resource may not subscribe to it.
     let user = running.token("ada", &["test:use"]);
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "resources/subscribe", "params": { "uri": uri } });
     assert_eq!(running.post(&user, &headers, &body).status, 403);
@@ -310,7 +310,7 @@ fn who_subscribed_is_told_of_changes() {
     );
 }
 
-/// Revision 2025-03-26 has batches: each message is decided, and all or none are executed.
+/// Revision 2025-03-26 has batches: the gate decides each message, and runs all of them or none.
 #[test]
 fn batches_of_march_2025() {
     let running = Running::start(false, false);
@@ -347,10 +347,9 @@ fn batches_of_march_2025() {
     }
 }
 
-/// Behind a gate that knows nothing of the tools themselves, and without any gate, each one's own
-/// check asks the same.
+/// Without the gate, the check of each feature itself refuses every request.
 #[tokio::test]
-async fn without_the_gate_nothing_is_open() {
+async fn without_the_gate_every_feature_is_closed() {
     use rmcp::{
         ServiceExt,
         model::{GetPromptRequestParams, ReadResourceRequestParams},

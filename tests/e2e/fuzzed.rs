@@ -1,4 +1,4 @@
-//! The fuzz targets, over the inputs that are kept: seeds, and what was found.
+//! Runs the fuzz targets on the committed inputs: the seeds, and inputs that failed once.
 
 use std::{fs, path::Path};
 
@@ -21,7 +21,7 @@ fn over(target: &str, run: fn(&[u8])) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
     let mut count = 0;
     for kept in ["seeds", "found"] {
-        // Nothing may have been found yet.
+        // `found/` does not exist while no input has failed.
         let Ok(entries) = fs::read_dir(root.join(kept).join(target)) else { continue };
         for entry in entries {
             run(&fs::read(entry.unwrap().path()).unwrap());
@@ -32,7 +32,7 @@ fn over(target: &str, run: fn(&[u8])) {
 }
 
 #[test]
-fn each_input_that_is_kept() {
+fn every_committed_input() {
     over("authorization_header", authorization_header::run);
     over("consent_form", consent_form::run);
     over("json_rpc_body", json_rpc_body::run);

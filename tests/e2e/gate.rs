@@ -1,4 +1,4 @@
-//! Every call is decided as `policy.toml` says, and nothing else gets through.
+//! The gate decides every call as `policy.toml` says, and lets no other request through.
 
 use std::{
     io::{Read, Write},
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{POLICY, Server, get};
 
-/// Each tool with arguments that it takes, and the scopes that the shipped policy asks for.
+/// Each tool, with arguments for it and the scopes that the shipped policy needs.
 const TOOLS: [(&str, &str, &[&str]); 7] = [
     ("create_todo", r#"{"title":"x"}"#, &["todo:write"]),
     ("list_todos", "{}", &["todo:read"]),
@@ -50,15 +50,16 @@ fn every_tool_with_every_set_of_scopes() {
             assert_eq!(reply.challenge("error"), Some("insufficient_scope"));
             assert_eq!(reply.challenge("scope"), Some(needs.join(" ").as_str()));
             assert_eq!(reply.json["error"]["data"]["missing"], json!(missing));
-            // Listed all the same only if nothing but a step-up scope is missing.
+            // A tool that cannot be called is listed only if nothing but a step-up scope is
+            // missing.
             let step_up = missing == [&"admin:access"];
             assert_eq!(listed.contains(&tool.to_owned()), step_up, "{granted:?} {tool}");
         }
     }
 }
 
-/// A client that sends its body after its headers sees why it is refused, and can go on with the
-/// same connection.
+/// A client that sends its body after its headers gets the refusal, and can use the same TCP
+/// connection again.
 #[test]
 fn a_refusal_waits_for_the_body() {
     let server = Server::start();
@@ -85,21 +86,21 @@ fn a_refusal_waits_for_the_body() {
     }
 }
 
-/// `on_denied = "adaptive"`: the challenge; and to the same caller with the same grant for the same
-/// tool, once, what a person can do about it.
+/// `on_denied = "adaptive"`: the first refusal is a challenge. The second refusal of the same
+/// caller, grant and tool tells the person what to do.
 #[test]
 fn a_client_that_comes_back_unchanged_is_told_in_plain_words() {
     let server = Server::with_policy(&POLICY.replace("\"challenge\"", "\"adaptive\""));
     let purge = |token: &str| server.call(token, "purge_todos", &json!({}));
     let token = server.token("todo:write");
     assert_eq!(purge(&token).status, 403);
-    // What differs is not the same.
+    // Another caller, grant or tool gets its own first refusal.
     assert_eq!(purge(&server.token_for("grace", "todo:write")).status, 403, "another caller");
     assert_eq!(purge(&server.token("admin:access")).status, 403, "another grant");
     let reader = server.token("todo:read");
     assert_eq!(server.call(&reader, "create_todo", &json!({ "title": "x" })).status, 403);
     assert_eq!(purge(&reader).status, 403, "another tool");
-    // A refreshed token with the same scopes is the same grant.
+    // A refreshed token with the same scopes counts as the same grant.
     let told = purge(&server.token("todo:write"));
     assert_eq!((told.status, told.challenge("scope")), (200, None), "{told:?}");
     let result = &told.json["result"];
@@ -181,12 +182,13 @@ fn a_refused_caller_learns_nothing_about_the_arguments() {
 }
 
 #[test]
-fn the_policy_rules_not_the_declaration() {
+fn the_policy_overrides_the_declaration() {
     let stricter = POLICY.replace(
         "list_todos  = { read = \"todo\" }",
         "list_todos  = { any_of = [\"admin:access\", { all_of = [\"todo:read\", \"todo:write\"] }] }",
     );
-    // admin:access does not give todo:read, which the tool declares.
+    // admin:access implies todo:read, because the tool declares todo:read and a rule may not be
+    // weaker.
     let stricter =
         stricter.replace("step_up = true }", "step_up = true, implies = [\"todo:read\"] }");
     let server = Server::with_policy(&stricter);
@@ -194,7 +196,7 @@ fn the_policy_rules_not_the_declaration() {
     assert_eq!(call("todo:read"), 403);
     assert_eq!(call("todo:write"), 200);
     assert_eq!(call("admin:access"), 200);
-    // Of the two ways, the one that lacks least is asked for.
+    // Two sets of scopes suffice. The challenge names the set of which the fewest are missing.
     let reply = server.call(&server.token("todo:read"), "list_todos", &json!({}));
     assert_eq!(reply.json["error"]["data"]["missing"].as_array().unwrap().len(), 1);
 }
@@ -220,7 +222,7 @@ fn the_three_settings_of_list() {
     assert_eq!(server.tools(&server.token("todo:write admin:access")).len(), 7);
 }
 
-/// The list is whole and in the order of names; a cursor that nobody gave is no page.
+/// The list has all tools on one page, sorted by name. An unknown cursor is an error.
 #[test]
 fn lists_have_one_page_in_one_order() {
     let server = Server::start();
@@ -254,7 +256,7 @@ fn a_listed_tool_says_what_it_still_needs() {
 }
 
 #[test]
-fn what_is_not_named_cannot_be_reached() {
+fn unknown_tools_and_methods_cannot_be_reached() {
     let server = Server::start();
     let token = server.token("todo:read todo:write admin:access");
     for tool in ["", "nope", "CREATE_TODO", "create_todo ", "create_todo\u{0}", "cr\u{435}ate_todo"]
@@ -321,7 +323,7 @@ fn bodies_that_are_not_one_message_are_refused() {
 }
 
 #[test]
-fn a_name_given_twice_reaches_no_tool_that_was_not_decided() {
+fn a_name_that_is_given_twice_reaches_no_denied_tool() {
     let server = Server::start();
     let bearer = format!("Bearer {}", server.token("todo:read"));
     for body in [
@@ -382,7 +384,7 @@ fn the_four_revisions() {
         send("tools/call", Some("list_todos"), "tools/call").result(),
         &json!({ "todos": [] })
     );
-    // A header that disagrees with the body decides nothing, and is refused.
+    // The body decides, not the headers. Headers that disagree with an allowed body are refused.
     assert_eq!(send("tools/call", Some("create_todo"), "tools/call").status, 403);
     let mismatch = send("tools/call", Some("get_todo"), "tools/call");
     assert_eq!((mismatch.status, &mismatch.json["error"]["code"]), (400, &json!(-32020)));
@@ -390,7 +392,7 @@ fn the_four_revisions() {
 }
 
 #[test]
-fn there_are_no_streams_and_no_sessions_to_take_over() {
+fn a_stateless_server_has_no_streams_and_no_sessions() {
     let server = Server::start();
     assert_eq!(get(&server.url(), &[("accept", "text/event-stream")]).status, 401);
     let bearer = format!("Bearer {}", server.token("todo:read"));

@@ -1,4 +1,4 @@
-//! Starts the todo server in a folder of its own, and speaks HTTP to it.
+//! Starts the todo server in a separate folder, and sends HTTP requests to it.
 
 use std::{
     fs::{self, File},
@@ -23,8 +23,8 @@ use crate::standin::{self, Provider};
 /// The policy that the repository ships.
 pub(crate) const SHIPPED: &str = include_str!("../../policy.toml");
 
-/// The same, with refusals that do not change when they are repeated; and where the whole suite
-/// runs in front of Scalekit, with that word changed.
+/// The shipped policy with `on_denied = "challenge"`, so that a repeated refusal does not change.
+/// In front of Scalekit, its provider is `scalekit`.
 pub(crate) static POLICY: LazyLock<&str> = LazyLock::new(|| {
     let mut policy = SHIPPED.replace("\"adaptive\"", "\"challenge\"");
     if crate::IN_FRONT_OF_SCALEKIT {
@@ -33,14 +33,14 @@ pub(crate) static POLICY: LazyLock<&str> = LazyLock::new(|| {
     policy.leak()
 });
 
-/// Where its tokens come from then.
+/// The provider of the tests that run in front of Scalekit.
 static SCALEKIT: LazyLock<Provider> = LazyLock::new(Provider::start);
 
 pub(crate) fn scalekit() -> &'static Provider {
     &SCALEKIT
 }
 
-/// The todo binary, built once, in the profile of the tests.
+/// The path of the todo binary, which is built once, in the profile of the tests.
 pub(crate) fn todo() -> &'static Path {
     static TODO: OnceLock<PathBuf> = OnceLock::new();
     TODO.get_or_init(|| {
@@ -61,18 +61,18 @@ pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-/// A todo server, killed when dropped.
+/// A todo server. Dropping the value kills the server.
 pub(crate) struct Server {
     pub(crate) folder: TempDir,
     pub(crate) port: u16,
-    /// Where `/health` and `/metrics` are.
+    /// The port of `/health` and `/metrics`.
     pub(crate) monitor: u16,
     child: Option<Child>,
     variables: Vec<(String, String)>,
 }
 
 impl Server {
-    /// With the policy that the repository ships.
+    /// Starts a server with [`POLICY`].
     pub(crate) fn start() -> Self {
         Self::with_policy(&POLICY)
     }
@@ -81,10 +81,10 @@ impl Server {
         Self::with_settings(policy, &[])
     }
 
-    /// With further settings in the environment.
+    /// Starts a server with a policy and further environment variables.
     pub(crate) fn with_settings(policy: &str, variables: &[(&str, &str)]) -> Self {
         let mut server = Self::prepare(policy, variables);
-        // A port that was free may be somebody's by the time the server asks for it.
+        // Tries again, because another process may have taken the port that was free.
         for _ in 0..3 {
             if server.try_launch() {
                 return server;
@@ -95,7 +95,7 @@ impl Server {
         panic!("no start:\n{}", server.log());
     }
 
-    /// A folder and a port, and nothing that runs yet.
+    /// Prepares a folder and ports, without starting the server.
     pub(crate) fn prepare(policy: &str, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("policy.toml"), policy).unwrap();
@@ -105,7 +105,7 @@ impl Server {
         Self { folder, port, monitor, child: None, variables }
     }
 
-    /// A further setting, for the next start.
+    /// Sets an environment variable for the next start.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(other, _)| other != name);
         self.variables.push((name.to_owned(), value.to_owned()));
@@ -116,7 +116,7 @@ impl Server {
         assert!(self.try_launch(), "no start:\n{}", self.log());
     }
 
-    /// Whether it listens; `false` only if the port was taken.
+    /// Starts the process. Returns `false` if the port was taken, and panics on any other failure.
     fn try_launch(&mut self) -> bool {
         let log = File::create(self.folder.path().join("log")).unwrap();
         let mut child = self
@@ -141,12 +141,12 @@ impl Server {
         }
     }
 
-    /// The binary in this server's folder and environment.
+    /// The command that runs the binary in this server's folder and environment.
     pub(crate) fn command(&self) -> Command {
         let mut command = command(self.folder.path());
         command.env("PORT", self.port.to_string());
         command.env("MONITOR", format!("127.0.0.1:{}", self.monitor));
-        // One caller, at one address, makes all requests of a test.
+        // No rate limits, because one caller at one address makes all requests of a test.
         command.env("RATE_PER_CALLER", "0").env("RATE_PER_ADDRESS", "0");
         if crate::IN_FRONT_OF_SCALEKIT {
             // The `.env` of Scalekit's guide for its todo server (docs.scalekit.com, "FastMCP
@@ -159,7 +159,7 @@ impl Server {
         command
     }
 
-    /// `kill -9`.
+    /// Kills the process, as `kill -9` does.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().unwrap();
@@ -175,7 +175,7 @@ impl Server {
         child.wait().unwrap()
     }
 
-    /// Waits for it to end by itself.
+    /// Waits until the process ends by itself.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.take().unwrap().wait().unwrap()
     }
@@ -184,7 +184,7 @@ impl Server {
         self.child.as_ref().unwrap().id()
     }
 
-    /// What the server printed and logged.
+    /// The output and the log of the server.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
@@ -197,7 +197,7 @@ impl Server {
         format!("{}/mcp", self.origin())
     }
 
-    /// A token by `todo token`.
+    /// A token for Ada with these scopes, from `todo token` or from the provider.
     pub(crate) fn token(&self, scope: &str) -> String {
         self.token_for("ada", scope)
     }
@@ -215,7 +215,7 @@ impl Server {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// A JSON-RPC request to the MCP endpoint.
+    /// Sends a JSON-RPC request to the MCP endpoint.
     pub(crate) fn rpc(&self, token: &str, method: &str, params: &Value) -> Reply {
         self.post(token, &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))
     }
@@ -240,12 +240,12 @@ impl Server {
         get(&format!("{}{path}", self.origin()), &[])
     }
 
-    /// What those who run it see.
+    /// Sends a GET to the monitor, which has `/health` and `/metrics`.
     pub(crate) fn monitor(&self, path: &str) -> Reply {
         get(&format!("http://127.0.0.1:{}{path}", self.monitor), &[])
     }
 
-    /// The names of the tools that this caller is shown.
+    /// The names of the tools that are listed for this caller.
     pub(crate) fn tools(&self, token: &str) -> Vec<String> {
         let reply = self.rpc(token, "tools/list", &json!({}));
         let tools = reply.json["result"]["tools"].as_array().unwrap().clone();
@@ -259,7 +259,8 @@ impl Drop for Server {
     }
 }
 
-/// The binary in `folder`, with nothing of the surrounding environment that it would read.
+/// The command that runs the binary in `folder`, without the environment variables that the binary
+/// would read.
 pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(todo());
     command.current_dir(folder).env("RUST_LOG", "info");
@@ -285,13 +286,13 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// An answer, read whole.
+/// An HTTP response with its whole body.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: http::HeaderMap,
     pub(crate) text: String,
-    /// `Null` when the body is not JSON.
+    /// The body as JSON, or `Null` when the body is not JSON.
     pub(crate) json: Value,
 }
 
@@ -359,7 +360,8 @@ pub(crate) fn send(request: http::Request<String>) -> Reply {
     }
 }
 
-/// A policy of two scopes, `a:read` and `a:write`, for this URL; the tables of its rules are given.
+/// A policy with the scopes `a:read` and `a:write` for this URL. `rules` are the tables of its
+/// rules.
 pub(crate) fn small_policy(url: &str, rules: &str) -> CompiledPolicy {
     let text = format!(
         "version = 1\n[server]\nurl = \"{url}\"\non_denied = \"challenge\"\n\
@@ -368,7 +370,7 @@ pub(crate) fn small_policy(url: &str, rules: &str) -> CompiledPolicy {
     CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap()
 }
 
-/// Serves a router at an origin of its own, as long as the tests run.
+/// Serves a router on a free port until the tests end, and returns its origin.
 pub(crate) fn serve(router: impl FnOnce(String) -> axum::Router) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -383,7 +385,7 @@ pub(crate) fn serve(router: impl FnOnce(String) -> axum::Router) -> String {
     origin
 }
 
-/// Serves an MCP service at `/mcp` of a port of its own, as long as the tests run.
+/// Serves an MCP service at `/mcp` on a free port until the tests end, and returns its URL.
 pub(crate) fn mount<S>(service: S) -> String
 where
     S: tower::Service<axum::extract::Request, Error = std::convert::Infallible>
@@ -397,7 +399,7 @@ where
     serve(|_| axum::Router::new().route_service("/mcp", service)) + "/mcp"
 }
 
-/// rmcp's own HTTP service, stateless, for a handler that a test brings.
+/// rmcp's own stateless HTTP service for a handler.
 pub(crate) fn http_service<H: rmcp::ServerHandler>(
     handler: impl Fn() -> H + Send + Sync + 'static,
 ) -> StreamableHttpService<H, NeverSessionManager> {

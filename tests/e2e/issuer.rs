@@ -1,4 +1,4 @@
-//! The embedded issuer, seen by a person's browser and by clients that misbehave.
+//! The embedded issuer, used by a person's browser and by clients that misbehave.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ pub(crate) fn client(server: &Server) -> String {
     reply.json["client_id"].as_str().unwrap().to_owned()
 }
 
-/// The address of the consent page, with these parameters changed; an empty one is left out.
+/// The URL of the consent page, with these parameters changed. An empty parameter is left out.
 pub(crate) fn authorize_url(server: &Server, client: &str, changes: &[(&str, &str)]) -> String {
     let (resource, code_challenge) = (server.url(), challenge(VERIFIER));
     let mut parameters = vec![
@@ -53,7 +53,7 @@ pub(crate) fn authorize_url(server: &Server, client: &str, changes: &[(&str, &st
         .into()
 }
 
-/// A consent page that was opened.
+/// An open consent page.
 pub(crate) struct Page {
     pub(crate) reply: Reply,
     pub(crate) request: String,
@@ -73,7 +73,7 @@ pub(crate) fn open(url: &str) -> Page {
     Page { reply, request, cookie }
 }
 
-/// Sends the consent form; answers with where the browser is sent.
+/// Sends the consent form, and returns the response, which redirects the browser.
 pub(crate) fn consent(server: &Server, page: &Page, scopes: &[&str]) -> Reply {
     let mut form = vec![("request", page.request.as_str()), ("name", "Ada"), ("action", "allow")];
     form.extend(scopes.iter().map(|scope| ("scope", *scope)));
@@ -245,7 +245,7 @@ fn a_page_of_another_site_cannot_answer() {
         answer(&server, &[("cookie", &page.cookie), ("origin", &origin)], &form).status,
         303
     );
-    // Once.
+    // The form works only once.
     assert_eq!(
         answer(&server, &[("cookie", &page.cookie), ("origin", &origin)], &form).status,
         400
@@ -283,7 +283,7 @@ fn a_person_can_say_no() {
 }
 
 #[test]
-fn requests_that_are_wrong_redirect_nobody_until_the_client_is_sure() {
+fn wrong_requests_redirect_only_when_the_client_is_known() {
     let server = Server::start();
     let client = client(&server);
     for changes in [
@@ -316,7 +316,8 @@ fn requests_that_are_wrong_redirect_nobody_until_the_client_is_sure() {
         assert_eq!(parameter(&answer, "iss"), Some(server.origin()), "{changes:?}");
         assert_eq!(parameter(&answer, "state").as_deref(), Some("s&t=1"), "{changes:?}");
     }
-    // Unknown scopes beside known ones are left out, and no scope means those of first sign-in.
+    // Unknown scopes beside known ones are left out. No scope means the scopes of the first
+    // sign-in.
     let page =
         open(&authorize_url(&server, &client, &[("scope", "openid todo:read offline_access")]));
     assert!(
@@ -350,7 +351,7 @@ fn codes_are_bound_to_client_redirect_verifier_and_resource() {
 }
 
 #[test]
-fn a_code_works_once_and_its_replay_takes_back_what_it_gave() {
+fn a_code_works_once_and_its_replay_revokes_its_tokens() {
     let server = Server::start();
     let client = client(&server);
     let code = code(&server, &client, &["todo:read"]);
@@ -362,19 +363,19 @@ fn a_code_works_once_and_its_replay_takes_back_what_it_gave() {
 }
 
 #[test]
-fn refresh_tokens_rotate_and_reuse_ends_the_line() {
+fn refresh_tokens_rotate_and_reuse_ends_the_sign_in() {
     let mut server = Server::start();
     let (client, other) = (client(&server), client(&server));
     let code = code(&server, &client, &["todo:read", "todo:write"]);
     let first = text(&exchange(&server, &client, &code, &[]), "refresh_token").to_owned();
 
-    // A restart forgets nobody.
+    // Refresh tokens survive a restart.
     server.kill();
     server.launch();
     let narrowed = refresh(&server, &client, &first, "todo:read");
     assert_eq!(narrowed.json["scope"], "todo:read");
     let second = text(&narrowed, "refresh_token").to_owned();
-    // Asking for more than was granted changes nothing, neither for the token.
+    // A request for more than was granted is refused, and the refresh token stays valid.
     let widened = refresh(&server, &client, &second, "todo:read admin:access");
     assert_eq!(widened.json["error"], "invalid_scope");
     let whole = refresh(&server, &client, &second, "");
@@ -389,9 +390,10 @@ fn refresh_tokens_rotate_and_reuse_ends_the_line() {
     assert_eq!(refresh(&server, &other, &stolen, "").json["error"], "invalid_grant");
 }
 
-/// RFC 7009: any refresh token of a sign-in ends it, for its own client only, and for good.
+/// RFC 7009: a client can revoke any refresh token of its own sign-in, which ends the sign-in for
+/// good.
 #[test]
-fn a_client_gives_back_what_it_was_granted() {
+fn a_client_revokes_its_own_sign_in() {
     let mut server = Server::start();
     let (client, other) = (client(&server), client(&server));
     let metadata = server.get("/.well-known/oauth-authorization-server").json;
@@ -419,7 +421,8 @@ fn a_client_gives_back_what_it_was_granted() {
     }
     let third = text(&refresh(&server, &client, &second, ""), "refresh_token").to_owned();
 
-    // One that was replaced ends the line as well: whoever gives it back has done with it.
+    // Revoking a refresh token that was already replaced also ends the sign-in, because the client
+    // does not want it any more.
     let hint = ("token_type_hint", "refresh_token");
     let revoked = revoke(&[("client_id", &client), ("token", &second), hint]);
     assert_eq!((revoked.status, &*revoked.text), (200, ""));
@@ -452,7 +455,7 @@ fn registrations_that_are_refused() {
 }
 
 #[test]
-fn what_is_kept_holds_no_usable_secret() {
+fn the_state_file_holds_no_usable_secret() {
     let server = Server::start();
     let client = client(&server);
     let code = code(&server, &client, &["todo:read"]);

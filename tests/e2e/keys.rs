@@ -1,4 +1,4 @@
-//! The keys that stand-ins for other issuers sign with.
+//! The keys with which the tests sign tokens of other issuers.
 
 use std::sync::OnceLock;
 
@@ -21,7 +21,7 @@ pub(crate) struct Keys {
     pub(crate) published: JwkSet,
 }
 
-/// The issuer's keys. The same for all tests: making an RSA key takes a while.
+/// The keys of all tests. They are made once, because an RSA key takes a long time to make.
 pub(crate) fn keys() -> &'static Keys {
     static KEYS: OnceLock<Keys> = OnceLock::new();
     KEYS.get_or_init(|| {
@@ -29,7 +29,7 @@ pub(crate) fn keys() -> &'static Keys {
         let rsa = |size| {
             let pair = KeyPair::generate(size).unwrap();
             let document: aws_lc_rs::encoding::Pkcs8V1Der<'_> = pair.as_der().unwrap();
-            // jsonwebtoken takes PKCS #1, which PKCS #8 wraps in a header of 26 bytes.
+            // jsonwebtoken takes PKCS #1. PKCS #8 is the same with a header of 26 bytes.
             EncodingKey::from_rsa_der(&document.as_ref()[26..])
         };
         let ec = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random).unwrap();

@@ -1,4 +1,4 @@
-//! What a server takes at most, and how it refuses the rest; and how it stops.
+//! The limits of a server, its refusals beyond them, and its shutdown.
 
 use std::{
     io::{Read, Write},
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::harness::{POLICY, Reply, Server};
 
-/// A server with these settings, over those of all tests.
+/// Starts a server with these settings, which override the settings of all tests.
 fn with(settings: &[(&str, &str)]) -> Server {
     Server::with_settings(&POLICY, settings)
 }
@@ -22,7 +22,7 @@ fn connect(server: &Server) -> TcpStream {
     stream
 }
 
-/// Until the server closes, or says nothing for ten seconds.
+/// Reads until the server closes the connection, or sends nothing for ten seconds.
 fn rest(stream: &mut TcpStream) -> String {
     let mut answer = vec![];
     let _ = stream.read_to_end(&mut answer);
@@ -31,7 +31,7 @@ fn rest(stream: &mut TcpStream) -> String {
 
 const CREATE: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"create_todo","arguments":{"title":"in flight"}}}"#;
 
-/// The head of a call, and the first byte of its body.
+/// Sends the head of a call and the first byte of its body.
 fn begin(server: &Server, token: &str) -> TcpStream {
     let mut stream = connect(server);
     let head = format!(
@@ -42,7 +42,7 @@ fn begin(server: &Server, token: &str) -> TcpStream {
         CREATE.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // It is in flight.
+    // Gives the server time to read the head, so that the call is in flight.
     thread::sleep(Duration::from_millis(200));
     stream
 }
@@ -54,7 +54,8 @@ fn count(server: &Server, limit: &str) -> u64 {
     line.map_or(0, |number| number.parse().unwrap())
 }
 
-/// Ten seconds' worth may come at once; what is more is told when to come back, and does.
+/// Asserts that requests are refused when the limit is reached, within ten seconds, and that a
+/// request after the time in `Retry-After` is answered.
 fn is_limited(server: &Server, limit: &str, mut ask: impl FnMut() -> Reply) {
     let begin = Instant::now();
     let refused = loop {
@@ -76,7 +77,7 @@ fn one_caller_that_comes_too_often() {
     let server = with(&[("RATE_PER_CALLER", "1")]);
     let (ada, grace) = (server.token("todo:read"), server.token_for("grace", "todo:read"));
     is_limited(&server, "rate_per_caller", || server.call(&ada, "list_todos", &json!({})));
-    // Another token of hers is hers all the same; another caller is not held up.
+    // Another token of the same caller shares the limit. Another caller does not.
     while server.call(&ada, "list_todos", &json!({})).status == 200 {}
     let again = server.token("todo:read todo:write");
     assert_eq!(server.call(&again, "list_todos", &json!({})).status, 429);
@@ -88,7 +89,7 @@ fn one_address_that_comes_too_often() {
     let server = with(&[("RATE_PER_ADDRESS", "1")]);
     let path = "/.well-known/oauth-protected-resource";
     is_limited(&server, "rate_per_address", || server.get(path));
-    // Those who run it are not held up.
+    // The monitor has no rate limit, so operators can always reach it.
     assert_eq!(server.monitor("/health").status, 200);
 }
 
@@ -125,7 +126,7 @@ fn a_head_that_does_not_come() {
         assert!(!answer.contains("200"), "{answer}");
         assert!(begin.elapsed() < Duration::from_secs(5), "{head:?}: it is held open");
     }
-    // A head that comes a byte at a time is no faster.
+    // A head that comes one byte at a time has the same limit.
     let mut stream = connect(&server);
     let begin = Instant::now();
     for byte in b"POST /mcp HTTP/1.1\r\nX-Slow: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" {
@@ -150,7 +151,7 @@ fn a_head_that_is_too_large() {
     assert_eq!(count(&server, "max_head"), 1, "{}", server.monitor("/metrics").text);
 }
 
-/// A client that asks for much and takes nothing of it does not hold the server.
+/// A client that requests large responses and does not read them is disconnected.
 #[test]
 fn an_answer_that_nobody_takes() {
     let server = with(&[("WRITE_TIMEOUT", "1")]);
@@ -170,7 +171,7 @@ fn an_answer_that_nobody_takes() {
     );
     let begin = Instant::now();
     while count(&server, "write_timeout") == 0 {
-        // Until the pipes are full.
+        // Sends requests until the buffers of the TCP connection are full.
         let _ = stream.set_write_timeout(Some(Duration::from_millis(100)));
         let _ = stream.write_all(request.as_bytes());
         assert!(begin.elapsed() < Duration::from_mins(1), "{}", server.monitor("/metrics").text);
@@ -223,7 +224,7 @@ fn slowloris() {
         .collect();
     for _ in 0..5 {
         for stream in &mut slow {
-            // Those that were closed meanwhile are not there any more.
+            // An error is ignored, because the server may have closed the connection already.
             let _ = stream.write_all(b"X-");
         }
         for _ in 0..20 {
@@ -240,7 +241,8 @@ fn slowloris() {
     assert!(now < 100, "{now} are still held");
 }
 
-/// A call in flight is finished, nothing new is taken, and the process ends well.
+/// On shutdown, a call in flight is finished, no new connection is accepted, and the process ends
+/// with success.
 #[test]
 fn a_call_in_flight_is_finished() {
     let mut server = Server::start();
@@ -262,7 +264,7 @@ fn a_call_in_flight_is_finished() {
     assert!(listed.text.contains("in flight"), "{listed:#?}");
 }
 
-/// A call that does not end is cut off, within a bound.
+/// On shutdown, a call that does not end is cut off after the grace period.
 #[test]
 fn a_call_that_does_not_end_is_cut_off() {
     let mut server = with(&[("GRACE", "1")]);

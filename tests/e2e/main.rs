@@ -1,11 +1,11 @@
-//! End-to-end tests: the real binary over real HTTP, attacked and used by clients that others
-//! wrote. See `tests/README.md`.
+//! End-to-end tests: the real binary over HTTP, with attacks and with clients of other projects.
+//! See `tests/README.md`.
 
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that cannot go on should stop where it is"
+    reason = "a test that cannot go on should panic"
 )]
 
 mod action;
@@ -42,5 +42,5 @@ mod tls;
 mod tokens;
 mod unguarded;
 
-/// Whether the servers are Scalekit's to sign in at; see `scalekit.rs`.
+/// Whether the tests run in front of Scalekit's stand-in; `scalekit.rs` sets it to `true`.
 const IN_FRONT_OF_SCALEKIT: bool = false;

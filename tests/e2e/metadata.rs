@@ -1,4 +1,4 @@
-//! What a client discovers, and who may ask at all.
+//! The metadata that clients discover, and the hosts and origins that may send requests.
 
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn discovery_leads_from_the_401_to_the_keys() {
     );
 }
 
-/// Who signs people in.
+/// The issuer that the server's metadata must name.
 fn issuer(server: &Server) -> String {
     if crate::IN_FRONT_OF_SCALEKIT { scalekit().of_resource() } else { server.origin() }
 }

@@ -1,4 +1,4 @@
-//! What those who run a server see of it.
+//! The monitor: health, metrics and logs for operators.
 
 use std::{
     io::{Read, Write},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[test]
-fn it_has_an_address_of_its_own() {
+fn the_monitor_has_its_own_address() {
     let server = Server::start();
     for path in ["/health", "/health/live", "/health/ready", "/metrics"] {
         assert_eq!(server.monitor(path).status, 200, "{path}");
@@ -27,9 +27,9 @@ fn it_has_an_address_of_its_own() {
     assert_eq!((&health["status"], &health["audit"]["lost"]), (&json!("ok"), &json!(0)));
 }
 
-/// A page whose name was made to resolve to this machine does not read it.
+/// A page whose host name resolves to this machine (DNS rebinding) cannot read the metrics.
 #[test]
-fn it_is_not_reached_by_another_name() {
+fn the_monitor_refuses_other_host_names() {
     let server = Server::start();
     for (host, status) in [("evil.example", "403"), ("localhost", "200"), ("[::1]", "200")] {
         let mut stream = TcpStream::connect(("127.0.0.1", server.monitor)).unwrap();
@@ -74,7 +74,7 @@ fn every_decision_and_every_failure_is_counted() {
     assert!(text.ends_with("# EOF\n"));
 }
 
-/// Who failed, from where, and never with what.
+/// The record of a failed authentication has the client and the address, and never the token.
 #[test]
 fn a_failure_is_logged_with_client_and_address() {
     let provider = Provider::start();
@@ -102,9 +102,9 @@ fn a_failure_is_logged_with_client_and_address() {
     assert!((0..60).contains(&age), "{text}");
 }
 
-/// Each number that the dashboard shows is one that the server has, under the labels it has.
+/// The server has each metric and each label that the dashboard uses.
 #[test]
-fn the_dashboard_shows_what_there_is() {
+fn the_dashboard_uses_existing_metrics() {
     let provider = Provider::start();
     let policy = POLICY.replace("\"embedded\"", "\"scalekit\"");
     let server = Server::with_settings(&policy, &provider.settings());
@@ -128,8 +128,8 @@ fn the_dashboard_shows_what_there_is() {
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
             for name in expression.split(|c| !is_name(c)).filter(|w| w.starts_with("scopeward_")) {
                 asked += 1;
-                // OpenMetrics: the type of a counter or an info is written without what its samples
-                // end in.
+                // OpenMetrics writes the type of a counter or an info without the suffix of its
+                // samples.
                 let ends = ["_total", "_info"];
                 let family = ends.iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
                 assert!(
@@ -147,7 +147,7 @@ fn the_dashboard_shows_what_there_is() {
 }
 
 #[test]
-fn it_is_not_ready_without_keys() {
+fn a_server_without_keys_is_not_ready() {
     let provider = Provider::start();
     let policy = POLICY.replace("\"embedded\"", "\"scalekit\"");
     let mut server = Server::prepare(&policy, &provider.settings());
@@ -169,8 +169,8 @@ fn it_is_not_ready_without_keys() {
     panic!("never ready:\n{}", server.log());
 }
 
-/// A server whose audit file takes nothing: a device that is always full.
-fn without_room(audit: &str) -> Server {
+/// A server whose audit file is `/dev/full`, a device that is always full.
+fn with_full_disk(audit: &str) -> Server {
     let policy = POLICY.replace("[scopes]", &format!("audit = \"{audit}\"\n\n[scopes]"));
     let mut server = Server::prepare(&policy, &[]);
     std::fs::create_dir(server.folder.path().join("data")).unwrap();
@@ -180,8 +180,8 @@ fn without_room(audit: &str) -> Server {
 }
 
 #[test]
-fn with_a_full_disk_nothing_is_lost_silently() {
-    let server = without_room("best_effort");
+fn with_a_full_disk_no_record_is_lost_silently() {
+    let server = with_full_disk("best_effort");
     let token = server.token("todo:read");
     assert_eq!(server.call(&token, "list_todos", &json!({})).status, 200);
     thread::sleep(Duration::from_millis(300));
@@ -198,10 +198,11 @@ fn with_a_full_disk_nothing_is_lost_silently() {
 }
 
 #[test]
-fn with_a_full_disk_nothing_is_called_that_has_to_be_recorded() {
-    let mut server = without_room("required");
+fn with_a_full_disk_and_required_audit_calls_are_refused() {
+    let mut server = with_full_disk("required");
     let token = server.token("todo:write");
-    // The first one is found out by: it is answered, and its record waits.
+    // The first call is answered, because the server notices the full disk only when it writes the
+    // call's record.
     server.call(&token, "list_todos", &json!({}));
     thread::sleep(Duration::from_millis(300));
     for (tool, arguments) in [("list_todos", json!({})), ("create_todo", json!({ "title": "x" }))] {

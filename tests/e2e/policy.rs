@@ -1,4 +1,4 @@
-//! The commands that look at a policy: what they print, and how they end.
+//! The commands on a policy: their output and their exit codes.
 
 use std::{fs, path::Path};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::harness::{POLICY, SHIPPED, Server, command, run, stderr, stdout};
 
-/// Each finding of a policy, by exit code: none, a warning, an error, no file.
+/// The exit code of a command on this policy.
 fn code(policy: &str, arguments: &[&str]) -> Option<i32> {
     run(policy, arguments).status.code()
 }
@@ -27,7 +27,7 @@ fn with_error() -> String {
 }
 
 #[test]
-fn lint_ends_as_bad_as_its_findings() {
+fn the_exit_code_of_lint_follows_its_findings() {
     assert_eq!(code(&POLICY, &["policy", "lint", "--deny", "warning"]), Some(0));
     assert_eq!(code(&with_warning(), &["policy", "lint"]), Some(0));
     assert_eq!(code(&with_warning(), &["policy", "lint", "--deny", "warning"]), Some(1));
@@ -44,7 +44,7 @@ fn lint_ends_as_bad_as_its_findings() {
 }
 
 #[test]
-fn lint_speaks_to_people_and_programs() {
+fn lint_has_output_for_people_and_for_programs() {
     let lint = |format: &str| stdout(&run(&with_error(), &["policy", "lint", "--format", format]));
     let text = lint("terminal");
     assert!(text.contains("error[SW002 unknown-tool]: there is no tool named `delete_tood`"));
@@ -60,7 +60,7 @@ fn lint_speaks_to_people_and_programs() {
     assert!(lint("github").contains(&annotation));
 }
 
-/// The schema that the package `serde-sarif` carries: OASIS's own.
+/// The official SARIF schema of OASIS, from the package `serde-sarif`.
 fn sarif_schema() -> Value {
     let output = std::process::Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked"])
@@ -72,7 +72,7 @@ fn sarif_schema() -> Value {
     let package = packages.iter().find(|package| package["name"] == "serde-sarif").unwrap();
     let folder = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
     let schema = fs::read_to_string(folder.join("src/schema.json")).unwrap();
-    // OASIS corrected this pattern, which is no regular expression, in errata 01.
+    // This pattern is not a valid regular expression. OASIS corrected it in errata 01.
     let wrong = "^[a-zA-Z]{2}|^[a-zA-Z]{2}-[a-zA-Z]{2}]?$";
     let schema = schema.replace(wrong, "^[a-zA-Z]{2}(-[a-zA-Z]{2})?$");
     let schema: Value = serde_json::from_str(&schema).unwrap();
@@ -95,7 +95,7 @@ fn sarif_is_valid_by_the_official_schema() {
 }
 
 #[test]
-fn fix_writes_what_is_certain_and_says_it() {
+fn fix_writes_only_certain_fixes_and_names_them() {
     let relaxed = POLICY.replace(
         "create_todo = { write = \"todo\" }",
         "create_todo = { write = \"todo\", relax = \"old\" }  # kept",
@@ -113,7 +113,7 @@ fn fix_writes_what_is_certain_and_says_it() {
 }
 
 #[test]
-fn the_shipped_policy_with_the_former_name_of_its_server_table_is_fixed_to_what_is_shipped() {
+fn the_former_name_of_the_server_table_is_read_and_fixed() {
     let former = SHIPPED.replace("[server]", "[resource]");
     assert_ne!(former, SHIPPED);
     assert_eq!(code(&former, &["policy", "check"]), Some(0), "it is still read");
@@ -277,7 +277,7 @@ fn schema_is_the_committed_one() {
 }
 
 #[test]
-fn pull_asks_the_running_server_and_lint_holds_the_policy_against_it() {
+fn lint_compares_the_policy_with_pulled_scopes() {
     let server = Server::start();
     let run = |arguments: &[&str]| server.command().args(arguments).output().unwrap();
     let output = run(&["resource", "pull"]);
@@ -307,7 +307,7 @@ fn pull_asks_the_running_server_and_lint_holds_the_policy_against_it() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "scopes = 1", "a failed pull writes nothing");
 }
 
-/// What `action.yml` runs, as GitHub would run it.
+/// Runs the script of `action.yml` as GitHub does.
 #[test]
 fn the_action_annotates_and_summarizes() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../action/policy.sh");

@@ -1,4 +1,5 @@
-//! Providers elsewhere: what is accepted of each, and what becomes of it when they fail.
+//! External providers: the tokens that are accepted from each, and the server's behavior when a
+//! provider fails.
 
 mod faults;
 mod opaque;

@@ -1,7 +1,7 @@
-//! The README and the book against reality: output, policies and commands that they show.
+//! The README and the book show real output, valid policies and existing commands.
 //!
-//! The Rust code in them is compiled by `cargo test --package scopeward --doc`. The book's generated
-//! reference is left out here, because the code that it is made of checks it.
+//! `cargo test --package scopeward --doc` compiles the Rust code of the README and the book. The
+//! book's generated reference is left out here, because the code that generates it also checks it.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ struct Page {
     text: &'static str,
 }
 
-/// A code block: its page, the words after its opening fence, and its text.
+/// A code block of a page, with the words after its opening fence.
 struct Block {
     page: &'static str,
     info: &'static str,
@@ -51,7 +51,7 @@ fn markdown(folder: &Path, paths: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every code block, in all pages.
+/// The code blocks of all pages.
 fn blocks() -> impl Iterator<Item = Block> {
     PAGES.iter().flat_map(|page| {
         let fenced = page.text.split("```").skip(1).step_by(2);
@@ -62,7 +62,8 @@ fn blocks() -> impl Iterator<Item = Block> {
     })
 }
 
-/// The text of the code blocks that hold `words`, which must be one text, wherever it stands.
+/// The text of the code block that contains `words`. All blocks that contain the words must be
+/// equal.
 fn block(words: &str) -> &'static str {
     let mut found = blocks().filter(|block| block.text.contains(words));
     let first = found.next().unwrap_or_else(|| panic!("no block has `{words}`"));
@@ -72,7 +73,7 @@ fn block(words: &str) -> &'static str {
     first.text
 }
 
-/// The same, of a block that a stranger sees first: it must be in the README.
+/// The text of the code block that contains `words` and must also be in the README.
 fn shown_first(words: &str) -> &'static str {
     let is_in_readme = |block: Block| block.page == "README.md" && block.text.contains(words);
     assert!(blocks().any(is_in_readme), "the README has no block with `{words}`");
@@ -85,7 +86,7 @@ fn the_greeting() {
     let shown = shown_first("guarded by Scopeward")
         .replace(":3002", &format!(":{}", server.port))
         .replace(":9464", &format!(":{}", server.monitor));
-    // How the program is called depends on how it was started.
+    // The rest is not compared, because the command in it depends on how the program was started.
     let (shown, _) = shown.split_once("  cargo run -q --").unwrap();
     assert!(server.log().contains(shown), "the README shows\n{shown}\nbut it is\n{}", server.log());
 }
@@ -125,8 +126,8 @@ fn the_explanation() {
     assert_eq!(block("purge_todos: not allowed"), String::from_utf8(output.stdout).unwrap());
 }
 
-/// The policy that the README explains is part of the one that the repository ships, and the parts
-/// that depend on the todo server's tools fit them.
+/// The policy that the README explains is a part of the shipped policy, and the excerpts that
+/// depend on the todo server's tools are valid for them.
 #[test]
 fn the_policy_of_the_todo_server() {
     let spaceless =
@@ -144,7 +145,7 @@ fn the_policy_of_the_todo_server() {
     assert!(output.status.success(), "{output:?}");
 }
 
-/// The scopes of a fragment that has none of its own.
+/// The scopes for fragments of a policy that have no `[scopes]`.
 const SCOPES: &str = r#"
 [scopes]
 "todo:read" = "See your todos"
@@ -154,7 +155,7 @@ const SCOPES: &str = r#"
 "diary:read" = "Read the diary"
 "#;
 
-/// A fragment, completed to a policy by the tables that it leaves out.
+/// A whole policy: a fragment, and the tables that the fragment leaves out.
 fn completed(fragment: &str) -> String {
     let has = |table: &str| fragment.lines().any(|line| line.trim_end() == table);
     let server = if has("[server]") { "" } else { "[server]\nurl = \"http://localhost/mcp\"\n" };
@@ -162,7 +163,7 @@ fn completed(fragment: &str) -> String {
     format!("version = 1\n{server}{scopes}\n{fragment}")
 }
 
-/// Each TOML block is a policy or a part of one, unless it says which other file it is.
+/// Each TOML block is a policy or a part of a policy, unless its fence names another kind of file.
 #[test]
 fn the_policies() {
     let mut policies = 0;
@@ -192,9 +193,10 @@ fn the_policies() {
     assert!(policies >= 10, "only {policies} policies were found");
 }
 
-/// How the program is started where the documentation shows a command line.
+/// The start of each command line in the documentation.
 const PROGRAM: &str = "cargo run -q -- ";
-/// Its commands, and whether each has further ones below it.
+
+/// The commands of the program, and whether each has subcommands.
 const COMMANDS: [(&str, bool); 8] = [
     ("serve", false),
     ("policy", true),
@@ -206,7 +208,7 @@ const COMMANDS: [(&str, bool); 8] = [
     ("token", false),
 ];
 
-/// The words of a command line, up to what the shell would take for itself.
+/// The words of a command line, up to the first character that is special to the shell.
 fn words(line: &str) -> Vec<String> {
     let mut words = vec![];
     let mut rest = line.trim_start();
@@ -222,14 +224,15 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// The commands in the code between two backquotes of a page's text, such as `policy lint`.
+/// The commands in the inline code of a page, such as `policy lint`.
 fn inline(page: &Page) -> impl Iterator<Item = Vec<String>> {
     let prose = page.text.split("```").step_by(2);
     prose.flat_map(|prose| prose.split('`').skip(1).step_by(2)).filter_map(|code| {
         let line = words(code.strip_prefix(PROGRAM).unwrap_or(code));
         let (_, has_more) =
             COMMANDS.iter().find(|(name, _)| line.first().is_some_and(|w| w == name))?;
-        // `provider = "okta"` is a setting, and `policy …` stands for all that begins so.
+        // Skips settings such as `provider = "okta"`, and `policy …`, which stands for all commands
+        // that begin with `policy`.
         let second = line.get(1).map_or("", String::as_str);
         let is_command = if *has_more {
             !second.is_empty() && second.chars().all(|c| c.is_ascii_lowercase())
@@ -240,7 +243,7 @@ fn inline(page: &Page) -> impl Iterator<Item = Vec<String>> {
     })
 }
 
-/// Each command that is shown exists, with the options that are shown.
+/// Each command in the documentation exists, with its options.
 #[test]
 fn the_commands() {
     let folder = tempfile::tempdir().unwrap();

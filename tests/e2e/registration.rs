@@ -1,6 +1,6 @@
-//! How clients become known to the embedded issuer: by the URL of their own description, by the
-//! policy, by registering themselves (which `issuer.rs` tests); and machines, which ask for
-//! themselves.
+//! The ways in which the embedded issuer knows clients: a metadata document at the client's URL,
+//! the policy, and dynamic registration (tested in `issuer.rs`). Also machines, which get tokens
+//! for themselves.
 
 use axum::{Json, Router, http::StatusCode, routing::get};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -11,7 +11,7 @@ use crate::{
     issuer::{REDIRECT, authorize_url, code, consent, exchange, get_page, open, token},
 };
 
-/// A client's own web server: its description, and others that are none.
+/// A client's own web server, with a good metadata document and with bad ones.
 fn descriptions() -> String {
     serve(|origin| {
         let document = move |changes: Value| {
@@ -40,7 +40,7 @@ fn a_client_describes_itself() {
     assert_eq!(metadata.json["client_id_metadata_document_supported"], true);
     let client = format!("{}/client", descriptions());
     let page = open(&authorize_url(&server, &client, &[]));
-    // What it calls itself is shown as text, and who says so beside it.
+    // The page shows the client's name as text, and the host that gave the name.
     assert!(page.reply.text.contains("Described &#60;b&#62;client"), "{}", page.reply.text);
     assert!(page.reply.text.contains("<strong>localhost</strong> says"), "{}", page.reply.text);
 
@@ -69,9 +69,10 @@ fn a_description_that_cannot_be_used() {
         at("/text"),
         at("/"),
         at("/client#x"),
-        // Loopback is only what says so: a name is looked at after it was resolved.
+        // A name that resolves to loopback is refused, because every name except `localhost` must
+        // resolve to a public address.
         origin.replace("localhost", "localhost.localdomain") + "/client",
-        // Nobody is asked there.
+        // No request is sent to these addresses.
         "https://10.0.0.1/client".to_owned(),
         "https://169.254.169.254/client".to_owned(),
         "http://metadata.google.internal/client".to_owned(),
@@ -81,7 +82,7 @@ fn a_description_that_cannot_be_used() {
         assert_eq!(reply.status, 400, "{client}");
         assert!(reply.text.contains("not registered"), "{client} {}", reply.text);
     }
-    // Another client's redirect URI is nobody's.
+    // A redirect URI that is not in the client's metadata document is refused.
     let client = at("/client");
     let elsewhere = [("redirect_uri", "https://evil.example/cb")];
     assert_eq!(get_page(&authorize_url(&server, &client, &elsewhere)).status, 400);
@@ -125,7 +126,7 @@ fn machine(server: &Server, id: &str, secret: &str, more: &[(&str, &str)]) -> Re
 }
 
 #[test]
-fn a_machine_asks_for_itself() {
+fn a_machine_gets_a_token_for_itself() {
     let server = with_clients();
     let granted = machine(&server, "reporter", SECRET, &[]);
     assert_eq!(
@@ -139,7 +140,7 @@ fn a_machine_asks_for_itself() {
     assert_eq!(server.call(bearer, "list_todos", &json!({})).status, 200);
     assert_eq!(server.call(bearer, "create_todo", &json!({ "title": "x" })).status, 403);
 
-    // In the header, with both parts encoded as a form's.
+    // The credentials in the `Authorization` header, with both parts form-encoded.
     let encode =
         |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let basic = STANDARD.encode(format!("reporter:{}", encode(SECRET)));
@@ -168,7 +169,7 @@ fn a_machine_gets_nothing_else() {
         ("reporter", "wrong", None, 401, "invalid_client"),
         ("reporter", "", None, 401, "invalid_client"),
         ("nobody", SECRET, None, 401, "invalid_client"),
-        // Its variable is not set.
+        // The environment variable of this client's secret is not set.
         ("forgotten", "", None, 401, "invalid_client"),
         ("forgotten", "x", None, 401, "invalid_client"),
         ("reporter", SECRET, Some(("scope", "todo:write")), 400, "invalid_scope"),
@@ -182,7 +183,7 @@ fn a_machine_gets_nothing_else() {
         assert_eq!((reply.status, &reply.json["error"]), (status, &json!(error)), "{id} {secret}");
     }
     assert!(!server.log().contains(SECRET) && !server.log().contains("portal's"));
-    // Nor can a person be the machine.
+    // A person cannot use the name of a machine.
     let page = open(&authorize_url(&server, "desktop", &[]));
     let form = [
         ("request", page.request.as_str()),
@@ -203,7 +204,7 @@ fn clients_of_the_policy_sign_people_in() {
     assert!(open(&authorize_url(&server, "desktop", &[])).reply.text.contains("The desktop app"));
     let plain = code(&server, "desktop", &["todo:read"]);
     assert_eq!(exchange(&server, "desktop", &plain, &[]).status, 200);
-    // One with a secret has to show it, and its refresh tokens are no use without it.
+    // A client with a secret must send the secret, also to use a refresh token.
     let secret = code(&server, "portal", &["todo:read"]);
     let without = exchange(&server, "portal", &secret, &[]);
     assert_eq!(without.json["error"], "invalid_client");
@@ -221,14 +222,14 @@ fn clients_of_the_policy_sign_people_in() {
     };
     assert_eq!(refresh(&[]).json["error"], "invalid_client");
     assert_eq!(refresh(&[("client_secret", "portal's")]).status, 200);
-    // The redirect URI is the policy's.
+    // Only the redirect URIs of the policy are accepted.
     let elsewhere = [("redirect_uri", "https://evil.example/cb")];
     assert_eq!(get_page(&authorize_url(&server, "desktop", &elsewhere)).status, 400);
     let page = open(&authorize_url(&server, "portal", &[]));
     assert_eq!(consent(&server, &page, &["todo:read"]).status, 303);
 }
 
-/// A client that the policy no longer names is nobody from the next request on.
+/// A client that a reload removes from the policy is unknown from the next request on.
 #[test]
 fn clients_come_and_go_with_the_policy() {
     let server = with_clients();

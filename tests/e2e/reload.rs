@@ -1,5 +1,5 @@
-//! A policy that changes under a running server: loaded when it is good, refused when it is not,
-//! and no request sees two.
+//! A policy that changes while the server runs is loaded if it is good and refused if it is bad. No
+//! request is decided by two policies.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ fn revision(text: &str) -> String {
     compile(text).revision().to_string()
 }
 
-/// Listing needs `todo:write`.
+/// A policy in which `list_todos` needs `todo:write`.
 fn stricter() -> String {
     POLICY.replace("list_todos  = { read =", "list_todos  = { write =")
 }
@@ -104,7 +104,8 @@ fn a_file_that_is_replaced_by_renaming_is_loaded() {
     server.wait_for_policy(&stricter());
 }
 
-/// As Kubernetes does it: the file is a link into a folder that is a link, and that one is swapped.
+/// Kubernetes replaces a file this way: the file is a link into a folder, the folder is a link, and
+/// the link of the folder is swapped.
 #[test]
 fn a_symbolic_link_that_is_swapped_is_loaded() {
     use std::os::unix::fs::symlink;
@@ -125,7 +126,7 @@ fn a_symbolic_link_that_is_swapped_is_loaded() {
 }
 
 #[test]
-fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
+fn a_broken_file_is_reported_and_the_last_good_policy_stays() {
     let server = Server::start();
     let token = server.token("todo:read");
     let status = || server.command().args(["policy", "status"]).output().unwrap();
@@ -152,15 +153,14 @@ fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
     assert!(text.contains("REFUSED: the last good policy keeps serving"), "{text}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("error[SW105 unknown-key]"));
 
-    // Even of a file that is no TOML the address can be read.
+    // The server's address can be read even from a file that is not valid TOML.
     fs::write(server.policy_file(), format!("{}\n[tools", *POLICY)).unwrap();
     server.wait_for_refusals(2);
     let output = status();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stderr).contains("error[SW101 invalid-toml]"));
 
-    // A policy that disagrees with the tools is refused as well, and so is one that would move
-    // the server.
+    // A policy that disagrees with the tools is refused, and so is a policy with another URL.
     fs::write(server.policy_file(), POLICY.replace("delete_todo =", "delete_tood =")).unwrap();
     server.wait_for_refusals(3);
     assert!(server.log().contains("there is no tool named `delete_tood`"));
@@ -176,7 +176,7 @@ fn a_broken_file_leaves_the_last_good_policy_serving_and_is_said_everywhere() {
 }
 
 #[test]
-fn what_would_lock_somebody_out_against_a_test_is_refused() {
+fn a_policy_that_fails_its_own_tests_is_refused() {
     let test = "\n[[test]]\nscopes = [\"todo:read\"]\ncan = [\"list_todos\"]\n";
     let server = Server::with_policy(&format!("{}{test}", *POLICY));
     let token = server.token("todo:read");
@@ -189,14 +189,14 @@ fn what_would_lock_somebody_out_against_a_test_is_refused() {
 #[test]
 fn the_url_cannot_change_while_the_server_runs() {
     let server = Server::start();
-    // Its address comes from PORT; a path of its own would still be another resource.
+    // PORT sets the port, but another path in `url` would make it another resource.
     fs::write(server.policy_file(), POLICY.replace(":3002/mcp", ":3002/other")).unwrap();
     server.wait_for_refusals(1);
     assert!(server.log().contains("`url` cannot change while the server runs"), "{}", server.log());
 }
 
 #[test]
-fn a_hangup_loads_at_once_and_says_so() {
+fn sighup_loads_at_once_and_logs_it() {
     let server = Server::start();
     server.signal("-HUP");
     server
@@ -207,13 +207,13 @@ fn a_hangup_loads_at_once_and_says_so() {
 }
 
 #[test]
-fn of_a_storm_of_edits_the_last_one_wins() {
+fn the_last_of_many_quick_edits_is_served() {
     let server = Server::start();
     for number in 0..200 {
         let text = match number % 3 {
             0 => format!("{}# {number}\n", *POLICY),
             1 => broken(),
-            // Half-written, and for a moment only.
+            // A half-written file, which is there only for a moment.
             _ => POLICY[..POLICY.len() / 2].to_owned(),
         };
         fs::write(server.policy_file(), text).unwrap();
@@ -251,7 +251,7 @@ impl Subscription {
         Self(BufReader::new(Box::new(answer.into_body().into_reader())))
     }
 
-    /// The next message; `None` at the end.
+    /// The next message, or `None` at the end of the stream.
     fn next(&mut self) -> Option<Value> {
         loop {
             let mut line = String::new();
@@ -276,13 +276,13 @@ fn subscribers_are_told_when_their_list_changes_and_only_then() {
         assert_eq!(first["method"], "notifications/subscriptions/acknowledged", "{first}");
         assert_eq!(first["params"]["notifications"]["toolsListChanged"], true);
     }
-    // The reader loses a tool; the writer's list stays as it is.
+    // The reader loses a tool, and the writer's list stays the same.
     fs::write(server.policy_file(), stricter()).unwrap();
     server.wait_for_policy(&stricter());
     let changed = reader.next().unwrap();
     assert_eq!(changed["method"], "notifications/tools/list_changed");
     assert_eq!(changed["params"]["_meta"]["io.modelcontextprotocol/subscriptionId"], 7);
-    // The writer loses one now, and hears of this change first.
+    // Now the writer loses a tool. This is the first notification that the writer gets.
     let hidden = POLICY.replace(
         "list_todos  = { read = \"todo\" }",
         "list_todos  = { all_of = [\"admin:access\", \"todo:read\"], hidden = true }",
@@ -292,7 +292,7 @@ fn subscribers_are_told_when_their_list_changes_and_only_then() {
     assert_eq!(writer.next().unwrap()["method"], "notifications/tools/list_changed");
     assert_eq!(server.log().matches("policy.toml is loaded").count(), 2);
 
-    // Told to stop, the server ends the streams properly instead of waiting for them.
+    // On shutdown, the server ends the streams instead of waiting for them.
     let started = Instant::now();
     assert_eq!(server.stop("-TERM").code(), Some(0));
     assert!(started.elapsed() < Duration::from_secs(8), "it did not wait for the subscribers");
@@ -300,7 +300,8 @@ fn subscribers_are_told_when_their_list_changes_and_only_then() {
     assert_eq!(last["id"], 7, "the final result: {last}");
 }
 
-/// Nothing more is said to a caller whose access was taken away, also where it was listening before.
+/// The open stream of a caller whose access was revoked ends, because the caller must get no more
+/// messages.
 #[test]
 fn a_stream_ends_when_its_caller_is_revoked() {
     let server = Server::start();
@@ -332,8 +333,8 @@ fn listening_needs_a_token_and_the_revision_that_has_it() {
     assert_eq!(server.post_with(&[], &message.to_string()).status, 401);
 }
 
-/// Two policies between which the server is thrown back and forth. In the one a reader lists and
-/// gets, in the other only looks at statistics: no list is made of both.
+/// Two policies between which the server changes. In one a reader may list and get todos, in the
+/// other only see statistics, so that a list made of both would be noticed.
 fn opposites() -> [String; 2] {
     let one = POLICY.replace("todo_stats  = { read =", "todo_stats  = { write =");
     let other = POLICY
@@ -342,7 +343,7 @@ fn opposites() -> [String; 2] {
     [one, other]
 }
 
-/// 1,000 reloads, good and broken mixed, under 32 connections.
+/// 1,000 reloads, good and broken ones, under the load of 32 clients.
 #[test]
 fn a_thousand_reloads_under_load() {
     const CONNECTIONS: usize = 32;
@@ -355,7 +356,8 @@ fn a_thousand_reloads_under_load() {
         let policy = compile(text);
         let held = policy.hold(["todo:read"]);
         let tools = policy.tools().map(|(tool, _)| tool);
-        // What a reader sees: what it may call. Nothing lacks only `step_up` scopes.
+        // A reader's list has the tools that the reader may call. No other tool is listed, because
+        // none lacks only `step_up` scopes.
         tools
             .filter(|tool| policy.decide(Operation::tool(tool), &held).is_allow())
             .map(str::to_owned)
@@ -375,9 +377,9 @@ fn a_thousand_reloads_under_load() {
             scope.spawn(move || {
                 while !done.load(Ordering::Relaxed) {
                     match connection % 3 {
-                        // A writer may do all of this under both.
+                        // A writer may list todos under both policies.
                         0 => assert_eq!(server.lists(writer), 200),
-                        // A reader gets one answer or the other, and a whole one.
+                        // A reader gets the response of one policy or the other, never a mixture.
                         1 => {
                             let reply = server.call(reader, "list_todos", &json!({}));
                             match reply.status {
@@ -427,7 +429,8 @@ fn a_thousand_reloads_under_load() {
     let answers = answers.load(Ordering::Relaxed);
     assert!(answers > RELOADS, "{answers} answers is no load");
 
-    // Each record names the revision that decided it, and says what that revision says.
+    // Each record names the revision of the policy that decided, and its outcome is the decision of
+    // that policy.
     let texts = good.iter().map(String::as_str).chain([one.as_str()]);
     let policies: BTreeMap<String, CompiledPolicy> =
         texts.map(|text| (revision(text), compile(text))).collect();

@@ -10,7 +10,7 @@ fn lists(server: &Server, token: &str) -> Reply {
     server.call(token, "list_todos", &json!({}))
 }
 
-/// `revocation …`, which has to succeed; gives what it prints.
+/// Runs `revocation …`, asserts that the command succeeds, and returns its output.
 fn revocation(server: &Server, arguments: &[&str]) -> String {
     let output = server.command().arg("revocation").args(arguments).output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -30,10 +30,10 @@ fn is_revoked(reply: &Reply) {
     assert_eq!(reply.challenge("error_description"), Some("the token was revoked"));
 }
 
-/// The next request is refused, of a token that was seen before and of one that was not; and still is
-/// after a restart.
+/// A revocation refuses the next request, with a cached token and with a new token, and still after
+/// a restart.
 #[test]
-fn from_the_next_request_on() {
+fn a_revocation_applies_from_the_next_request_on() {
     let mut server = Server::start();
     let (ada, other) = (server.token("todo:read"), server.token("todo:write"));
     let grace = server.token_for("grace", "todo:read");
@@ -53,7 +53,7 @@ fn from_the_next_request_on() {
 }
 
 #[test]
-fn one_token_or_one_client() {
+fn one_token_or_one_client_is_revoked() {
     let server = Server::start();
     let (one, other) = (server.token("todo:read"), server.token("todo:read"));
     assert_eq!((lists(&server, &one).status, lists(&server, &other).status), (200, 200));
@@ -64,9 +64,9 @@ fn one_token_or_one_client() {
     is_revoked(&lists(&server, &other));
 }
 
-/// Who signs in anew is let in again.
+/// `--sign-out` revokes the tokens that were issued before. A person who signs in again is let in.
 #[test]
-fn what_was_issued_before() {
+fn sign_out_revokes_earlier_tokens() {
     let server = Server::start();
     let before = server.token("todo:read");
     revocation(&server, &["add", "--subject", "ada", "--sign-out"]);
@@ -76,9 +76,9 @@ fn what_was_issued_before() {
     is_revoked(&lists(&server, &before));
 }
 
-/// Somebody of the same name at another issuer is somebody else.
+/// A revocation with an issuer does not affect the same subject at another issuer.
 #[test]
-fn at_one_issuer() {
+fn a_subject_is_revoked_at_one_issuer() {
     let server = Server::start();
     let ada = server.token("todo:read");
     revocation(&server, &["add", "--subject", "ada", "--issuer", "https://other.example"]);
@@ -87,9 +87,10 @@ fn at_one_issuer() {
     is_revoked(&lists(&server, &ada));
 }
 
-/// A list that cannot be read lets nobody in again, and is said; one that is gone is no empty list.
+/// When the list of revocations cannot be read or is missing, earlier revocations stay, and the log
+/// says so.
 #[test]
-fn a_list_that_is_broken() {
+fn a_broken_or_missing_list_keeps_earlier_revocations() {
     let server = Server::start();
     let ada = server.token("todo:read");
     revocation(&server, &["add", "--subject", "ada"]);
@@ -106,7 +107,7 @@ fn a_list_that_is_broken() {
         assert!(server.log().contains("what was revoked before stays revoked"));
     }
     assert_eq!(server.monitor("/health").json["revocations"]["refused"], 3);
-    // By hand, as by the command.
+    // An edit by hand works like the command.
     fs::write(&path, good.replace("ada", "grace")).unwrap();
     thread::sleep(Duration::from_millis(300));
     assert_eq!(lists(&server, &ada).status, 200);
@@ -126,7 +127,7 @@ fn a_server_does_not_start_with_a_list_that_it_cannot_read() {
 }
 
 #[test]
-fn a_mistake_is_said() {
+fn mistakes_in_arguments_are_refused() {
     let server = Server::start();
     for arguments in [
         &["add"][..],
@@ -141,9 +142,9 @@ fn a_mistake_is_said() {
     }
 }
 
-/// What is asked about a token is answered as the server would: a revoked one is not good.
+/// `policy explain` and `doctor` refuse a revoked token, as the server does.
 #[test]
-fn what_explains_and_examines_knows_of_it() {
+fn explain_and_doctor_know_revocations() {
     let server = Server::start();
     let token = server.token("todo:read");
     let file = server.folder.path().join("token");
@@ -166,7 +167,7 @@ fn what_explains_and_examines_knows_of_it() {
     let examined = doctor();
     assert_ne!(examined.status.code(), Some(0));
     assert!(stdout(&examined).contains("was revoked"), "{examined:?}");
-    // With a list that nobody can read, nothing is called good.
+    // While the list cannot be read, both commands fail.
     fs::write(server.folder.path().join("data/revoked.toml"), "[[").unwrap();
     for output in [explain(), doctor()] {
         assert_ne!(output.status.code(), Some(0), "{output:?}");
@@ -174,9 +175,9 @@ fn what_explains_and_examines_knows_of_it() {
     }
 }
 
-/// The stream of a session ends, and the session is of no use any more.
+/// A revocation ends the stream of a session, and refuses further requests of the session.
 #[test]
-fn the_stream_of_a_session() {
+fn a_revocation_ends_the_stream_of_a_session() {
     let server = Server::with_settings(&POLICY, &[("MCP_SESSIONS", "true")]);
     let bearer = format!("Bearer {}", server.token("todo:read"));
     let begin = json!({
@@ -202,7 +203,7 @@ fn the_stream_of_a_session() {
         .unwrap();
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     revocation(&server, &["add", "--subject", "ada"]);
-    // It ends: there is nothing more to read, and no time runs out.
+    // The stream ends before the timeout.
     stream.into_body().read_to_string().unwrap();
     is_revoked(&server.post_with(&headers, &ready));
 }

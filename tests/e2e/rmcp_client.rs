@@ -1,5 +1,5 @@
-//! rmcp's own client with its `auth` feature: discovery, registration, sign-in, list, call, refusal
-//! and step-up, as a program that uses rmcp does it.
+//! rmcp's own client with its `auth` feature, used as a program would: discovery, registration,
+//! sign-in, list, call, refusal and step-up.
 
 use rmcp::{
     RoleClient, ServiceExt,
@@ -19,7 +19,7 @@ use crate::{
 
 type Client = RunningService<RoleClient, ()>;
 
-/// Opens the page that the client wants opened, ticks these, and gives it what comes back.
+/// Opens the consent page, ticks these scopes, and returns the URL of the redirect to the client.
 fn answer(server: &Server, page: &str, ticks: &[&str]) -> String {
     consent(server, &open(page), ticks).header("location").to_owned()
 }
@@ -45,7 +45,7 @@ async fn names(client: &Client) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn rmcp_signs_in_and_steps_up() {
     let server = Server::start();
-    // Without a token: the challenge is where it begins.
+    // The first request has no token. Its challenge starts the sign-in.
     let config = StreamableHttpClientTransportConfig::with_uri(server.url());
     let transport = StreamableHttpClientTransport::with_client(reqwest::Client::new(), config);
     let refused = ().serve(transport).await.unwrap_err();
@@ -70,7 +70,7 @@ async fn rmcp_signs_in_and_steps_up() {
     assert!(challenge.contains("insufficient_scope") && challenge.contains("scope=\"todo:write\""));
     client.cancel().await.unwrap();
 
-    // Step-up: what is held already and what is missing, in one request.
+    // The step-up asks for the granted and the missing scopes in one request.
     let mut manager = AuthorizationManager::new(server.url()).await.unwrap();
     let metadata = manager.resolve_metadata_from_challenge(Some(challenge)).await.unwrap().metadata;
     manager.set_metadata(metadata);
@@ -83,7 +83,7 @@ async fn rmcp_signs_in_and_steps_up() {
     let made = client.call_tool(write()).await.unwrap();
     assert_eq!(made.structured_content.unwrap()["title"], "From rmcp");
 
-    // A refresh brings the same scopes, and no more.
+    // A refresh gives the same scopes, and no more.
     let manager = auth.auth_manager.lock().await;
     manager.refresh_token().await.unwrap();
     let mut scopes = manager.get_current_scopes().await;

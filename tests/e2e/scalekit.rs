@@ -1,14 +1,14 @@
-//! The same end-to-end tests, with the todo server in front of a stand-in for Scalekit instead of
-//! the embedded issuer: its environment variables are those of Scalekit's own guide, and its policy
-//! is the shipped one but for `provider = "scalekit"`.
+//! Repeats end-to-end tests with a stand-in for Scalekit instead of the embedded issuer. The todo
+//! server's environment variables are those of Scalekit's own guide, and its policy is the shipped
+//! one with `provider = "scalekit"`.
 
 #![allow(
     clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that cannot go on should stop where it is"
+    reason = "a test that cannot go on should panic"
 )]
-#![allow(dead_code, reason = "not every test is run again")]
+#![allow(dead_code, reason = "only some tests are repeated")]
 
 mod audit;
 mod durability;

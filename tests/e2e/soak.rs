@@ -1,5 +1,5 @@
-//! Load and faults together, for as long as `SOAK_SECONDS` says (half an hour: 1800); briefly unless
-//! it does. And `kill -9` at random moments, `CRASH_ROUNDS` times.
+//! Load and faults together, for `SOAK_SECONDS` seconds: 20 by default, 1800 for half an hour. Also
+//! `kill -9` at random moments, `CRASH_ROUNDS` times.
 
 use std::{
     fs,
@@ -29,7 +29,7 @@ fn setting(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().map_or(usual, |value| value.parse().unwrap())
 }
 
-/// A client of its own, with connections that are kept.
+/// A client with its own pool of TCP connections.
 struct Client {
     agent: ureq::Agent,
     url: String,
@@ -44,7 +44,7 @@ impl Client {
         Self { agent: agent.into(), url: url.to_owned() }
     }
 
-    /// The status and the body; `None` if the connection broke.
+    /// The status and the body of a response, or `None` if the TCP connection broke.
     fn send(&self, token: &str, body: &str) -> Option<(u16, String)> {
         let request = mcp_request(&self.url).header("authorization", format!("Bearer {token}"));
         let mut reply = self.agent.run(request.body(body.to_owned()).unwrap()).ok()?;
@@ -59,7 +59,7 @@ impl Client {
     }
 }
 
-/// The id of a todo that was created; `None` if it was not.
+/// The id of a created todo, or `None` if the response is not a success.
 fn created(answer: Option<(u16, String)>) -> Option<String> {
     let (200, text) = answer? else { return None };
     let json: Value = serde_json::from_str(&text).ok()?;
@@ -70,7 +70,7 @@ fn created(answer: Option<(u16, String)>) -> Option<String> {
     Some(result["structuredContent"]["id"].as_str()?.to_owned())
 }
 
-/// A small disk of its own, where this user may mount one.
+/// A small disk in memory, if this user may mount one.
 struct Disk(PathBuf);
 
 impl Disk {
@@ -88,7 +88,7 @@ impl Drop for Disk {
     }
 }
 
-/// What everybody who takes part shares.
+/// The state that all threads of the test share.
 struct World<'a> {
     server: &'a Server,
     provider: &'a Provider,
@@ -99,7 +99,7 @@ struct World<'a> {
 }
 
 impl World<'_> {
-    /// Whoever finds something wrong ends it for all.
+    /// Runs a part of the test in a thread. A part that panics ends all other parts.
     fn take_part<'s>(&'s self, scope: &'s Scope<'s, '_>, part: impl FnOnce() + Send + 's) {
         scope.spawn(move || {
             if let Err(wrong) = catch_unwind(AssertUnwindSafe(part)) {
@@ -118,7 +118,7 @@ impl World<'_> {
         self.provider.sign(&claims, Algorithm::ES256, "ec", &keys().ec)
     }
 
-    /// Creates todos, looks at them, and now and then tries what it may not.
+    /// Creates todos, reads them, and makes calls that must be refused.
     fn honest(&self, number: usize) {
         let client = Client::new(&self.server.url());
         let subject = format!("user-{number}");
@@ -154,7 +154,7 @@ impl World<'_> {
         }
     }
 
-    /// Tokens and bodies that nobody should accept.
+    /// Sends tokens and bodies that the server must refuse.
     fn hostile(&self) {
         let client = Client::new(&self.server.url());
         let good = self.token("eve", "todo:read");
@@ -185,7 +185,7 @@ impl World<'_> {
         }
     }
 
-    /// Connections that say nothing, break off, or stop in the middle.
+    /// Opens TCP connections that stop in the middle of a head, and drops them later.
     fn broken(&self) {
         let mut held = vec![];
         while self.goes_on() {
@@ -200,7 +200,8 @@ impl World<'_> {
         }
     }
 
-    /// The policy changes, is broken, and is well again; both that are good refuse the same.
+    /// Replaces the policy by another good one, by a broken one, and by the first one again. Both
+    /// good policies refuse the same calls of the test.
     fn reloading(&self) {
         let path = self.server.folder.path().join("policy.toml");
         let good = fs::read_to_string(&path).unwrap();
@@ -219,7 +220,7 @@ impl World<'_> {
         fs::write(&path, good).unwrap();
     }
 
-    /// The provider goes away and comes back, with other keys.
+    /// Lets the provider fail and recover, with other keys.
     fn provider(&self) {
         for mode in
             [Mode::Rotated, Mode::Down, Mode::Good, Mode::Status(500), Mode::Broken].iter().cycle()
@@ -233,7 +234,7 @@ impl World<'_> {
         self.provider.set(Mode::Good);
     }
 
-    /// The disk fills, and has room again.
+    /// Fills the disk, and frees it again.
     fn filling(&self, disk: &Disk) {
         let filler = disk.0.join("filler");
         while self.goes_on() {
@@ -304,7 +305,7 @@ fn load_and_faults_together() {
     });
     let _ = fs::remove_file(server.folder.path().join("data/filler"));
 
-    // It recovers by itself.
+    // The server recovers by itself, within 90 seconds.
     let begin = Instant::now();
     let is_well = || {
         let health = server.monitor("/health").json;
@@ -336,13 +337,15 @@ fn load_and_faults_together() {
         if disk.is_some() { "filled" } else { "not filled: nothing can be mounted here" },
     );
     assert!(acknowledged.len() > 10, "too little was written to show anything");
-    // Flat: the pools are full after a third of the time.
+    // The memory must stay flat after the first third of the time, because the pools are full by
+    // then.
     if length > Duration::from_mins(5) {
         assert!(late < early * 5 / 4 + 16 * 1024, "memory grows: {early} … {late} KiB");
     }
 }
 
-/// Every acknowledged todo is there, the chain is whole up to its last record, and the key signs on.
+/// After each `kill -9`, the audit chain is unbroken. At the end, every acknowledged todo is there,
+/// and the signing key is the same.
 #[test]
 fn kill_9_at_any_moment() {
     let rounds = setting("CRASH_ROUNDS", 10);

@@ -1,5 +1,5 @@
-//! A stand-in for the authorization servers of providers: it serves what they document, and fails
-//! in every way that a provider can.
+//! A stand-in for the authorization servers of providers. It behaves as their documentation says,
+//! and can fail in every way in which a provider can.
 
 mod introspection;
 mod scalekit;
@@ -38,9 +38,9 @@ pub(crate) const ALL: [&str; 3] = ["todo:read", "todo:write", "admin:access"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Good,
-    /// Nobody is there.
+    /// The provider does not accept TCP connections.
     Down,
-    /// Only the keys that sign ES256.
+    /// The key set holds only the ES256 key.
     Rotated,
     NoKeys,
     Status(u16),
@@ -49,9 +49,9 @@ pub(crate) enum Mode {
     Redirect,
     Large,
     Broken,
-    /// Nobody can register a client.
+    /// The metadata has no registration endpoint.
     NoRegistration,
-    /// Its clock is so many seconds behind.
+    /// The provider's clock is this many seconds behind.
     Behind(u64),
 }
 
@@ -64,12 +64,12 @@ pub(crate) struct Inner {
     mode: Mutex<Mode>,
     asked: AtomicUsize,
     scopes: Mutex<Vec<&'static str>>,
-    /// What it says of opaque tokens.
+    /// The introspection response for each opaque token.
     pub(crate) opaque: Mutex<HashMap<String, Value>>,
     introspected: AtomicUsize,
-    /// Wakes the thread that serves.
+    /// Wakes the serving thread when the mode changes.
     changed: tokio::sync::Notify,
-    /// Codes that wait to be redeemed.
+    /// The authorization codes that were not exchanged yet.
     codes: Mutex<HashMap<String, sign_in::Granted>>,
 }
 
@@ -86,7 +86,7 @@ impl Provider {
         Self::serve(None)
     }
 
-    /// Over TLS, with a certificate that can be exchanged.
+    /// Starts a provider over TLS, with a certificate that can be replaced.
     pub(crate) fn over_tls(certificate: tls::Shown) -> Self {
         Self::serve(Some(certificate))
     }
@@ -114,7 +114,8 @@ impl Provider {
             .merge(sign_in::router())
             .merge(introspection::router())
             .layer(from_fn_with_state(provider.clone(), faults))
-            // Each connection shows the certificate of its time.
+            // Closes each TCP connection after its response, so that the next request sees the
+            // current certificate.
             .layer(map_response(async |mut response: Response| {
                 response
                     .headers_mut()
@@ -126,7 +127,7 @@ impl Provider {
         thread::spawn(move || {
             let mut listener = Some(listener);
             loop {
-                // A runtime of its own each time: where it ends, its connections do.
+                // A new runtime each time, because its end closes all TCP connections.
                 let runtime = tokio::runtime::Runtime::new().unwrap();
                 let tcp = listener.take().unwrap_or_else(|| TcpListener::bind(address).unwrap());
                 tcp.set_nonblocking(true).unwrap();
@@ -166,12 +167,12 @@ impl Provider {
         *self.scopes.lock().unwrap() = scopes.to_vec();
     }
 
-    /// How often its keys were asked for.
+    /// How often the keys were requested.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// How often it was asked about opaque tokens.
+    /// How often opaque tokens were introspected.
     pub(crate) fn introspected(&self) -> usize {
         self.introspected.load(Ordering::SeqCst)
     }
@@ -184,7 +185,7 @@ impl Provider {
         format!("{}/resources/{RESOURCE_ID}", self.url)
     }
 
-    /// An RS256 token with these claims changed; `null` takes one out.
+    /// An RS256 token with these claims changed. `null` removes a claim.
     pub(crate) fn token(&self, changes: &Value) -> String {
         self.sign(changes, Algorithm::RS256, "rsa", &keys().rsa)
     }

@@ -2,8 +2,8 @@
 
 use crate::harness::{POLICY, Server, command, free_port, run, stderr};
 
-/// The policy with one replacement does not start: exit code 2, and a message with the place and
-/// the fix. `policy check` says the same.
+/// Asserts that the server does not start with one replacement in the policy: exit code 2, and a
+/// message with the place and the fix. `policy check` must print the same.
 fn refused(from: &str, to: &str, says: &[&str]) {
     assert_eq!(POLICY.matches(from).count(), 1, "{from}");
     refused_policy(&POLICY.replace(from, to), says);
@@ -21,7 +21,7 @@ fn refused_policy(policy: &str, says: &[&str]) {
     }
 }
 
-/// Line and column of `needle` in the policy, as messages write them.
+/// The line and the column of `needle` in the policy, as messages write them.
 fn place(needle: &str) -> String {
     let offset = POLICY.find(needle).unwrap();
     let line = POLICY[..offset].matches('\n').count() + 1;
@@ -128,7 +128,7 @@ fn invalid_toml_stops_the_start() {
 }
 
 #[test]
-fn everything_that_disagrees_is_said_in_one_go() {
+fn all_disagreements_are_reported_at_once() {
     let policy = POLICY
         .replace("delete_todo =", "delete_tood =")
         .replace("create_todo = { write = \"todo\" }", "create_todo = { read = \"todo\" }")
@@ -138,7 +138,7 @@ fn everything_that_disagrees_is_said_in_one_go() {
 }
 
 #[test]
-fn a_broken_file_is_held_against_the_tools_as_far_as_it_can_be_read() {
+fn the_readable_part_of_a_broken_file_is_compared_with_the_tools() {
     let policy = POLICY
         .replace("url =", "ulr =")
         .replace("\"See your todos\"", "7")
@@ -161,7 +161,7 @@ fn a_broken_file_is_held_against_the_tools_as_far_as_it_can_be_read() {
 }
 
 #[test]
-fn check_warn_is_the_way_out_of_a_disagreement_but_not_of_a_broken_file() {
+fn check_warn_allows_disagreements_but_no_broken_file() {
     let warn = POLICY.replace("[scopes]", "startup_check = \"warn\"\n[scopes]");
     let output =
         run(&warn.replace("delete_todo = { write = \"todo\" }\n", ""), &["policy", "check"]);
@@ -183,7 +183,7 @@ fn the_embedded_issuer_refuses_a_public_url() {
 }
 
 #[test]
-fn a_path_that_the_server_needs_for_itself_is_refused() {
+fn a_url_with_a_reserved_path_is_refused() {
     for path in ["/oauth/token", "/.well-known/openid-configuration"] {
         refused(
             "http://localhost:3002/mcp",
@@ -280,7 +280,7 @@ fn policy_show_is_the_table_of_the_policy() {
 }
 
 #[test]
-fn a_taken_port_is_said_with_what_to_do() {
+fn a_taken_port_is_reported_with_the_fix() {
     let server = Server::start();
     let output = server.command().args(["--data", "other"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));

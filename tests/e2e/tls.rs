@@ -1,4 +1,4 @@
-//! TLS where no proxy speaks it.
+//! TLS that the server speaks itself, without a proxy.
 
 use std::{
     fs,
@@ -19,11 +19,11 @@ use tokio_rustls::rustls::{
 
 use crate::{
     harness::{POLICY, Server, stderr},
-    standin::tls::Providers,
+    standin::tls::CertificateAuthority,
 };
 
-/// Writes a certificate of this authority, and its key, where the server looks for them.
-fn install(authority: &Providers, folder: &Path) {
+/// Writes a new certificate of this authority, and its key, to the files that the server reads.
+fn install(authority: &CertificateAuthority, folder: &Path) {
     let (certificate, key) = authority.issue(2099);
     let at = |name: &str| folder.join(name);
     fs::write(at("new.key"), key).unwrap();
@@ -35,15 +35,15 @@ fn install(authority: &Providers, folder: &Path) {
 
 const SETTINGS: [(&str, &str); 2] = [("TLS_CERTIFICATE", "server.pem"), ("TLS_KEY", "server.key")];
 
-fn prepared(authority: &Providers) -> Server {
+fn prepared(authority: &CertificateAuthority) -> Server {
     let policy = POLICY.replace("http://localhost", "https://localhost");
     let server = Server::prepare(&policy, &SETTINGS);
     install(authority, server.folder.path());
     server
 }
 
-/// Asks for the metadata as a client that trusts this authority.
-fn ask(server: &Server, authority: &Providers) -> Result<String, String> {
+/// Requests the metadata as a client that trusts this authority.
+fn ask(server: &Server, authority: &CertificateAuthority) -> Result<String, String> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -68,8 +68,8 @@ fn ask(server: &Server, authority: &Providers) -> Result<String, String> {
 }
 
 #[test]
-fn a_certificate_is_exchanged_without_a_restart() {
-    let (first, second) = (Providers::new(), Providers::new());
+fn a_certificate_is_replaced_without_a_restart() {
+    let (first, second) = (CertificateAuthority::new(), CertificateAuthority::new());
     let mut server = prepared(&first);
     server.launch();
     let answer = ask(&server, &first).unwrap();
@@ -78,7 +78,7 @@ fn a_certificate_is_exchanged_without_a_restart() {
         "{answer}"
     );
     assert!(ask(&server, &second).is_err(), "nobody trusts what they do not know");
-    // Half a certificate changes nothing.
+    // A half-written certificate is ignored.
     fs::write(server.folder.path().join("server.pem"), "-----BEGIN CERTIFICATE-----\nAA").unwrap();
     thread::sleep(Duration::from_millis(2500));
     assert!(ask(&server, &first).is_ok());
@@ -93,7 +93,7 @@ fn a_certificate_is_exchanged_without_a_restart() {
 
 #[test]
 fn a_client_without_tls_gets_nothing() {
-    let authority = Providers::new();
+    let authority = CertificateAuthority::new();
     let mut server = prepared(&authority);
     server.launch();
     let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
@@ -106,8 +106,8 @@ fn a_client_without_tls_gets_nothing() {
 }
 
 #[test]
-fn what_does_not_fit_does_not_start() {
-    let authority = Providers::new();
+fn a_bad_certificate_or_key_stops_the_start() {
+    let authority = CertificateAuthority::new();
     let refused = |change: &dyn Fn(&Path), policy: &str, says: &str| {
         let server = Server::prepare(policy, &SETTINGS);
         install(&authority, server.folder.path());

@@ -1,4 +1,4 @@
-//! Access tokens of other issuers: what is accepted, and everything that is not.
+//! Access tokens of other issuers: the accepted forms, and the refused ones.
 
 use std::sync::{
     Arc, OnceLock,
@@ -59,7 +59,7 @@ impl Tools {
     }
 }
 
-/// The endpoint, with a clock that stands still.
+/// The URL of an MCP endpoint with a fixed clock.
 fn url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
@@ -82,7 +82,7 @@ fn header(algorithm: Algorithm, key: &str) -> Header {
     header
 }
 
-/// An ES256 token with these claims changed; `null` takes one out.
+/// An ES256 token with these claims changed. `null` removes a claim.
 fn token(changes: &Value) -> String {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap() {
@@ -108,7 +108,8 @@ fn who(token: &str) -> String {
     reply.json["result"]["content"][0]["text"].as_str().unwrap().to_owned()
 }
 
-/// 401, `invalid_token`, this description, and no trace of the token.
+/// Asserts that a token is refused with 401, `invalid_token` and this description, and that the
+/// response does not hold the token.
 fn refused(token: &str, description: &str) {
     let reply = call(token, "who");
     assert_eq!(reply.status, 401, "{description} {reply:#?}");
@@ -134,7 +135,7 @@ fn the_three_algorithms() {
 }
 
 #[test]
-fn a_known_token_is_judged_by_the_clock_and_by_every_byte() {
+fn a_cached_token_is_compared_whole_and_still_expires() {
     let now = Arc::new(AtomicU64::new(NOW));
     let clock = Arc::clone(&now);
     let keys = VerificationKeys::new(&keys().published);
@@ -179,7 +180,7 @@ fn a_known_token_is_judged_by_the_clock_and_by_every_byte() {
 }
 
 #[test]
-fn the_places_of_scopes() {
+fn scopes_come_from_one_claim() {
     for (changes, scopes) in [
         (json!({ "scope": "a:read a:write" }), "a:read a:write"),
         (json!({ "scope": "" }), ""),
@@ -188,7 +189,7 @@ fn the_places_of_scopes() {
         (json!({ "scope": null, "scp": ["a:write", "a:read", "a:read"] }), "a:read a:write"),
         (json!({ "scope": null, "scopes": ["a:read"] }), "a:read"),
         (json!({ "scope": null, "scopes": "a:read x" }), "a:read x"),
-        // Two claims do not add up.
+        // Only the first of several claims counts.
         (json!({ "scope": "a:read", "scp": ["a:write"], "scopes": ["a:write"] }), "a:read"),
     ] {
         assert_eq!(who(&token(&changes)), format!("ada Some(\"c\") {scopes}"), "{changes}");
@@ -262,7 +263,7 @@ fn claims_that_stand_twice() {
     refused(&token, "the token's iss, sub, aud, exp or another claim is missing or malformed");
 }
 
-/// A token with any header, signed by the P-256 key over exactly that.
+/// A token with any header, with a right signature of the issuer's P-256 key.
 fn with_header(header: &Value) -> String {
     let encode_part = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
     let message = format!("{}.{}", encode_part(header), encode_part(&claims()));
@@ -304,7 +305,7 @@ fn headers_that_are_wrong() {
         let token = with_header(&json!({ "alg": "ES256", "kid": "ec", "typ": typ }));
         assert_eq!(call(&token, "who").status, 200, "{typ}");
     }
-    // A key in the header, or an address of one, is not looked at.
+    // A key in the header, or the URL of a key, is ignored.
     let mut own = serde_json::to_value(&keys().published.keys[1]).unwrap();
     own["kid"] = json!("mine");
     for header in [
@@ -327,18 +328,18 @@ fn signatures_that_are_wrong() {
     refused(&format!("{message}."), wrong);
     let other = token(&json!({ "sub": "root" }));
     refused(&format!("{}.{signature}", other.rsplit_once('.').unwrap().0), wrong);
-    // HMAC with the public key as the secret.
+    // Signed by HMAC, with the public key as the secret.
     let public = serde_json::to_vec(&keys().published.keys[0]).unwrap();
     let forged =
         encode(&header(Algorithm::HS256, "rsa"), &claims(), &EncodingKey::from_secret(&public));
     refused(&forged.unwrap(), "the token's algorithm does not fit the key of its issuer");
-    // A key that is not published, under the name of one that is.
+    // Signed by an unpublished key, with the id of a published key.
     let forged = encode(&header(Algorithm::RS256, "rsa"), &claims(), &keys().other_rsa).unwrap();
     refused(&forged, wrong);
 }
 
 #[test]
-fn what_is_no_token() {
+fn malformed_tokens_and_headers() {
     let malformed = "the token is not a readable JWT access token";
     for text in ["x", "x.y", "x.y.z", "..", "a.b.c.d", &"A".repeat(10_000)] {
         refused(text, malformed);
@@ -362,7 +363,7 @@ fn what_is_no_token() {
     assert_eq!(ask(&[format!("Bearer{good}")], "").status, 401);
     assert_eq!(ask(&[format!("Basic {good}")], "").status, 401);
     assert_eq!(ask(std::slice::from_ref(&good), "").status, 401);
-    // Never from the query (MCP, "Token Requirements").
+    // A token in the query is not accepted (MCP, "Token Requirements").
     assert_eq!(ask(&[], &format!("?access_token={good}")).status, 401);
     assert_eq!(ask(&["Bearer".into()], "").challenge("error"), Some("invalid_request"));
 }

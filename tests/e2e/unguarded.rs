@@ -1,4 +1,5 @@
-//! Tools mounted without the gate are still closed, by their own check.
+//! Tools that are mounted without the gate are still closed, because each tool checks its caller
+//! itself.
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -36,11 +37,11 @@ impl Vault {
     }
 }
 
-/// Somebody else's way to serve the same tools: rmcp's own handler macro.
+/// Serves the same tools with rmcp's own handler macro.
 #[tool_handler(router = Self::tool_router())]
 impl ServerHandler for Vault {}
 
-/// A tool put into a router by hand, under another name.
+/// Serves a tool through a router that is made by hand, under another name.
 #[derive(Clone)]
 struct ByHand;
 
@@ -76,9 +77,9 @@ fn mounted_without_the_gate() {
     let url = mount(http_service(|| McpHandler::new(Vault)));
     assert_refused(&call(&url, "open_door", &json!({ "number": 1 })), &json!(["vault:open"]));
     assert_refused(&call(&url, "who", &json!({})), &json!([]));
-    // The arguments are not looked at.
+    // The refusal comes before the arguments are parsed.
     assert_refused(&call(&url, "open_door", &json!({ "nr": "one" })), &json!(["vault:open"]));
-    // The list is empty rather than wrong.
+    // Without a caller, the list is empty.
     let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let listed = send(mcp_request(&url).body(list.to_owned()).unwrap());
     assert_eq!(listed.json["result"]["tools"], json!([]));
@@ -94,7 +95,7 @@ fn mounted_with_rmcps_own_handler() {
 fn mounted_by_hand_under_another_name() {
     let url = mount(http_service(|| ByHand));
     let reply = call(&url, "harmless", &json!({ "number": 1 }));
-    // Outside the router that the macro made, the refusal is a protocol error.
+    // The refusal is a protocol error, because the router is not the one that the macro made.
     assert_eq!(reply.json["error"]["data"]["error"], "invalid_token", "{reply:#?}");
     assert_eq!(reply.json["error"]["data"]["tool"], "open_door", "the tool's own rule counts");
     assert!(!reply.text.contains("is open"), "{reply:#?}");

@@ -1,4 +1,5 @@
-//! tower-mcp, with its OAuth layer and its scope policy in the order that its documentation requires.
+//! tower-mcp, with its OAuth layer and its scope policy in the order that its documentation
+//! requires.
 
 use anyhow::Result;
 use tower_mcp::{

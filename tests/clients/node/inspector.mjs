@@ -55,8 +55,8 @@ try {
     for (const tick of ticks) await page.getByRole('checkbox', { name: tick }).check();
     await page.getByRole('button', { name: 'Allow what is ticked' }).click();
   };
-  // By keyboard, because another element covers the switch, and a click would wait for the switch to
-  // be uncovered.
+  // By keyboard, because another element covers the switch, and a click would wait for the switch
+  // to be uncovered.
   await page.getByRole('switch', { name: /^Connect or disconnect/ }).press('Space');
   await consent(/todo:read/);
   await page.getByRole('button', { name: 'Disconnect from server' }).waitFor();

@@ -1,6 +1,6 @@
-// The OpenID provider `oidc-provider`, set up for an MCP server: the tools' scopes, JWT access tokens
-// for the resource (RFC 8707, RFC 9068), dynamic registration and PKCE. Prints its issuer and serves
-// until it is killed.
+// The OpenID provider `oidc-provider`, set up for an MCP server: the tools' scopes, JWT access
+// tokens for the resource (RFC 8707, RFC 9068), dynamic registration and PKCE. Prints its issuer
+// and serves until it is killed.
 //
 // usage: provider.mjs RESOURCE_URL ALG
 import http from 'node:http';
@@ -40,8 +40,8 @@ const provider = new Provider(issuer, {
     },
   },
 });
-// Registrations lose their `scope`, because oidc-provider would limit the client to the scopes of its
-// first sign-in, and the client could never step up.
+// Registrations lose their `scope`, because oidc-provider would limit the client to the scopes of
+// its first sign-in, and the client could never step up.
 const handle = provider.callback();
 server.on('request', async (request, response) => {
   if (request.method === 'POST' && request.url === '/reg') {

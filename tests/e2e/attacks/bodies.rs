@@ -1,16 +1,22 @@
-//! Bodies that say one thing to the gate and another to what is behind it.
+//! Bodies that the gate and the code behind it could read differently.
 
 use super::{WRITE, attacks, bearer, nothing_was_written, raw, request};
 use crate::harness::Server;
 
 const READ: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_todos","arguments":{}}}"#;
 
-/// What a body gets from a caller who may read and not write.
-fn gets(source: &str, body: impl AsRef<[u8]>, status: u16, says: &str) {
-    with_headers(source, ("", body), status, says);
+/// Asserts the response to a body from a caller who may read and not write.
+fn body_gets(source: &str, body: impl AsRef<[u8]>, status: u16, says: &str) {
+    body_with_headers_gets(source, ("", body), status, says);
 }
 
-fn with_headers(source: &str, (headers, body): (&str, impl AsRef<[u8]>), status: u16, says: &str) {
+/// Asserts the response to a body with further headers.
+fn body_with_headers_gets(
+    source: &str,
+    (headers, body): (&str, impl AsRef<[u8]>),
+    status: u16,
+    says: &str,
+) {
     let server = Server::start();
     let headers = bearer(&server.token("todo:read")) + headers;
     let answer = raw(&server, &request(&server, &headers, body.as_ref()));
@@ -19,8 +25,9 @@ fn with_headers(source: &str, (headers, body): (&str, impl AsRef<[u8]>), status:
     nothing_was_written(&server, source);
 }
 
-/// The same for a request that is written whole; `HOST` and `TOKEN` are put in.
-fn whole(source: &str, text: &str, status: u16, says: &str) {
+/// Asserts the response to a whole HTTP request. `HOST` and `TOKEN` in its text stand for the
+/// headers `Host` and `Authorization`.
+fn whole_request_gets(source: &str, text: &str, status: u16, says: &str) {
     let server = Server::start();
     let text = text
         .replace("HOST", &format!("Host: localhost:{}", server.port))
@@ -40,7 +47,7 @@ const NO_MESSAGE: &str = "not one JSON-RPC 2.0 message";
 const NO_JSON: &str = "is not JSON";
 const NO_BATCH: &str = "batches are not part of MCP";
 
-attacks! { gets;
+attacks! { body_gets;
     the_plain_call: "MCP, authorization", WRITE => 403, DENIED;
     name_twice: "RFC 8259, 4", write_named(r#""name":"list_todos","name":"create_todo""#) => 404, "Method not found";
     name_twice_the_other_way: "RFC 8259, 4", write_named(r#""name":"create_todo","name":"list_todos""#) => 404, "Method not found";
@@ -88,7 +95,7 @@ attacks! { gets;
     a_batch_after_spaces: "MCP 2025-03-26, batching", format!(" \n\t[{WRITE}]") => 403, DENIED;
 }
 
-attacks! { with_headers;
+attacks! { body_with_headers_gets;
     a_batch_where_there_are_none: "MCP 2025-06-18, batching", ("MCP-Protocol-Version: 2025-06-18\r\n", format!("[{READ},{WRITE}]")) => 400, NO_BATCH;
     a_batch_of_two_versions: "MCP, transports", ("MCP-Protocol-Version: 2025-03-26\r\nMCP-Protocol-Version: 2025-06-18\r\n", format!("[{READ}]")) => 400, NO_BATCH;
     a_header_of_another_tool: "MCP 2026-07-28, headers", ("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: list_todos\r\n", WRITE) => 403, DENIED;
@@ -102,7 +109,7 @@ attacks! { with_headers;
     a_caller_by_header: "CWE-290", ("X-User: root\r\nX-Scopes: todo:write\r\nX-Forwarded-User: root\r\n", WRITE) => 403, DENIED;
 }
 
-attacks! { whole;
+attacks! { whole_request_gets;
     two_lengths: "RFC 9112, 6.3", "POST /mcp HTTP/1.1\r\nHOST\r\nTOKEN\r\nConnection: close\r\nContent-Length: 2\r\nContent-Length: 100\r\n\r\n{}" => 400, "";
     a_length_that_is_no_number: "RFC 9112, 6.3", "POST /mcp HTTP/1.1\r\nHOST\r\nTOKEN\r\nConnection: close\r\nContent-Length: +2\r\n\r\n{}" => 400, "";
     a_length_and_chunks: "RFC 9112, 6.1", "POST /mcp HTTP/1.1\r\nHOST\r\nTOKEN\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" => 400, "";

@@ -9,21 +9,21 @@ use crate::{
     },
 };
 
-/// What a sign-in gets that asks with these parameters in place of the right ones: sent back to its
-/// own client with an error, and without a code.
-fn gets(source: &str, changes: &[(&str, &str)], status: u16, says: &str) {
+/// Asserts that a sign-in with these changed parameters is sent back to its own client with an
+/// error and without a code.
+fn sign_in_fails(source: &str, changes: &[(&str, &str)], status: u16, says: &str) {
     let server = Server::start();
     let reply = get_page(&authorize_url(&server, &client(&server), changes));
     assert_eq!(reply.status, status, "{source}: {reply:#?}");
     let answer = redirected(&reply);
     assert_eq!(parameter(&answer, "error").as_deref(), Some(says), "{source}");
     assert_eq!(parameter(&answer, "code"), None, "{source}");
-    // RFC 9207: a client of several issuers is told which one answers.
+    // RFC 9207: `iss` tells a client of several issuers which issuer answers.
     assert_eq!(parameter(&answer, "iss"), Some(server.origin()), "{source}");
 }
 
-/// What a code gets that is exchanged with these in place of the right ones.
-fn exchanged(source: &str, changes: &[(&str, &str)], status: u16, says: &str) {
+/// Asserts that the exchange of a code fails with these changed parameters.
+fn exchange_fails(source: &str, changes: &[(&str, &str)], status: u16, says: &str) {
     let server = Server::start();
     let client = client(&server);
     let code = code(&server, &client, &["todo:read"]);
@@ -32,7 +32,7 @@ fn exchanged(source: &str, changes: &[(&str, &str)], status: u16, says: &str) {
     assert!(reply.json["access_token"].is_null(), "{source}");
 }
 
-attacks! { gets;
+attacks! { sign_in_fails;
     pkce_missing: "RFC 9700, 2.1.1", &[("code_challenge", ""), ("code_challenge_method", "")] => 303, "invalid_request";
     pkce_plain: "RFC 9700, 2.1.1", &[("code_challenge_method", "plain")] => 303, "invalid_request";
     pkce_downgraded: "RFC 9700, 4.8.2", &[("code_challenge_method", "")] => 303, "invalid_request";
@@ -49,7 +49,7 @@ attacks! { gets;
     scopes_that_nobody_has: "RFC 6749, 3.3", &[("scope", "root *")] => 303, "invalid_scope";
 }
 
-attacks! { exchanged;
+attacks! { exchange_fails;
     without_a_verifier: "RFC 9700, 2.1.1", &[("code_verifier", "")] => 400, "invalid_request";
     with_another_verifier: "RFC 7636, 4.6", &[("code_verifier", "9123456789-0123456789-0123456789-0123456789")] => 400, "invalid_grant";
     with_the_challenge_as_verifier: "RFC 7636, 4.6", &[("code_verifier", &challenge(VERIFIER))] => 400, "invalid_grant";
@@ -64,7 +64,7 @@ attacks! { exchanged;
     by_exchange: "RFC 8693", &[("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange")] => 400, "unsupported_grant_type";
 }
 
-/// RFC 9700, 4.5; RFC 6749, 4.1.2: what was issued with it is taken back.
+/// RFC 9700, 4.5; RFC 6749, 4.1.2: a replayed code is refused, and its tokens are revoked.
 #[test]
 fn a_code_that_is_replayed() {
     let server = Server::start();
@@ -77,7 +77,7 @@ fn a_code_that_is_replayed() {
     assert_eq!((reply.status, reply.json["error"].as_str()), (400, Some("invalid_grant")));
 }
 
-/// RFC 6749, 10.5.
+/// RFC 6749, 10.5: a code works only for its own client.
 #[test]
 fn a_code_of_another_client() {
     let server = Server::start();
@@ -87,7 +87,7 @@ fn a_code_of_another_client() {
     assert_eq!((reply.status, reply.json["error"].as_str()), (400, Some("invalid_grant")));
 }
 
-/// RFC 9700, 4.14.2.
+/// RFC 9700, 4.14.2: a replayed refresh token is refused, and its successor is revoked.
 #[test]
 fn a_refresh_token_that_is_replayed() {
     let server = Server::start();
@@ -102,7 +102,7 @@ fn a_refresh_token_that_is_replayed() {
     assert_eq!((ended.status, ended.json["error"].as_str()), (400, Some("invalid_grant")));
 }
 
-/// RFC 6749, 10.4.
+/// RFC 6749, 10.4: a refresh token works only for its own client.
 #[test]
 fn a_refresh_token_of_another_client() {
     let server = Server::start();
@@ -113,7 +113,7 @@ fn a_refresh_token_of_another_client() {
     assert_eq!((reply.status, reply.json["error"].as_str()), (400, Some("invalid_grant")));
 }
 
-/// RFC 6749, 6.
+/// RFC 6749, 6: a refresh cannot ask for more scopes than were granted.
 #[test]
 fn a_refresh_that_asks_for_more() {
     let server = Server::start();
@@ -124,9 +124,9 @@ fn a_refresh_that_asks_for_more() {
     assert_eq!((reply.status, reply.json["error"].as_str()), (400, Some("invalid_scope")));
 }
 
-/// RFC 6749, 3.1 and 3.2: parameters stand once.
+/// RFC 6749, 3.1 and 3.2: a parameter that is given twice is refused.
 #[test]
-fn parameters_that_stand_twice() {
+fn parameters_that_are_given_twice() {
     let server = Server::start();
     let client = client(&server);
     let url = authorize_url(&server, &client, &[]);
@@ -145,8 +145,8 @@ fn parameters_that_stand_twice() {
     assert_eq!((reply.status, reply.json["error"].as_str()), (400, Some("invalid_request")));
 }
 
-/// CWE-208: a secret that is nearly right is refused as one that is not at all; all are compared by
-/// `secret::same`, whose time does not depend on how much is right.
+/// CWE-208: a secret that is nearly right gets the same response as any wrong secret.
+/// `secret::same` compares secrets in a time that does not depend on the number of equal bytes.
 #[test]
 fn a_secret_that_is_nearly_right() {
     const SECRET: &str = "0123456789abcdef0123456789abcdef";

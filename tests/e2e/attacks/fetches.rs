@@ -1,4 +1,4 @@
-//! Addresses that a server must not be made to ask (CWE-918).
+//! Addresses from which the server must not fetch anything (CWE-918).
 
 use super::attacks;
 use crate::{
@@ -6,16 +6,16 @@ use crate::{
     issuer::{authorize_url, get_page},
 };
 
-/// What a client gets whose id is this URL.
-fn gets(source: &str, client: &str, status: u16, says: &str) {
+/// Asserts that a client whose id is this URL is unknown, without a redirect.
+fn client_is_unknown(source: &str, client: &str, status: u16, says: &str) {
     let server = Server::start();
     let reply = get_page(&authorize_url(&server, client, &[]));
     assert_eq!((reply.status, reply.header("location")), (status, ""), "{source}: {reply:#?}");
     assert!(reply.text.contains(says), "{source}: {reply:#?}");
 }
 
-/// What a server says that is told to take keys from there.
-fn is_no_issuer(source: &str, issuer: &str, status: u16, says: &str) {
+/// Asserts that a server does not start when its policy names this issuer.
+fn issuer_is_refused(source: &str, issuer: &str, status: u16, says: &str) {
     let policy = POLICY.replace(
         "provider = \"embedded\"",
         &format!("provider = \"oidc\"\nissuer = \"{issuer}\"\n#"),
@@ -27,7 +27,7 @@ fn is_no_issuer(source: &str, issuer: &str, status: u16, says: &str) {
 
 const UNKNOWN: &str = "This client is not registered here";
 
-attacks! { gets;
+attacks! { client_is_unknown;
     the_cloud_s_metadata: "MCP security, SSRF", "https://169.254.169.254/client" => 400, UNKNOWN;
     the_cloud_s_metadata_by_http: "MCP security, SSRF", "http://169.254.169.254/client" => 400, UNKNOWN;
     the_cloud_s_metadata_by_ipv6: "MCP security, SSRF", "https://[fd00:ec2::254]/client" => 400, UNKNOWN;
@@ -36,7 +36,7 @@ attacks! { gets;
     a_network_of_carriers: "RFC 6598", "https://100.64.0.1/client" => 400, UNKNOWN;
     this_network: "RFC 6890", "https://0.0.0.0/client" => 400, UNKNOWN;
     broadcast: "RFC 6890", "https://255.255.255.255/client" => 400, UNKNOWN;
-    many: "RFC 5771", "https://224.0.0.1/client" => 400, UNKNOWN;
+    multicast: "RFC 5771", "https://224.0.0.1/client" => 400, UNKNOWN;
     loopback_within_ipv6: "RFC 4291, 2.5.5.2", "https://[::ffff:127.0.0.1]/client" => 400, UNKNOWN;
     loopback_within_nat64: "RFC 6052", "https://[64:ff9b::7f00:1]/client" => 400, UNKNOWN;
     a_unique_local_address: "RFC 4193", "https://[fc00::1]/client" => 400, UNKNOWN;
@@ -48,7 +48,7 @@ attacks! { gets;
     userinfo: "CWE-918", "https://client.example@169.254.169.254/client" => 400, UNKNOWN;
 }
 
-attacks! { is_no_issuer;
+attacks! { issuer_is_refused;
     keys_by_http: "RFC 8414, 2", "http://issuer.example" => 2, "https";
     keys_of_a_file: "RFC 8414, 2", "file:///etc" => 2, "https";
 }

@@ -1,4 +1,4 @@
-//! Files that change under the server, or are not what they seem.
+//! Files that change while the server reads them, and links and devices in place of files.
 
 use std::{
     fs,
@@ -11,10 +11,10 @@ use serde_json::json;
 
 use crate::harness::{POLICY, Server, run, stderr};
 
-/// CWE-367: a policy that is exchanged for another again and again while it is read. Whatever is read
-/// is one of the two, and neither lets a reader write.
+/// CWE-367: a policy file is replaced repeatedly while the server reads the file. The server always
+/// reads one of two policies, and neither lets a reader write.
 #[test]
-fn a_policy_that_is_exchanged_while_it_is_read() {
+fn a_policy_that_is_replaced_while_it_is_read() {
     let server = Server::start();
     let token = server.token("todo:read");
     let folder = server.folder.path();
@@ -32,7 +32,8 @@ fn a_policy_that_is_exchanged_while_it_is_read() {
     }
 }
 
-/// CWE-367: half a policy, written slowly: the part that is there would let fewer rules stand.
+/// CWE-367: a policy is written slowly. A part of a policy is never served, because its missing
+/// rules and scopes would change access.
 #[test]
 fn a_policy_that_is_written_slowly() {
     let server = Server::start();
@@ -49,7 +50,7 @@ fn a_policy_that_is_written_slowly() {
     }
 }
 
-/// CWE-59: a link to what is no policy is refused, and the last good one stays.
+/// CWE-59: a link to a file that is not a policy is refused, and the last good policy is served.
 #[test]
 fn a_policy_that_is_a_link_to_something_else() {
     let server = Server::start();
@@ -81,9 +82,9 @@ fn a_signing_key_that_others_can_read() {
     assert!(stderr(&output).contains("chmod 600"), "{output:?}");
 }
 
-/// CWE-732: what says who did what, and what signs, is for nobody else to read.
+/// CWE-732: only the server's user can read the audit file, the signing key and the issuer's state.
 #[test]
-fn what_the_server_writes_is_its_own() {
+fn files_of_the_server_are_private() {
     let server = Server::start();
     let token = server.token("todo:read");
     assert_eq!(server.call(&token, "list_todos", &json!({})).status, 200);
@@ -96,9 +97,9 @@ fn what_the_server_writes_is_its_own() {
     }
 }
 
-/// CWE-770: a policy of a device that never ends is not read for ever.
+/// CWE-770: a device that never ends is not read endlessly as a policy.
 #[test]
-fn a_policy_without_end() {
+fn an_endless_policy() {
     let output = run("", &["policy", "lint", "--policy", "/dev/full"]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
     assert!(stderr(&output).contains("larger than 16 MiB"), "{output:?}");

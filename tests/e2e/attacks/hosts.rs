@@ -1,10 +1,11 @@
-//! DNS rebinding and pages of other sites.
+//! DNS rebinding, and requests from pages of other sites.
 
 use super::{WRITE, attacks, bearer, nothing_was_written, raw};
 use crate::harness::Server;
 
-/// What a request with this Host and these headers gets, from a caller who may write; `PORT` is put in.
-fn gets(source: &str, (host, headers): (&str, &str), status: u16, says: &str) {
+/// Asserts the response to a request with this `Host` and these headers, from a caller who may
+/// write. `PORT` stands for the server's port.
+fn host_gets(source: &str, (host, headers): (&str, &str), status: u16, says: &str) {
     let server = Server::start();
     let token = bearer(&server.token("todo:write"));
     let port = server.port.to_string();
@@ -25,7 +26,7 @@ const OWN: &str = "Host: localhost:PORT\r\n";
 const HOST: &str = "the Host header is not this server's";
 const ORIGIN: &str = "the Origin header is not an allowed one";
 
-attacks! { gets;
+attacks! { host_gets;
     host_of_the_attacker: "MCP security, DNS rebinding", ("Host: evil.example:PORT\r\n", "") => 403, HOST;
     host_without_a_port: "MCP security, DNS rebinding", ("Host: localhost\r\n", "") => 403, HOST;
     host_of_another_port: "MCP security, DNS rebinding", ("Host: localhost:1\r\n", "") => 403, HOST;

@@ -1,4 +1,4 @@
-//! The consent page, from a page of another site.
+//! Attacks on the consent page by pages of other sites and by names of clients.
 
 use serde_json::json;
 
@@ -8,8 +8,9 @@ use crate::{
     issuer::{REDIRECT, answer, authorize_url, client, open, register},
 };
 
-/// What an answer to the page gets with these headers; `COOKIE`, `OTHER` and `ORIGIN` are put in.
-fn gets(source: &str, headers: &[(&str, &str)], status: u16, says: &str) {
+/// Asserts that a consent form with these headers is refused. `COOKIE` stands for the page's
+/// cookie, `OTHER` for the cookie of another page, and `ORIGIN` for the server's origin.
+fn form_is_refused(source: &str, headers: &[(&str, &str)], status: u16, says: &str) {
     let server = Server::start();
     let client = client(&server);
     let page = open(&authorize_url(&server, &client, &[]));
@@ -33,8 +34,8 @@ fn gets(source: &str, headers: &[(&str, &str)], status: u16, says: &str) {
     assert!(reply.text.contains(says), "{source}: {reply:#?}");
 }
 
-/// How the page shows a name that a client gave itself.
-fn shows(source: &str, name: &str, status: u16, says: &str) {
+/// Asserts how the page shows a name that a client gave itself: as text, without markup.
+fn page_shows(source: &str, name: &str, status: u16, says: &str) {
     let server = Server::start();
     let reply = register(&server, &json!({ "client_name": name, "redirect_uris": [REDIRECT] }));
     assert_eq!(reply.status, status, "{source}: {reply:#?}");
@@ -48,15 +49,15 @@ fn shows(source: &str, name: &str, status: u16, says: &str) {
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{source}");
 }
 
-/// A header of the page that keeps it from being used.
-fn has(source: &str, header: &str, status: u16, says: &str) {
+/// Asserts that the page has a header that protects it.
+fn page_has_header(source: &str, header: &str, status: u16, says: &str) {
     let server = Server::start();
     let page = open(&authorize_url(&server, &client(&server), &[])).reply;
     assert_eq!(page.status, status);
     assert!(page.header(header).contains(says), "{source}: {:?}", page.headers);
 }
 
-attacks! { gets;
+attacks! { form_is_refused;
     without_a_cookie: "RFC 6749, 10.12", &[("origin", "ORIGIN")] => 403, "";
     with_the_cookie_of_another_page: "RFC 6749, 10.12", &[("cookie", "OTHER"), ("origin", "ORIGIN")] => 403, "";
     from_another_origin: "RFC 6749, 10.12", &[("cookie", "COOKIE"), ("origin", "https://evil.example")] => 403, "";
@@ -67,18 +68,18 @@ attacks! { gets;
     with_a_cookie_of_its_own_making: "RFC 6265, 8.6", &[("cookie", "scopeward_sign_in=x"), ("origin", "ORIGIN")] => 403, "";
 }
 
-attacks! { shows;
+attacks! { page_shows;
     a_script: "CWE-79", "<script>alert(1)</script>" => 201, "&#60;script&#62;";
     an_image: "CWE-79", "<img src=x onerror=alert(1)>" => 201, "&#60;img";
     an_end_of_the_element: "CWE-79", "</span><b>Bank</b>" => 201, "&#60;/span&#62;";
     quotes: "CWE-79", "\" autofocus onfocus=\"alert(1)" => 201, "&#34; autofocus";
     a_template: "CWE-1336", "{{ 7*7 }}" => 201, "{{ 7*7 }}";
-    text_turned_round: "CVE-2021-42574", "knaB\u{202e}" => 201, ">knaB<";
-    nothing_that_shows: "UTS 39", "\u{200b}\u{200b}" => 201, "A client without a name";
+    text_from_right_to_left: "CVE-2021-42574", "knaB\u{202e}" => 201, ">knaB<";
+    invisible_characters: "UTS 39", "\u{200b}\u{200b}" => 201, "A client without a name";
     a_name_without_end: "CWE-400", &"x".repeat(10_000) => 201, &"x".repeat(80);
 }
 
-attacks! { has;
+attacks! { page_has_header;
     no_frame: "RFC 9700, 4.16", "content-security-policy" => 200, "frame-ancestors 'none'";
     no_frame_in_old_browsers: "RFC 7034", "x-frame-options" => 200, "DENY";
     no_script: "CSP 3", "content-security-policy" => 200, "default-src 'none'";

@@ -8,9 +8,9 @@ use crate::{
     issuer::{authorize_url, get_page, register},
 };
 
-/// Whether a client that registered `registered` is sent to `asked`: never. The person sees why, and
-/// nobody is redirected anywhere.
-fn gets(source: &str, (registered, asked): (&str, &str), status: u16, says: &str) {
+/// Asserts that a client that registered `registered` is not redirected to `asked`, and that the
+/// page says why.
+fn is_not_redirected(source: &str, (registered, asked): (&str, &str), status: u16, says: &str) {
     let server = Server::start();
     let reply = register(&server, &json!({ "redirect_uris": [registered] }));
     assert_eq!(reply.status, 201, "{source}: {reply:#?}");
@@ -21,7 +21,7 @@ fn gets(source: &str, (registered, asked): (&str, &str), status: u16, says: &str
     assert_eq!(reply.header("location"), "", "{source}");
 }
 
-/// What cannot be registered at all.
+/// Asserts that a redirect URI cannot be registered.
 fn is_not_registered(source: &str, uri: &str, status: u16, says: &str) {
     let server = Server::start();
     let reply = register(&server, &json!({ "redirect_uris": [uri] }));
@@ -33,7 +33,7 @@ const L: &str = "http://127.0.0.1:7777/cb";
 const NOT_ITS: &str = "not one that this client registered";
 const INVALID: &str = "invalid_redirect_uri";
 
-attacks! { gets;
+attacks! { is_not_redirected;
     longer_path: "RFC 9700, 4.1.3", (A, "https://a.example/cb/evil") => 400, NOT_ITS;
     longer_name: "RFC 9700, 4.1.3", (A, "https://a.example/cbevil") => 400, NOT_ITS;
     prefix: "RFC 9700, 4.1.3", (A, "https://a.example/") => 400, NOT_ITS;

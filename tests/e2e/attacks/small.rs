@@ -1,12 +1,12 @@
-//! What an RSA key of 1024 bits signed, which was made for this and is used nowhere else: no library
-//! here would sign with one.
+//! A token signed with an RSA key of 1024 bits. The token is a constant, because no library here
+//! signs with such a short key. The key was made for this test and is used nowhere else.
 
-/// Its public half.
+/// The modulus of the public key.
 pub(super) const MODULUS: &str = "\
     pPCPmpFFgr-uqReoOq85hcALXX8lDKpslmzayzn3CiREU8hMpQk9Hm3KvNyBH7BcI9WnP_dVx_hy9q5sPZDrYhqR\
     zOPQl9H8XH69De63pXxUz6RSzrR9NOL3olZg5JKInL36Rh-zxQbLpgl9CCRQTMP1V8kt7I7cFWmEB4ejwEM";
 
-/// A token that would be good with a longer key.
+/// A token that would be accepted if its key were longer.
 pub(super) const TOKEN: &str = "\
     eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6InNob3J0In0.eyJpc3MiOiJodHRwczovL2lzc3Vl\
     ci5leGFtcGxlL3QiLCJhdWQiOiJodHRwOi8vbG9jYWxob3N0OjMwMDIvbWNwIiwic3ViIjoiYWRhIiwiZXhwIjoy\

@@ -1,6 +1,7 @@
-//! Multi-round-trip requests: what a tool asks its caller for, and the state that it gives along.
+//! Multi-round-trip requests: the inputs that a tool asks its caller for, and the state that the
+//! caller sends back.
 
-#![expect(deprecated, reason = "sampling and roots, of the revisions that have them")]
+#![expect(deprecated, reason = "older revisions have sampling and roots")]
 
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -31,7 +32,7 @@ pub(super) fn roots() -> InputRequest {
     InputRequest::ListRoots(ListRootsRequest::default())
 }
 
-/// Asks for these, with a state.
+/// The result that asks the caller for these inputs, with a state.
 pub(super) fn ask(
     requests: Vec<(&str, InputRequest)>,
     state: Option<String>,
@@ -40,7 +41,7 @@ pub(super) fn ask(
     InputRequiredResult::new(Some(requests), state)
 }
 
-/// An answer, if it is one: an object.
+/// The caller's answer to one request, if the answer is an object.
 pub(super) fn answer<'a>(responses: Option<&'a InputResponses>, name: &str) -> Option<&'a Value> {
     responses?.get(name).filter(|answer| answer.is_object())
 }
@@ -53,7 +54,7 @@ fn key() -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, b"the fixture's own, which keeps no secret")
 }
 
-/// A state that the client cannot change unseen.
+/// Signs a state, so that the server notices when the client changes it.
 pub(super) fn seal(state: &str) -> String {
     let tag = hmac::sign(&key(), state.as_bytes());
     format!("{state}.{}", URL_SAFE_NO_PAD.encode(tag))

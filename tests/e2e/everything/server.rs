@@ -1,6 +1,6 @@
-//! The tools, resources and prompts.
+//! The tools, resources and prompts of the conformance server.
 
-#![expect(deprecated, reason = "sampling and logging, of the revisions that have them")]
+#![expect(deprecated, reason = "older revisions have sampling and logging")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -30,8 +30,9 @@ use tokio::time::sleep;
 
 use super::inputs::{answer, ask, form, open, roots, sampling, seal, text};
 
-/// One red pixel, and no sound.
+/// An image of one red pixel.
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8/5+hHgAHggJ/PchI7wAAAABJRU5ErkJggg==";
+/// A sound without samples.
 const WAV: &str = "UklGRiQAAABXQVZFZm10IBAAAAABAAEARKwAAIhYAQACABAAZGF0YQAAAAA=";
 
 pub(crate) struct Everything {
@@ -43,7 +44,7 @@ impl Everything {
         Self { live }
     }
 
-    /// Another policy takes the place of this one, so that lists change.
+    /// Replaces the policy by another one, so that lists change.
     fn change_lists(&self) {
         let current = self.live.current();
         let shown = current.source().text().contains("test:never\"] }");
@@ -91,7 +92,7 @@ struct Name {
     name: String,
 }
 
-/// What a task comes to.
+/// The result of a task: a text.
 fn said(text: &str) -> CallToolResult {
     CallToolResult::success(vec![ContentBlock::text(text)])
 }
@@ -129,7 +130,7 @@ async fn elicit(
     .await
 }
 
-/// What became of an elicitation, as the suite wants to read it.
+/// The result of an elicitation, in the words that the suite expects.
 fn elicited(what: &str, answer: Result<ElicitResult, ServiceError>) -> CallToolResult {
     match answer {
         Ok(answer) => {
@@ -677,7 +678,7 @@ impl Everything {
     }
 }
 
-/// Asks to confirm, and goes on only with the state that it gave along.
+/// Asks to confirm, and goes on only when the caller sends the state back.
 fn confirmed(state: Option<&str>) -> Result<CallToolResponse, ErrorData> {
     match state.map(open).transpose()? {
         Some(_) => Ok(text("Confirmed: state-ok")),

@@ -1,5 +1,5 @@
-//! Everything that can go wrong at a provider: nobody is let in because of it, nothing that works
-//! stops, and no restart is needed.
+//! Faults of a provider let nobody in, do not stop callers whose tokens can be checked, and need no
+//! restart.
 
 use std::{
     thread,
@@ -15,11 +15,11 @@ use crate::{
     keys::keys,
     standin::{
         Mode, Provider,
-        tls::{Providers, Shown},
+        tls::{CertificateAuthority, Shown},
     },
 };
 
-/// Waits for a status, for as long as a recovery may take.
+/// Waits until a call gets this status, for at most 30 seconds, the longest time of a recovery.
 fn becomes(server: &Server, token: &str, status: u16) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while lists(server, token) != status {
@@ -28,8 +28,8 @@ fn becomes(server: &Server, token: &str, status: u16) {
     }
 }
 
-/// Down at the start, in every way: the server starts from its snapshot, lets nobody in, says when
-/// to come back, and recovers by itself.
+/// With every fault of a provider at the start, the server starts from its snapshot, refuses every
+/// call with `Retry-After`, and recovers by itself.
 #[test]
 fn a_provider_that_fails_at_the_start_lets_nobody_in_until_it_answers() {
     let faults = [
@@ -64,8 +64,8 @@ fn a_provider_that_fails_at_the_start_lets_nobody_in_until_it_answers() {
     });
 }
 
-/// Down later, in every way: the keys that are there stay, nobody else is let in, and what changed
-/// meanwhile is seen without a restart.
+/// With every later fault of a provider, the server keeps the known keys, accepts no unknown key,
+/// and sees changed keys after the recovery without a restart.
 #[test]
 fn a_provider_that_fails_later_takes_nothing_away() {
     let faults = [
@@ -86,7 +86,7 @@ fn a_provider_that_fails_later_takes_nothing_away() {
                 let good = provider.token(&json!({}));
                 assert_eq!(lists(&server, &good), 200);
                 provider.set(mode);
-                // Until then an unknown key causes no fetch.
+                // Waits 11 seconds, because an unknown key causes a fetch at most every 10 seconds.
                 thread::sleep(Duration::from_secs(11));
                 let unknown = provider.sign(&json!({}), Algorithm::RS256, "other", &keys().rsa);
                 assert_eq!(lists(&server, &unknown), 401, "{mode:?}");
@@ -105,8 +105,8 @@ fn a_provider_that_fails_later_takes_nothing_away() {
     });
 }
 
-/// A flood of unknown keys causes one fetch; a rotation is seen by the first that needs it, and
-/// keys that are gone verify nothing.
+/// Many unknown keys cause one fetch. The first token with a new key makes the server fetch it, and
+/// a key that is no longer published verifies nothing.
 #[test]
 fn keys_rotate_without_a_restart_and_without_a_flood() {
     let provider = Provider::start();
@@ -130,25 +130,26 @@ fn keys_rotate_without_a_restart_and_without_a_flood() {
     provider.set(Mode::Rotated);
     let new = provider.sign(&json!({}), Algorithm::ES256, "new", &keys().ec);
     thread::sleep(Duration::from_secs(11));
-    // The key set is the same but for the RSA key, which is gone: any unknown key shows it.
+    // Only the RSA key has been removed. Any token with an unknown key makes the server fetch the
+    // keys and notice.
     assert_eq!(lists(&server, &new), 401);
     assert_eq!(lists(&server, &old), 401, "its key is not published any more");
     let known = provider.sign(&json!({}), Algorithm::ES256, "ec", &keys().ec);
     assert_eq!(lists(&server, &known), 200);
 }
 
-/// A certificate that has expired is no certificate: at the start nobody is let in, later nothing
-/// is taken away, and a good one mends it.
+/// With an expired certificate at the start, nobody is let in. With a certificate that expires
+/// later, known keys stay. A good certificate ends both.
 #[test]
-fn an_expired_certificate_is_none() {
-    let authority = Providers::new();
+fn an_expired_certificate_is_not_trusted() {
+    let authority = CertificateAuthority::new();
     let (good, expired) = (authority.certificate(2099), authority.certificate(2024));
     let shown = Shown::new(std::sync::Arc::clone(&good));
     let provider = Provider::over_tls(shown.clone());
     let mut server = Server::prepare(&policy("provider = \"scalekit\""), &provider.settings());
     let trusted = server.folder.path().join("authority.pem");
     authority.write(&trusted);
-    // Unknown authorities are not trusted either.
+    // A certificate of an unknown certificate authority is not trusted either.
     let pull = server.command().args(["resource", "pull"]).output().unwrap();
     assert!(!pull.status.success());
     assert!(String::from_utf8_lossy(&pull.stderr).contains("UnknownIssuer"), "{pull:?}");

@@ -1,4 +1,4 @@
-//! Opaque tokens: their issuer is asked what they are (RFC 7662).
+//! Opaque tokens, which the server introspects at their issuer (RFC 7662).
 
 use std::{thread, time::Duration};
 
@@ -19,7 +19,7 @@ fn opaque(provider: &Provider) -> Server {
     Server::with_settings(&policy(&text), &credentials)
 }
 
-/// What the provider says of `token` from now on.
+/// Sets the provider's introspection response for `token`.
 fn says(provider: &Provider, token: &str, changes: &Value) {
     let mut answer = json!({ "active": true, "token_type": "Bearer", "aud": "api", "sub": "ada",
         "client_id": "c", "exp": now() + 600, "scope": "todo:read" });
@@ -44,7 +44,7 @@ fn an_opaque_token_is_what_its_issuer_says() {
         json!({ "exp": null }),
         json!({ "token_type": null }),
         json!({ "token_type": "bearer" }),
-        // What django-oauth-toolkit says instead of `sub`.
+        // django-oauth-toolkit sends `username` instead of `sub`.
         json!({ "sub": null, "username": "ada" }),
     ]
     .iter()
@@ -82,7 +82,7 @@ fn an_opaque_token_is_what_its_issuer_says() {
         assert!(description.contains(why), "{bad}: {description}");
     }
     assert_eq!(lists(&server, "never-issued"), 401);
-    // One that looks like a JWT is the issuer's to know as well.
+    // A token that looks like a JWT is introspected as well.
     let jwt = provider.token(&json!({ "iss": provider.url, "aud": "api" }));
     assert_eq!(lists(&server, &jwt), 401);
     says(&provider, "no-word", &json!({ "active": "true" }));
@@ -90,14 +90,15 @@ fn an_opaque_token_is_what_its_issuer_says() {
     assert!(!server.log().contains(SECRET) && !server.log().contains("good-0"));
 }
 
-/// One look-up for all who ask about a token at once, none while the answer is kept, and one again
-/// after that.
+/// Concurrent requests with one token cause one introspection. Its result is cached, and a new
+/// introspection follows when the result has expired.
 #[test]
-fn answers_are_kept_and_asked_for_once() {
+fn introspection_results_are_shared_and_cached() {
     let provider = Provider::start();
     let server = opaque(&provider);
     says(&provider, "good", &json!({}));
-    // It is kept no longer than it lives: the leeway of a minute ends first.
+    // The token expires in 3 seconds, with the leeway of 60 seconds, so its result is cached no
+    // longer.
     says(&provider, "short", &json!({ "exp": now() - 57 }));
     thread::scope(|scope| {
         for _ in 0..16 {
@@ -112,8 +113,8 @@ fn answers_are_kept_and_asked_for_once() {
     assert_eq!(provider.introspected(), 2, "a refusal is kept as well");
     assert_eq!(lists(&server, "short"), 200);
 
-    // The provider goes away: what is known goes on working, what is not is not let in, and
-    // nothing needs a restart.
+    // The provider fails. Cached tokens still work, unknown tokens are refused, and no restart is
+    // needed.
     provider.set(Mode::Status(500));
     assert_eq!(lists(&server, "good"), 200);
     let reply = server.call("new", "list_todos", &json!({}));
@@ -128,7 +129,7 @@ fn answers_are_kept_and_asked_for_once() {
     assert_eq!(lists(&server, "new"), 200, "that there was no answer is not kept");
     thread::sleep(Duration::from_secs(4));
     assert_eq!(lists(&server, "short"), 401, "it has expired while its answer was kept");
-    // A made-up token that turns out to be real is believed within seconds.
+    // A token that was inactive and is now active is accepted within ten seconds.
     says(&provider, "bad", &json!({}));
     thread::sleep(Duration::from_secs(10));
     assert_eq!(lists(&server, "bad"), 200);
@@ -143,9 +144,10 @@ fn the_credentials_are_needed_and_named() {
     assert!(stderr(&output).contains("needs INTROSPECTION_CLIENT_ID"), "{}", stderr(&output));
 }
 
-/// Wrong credentials let nobody in, and the log says so without them.
+/// Wrong introspection credentials let nobody in. The log says so, and does not hold the
+/// credentials.
 #[test]
-fn wrong_credentials_are_the_operator_s_to_mend() {
+fn wrong_credentials_are_logged() {
     let provider = Provider::start();
     says(&provider, "good", &json!({}));
     let text = format!(
@@ -203,7 +205,7 @@ fn google_tokens() {
     assert_eq!(lists(&server, "ya29.unknown"), 401);
 }
 
-/// A migration from opaque tokens to JWTs: each is checked in its own way.
+/// During a migration from opaque tokens to JWTs, both kinds of token are accepted.
 #[test]
 fn jwts_and_opaque_tokens_side_by_side() {
     let (new, old) = (Provider::start(), Provider::start());
@@ -224,8 +226,8 @@ fn jwts_and_opaque_tokens_side_by_side() {
     assert_eq!(old.introspected(), 1);
 }
 
-/// A secret in a file, as secret managers leave it there: exchanged without a restart, and said
-/// nowhere.
+/// A secret in a file, as secret managers write it, can be replaced without a restart, and is never
+/// logged.
 #[test]
 fn a_secret_in_a_file_is_exchanged_without_a_restart() {
     let provider = Provider::start();

@@ -1,4 +1,4 @@
-//! Scalekit: its tokens, its metadata, its API.
+//! Scalekit: its tokens, its metadata, and its API.
 
 use serde_json::json;
 
@@ -72,7 +72,7 @@ fn scalekit_discovery_is_forwarded_and_cached() {
 }
 
 #[test]
-fn the_policy_is_held_against_what_is_really_registered() {
+fn the_policy_is_compared_with_the_registered_scopes() {
     let provider = Provider::start();
     provider.register(&["todo:read", "todo:write", "todo:share"]);
     let server = Server::prepare(&policy("provider = \"scalekit\""), &provider.settings());
@@ -85,7 +85,8 @@ fn the_policy_is_held_against_what_is_really_registered() {
 
     provider.register(&ALL);
     assert_eq!(check().status.code(), Some(0), "{:?}", check());
-    // Without an answer and without a snapshot it would be a guess; with one it is not.
+    // Without a response and without a snapshot the check fails, because the registered scopes are
+    // unknown. With a snapshot it passes.
     provider.set(Mode::Status(503));
     let output = check();
     assert_eq!(output.status.code(), Some(2));
@@ -106,9 +107,9 @@ fn the_policy_is_held_against_what_is_really_registered() {
     assert!(live.contains("/resources/res_123 says what is registered now"), "{live}");
 }
 
-/// Scalekit's API says which scopes are enabled for the resource; its secret is never shown.
+/// Scalekit's API gives the scopes that are enabled for the resource. Its secret is never shown.
 #[test]
-fn scalekit_s_api_says_what_is_registered() {
+fn scalekit_s_api_gives_the_registered_scopes() {
     let provider = Provider::start();
     let mut server = Server::prepare(&policy("provider = \"scalekit\""), &provider.settings());
     server.set("SCALEKIT_CLIENT_ID", "skc_1");
@@ -135,7 +136,8 @@ fn scalekit_s_api_says_what_is_registered() {
     assert!(!text.contains("wrong+secret") && !text.contains("wrong%2Bsecret"), "{text}");
 }
 
-/// Which scopes are registered, by whom, and whether the committed snapshot is still true.
+/// `resource status` shows the registered scopes, their source, and whether the committed snapshot
+/// still equals them.
 #[test]
 fn resource_status_compares_the_snapshot_with_the_provider() {
     let provider = Provider::start();

@@ -12,7 +12,7 @@ use crate::{
 
 const BOTH: &str = "provider = \"oidc\"\nissuer = \"NEW\"\naudience = \"new\"\n";
 
-/// Callers sign in at `new`; what `old` issued goes on counting.
+/// A policy in which callers sign in at `new`, and tokens of `old` are still accepted.
 fn migration(new: &Provider, old: &Provider) -> String {
     let also = format!(
         "\n[[server.also]]\nprovider = \"keycloak\"\nissuer = \"{}\"\naudience = \"old\"\n\n[scopes]",
@@ -43,7 +43,8 @@ fn a_token_is_checked_by_the_issuer_that_it_names() {
     let metadata = server.get("/.well-known/oauth-protected-resource/mcp").json;
     assert_eq!(metadata["authorization_servers"], json!([new.url, old.url]));
 
-    // Each one's keys are its own: what the one revokes, the other does not lend.
+    // Each issuer has its own keys: a key that one issuer removes is not taken from the other
+    // issuer.
     std::thread::sleep(std::time::Duration::from_secs(11));
     old.set(Mode::Rotated);
     let unknown = old.sign(&of_old, Algorithm::RS256, "unknown", &keys().rsa);
@@ -52,7 +53,7 @@ fn a_token_is_checked_by_the_issuer_that_it_names() {
     assert_eq!(lists(&server, &new.token(&of_new)), 200);
 }
 
-/// `ada` at one issuer is not `ada` at another, and a todo is the one's or the other's.
+/// `ada` at one issuer is another person than `ada` at another issuer, with separate todos.
 #[test]
 fn the_same_subject_of_two_issuers_is_two_people() {
     let (new, old) = (Provider::start(), Provider::start());
@@ -69,7 +70,7 @@ fn the_same_subject_of_two_issuers_is_two_people() {
     assert_eq!(server.call(&here, "get_todo", &id).result()["title"], "Here");
 }
 
-/// Whichever of its issuers Scalekit writes, the person is the same.
+/// A subject is the same person, whichever of its two issuers Scalekit writes into the token.
 #[test]
 fn two_spellings_of_one_issuer_are_one_person() {
     let provider = Provider::start();
@@ -83,7 +84,7 @@ fn two_spellings_of_one_issuer_are_one_person() {
 }
 
 #[test]
-fn what_would_be_a_guess_is_refused() {
+fn ambiguous_and_incomplete_providers_are_refused() {
     let also = |text: &str| {
         let also = format!("\n[[server.also]]\n{text}\n\n[scopes]");
         policy("provider = \"oidc\"\nissuer = \"https://a.example\"").replace("[scopes]", &also)

@@ -1,4 +1,4 @@
-//! The shapes of tokens that the providers document, and those that are near.
+//! The forms of token that providers document, and forms that differ slightly and are refused.
 
 use jsonwebtoken::{Algorithm, Header, encode};
 use serde_json::{Value, json};
@@ -10,9 +10,9 @@ use crate::{
     standin::{Provider, now},
 };
 
-/// Auth0, "Access Token Profiles": the issuer ends in a slash, `aud` lists the API and the user-info
-/// endpoint, `scope` is a string, the client is `azp`; `permissions` are the person's, not the
-/// client's.
+/// Auth0, "Access Token Profiles": the issuer ends in a slash, `aud` lists the API and the
+/// user-info endpoint, `scope` is a string, and the client is `azp`. `permissions` do not count,
+/// because they are the person's and were not granted to the client.
 #[test]
 fn auth0_tokens() {
     let provider = Provider::start();
@@ -33,8 +33,8 @@ fn auth0_tokens() {
     assert_eq!(permissions.status, 403, "what the person may is not what was granted");
 }
 
-/// Keycloak, "Integrating with Model Context Protocol": `typ` is a claim as well, and tells its
-/// tokens apart.
+/// Keycloak, "Integrating with Model Context Protocol": the claim `typ` says which kind of token it
+/// is.
 #[test]
 fn keycloak_tokens() {
     let provider = Provider::start();
@@ -54,7 +54,7 @@ fn keycloak_tokens() {
 pub(super) const REGISTERED: &str =
     "registered = [\"todo:read\", \"todo:write\", \"admin:access\"]";
 
-/// A server for a preset, and what one of its tools answers to claims that differ from `shape`.
+/// A server for a preset, and the claims of a good token of this preset, `shape`.
 struct Shaped<'a> {
     provider: &'a Provider,
     server: Server,
@@ -78,7 +78,7 @@ impl<'a> Shaped<'a> {
         self.server.call(&self.provider.token(&claims), tool, &json!({ "title": "x" }))
     }
 
-    /// The shape itself reads and does not write: it has just the scopes that it has.
+    /// Asserts that a token with these changes may read and not write.
     fn is_accepted(&self, changes: &Value) {
         assert_eq!(self.call(changes, "list_todos").status, 200, "{changes}");
         assert_eq!(self.call(changes, "create_todo").status, 403, "{changes}");
@@ -93,8 +93,8 @@ impl<'a> Shaped<'a> {
 }
 
 /// Microsoft, "Access token claims reference": `scp` is a string without the API's prefix, which
-/// stands in what is asked for; `aud` is the application id or its URI; `roles` are application
-/// permissions.
+/// clients have to write when they request scopes. `aud` is the application id or its URI, and
+/// `roles` are application permissions.
 #[test]
 fn entra_tokens() {
     let provider = Provider::start();
@@ -125,7 +125,7 @@ fn entra_tokens() {
     assert_eq!(metadata["scopes_supported"][0], format!("api://{id}/todo:read"));
 }
 
-/// Okta, "OpenID Connect & OAuth 2.0 API": `scp` is a list, the client is `cid`.
+/// Okta, "OpenID Connect & OAuth 2.0 API": `scp` is a list, and the client is `cid`.
 #[test]
 fn okta_tokens() {
     let provider = Provider::start();
@@ -139,8 +139,9 @@ fn okta_tokens() {
     okta.is_refused(&json!({ "scp": { "todo:read": true } }), "scp claim is missing or malformed");
 }
 
-/// Amazon, "Understanding the access token": no `aud` unless a resource was asked for;
-/// `token_use`; scopes with the resource server's identifier before them.
+/// Amazon, "Understanding the access token": `aud` is there only if a resource was requested,
+/// `token_use` says which kind of token it is, and the resource server's identifier is a prefix of
+/// each scope.
 #[test]
 fn cognito_tokens() {
     let provider = Provider::start();
@@ -163,8 +164,8 @@ fn cognito_tokens() {
     assert_eq!(reply.challenge("scope"), Some("todos/todo:write"));
 }
 
-/// `WorkOS`, "Model Context Protocol", and Descope, "MCP Servers": `aud` is the resource,
-/// `scope` a string.
+/// `WorkOS`, "Model Context Protocol", and Descope, "MCP Servers": `aud` is the resource, and
+/// `scope` is a string.
 #[test]
 fn workos_and_descope_tokens() {
     let provider = Provider::start();
@@ -181,7 +182,8 @@ fn workos_and_descope_tokens() {
     }
 }
 
-/// RFC 9068: `typ` is `at+jwt`, and nothing else; `oidc` also takes what is older.
+/// RFC 9068: the preset `oauth` accepts only the `typ` `at+jwt`. The preset `oidc` also accepts the
+/// older forms.
 #[test]
 fn oauth_is_rfc_9068() {
     let provider = Provider::start();

@@ -18,14 +18,14 @@ pub(super) fn router() -> Router<Provider> {
     Router::new().route("/introspect", post(introspect)).route("/tokeninfo", post(tokeninfo))
 }
 
-/// RFC 7662, section 2: a form with `token`, from a client that says who it is.
+/// RFC 7662, section 2: a form with `token`, from a client that authenticates itself.
 async fn introspect(
     State(provider): State<Provider>,
     headers: HeaderMap,
     Form(form): Form<std::collections::HashMap<String, String>>,
 ) -> Response {
     provider.introspected.fetch_add(1, Ordering::SeqCst);
-    // RFC 6749, section 2.3.1: both are form-encoded before they are put together.
+    // RFC 6749, section 2.3.1: the client's id and secret are form-encoded before they are joined.
     let encode =
         |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let expected = STANDARD.encode(format!("rs:{}", encode(SECRET)));
@@ -34,14 +34,14 @@ async fn introspect(
         return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_client" })))
             .into_response();
     }
-    // Long enough that many ask at once.
+    // Waits 100 ms, so that concurrent requests arrive during one introspection.
     tokio::time::sleep(Duration::from_millis(100)).await;
     let known = provider.opaque.lock().unwrap().get(&form["token"]).cloned();
     Json(known.unwrap_or_else(|| json!({ "active": false }))).into_response()
 }
 
-/// google-auth-library for Node, `OAuth2Client.getTokenInfo`: POST, with the token itself; 400 for
-/// what is none.
+/// google-auth-library for Node, `OAuth2Client.getTokenInfo`: a POST with the token itself, and 400
+/// for an unknown token.
 async fn tokeninfo(State(provider): State<Provider>, headers: HeaderMap) -> Response {
     provider.introspected.fetch_add(1, Ordering::SeqCst);
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! What Scalekit documents, each fact with where it is from.
+//! Scalekit's endpoints as it documents them, each fact with its source.
 
 use axum::{
     Form, Json, Router,
@@ -18,7 +18,7 @@ pub(super) fn router() -> Router<Provider> {
         .route("/.well-known/oauth-authorization-server/resources/res_123", get(of_resource))
         .route("/.well-known/openid-configuration", get(of_environment))
         // scalekit-sdk-python 2.21.0, core.py: the management API's token by client credentials at
-        // `{env}/oauth/token`. People's tokens come from where the metadata says.
+        // `{env}/oauth/token`. People's tokens come from the token endpoint in the metadata.
         .route("/oauth/token", post(management_token))
         // scalekit-sdk-python 2.21.0, the API description: `GetResource`.
         .route("/api/v1/resources/res_123", get(resource))
@@ -36,7 +36,7 @@ fn metadata(provider: &Provider, issuer: &str) -> Json<Value> {
     let scopes = provider.scopes.lock().unwrap().clone();
     let mut metadata = json!({
         "issuer": issuer,
-        // FastMCP 4.1, the same file.
+        // FastMCP 4.1, server/auth/providers/scalekit.py.
         "jwks_uri": format!("{}/keys", provider.url),
         "scopes_supported": scopes,
         "introspection_endpoint": format!("{}/introspect", provider.url),
@@ -60,8 +60,9 @@ async fn management_token(Form(form): Form<Vec<(String, String)>>) -> Response {
     Json(answer).into_response()
 }
 
-/// `GetResourceResponse`: `resource` with all scopes of the environment, those with `enabled`
-/// registered for it (scalekit-sdk-python 2.21.0, docstring of `ResourceClient.get_resource`).
+/// `GetResourceResponse`: `resource` lists all scopes of the environment, and a scope with
+/// `enabled` is registered for the resource (scalekit-sdk-python 2.21.0, docstring of
+/// `ResourceClient.get_resource`).
 async fn resource(State(provider): State<Provider>, headers: HeaderMap) -> Response {
     if headers.get(header::AUTHORIZATION).is_none_or(|value| value != "Bearer management") {
         return unauthorized();
@@ -73,7 +74,7 @@ async fn resource(State(provider): State<Provider>, headers: HeaderMap) -> Respo
     Json(json!({ "resource": { "id": RESOURCE_ID, "scopes": scopes } })).into_response()
 }
 
-/// The errors of the API have a `code` (same source).
+/// An error of the API, which has a `code` (scalekit-sdk-python 2.21.0).
 fn unauthorized() -> Response {
     let body = json!({ "code": 16, "message": "unauthenticated" });
     (StatusCode::UNAUTHORIZED, Json(body)).into_response()

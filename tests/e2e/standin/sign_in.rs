@@ -1,5 +1,5 @@
-//! Signing in, as the MCP specification asks it of authorization servers: registration (RFC 7591),
-//! the authorization code with PKCE (RFC 7636), for a resource (RFC 8707). Whoever comes is Ada,
+//! Sign-in as the MCP specification requires it of authorization servers: registration (RFC 7591),
+//! and the authorization code with PKCE (RFC 7636) for a resource (RFC 8707). Every person is Ada,
 //! and consents.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 
 use super::Provider;
 
-/// What a code stands for.
+/// The grant of an authorization code.
 pub(super) struct Granted {
     client: String,
     redirect: String,

@@ -1,4 +1,4 @@
-//! TLS with a certificate authority of its own, and certificates that can be exchanged.
+//! TLS with the tests' own certificate authority, and certificates that can be replaced.
 
 use std::{
     net::SocketAddr,
@@ -20,13 +20,13 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
-/// A certificate authority that nobody knows yet.
-pub(crate) struct Providers {
+/// A certificate authority that no client trusts at first.
+pub(crate) struct CertificateAuthority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
 }
 
-impl Providers {
+impl CertificateAuthority {
     pub(crate) fn new() -> Self {
         let mut parameters = CertificateParams::new(vec![]).unwrap();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -35,17 +35,18 @@ impl Providers {
         Self { issuer: Issuer::new(parameters, key), pem }
     }
 
-    /// Its own certificate.
+    /// The authority's own certificate, as PEM.
     pub(crate) fn pem(&self) -> &str {
         &self.pem
     }
 
-    /// Where it can be found by whoever shall trust it.
+    /// Writes the authority's certificate to a file, for clients that shall trust the authority.
     pub(crate) fn write(&self, path: &Path) {
         std::fs::write(path, &self.pem).unwrap();
     }
 
-    /// A certificate for `localhost` and its key, as PEM.
+    /// Issues a certificate for `localhost`, good until the end of the year `until`. Returns the
+    /// certificate and its key as PEM.
     pub(crate) fn issue(&self, until: i32) -> (String, String) {
         let (certificate, key) = self.signed(until);
         (certificate.pem(), key.serialize_pem())
@@ -59,7 +60,8 @@ impl Providers {
         (parameters.signed_by(&key, &self.issuer).unwrap(), key)
     }
 
-    /// A certificate for `localhost`, good until the end of that year.
+    /// The TLS configuration of a server with a new certificate for `localhost`, good until the end
+    /// of the year `until`.
     pub(crate) fn certificate(&self, until: i32) -> Arc<ServerConfig> {
         let (certificate, key) = self.signed(until);
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
@@ -70,7 +72,7 @@ impl Providers {
     }
 }
 
-/// The certificate that is shown from now on.
+/// The certificate that the server shows to new clients.
 #[derive(Clone)]
 pub(crate) struct Shown(Arc<Mutex<Arc<ServerConfig>>>);
 
@@ -103,7 +105,7 @@ impl axum::serve::Listener for Listener {
         loop {
             let (stream, address) = self.tcp.accept().await.unwrap();
             let acceptor = TlsAcceptor::from(Arc::clone(&self.shown.0.lock().unwrap()));
-            // A client that does not like the certificate goes away.
+            // A failed handshake is ignored, because a client may reject the certificate.
             if let Ok(stream) = acceptor.accept(stream).await {
                 return (stream, address);
             }
