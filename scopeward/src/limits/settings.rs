@@ -20,10 +20,10 @@ pub struct Limits {
     /// The largest head of a request (its first line and headers), in bytes
     #[arg(long, env = "MAX_HEAD", value_name = "BYTES", default_value_t = Limits::default().max_head)]
     pub max_head: usize,
-    /// The most connections at a time
+    /// Connections at a time
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Limits::default().max_connections)]
     pub max_connections: usize,
-    /// The most connections at a time from one address
+    /// Connections at a time of one address
     #[arg(
         long,
         env = "MAX_CONNECTIONS_PER_ADDRESS",
@@ -31,27 +31,26 @@ pub struct Limits {
         default_value_t = Limits::default().max_connections_per_address
     )]
     pub max_connections_per_address: usize,
-    /// The most requests at a time
+    /// Requests at a time
     #[arg(long, env = "MAX_REQUESTS", value_name = "COUNT", default_value_t = Limits::default().max_requests)]
     pub max_requests: usize,
-    /// Requests a second from one caller, of which ten seconds' worth may come at once; 0 for no
-    /// limit
+    /// Requests a second of one caller, ten seconds' worth of them at once; 0 for no limit
     #[arg(long, env = "RATE_PER_CALLER", value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_caller)]
     pub rate_per_caller: u32,
-    /// Requests a second from one address, of which ten seconds' worth may come at once; 0 for no
-    /// limit. Behind a proxy, all requests come from the proxy's address
+    /// Requests a second of one address, ten seconds' worth of them at once; 0 for no limit. Behind
+    /// a proxy, its address is that of everybody
     #[arg(long, env = "RATE_PER_ADDRESS", value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_address)]
     pub rate_per_address: u32,
-    /// How long the head of a request may take, and how long a connection may be idle, in seconds
+    /// How long the head of a request may take, and a connection may be idle, in seconds
     #[arg(long, env = "HEAD_TIMEOUT", value_name = "SECONDS", default_value_t = Limits::default().head_timeout)]
     pub head_timeout: u64,
     /// How long the body of a request may take, in seconds
     #[arg(long, env = "BODY_TIMEOUT", value_name = "SECONDS", default_value_t = Limits::default().body_timeout)]
     pub body_timeout: u64,
-    /// How long a client may read nothing of its answer, in seconds
+    /// How long a client may take nothing of its answer, in seconds
     #[arg(long, env = "WRITE_TIMEOUT", value_name = "SECONDS", default_value_t = Limits::default().write_timeout)]
     pub write_timeout: u64,
-    /// How long running calls may take to finish when the server stops, in seconds
+    /// How long calls in flight have to finish when the server stops, in seconds
     #[arg(long, env = "GRACE", value_name = "SECONDS", default_value_t = Limits::default().grace)]
     pub grace: u64,
 }
