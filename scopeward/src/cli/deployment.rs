@@ -43,7 +43,7 @@ pub(super) struct Deployment {
     /// The port to listen on, in place of the port in the URL
     #[arg(long, global = true, env = "PORT")]
     port: Option<u16>,
-    /// The address to listen on [default: both loopback addresses]
+    /// The address to listen on; by default both addresses of loopback
     #[arg(long, global = true, value_name = "ADDRESS", env = "HOST")]
     host: Option<IpAddr>,
     /// Keep sessions for clients of MCP revisions until 2025-11-25, because some tools need them to

@@ -19,7 +19,7 @@ pub(super) enum ResourceCommand {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct PullArguments {
-    /// The authorization server [default: the one that the running server names]
+    /// The authorization server; by default the one that the running server names
     #[arg(long, value_name = "URL")]
     issuer: Option<String>,
     /// The file to write, in place of registered-scopes.toml beside the policy

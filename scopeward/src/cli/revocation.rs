@@ -36,7 +36,7 @@ pub(super) struct TargetArguments {
 pub(super) struct AddArguments {
     #[command(flatten)]
     target: TargetArguments,
-    /// Only tokens of this issuer [default: tokens of every issuer]
+    /// Only tokens of this issuer; by default those of every issuer
     #[arg(long, value_name = "URL", conflicts_with = "token")]
     issuer: Option<String>,
     /// Only tokens that were issued until now, so that a new sign-in gives access again

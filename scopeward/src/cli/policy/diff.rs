@@ -19,7 +19,7 @@ pub(in crate::cli) struct DiffArguments {
     /// The old policy; with --git, the new policy
     #[arg(value_name = "OLD", required_unless_present = "git")]
     first: Option<PathBuf>,
-    /// The new policy [default: the policy file]
+    /// The new policy; by default the policy file
     #[arg(value_name = "NEW", conflicts_with = "git")]
     second: Option<PathBuf>,
     /// Take the old policy from this revision of the Git repository
