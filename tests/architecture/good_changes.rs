@@ -53,15 +53,15 @@ fn an_import_that_goes_down() {
         findings(&[
             (
                 "scopeward/src/lib.rs",
-                "mod cli;\nmod gate;\nmod http;\nmod mcp;\nmod text;\n\
+                "mod cli;\nmod gate;\nmod http;\nmod mcp;\nmod file;\n\
                  pub use scopeward_policy as policy;\npub use rmcp;\n\
                  pub mod __private { pub use crate::mcp::Handler; }",
             ),
             ("scopeward/src/cli.rs", "use crate::{gate::Gate, mcp::Handler};"),
             ("scopeward/src/gate.rs", "use crate::{mcp::*, policy::Scope};\n\npub struct Gate;"),
             ("scopeward/src/mcp.rs", "use crate::http;\n\npub struct Handler(http::Peer);"),
-            ("scopeward/src/http.rs", "use crate::text::trim;\n\npub struct Peer;"),
-            ("scopeward/src/text.rs", "use crate::policy::cli;\n\npub fn trim() {}"),
+            ("scopeward/src/http.rs", "use crate::file::trim;\n\npub struct Peer;"),
+            ("scopeward/src/file.rs", "use crate::policy::cli;\n\npub fn trim() {}"),
         ]),
         [] as [&str; 0]
     );
