@@ -49,6 +49,8 @@ mod requirement;
 mod revision;
 mod rule;
 mod rules;
+#[cfg(test)]
+mod samples;
 pub mod schema;
 mod scope;
 mod scope_info;

@@ -54,6 +54,11 @@ impl Lint {
     pub fn is_fixed(&self) -> bool {
         self.stage <= Stage::Agreement && self.severity == Severity::Error
     }
+
+    /// Two whole policies: one in which the lint finds something, and one in which it does not.
+    pub fn examples(&self) -> [String; 2] {
+        [&self.bad, &self.good].map(Example::whole)
+    }
 }
 
 /// When a lint runs. A later stage includes the earlier ones.
@@ -81,6 +86,13 @@ pub(crate) struct Example {
 impl Example {
     pub(crate) const fn new(declared: &'static [Declaration], policy: &'static str) -> Self {
         Self { declared, policy, snapshot: None }
+    }
+
+    /// The policy with what it leaves out.
+    pub(crate) fn whole(&self) -> String {
+        let is_there = ["[server]", "[resource]"].iter().any(|table| self.policy.contains(table));
+        let server = if is_there { "" } else { "[server]\nurl = \"http://localhost:3002/mcp\"\n" };
+        format!("version = 1\n{server}{}\n", self.policy)
     }
 
     pub(crate) const fn with_snapshot(self, snapshot: &'static str) -> Self {
