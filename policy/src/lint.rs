@@ -30,7 +30,7 @@ use report::LintReport;
 use crate::{
     Snapshot,
     diagnostic::{Diagnostic, Diagnostics, Kind, Severity, Source},
-    {Assertions, CompiledPolicy, Declaration, Draft, Registry},
+    {Assertions, CompiledPolicy, Declaration, DraftPolicy, Registry},
 };
 
 /// One check of a policy.
@@ -140,7 +140,7 @@ pub struct Examined {
 /// assert!(lint::examine(&source, &inputs, Stage::Advice).found.is_empty());
 /// ```
 pub fn examine(source: &Source, inputs: &LintInputs<'_>, stage: Stage) -> Examined {
-    let Draft { policy, manifest, assertions, unreadable, errors } = Draft::new(source);
+    let DraftPolicy { policy, manifest, assertions, unreadable, errors } = DraftPolicy::new(source);
     let Some(mut policy) = policy else {
         let found = Diagnostics::new(source.clone(), errors);
         return Examined { policy: None, assertions, found };

@@ -1,4 +1,4 @@
-//! The compiled decision against a naive twin, and every mistake a file can hold.
+//! Tests of decisions against a naive twin, and of every mistake that a file can have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +33,7 @@ proptest! {
                 prop_assert_eq!(decision.is_allow(), model.allows(tool, &naive));
                 let Decision::Deny(denial) = decision else { continue };
 
-                // What is asked for is one of the alternatives, and no other lacks less.
+                // The required scopes are one of the alternatives, and no other lacks fewer.
                 let number = |scope: &Scope| scope.as_str()[2..].parse::<usize>().unwrap();
                 let required: Vec<usize> = denial.required().map(number).collect();
                 prop_assert!(model.tools[tool].contains(&required));
@@ -41,7 +41,7 @@ proptest! {
                 let lacks = |all: &[usize]| all.iter().filter(|n| !naive.contains(n)).count();
                 prop_assert_eq!(missing.len(), lacks(&required));
                 prop_assert!(model.tools[tool].iter().all(|all| lacks(all) >= missing.len()));
-                // Granting what is missing is enough.
+                // With the missing scopes granted, the caller may.
                 let more = names.iter().map(String::as_str).chain(denial.missing(&held).map(Scope::as_str));
                 let enough = policy.decide(Operation::tool(&format!("t{tool}")), &policy.hold(more)).is_allow();
                 prop_assert!(enough);
@@ -50,8 +50,8 @@ proptest! {
         }
     }
 
-    /// Conditions against a naive twin: what is needed is the rule's own and that of each condition
-    /// that is met; all of it is asked for at once.
+    /// Conditions against a naive twin: a call needs the rule's own scopes and those of each condition
+    /// that it meets, and a refusal asks for all of them at once.
     #[test]
     fn conditional_decisions_are_the_naive_ones(
         model in model(),
@@ -90,15 +90,15 @@ proptest! {
                 let more = names.iter().map(String::as_str).chain(denial.missing(&held).map(Scope::as_str));
                 prop_assert!(policy.decide(operation, &policy.hold(more)).is_allow());
             }
-            // Which arguments there will be is not known: the rule's own part counts.
+            // A list does not know the arguments, so only the rule's own scopes count.
             let listed = policy.decide(Operation::tool("special").with_claims(claims), &held);
             prop_assert_eq!(listed.is_allow(), own.is_subset(&naive));
         }
     }
 
-    /// More scopes never take anything away.
+    /// A caller with more scopes may do at least as much.
     #[test]
-    fn a_scope_more_never_refuses(model in model(), bits in any::<u32>(), extra in 0_usize..7) {
+    fn a_further_scope_never_takes_access_away(model in model(), bits in any::<u32>(), extra in 0_usize..7) {
         let policy = compile(&model.text()).map_err(|e| TestCaseError::fail(e.to_string()))?;
         let names: Vec<String> =
             (0..model.implies.len()).filter(|n| bits & (1 << n) != 0).map(|n| format!("s:{n}")).collect();
@@ -110,7 +110,7 @@ proptest! {
         }
     }
 
-    /// Whatever stands in the file: an answer, no panic, and places that are in the file.
+    /// Any text compiles or has mistakes, without a panic, and the mistakes are rendered.
     #[test]
     fn any_text_is_answered(text in "(?s)[\\[\\]{}=\"#,.\n a-z0-9:é_]{0,200}") {
         if let Err(found) = compile(&text) {
@@ -136,8 +136,8 @@ fn the_good_policy_is_good() {
     assert!(policy.decide(Operation::tool("whoami"), &policy.hold([])).is_allow());
 }
 
-/// Mutilated: an answer, never a panic; and
-/// a policy that still compiles never allows a tool that the whole one did not name.
+/// A mutilated policy never makes the compiler panic. If it compiles, it has no rule for a name that
+/// the good policy does not have.
 #[test]
 fn mutilated_policies_are_answered() {
     let whole = compile(GOOD).unwrap();
@@ -258,7 +258,7 @@ fn every_mistake_is_reported_in_one_go() {
 }
 
 #[test]
-fn a_circle_of_three_is_shown_whole() {
+fn a_cycle_of_three_scopes_is_shown_whole() {
     let text = GOOD
         .replace(
             "\"todo:read\" = \"See your todos\"",
@@ -296,7 +296,7 @@ fn the_revision_follows_the_text() {
 
 /// `policy.schema.json` is what `policy schema` prints.
 #[test]
-fn the_committed_schema_is_true() {
+fn the_committed_schema_is_the_generated_one() {
     let committed = include_str!("../../policy.schema.json");
     let schema = schema::json_schema(&lint::changeable().collect::<Vec<_>>());
     assert!(
