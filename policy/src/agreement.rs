@@ -1,7 +1,7 @@
-//! The startup check: do the declared tools, the policy and the registered scopes agree?
+//! The startup check: do the declared scopes, the policy and the registered scopes agree?
 //!
-//! It asks the lints of the stage [`Agreement`](crate::lint::Stage::Agreement), which
-//! `policy lint` asks too. The same check stands before the start and before every reload.
+//! The check runs the lints of the stage [`Agreement`](crate::lint::Stage::Agreement), which
+//! `policy lint` runs too. A server runs it before it starts and before every reload.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::{
     lint::{self, Examined, LintInputs, Stage},
 };
 
-/// A policy that may be served.
+/// A policy that passed the startup check, and so may be served.
 #[derive(Debug)]
 pub struct Checked {
     /// The policy.
@@ -21,8 +21,8 @@ pub struct Checked {
     pub found: Diagnostics,
 }
 
-/// Compiles the policy and checks it, in one go: everything that is wrong with the file and, as
-/// far as it can be read, everything in which it disagrees with the tools.
+/// Compiles a policy and runs the startup check on it. One call reports every mistake of the file
+/// and, for the rules that could be read, every disagreement with the declared scopes.
 ///
 /// # Errors
 ///
@@ -42,7 +42,7 @@ pub fn check(
     }
 }
 
-/// Whether these findings stop the start: the only place that says so.
+/// Whether these findings stop the start. Nothing else decides that.
 fn stops(policy: &CompiledPolicy, found: &Diagnostics) -> bool {
     found.has_errors() && policy.startup_check() == StartupCheck::Enforce
 }

@@ -1,7 +1,6 @@
-//! What a policy says of itself: tests (`[[test]]`) and invariants (`[[invariant]]`), held against
-//! its decisions.
+//! The tests (`[[test]]`) and invariants (`[[invariant]]`) of a policy, compiled.
 //!
-//! An invariant is proved, not sampled: see [`CompiledPolicy::entails`].
+//! An invariant is proved for every set of scopes, not sampled: see [`CompiledPolicy::entails`].
 
 use std::ops::Range;
 
@@ -20,30 +19,30 @@ pub struct Assertions {
     pub(crate) invariants: Vec<Invariant>,
 }
 
-/// What a caller with these scopes can and cannot use.
+/// One `[[test]]`: what a caller with these scopes can and cannot use.
 #[derive(Debug)]
 pub(crate) struct Case {
     pub(crate) name: Option<String>,
     pub(crate) scopes: Vec<Scope>,
     pub(crate) scopes_at: Range<usize>,
-    /// What is tried, and whether it can be done.
+    /// The operations that the test tries, and whether the caller may do each.
     pub(crate) tried: Vec<(Feature, Located<String>, bool)>,
 }
 
-/// For every set of scopes.
+/// One `[[invariant]]`: what must hold for every set of scopes.
 #[derive(Debug)]
 pub(crate) struct Invariant {
     pub(crate) at: Range<usize>,
     pub(crate) name: Option<String>,
     pub(crate) about: Vec<(Feature, Located<Selection>)>,
-    /// Nobody can use them without this.
+    /// The scopes without which nobody may use what the invariant is about.
     pub(crate) needs: Option<Located<Requirement>>,
-    /// Everybody with this can use them.
+    /// The scopes with which everybody may use what the invariant is about.
     pub(crate) enough: Option<Located<Requirement>>,
 }
 
 impl Assertions {
-    /// Reads a file of its own with tests and invariants about `policy`.
+    /// Reads the tests and invariants about `policy` from a separate file.
     pub fn read(source: &Source, policy: &CompiledPolicy) -> Result<Self, Diagnostics> {
         let mut errors = vec![];
         let entries = manifest::read_test_file(source, &mut errors);
@@ -63,7 +62,8 @@ impl Assertions {
         errors: &mut Vec<Diagnostic>,
     ) -> Self {
         let cases = cases.iter().map(|entry| {
-            // A misspelt scope would make every `cannot` true.
+            // A misspelt scope is a mistake, because a caller with it could call nothing, and every
+            // `cannot` would pass.
             vocabulary.ids(&entry.scopes.value, errors);
             Case {
                 name: entry.name.clone(),

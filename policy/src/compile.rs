@@ -1,9 +1,9 @@
-//! From the manifest to what the hot path uses: scopes become bits, `implies` becomes closures.
+//! Compiles a manifest into the policy that decides: scopes become bits, `implies` becomes closures.
 
 use std::{collections::HashMap, ops::Range, sync::OnceLock};
 
 use super::{
-    CompiledPolicy, Feature, KnownClient, Overlap, Revision, Rule, Rules, ScopeInfo, UriIndex,
+    CompiledPolicy, Feature, KnownClient, Revision, Rule, Rules, ScopeInfo, UriIndex, UriOverlap,
     UriTemplate, When,
     assertions::Assertions,
     compiled::Settings,
@@ -20,14 +20,14 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics, Source},
 };
 
-/// A snapshot of the registered scopes counts as old after this many days, unless the policy says
-/// otherwise.
+/// After this many days a snapshot of the registered scopes counts as old, unless the policy sets
+/// `snapshot_days`. A quarter of a year, because registrations change seldom.
 pub(crate) const DEFAULT_SNAPSHOT_DAYS: u32 = 90;
 
 impl CompiledPolicy {
-    /// Compiles a policy, or reports everything that is wrong with it, in one go.
+    /// Compiles a policy, or reports all of its mistakes at once.
     pub fn compile(source: Source) -> Result<Self, Diagnostics> {
-        let Draft { policy, errors, .. } = Draft::new(&source);
+        let DraftPolicy { policy, errors, .. } = DraftPolicy::new(&source);
         match policy {
             Some(policy) if errors.is_empty() => Ok(policy),
             _ => Err(Diagnostics::new(source, errors)),
@@ -35,20 +35,21 @@ impl CompiledPolicy {
     }
 }
 
-/// A policy that may have mistakes: what could be made of it, so that its rules can be held
-/// against the annotated ones in the same go. With `errors` it decides nothing.
-pub(crate) struct Draft {
+/// A policy that may have mistakes. The rules that could be read are compiled all the same, so that
+/// one run of the lint reports the mistakes of the file together with its disagreements with the
+/// declared scopes. A draft with `errors` never decides anything.
+pub(crate) struct DraftPolicy {
     /// `None` if the file is not TOML.
     pub(crate) policy: Option<CompiledPolicy>,
-    /// What is written, for findings about the writing.
+    /// The file as written, for findings about its text.
     pub(crate) manifest: Manifest,
     pub(crate) assertions: Assertions,
-    /// What is named, but whose rules are among the mistakes.
+    /// The tools, resources and prompts whose rules have mistakes.
     pub(crate) unreadable: Vec<(Feature, Located<String>)>,
     pub(crate) errors: Vec<Diagnostic>,
 }
 
-impl Draft {
+impl DraftPolicy {
     pub(crate) fn new(source: &Source) -> Self {
         let mut errors = vec![];
         let manifest = manifest::read(source, &mut errors);
@@ -87,7 +88,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn compile(mut self, source: &Source, manifest: &Manifest) -> Option<CompiledPolicy> {
-        // Without a URL there is an error, and the draft goes no further than the checks.
+        // A placeholder, because lints need a whole policy. The missing URL is an error by now, so
+        // this draft decides nothing.
         let url = self
             .resource_url(manifest, source)
             .or_else(|| ResourceUrl::parse("http://localhost").ok());
@@ -138,10 +140,10 @@ impl<'m, 'e> Compiler<'m, 'e> {
         Some(policy)
     }
 
-    /// An issuer that could not be asked is a mistake.
+    /// Reports each issuer that is not a URL, because no keys could be fetched from it.
     fn check_issuers(&mut self, manifest: &Manifest) {
         for issuer in &manifest.server.issuers {
-            // RFC 8414, section 2, asks of an issuer what RFC 8707 asks of a resource.
+            // RFC 8414, section 2, has the same rules for an issuer as RFC 8707 for a resource.
             if let Err(error) = ResourceUrl::parse(&issuer.value) {
                 let (at, message) = (issuer.span.clone(), error.to_string());
                 self.errors.push(Diagnostic::new(mistake::INVALID_URL, at, message));
@@ -183,7 +185,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
         Vocabulary::new(&self.ids).ids(scopes, self.errors)
     }
 
-    /// Reports each cycle of `implies` once, at the place that closes it.
+    /// Reports each cycle of `implies` once, at the entry that closes the cycle.
     fn report_cycles(&mut self, implied: &[Vec<ScopeId>]) {
         const NEW: u8 = 0;
         const OPEN: u8 = 1;
@@ -193,7 +195,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             if state[start] != NEW {
                 continue;
             }
-            // Depth first without recursion: a long chain must not exhaust the stack.
+            // Depth first without recursion, because a long chain would exhaust the stack.
             state[start] = OPEN;
             let mut path = vec![(start, 0)];
             while let Some((scope, next)) = path.last_mut() {
@@ -266,7 +268,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
 
     fn clients(&mut self, manifest: &Manifest) -> Vec<KnownClient> {
         let clients = manifest.clients.iter().map(|entry| {
-            // A scope that is not defined is a mistake, as in a rule.
+            // Reports the scopes that `[scopes]` does not define. The numbers are not needed.
             self.ids(&entry.scopes);
             KnownClient {
                 id: entry.id.value.clone(),
@@ -279,7 +281,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
         clients.collect()
     }
 
-    /// The resources by their URIs; a URI that two of them would match is a mistake.
+    /// Builds the index of resources by URI. Two resources that one URI could match are a mistake.
     fn uris(&mut self, manifest: &Manifest) -> UriIndex {
         let mut uris = UriIndex::default();
         let entries = || manifest.rules.iter().filter(|entry| entry.feature == Feature::Resource);
@@ -295,7 +297,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
                     continue;
                 }
             };
-            if let Err(Overlap { template, with }) = added {
+            if let Err(UriOverlap { template, with }) = added {
                 let other = entries().find(|entry| entry.name.value == with);
                 let other = other.map_or(at.clone(), |entry| entry.name.span.clone());
                 self.errors.push(
@@ -340,7 +342,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
                 _ => is_whole = false,
             }
         }
-        // A rule with a condition left out would be weaker.
+        // No rule at all, because a rule without one of its conditions would be weaker than written.
         let requirement = requirement.filter(|_| is_whole)?;
         Some(Rule {
             name: entry.name.value.as_str().into(),
@@ -355,7 +357,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 }
 
-/// A scope and all that it implies, directly or through others.
+/// A scope and every scope that it implies, directly or through others.
 fn closure(scope: ScopeId, implied: &[Vec<ScopeId>]) -> ScopeSet {
     let mut found = ScopeSet::default();
     let mut open = vec![scope];

@@ -1,4 +1,4 @@
-//! The compiled policy: what the hot path reads, and what is asked of it beside decisions.
+//! The compiled policy: what decisions read, and the questions about a policy other than decisions.
 
 use std::{borrow::Cow, collections::HashMap, ops::Range};
 
@@ -8,7 +8,7 @@ use super::{
     UriIndex, diagnostic::Source, url::ResourceUrl, vocabulary::Vocabulary,
 };
 
-/// A checked policy, ready to decide. It can only be made by [`compile`](Self::compile).
+/// A policy that has no mistakes and can decide. Only [`compile`](Self::compile) makes one.
 #[derive(Debug)]
 pub struct CompiledPolicy {
     pub(super) settings: Settings,
@@ -16,17 +16,17 @@ pub struct CompiledPolicy {
     pub(super) scopes: Vec<ScopeInfo>,
     pub(super) ids: HashMap<Scope, ScopeId>,
     pub(super) registered: ScopeSet,
-    /// What all registered scopes together give. Set with them, by
-    /// [`set_registered`](Self::set_registered).
+    /// The scopes that all registered scopes together give. INVARIANT: agrees with `registered`,
+    /// because [`set_registered`](Self::set_registered) sets both.
     pub(super) reachable: ScopeSet,
     pub(super) registered_at: Option<Range<usize>>,
     pub(super) snapshot_days: u32,
     pub(super) rules: Rules,
     pub(super) uris: UriIndex,
-    /// Whether some rule depends on arguments or claims.
+    /// Whether at least one rule depends on arguments or claims.
     pub(super) has_conditions: bool,
     pub(super) clients: Vec<KnownClient>,
-    /// Where a missing rule would be added, by feature.
+    /// Where a missing rule would be added in the source, by feature.
     pub(super) tables_at: [Range<usize>; 3],
     pub(super) source: Source,
 }
@@ -42,47 +42,47 @@ pub(super) struct Settings {
     pub(super) check: StartupCheck,
 }
 
-/// What a call needs besides its rule under one condition, for a person.
+/// The further scopes that a rule needs under one condition, as text for a person.
 #[derive(Debug)]
 pub struct ConditionalNeed<'p> {
-    /// The condition, as the policy writes it.
+    /// The condition as the policy writes it.
     pub condition: &'p str,
-    /// The scopes.
+    /// The scopes that a call needs when the condition is met.
     pub needs: String,
     /// Where the condition stands in the source.
     pub span: Range<usize>,
 }
 
 impl CompiledPolicy {
-    /// What the policy protects.
+    /// The URL of the protected resource (RFC 9728): the server that this policy is for.
     pub fn resource(&self) -> &ResourceUrl {
         &self.settings.url
     }
 
-    /// The same policy for the same resource under another URL: where it is deployed is a fact of
-    /// the environment, not of the policy.
+    /// The same policy for a server at another URL, because the environment says where a server is
+    /// deployed (`MCP_URL`, `PORT`).
     #[must_use]
     pub fn at(mut self, url: ResourceUrl) -> Self {
         self.settings.url = url;
         self
     }
 
-    /// Who issues the tokens: where callers sign in.
+    /// The provider where callers sign in.
     pub fn provider(&self) -> Provider {
         self.settings.trust.provider
     }
 
-    /// The provider where callers sign in.
+    /// The settings of the provider where callers sign in.
     pub fn trust(&self) -> &ProviderSettings {
         &self.settings.trust
     }
 
-    /// Further providers whose tokens are accepted, as during a migration.
+    /// Further providers whose tokens are accepted, as during a migration between providers.
     pub fn also(&self) -> &[ProviderSettings] {
         &self.settings.also
     }
 
-    /// A scope as clients ask the provider for it.
+    /// The scope as clients ask the provider for it: with the provider's prefix, if it has one.
     pub fn asked_as<'a>(&self, scope: &'a Scope) -> Cow<'a, str> {
         match self.settings.trust.scope_prefix() {
             Some(prefix) => Cow::Owned(format!("{prefix}{scope}")),
@@ -90,54 +90,54 @@ impl CompiledPolicy {
         }
     }
 
-    /// What `tools/list` shows.
+    /// Which tools, resources and prompts the lists show.
     pub fn list_mode(&self) -> ListMode {
         self.settings.list
     }
 
-    /// How a refusal is said.
+    /// How a refused call is answered.
     pub fn on_denied(&self) -> OnDenied {
         self.settings.on_denied
     }
 
-    /// Whether a call may run that leaves no record.
+    /// Whether a call may run when its audit record cannot be written.
     pub fn audit_mode(&self) -> AuditMode {
         self.settings.audit
     }
 
-    /// What the startup check does with an error.
+    /// Whether the startup check stops the start at an error.
     pub fn startup_check(&self) -> StartupCheck {
         self.settings.check
     }
 
-    /// The digest of the text that this was compiled from.
+    /// The digest of the text that this policy was compiled from.
     pub fn revision(&self) -> &Revision {
         &self.revision
     }
 
-    /// The text that this was compiled from.
+    /// The text that this policy was compiled from.
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    /// Where one of its rules stands: `path:line:column`.
+    /// The place of a rule in the source: `path:line:column`.
     pub fn place<'p>(&self, rule: &'p Rule) -> &'p str {
         rule.place.get_or_init(|| self.source.place(rule.span.start).into())
     }
 
-    /// The vocabulary, in the order of the file.
+    /// The scopes that `[scopes]` defines, in the order of the file.
     pub fn scopes(&self) -> &[ScopeInfo] {
         &self.scopes
     }
 
-    /// What to ask for at first sign-in: every scope that is not marked `step_up`.
+    /// The scopes to ask for at first sign-in: the registered ones that are not marked `step_up`.
     pub fn sign_in_scopes(&self) -> impl Iterator<Item = &Scope> {
         let asked = self.registered_scopes().filter(|scope| !scope.step_up);
         asked.map(|scope| &scope.name)
     }
 
-    /// The scopes that the embedded issuer registers for this resource: `registered`, or without
-    /// it the whole vocabulary.
+    /// The scopes that are registered for this server: those of the snapshot or of `registered`, or
+    /// without both all of `[scopes]`.
     pub fn registered_scopes(&self) -> impl Iterator<Item = &ScopeInfo> {
         (0..)
             .zip(&self.scopes)
@@ -145,14 +145,14 @@ impl CompiledPolicy {
             .map(|(_, scope)| scope)
     }
 
-    /// The other scopes that a scope gives, directly or through others.
+    /// The other scopes that a scope implies, directly or through others.
     pub fn implied_by<'a>(&'a self, scope: &'a ScopeInfo) -> impl Iterator<Item = &'a ScopeInfo> {
         let given = (0..).zip(&self.scopes).filter(|(id, _)| scope.closure.contains(ScopeId(*id)));
         given.map(|(_, other)| other).filter(|other| other.name != scope.name)
     }
 
-    /// The same policy, with these scopes as the registered ones; those that the policy does not
-    /// know are nobody's.
+    /// The same policy with these registered scopes. Scopes that `[scopes]` does not define are
+    /// ignored, because no rule can ask for them.
     #[must_use]
     pub fn with_registered<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         let mut registered = ScopeSet::default();
@@ -169,12 +169,12 @@ impl CompiledPolicy {
         self.reachable = self.hold(self.registered_scopes().map(|scope| scope.name.as_str()));
     }
 
-    /// Whether a scope is a registered one.
+    /// Whether a scope is registered for this server.
     pub fn is_registered(&self, scope: &Scope) -> bool {
         self.scope_id(scope.as_str()).is_some_and(|id| self.registered.contains(id))
     }
 
-    /// After how many days a snapshot of the registered scopes counts as old.
+    /// The number of days after which a snapshot of the registered scopes counts as old.
     pub(crate) fn snapshot_days(&self) -> u32 {
         self.snapshot_days
     }
@@ -183,23 +183,23 @@ impl CompiledPolicy {
         Vocabulary::new(&self.ids)
     }
 
-    /// Where `registered` stands, if it is written.
+    /// The place of `registered` in the source, if it is written and in use.
     pub fn registered_at(&self) -> Option<Range<usize>> {
         self.registered_at.clone()
     }
 
-    /// Everything that the policy names and its rule, by feature and name.
+    /// Every rule with its feature and name, in the order of feature and name.
     pub fn rules(&self) -> impl Iterator<Item = (Feature, &str, &Rule)> {
         self.rules.iter().map(|(feature, rule)| (feature, rule.name(), rule))
     }
 
-    /// Every tool that the policy names and its rule, by name.
+    /// Every tool with its rule, in the order of the names.
     pub fn tools(&self) -> impl Iterator<Item = (&str, &Rule)> {
         self.rules.of(Feature::Tool).iter().map(|rule| (rule.name(), rule))
     }
 
-    /// The rule of one tool, resource or prompt; of a resource by a URI, or by the URI template as
-    /// the policy writes it.
+    /// The rule of one tool, resource or prompt. The name of a resource is a URI, or the URI template
+    /// as the policy writes it.
     pub fn rule(&self, feature: Feature, name: &str) -> Option<&Rule> {
         match feature {
             Feature::Resource => self.find_resource(name).map(|(rule, _)| rule),
@@ -207,36 +207,37 @@ impl CompiledPolicy {
         }
     }
 
-    /// The rule under this very name.
+    /// The rule that the policy writes under exactly this name.
     pub(super) fn rule_of(&self, feature: Feature, name: &str) -> Option<&Rule> {
         self.rules.get(feature, name)
     }
 
-    /// The rule of a resource, and the values of its URI's variables.
+    /// The rule of the resource that a URI names, and the values of the URI's variables.
     pub(super) fn find_resource(&self, name: &str) -> Option<(&Rule, Option<Object>)> {
         let (number, values) = self.uris.find(name)?;
         let template = self.uris.template(number)?;
-        // The template itself is not a call: its variables have no values.
+        // A template by its own text is not a call, so its variables have no values.
         let values = (template.as_str() != name || !template.is_template()).then_some(values);
         self.rule_of(Feature::Resource, template.as_str()).map(|rule| (rule, values))
     }
 
-    /// The clients that the embedded issuer knows beforehand.
+    /// The clients that are registered at the embedded issuer by `[[client]]`.
     pub fn clients(&self) -> &[KnownClient] {
         &self.clients
     }
 
-    /// Whether the policy names anything of this feature.
+    /// Whether the policy has a rule for at least one tool, resource or prompt of this feature.
     pub fn names_some(&self, feature: Feature) -> bool {
         !self.rules.of(feature).is_empty()
     }
 
-    /// Whether some rule depends on arguments or claims: collecting them is not for nothing.
+    /// Whether at least one rule depends on arguments or claims. If none does, callers of
+    /// [`decide`](Self::decide) need not collect them.
     pub fn has_conditions(&self) -> bool {
         self.has_conditions
     }
 
-    /// Where a missing rule would be added.
+    /// Where a missing rule would be added in the source.
     pub(crate) fn table_at(&self, feature: Feature) -> Range<usize> {
         self.tables_at[feature.index()].clone()
     }
@@ -259,7 +260,7 @@ impl CompiledPolicy {
         &self.scopes[id as usize]
     }
 
-    /// What a rule needs, for a person: `todo:write and admin:access, or todo:admin`.
+    /// The scopes that a rule needs, as text: `todo:write and admin:access, or todo:admin`.
     pub fn describe(&self, rule: &Rule) -> String {
         let mut text = self.describe_requirement(&rule.requirement);
         for when in &rule.when {
@@ -269,12 +270,12 @@ impl CompiledPolicy {
         text
     }
 
-    /// What a rule needs whatever the arguments, for a person.
+    /// The scopes that a rule needs under no condition, as text for a person.
     pub fn needs(&self, rule: &Rule) -> String {
         self.describe_requirement(&rule.requirement)
     }
 
-    /// What a rule needs besides, under each of its conditions.
+    /// The further scopes that a rule needs under each of its conditions.
     pub fn conditional_needs<'p>(
         &'p self,
         rule: &'p Rule,

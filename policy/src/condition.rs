@@ -1,10 +1,9 @@
-//! Conditions on a call's arguments and its caller's claims: CEL, as much of it as has a bounded
-//! cost.
+//! Conditions on a call's arguments and its caller's claims: the part of CEL whose cost is bounded.
 //!
 //! Allowed are fields, literals, comparisons, `&&`, `||`, `!`, `?:`, `in`, `has`, `size`,
-//! `startsWith`, `endsWith`, `contains`, and `exists` and `all` that are not nested. So no value is
-//! made that is larger than the arguments, and each part is looked at once for each item of one
-//! list: the cost is at most that of the expression times that of the arguments.
+//! `startsWith`, `endsWith`, `contains`, and `exists` and `all` that are not nested. These make no
+//! value that is larger than the arguments, and evaluate each part at most once for each item of one
+//! list. So the cost is at most the size of the expression times the size of the arguments.
 
 mod types;
 
@@ -21,21 +20,23 @@ use cel::{
 use super::operation::Object;
 pub(crate) use types::{Fault, check};
 
+/// The most bytes that a condition may have, so that parsing it stays quick.
 const LONGEST: usize = 1_000;
+/// The most nodes that the syntax tree of a condition may have, because each call may evaluate all of them.
 const MOST_PARTS: usize = 200;
-/// The parser's stack grows with what opens something.
+/// The most brackets and `?` that a condition may have, because the parser's stack grows with each.
 const MOST_OPENINGS: usize = 20;
 
-/// The arguments of the call.
+/// The variable with the arguments of the call.
 const ARGUMENTS: &str = "args";
-/// The claims of the caller's token.
+/// The variable with the claims of the caller's token.
 const CLAIMS: &str = "claims";
-/// What `exists` and `all` expand to keeps its answer under this name, which nobody can write.
+/// The variable that `exists` and `all` expand to for their result. No condition can name it.
 const ANSWER: &str = "@result";
 
 static ENVIRONMENT: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
-/// A checked condition.
+/// A condition whose cost is bounded: CEL that uses only what the module allows.
 pub(crate) struct Condition {
     text: Box<str>,
     program: Program,
@@ -44,7 +45,7 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// Parses a condition; what is wrong with it, in one sentence.
+    /// Parses a condition. The error says in one sentence what is wrong with the condition.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         if text.len() > LONGEST {
             return Err(format!("the condition is longer than {LONGEST} bytes"));
@@ -58,9 +59,9 @@ impl Condition {
             let said = first.trim_start_matches("ERROR: <input>:");
             format!("this is not a CEL expression: {said}")
         })?;
-        let mut walk = Walk { parts: 0, variable: None, needs: [false; 2] };
-        walk.look_at(program.expression())?;
-        let [needs_arguments, needs_claims] = walk.needs;
+        let mut check = SyntaxCheck { parts: 0, variable: None, needs: [false; 2] };
+        check.visit(program.expression())?;
+        let [needs_arguments, needs_claims] = check.needs;
         if !needs_arguments && !needs_claims {
             let message = format!(
                 "the condition depends on nothing: it is about `{ARGUMENTS}` and `{CLAIMS}`"
@@ -70,13 +71,14 @@ impl Condition {
         Ok(Self { text: text.into(), program, needs_arguments, needs_claims })
     }
 
-    /// As it was written.
+    /// The condition as it was written.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is met. What cannot be evaluated counts as met: a missing argument must not
-    /// open a door. With arguments or claims that are not known, nothing is said.
+    /// Whether a call meets the condition. A condition that cannot be evaluated counts as met, because
+    /// a missing argument must not make a rule weaker. `None` stands for arguments or claims that are
+    /// not known; a condition that needs them then counts as not met.
     pub(crate) fn is_met(&self, arguments: Option<&Object>, claims: Option<&Object>) -> bool {
         let is_known = (!self.needs_arguments || arguments.is_some())
             && (!self.needs_claims || claims.is_some());
@@ -111,16 +113,17 @@ impl fmt::Debug for Condition {
     }
 }
 
-/// Looks for what is not allowed.
-struct Walk<'e> {
+/// Finds the first part of an expression that a condition may not use.
+struct SyntaxCheck<'e> {
     parts: usize,
-    /// The variable of the `exists` or `all` around.
+    /// The variable of the `exists` or `all` that is being visited.
     variable: Option<&'e str>,
+    /// Whether the arguments and the claims are used.
     needs: [bool; 2],
 }
 
-impl<'e> Walk<'e> {
-    fn look_at(&mut self, part: &'e IdedExpr) -> Result<(), String> {
+impl<'e> SyntaxCheck<'e> {
+    fn visit(&mut self, part: &'e IdedExpr) -> Result<(), String> {
         self.parts += 1;
         if self.parts > MOST_PARTS {
             return Err(format!("the condition has more than {MOST_PARTS} parts"));
@@ -142,9 +145,9 @@ impl<'e> Walk<'e> {
                     "there is no `{other}` here: a condition is about `{ARGUMENTS}` and `{CLAIMS}`"
                 )),
             },
-            Expr::Select(select) => self.look_at(&select.operand),
-            Expr::List(list) => list.elements.iter().try_for_each(|item| self.look_at(item)),
-            Expr::Call(call) => self.look_at_call(call),
+            Expr::Select(select) => self.visit(&select.operand),
+            Expr::List(list) => list.elements.iter().try_for_each(|item| self.visit(item)),
+            Expr::Call(call) => self.visit_call(call),
             Expr::Comprehension(each) => {
                 let is_exists_or_all = each.accu_var == ANSWER
                     && matches!(
@@ -162,10 +165,10 @@ impl<'e> Walk<'e> {
                         "`exists` and `all` cannot be nested: that has no bounded cost".to_owned()
                     );
                 }
-                self.look_at(&each.iter_range)?;
+                self.visit(&each.iter_range)?;
                 self.variable = Some(&each.iter_var);
                 for part in [&each.loop_cond, &each.loop_step, &each.result] {
-                    self.look_at(part)?;
+                    self.visit(part)?;
                 }
                 self.variable = None;
                 Ok(())
@@ -176,7 +179,7 @@ impl<'e> Walk<'e> {
         }
     }
 
-    fn look_at_call(&mut self, call: &'e CallExpr) -> Result<(), String> {
+    fn visit_call(&mut self, call: &'e CallExpr) -> Result<(), String> {
         let allowed = [
             "_==_",
             "_!=_",
@@ -205,7 +208,7 @@ impl<'e> Walk<'e> {
             .iter()
             .map(|target| &**target)
             .chain(&call.args)
-            .try_for_each(|part| self.look_at(part))
+            .try_for_each(|part| self.visit(part))
     }
 }
 
@@ -216,7 +219,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_allowed() {
+    fn conditions_with_a_bounded_cost_are_accepted_and_no_others() {
         for good in [
             "args.done",
             "args.tags.exists(t, t == 'x') && !(claims.sub in args.owners)",
@@ -263,14 +266,14 @@ mod tests {
         ] {
             assert!(Condition::parse(bad).is_err(), "{bad}");
         }
-        // An answer, whatever it is, on a thread's usual stack.
+        // These may be accepted or refused, but must not exhaust the stack of a thread.
         for odd in [&nots, &minus] {
             let _ = Condition::parse(odd);
         }
     }
 
     #[test]
-    fn when_it_is_met() {
+    fn conditions_are_met_by_matching_calls_and_by_calls_they_cannot_judge() {
         let is_met = |text: &str, arguments: serde_json::Value| {
             let claims = json!({ "sub": "ada", "level": 3 });
             let condition = Condition::parse(text).unwrap();
@@ -283,11 +286,11 @@ mod tests {
         assert!(!is_met("args.owner != claims.sub", json!({ "owner": "ada" })));
         assert!(is_met("claims.level >= 3", json!({})));
         assert!(!is_met("has(args.n) && args.n > 3", json!({})));
-        // What cannot be evaluated counts as met.
+        // A condition that cannot be evaluated counts as met.
         assert!(is_met("args.n > 3", json!({})));
         assert!(is_met("args.n > 3", json!({ "n": "x" })));
         assert!(is_met("args.n", json!({ "n": 0 })));
-        // What is not known is not said.
+        // A condition on unknown arguments counts as not met.
         let condition = Condition::parse("args.n > 3").unwrap();
         assert!(!condition.is_met(None, None));
     }

@@ -1,8 +1,8 @@
-//! How often a rule allowed and denied.
+//! Counts how often a rule allowed and denied.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The numbers of decisions about one name.
+/// How many decisions about one tool, resource or prompt allowed and denied.
 #[derive(Debug, Default)]
 pub struct DecisionCounts {
     allowed: AtomicU64,

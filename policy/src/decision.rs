@@ -1,4 +1,4 @@
-//! May a caller who holds these scopes do this? Answered here and nowhere else.
+//! The decision: may a caller who holds these scopes do this operation? No other code decides it.
 
 use smallvec::SmallVec;
 
@@ -10,45 +10,45 @@ use super::{
 #[derive(Debug, Clone)]
 #[must_use]
 pub enum Decision<'p> {
-    /// Yes, by this rule.
+    /// The caller may, by this rule.
     Allow(&'p Rule),
-    /// No: the policy has a rule for it, and the caller does not meet it.
+    /// The caller may not, because the caller does not meet the operation's rule.
     Deny(Denial<'p>),
-    /// No: the policy does not name it.
+    /// Nobody may, because the policy has no rule for the operation.
     Unknown,
 }
 
 impl Decision<'_> {
-    /// Whether the answer is yes.
+    /// Whether the caller may do the operation.
     pub fn is_allow(&self) -> bool {
         matches!(self, Self::Allow(_))
     }
 }
 
-/// What a refused caller lacks.
+/// A refusal: the rule that refused, and the scopes that the caller lacks.
 #[derive(Debug, Clone)]
 pub struct Denial<'p> {
     policy: &'p CompiledPolicy,
     rule: &'p Rule,
-    /// The rule's own requirement, and those of its conditions that are met.
+    /// The requirement of the rule, and the requirements of its conditions that are met.
     clauses: SmallVec<[&'p Requirement; 2]>,
     required: SmallVec<[ScopeId; 4]>,
 }
 
 impl<'p> Denial<'p> {
-    /// The rule that said no.
+    /// The rule that the caller does not meet.
     pub fn rule(&self) -> &'p Rule {
         self.rule
     }
 
-    /// Everything that the operation needs, whether held or not: of several alternatives the
-    /// nearest.
+    /// The scopes that the operation needs, held or not. Of several alternatives, those of the one
+    /// that needs the fewest further scopes.
     pub fn required(&self) -> impl Iterator<Item = &'p Scope> + '_ {
         let policy = self.policy;
         self.required.iter().map(move |scope| policy.scope(*scope).name())
     }
 
-    /// All that the operation needs, in all its alternatives.
+    /// The requirement of the operation, with all of its alternatives.
     pub(crate) fn requirement(&self) -> Requirement {
         let mut clauses = self.clauses.iter();
         let first = clauses.next().map_or(Requirement::Authenticated, |first| (*first).clone());
@@ -61,8 +61,8 @@ impl<'p> Denial<'p> {
         lacking.map(|scope| self.policy.scope(*scope).name())
     }
 
-    /// The same refusal by way of an alternative that lacks only scopes marked `step_up`, if the
-    /// rule has one: what the caller was not asked for yet.
+    /// The same refusal by an alternative that lacks only scopes marked `step_up`, if there is one.
+    /// A caller was not asked for those scopes at sign-in, and so can still get them.
     pub fn by_step_up(&self, held: &ScopeSet) -> Option<Self> {
         let is_given =
             |scope: &ScopeId| held.contains(*scope) || self.policy.scope(*scope).is_step_up();
@@ -75,7 +75,7 @@ impl<'p> Denial<'p> {
     }
 }
 
-/// Each scope once, in the order in which they are asked for.
+/// Adds the scopes that `required` does not have yet, in the order of `all`.
 fn add(required: &mut SmallVec<[ScopeId; 4]>, all: &[ScopeId]) {
     for scope in all {
         if !required.contains(scope) {
@@ -85,8 +85,8 @@ fn add(required: &mut SmallVec<[ScopeId; 4]>, all: &[ScopeId]) {
 }
 
 impl CompiledPolicy {
-    /// The scopes that a caller with these granted scopes holds: the granted ones that the policy
-    /// knows, and all that they imply. A scope that the policy does not know gives nothing.
+    /// The scopes that a caller with these granted scopes holds: each granted scope that `[scopes]`
+    /// defines, and the scopes that it implies. An undefined scope gives nothing.
     pub fn hold<'a>(&self, granted: impl IntoIterator<Item = &'a str>) -> ScopeSet {
         let mut held = ScopeSet::default();
         for scope in granted {
@@ -97,7 +97,8 @@ impl CompiledPolicy {
         held
     }
 
-    /// May a caller who holds `held` do this? What the policy does not name cannot be done.
+    /// Decides whether a caller who holds `held` may do an operation. Nobody may do an operation
+    /// that the policy has no rule for.
     ///
     /// ```
     /// use scopeward_policy::{CompiledPolicy, Operation, diagnostic::Source};
@@ -129,7 +130,7 @@ impl CompiledPolicy {
             return self.decide_resource(operation, held);
         }
         match self.rule_of(operation.feature(), operation.name()) {
-            // Nearly every question ends here.
+            // The fast path: most rules have no condition, and most calls are allowed.
             Some(rule) if rule.when.is_empty() && rule.requirement.is_met_by(held) => {
                 Decision::Allow(rule)
             }
@@ -142,11 +143,12 @@ impl CompiledPolicy {
         let Some((rule, values)) = self.find_resource(operation.name()) else {
             return Decision::Unknown;
         };
-        // A template is no resource itself: nobody can do anything with it, except to complete it.
+        // A template by its own text cannot be read, because it is not a resource. Completion asks
+        // about it without arguments.
         if values.is_none() && operation.arguments().is_some() {
             return Decision::Unknown;
         }
-        // A resource's arguments are what its URI says, whoever asks.
+        // The values in a URI count as its arguments, even if the operation has others.
         let arguments = values.as_ref().or(operation.arguments());
         self.decide_by(rule, arguments, operation.claims(), held)
     }

@@ -1,15 +1,15 @@
-//! Whether everybody who meets one requirement meets another: proved, not sampled.
+//! Proves whether every caller who meets one requirement meets another.
 
 use super::{CompiledPolicy, Requirement, ScopeId, ScopeInfo};
 
 impl CompiledPolicy {
-    /// Whether every set of granted scopes that meets `rule` also meets `other`; if not, one that
-    /// does not: the smallest counterexample there is.
+    /// Whether every set of granted scopes that meets `rule` also meets `other`. The error is the
+    /// smallest set that meets `rule` and not `other`.
     ///
-    /// Exact, over all sets of granted scopes: the sets that meet a rule are just those that give
-    /// all scopes of one of its alternatives, so each of them gives what that alternative, granted
-    /// by itself, gives. An alternative that meets `other` therefore stands for all sets that
-    /// hold it, and one that does not is a counterexample.
+    /// The answer is exact, although only the alternatives of `rule` are tried: a set meets `rule` if
+    /// and only if it gives all scopes of some alternative, and more scopes never take access away. So
+    /// an alternative that meets `other` proves it for every set that gives that alternative, and an
+    /// alternative that does not is itself a counterexample.
     pub(crate) fn entails(
         &self,
         rule: &Requirement,

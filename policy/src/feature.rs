@@ -1,9 +1,9 @@
-//! What a server offers and a rule is about: MCP's server features.
+//! MCP's server features: tools, resources and prompts.
 
 use std::fmt;
 
-/// A kind of thing that the policy has a rule for. The word is the same everywhere: in messages, in
-/// audit records, in JSON.
+/// A feature of MCP that a rule can be about. Messages, audit records and JSON all use the same word
+/// for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
     /// A tool, by its name: `tools/call`.
@@ -15,10 +15,10 @@ pub enum Feature {
 }
 
 impl Feature {
-    /// All of them, in the order of the policy's tables.
+    /// All features, in the order of the policy's tables.
     pub const ALL: [Self; 3] = [Self::Tool, Self::Resource, Self::Prompt];
 
-    /// One of them: `tool`.
+    /// The word for one: `tool`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Tool => "tool",
@@ -27,7 +27,7 @@ impl Feature {
         }
     }
 
-    /// The policy's table of them: `tools`.
+    /// The policy's table for the feature: `tools`.
     pub const fn table(self) -> &'static str {
         match self {
             Self::Tool => "tools",
@@ -36,7 +36,7 @@ impl Feature {
         }
     }
 
-    /// What a caller does with one: `call`.
+    /// The verb for using one: `call`.
     pub const fn verb(self) -> &'static str {
         match self {
             Self::Tool => "call",
@@ -45,7 +45,7 @@ impl Feature {
         }
     }
 
-    /// What was done with it: `called`.
+    /// The participle for using one: `called`.
     pub const fn participle(self) -> &'static str {
         match self {
             Self::Tool => "called",
@@ -68,7 +68,7 @@ impl Feature {
     }
 }
 
-/// Its word.
+/// The word for one: `tool`.
 impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())

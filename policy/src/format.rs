@@ -1,20 +1,19 @@
-//! `policy fmt`: one canonical layout, so that a review sees changes of access and not of layout.
+//! Formats `policy.toml` (`policy fmt`) in one layout, so that a review sees only changes of access.
 //!
-//! Tables and keys stand in the order of the JSON Schema; the entries of `[scopes]`
-//! and `[tools]` keep the order that their author gave them, which says something to readers. The
-//! `=` of neighbouring entries and the comments behind them are aligned. Every comment stays where
-//! it was: with the entry below it, or behind its own.
+//! Tables and keys are put in the order of the policy's shape. The entries of `[scopes]` and
+//! `[tools]` keep their order, because authors group them. The `=` of neighbouring entries and the
+//! comments behind them are aligned. Every comment stays with its entry: above it, or behind it.
 
 use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, Key, RawString, Table, Value};
 
-use super::shape::{self, Shape, Takes};
+use super::shape::{self, TableShape, ValueKind};
 
-/// The text is not TOML, so it has no layout.
+/// The error that a text is not TOML, and so cannot be formatted.
 #[derive(Debug, thiserror::Error)]
 #[error("the file is not TOML, so it cannot be formatted; `policy lint` says where")]
 pub struct NotToml;
 
-/// The same policy in the canonical layout.
+/// Formats the text of a policy. Formatting twice gives the same text as formatting once.
 ///
 /// ```
 /// use scopeward_policy::format::format;
@@ -33,11 +32,13 @@ pub fn format(text: &str) -> Result<String, NotToml> {
     let mut position = 0;
     for key in shape::POLICY.keys {
         let Some(item) = root.get_mut(key.name) else { continue };
-        let is_aligned =
-            matches!(key.takes, Takes::ByScope(_) | Takes::ByName(_) | Takes::ByLint(_));
+        let is_aligned = matches!(
+            key.takes,
+            ValueKind::ByScope(_) | ValueKind::ByName(_) | ValueKind::ByLint(_)
+        );
         arrange(item, &key.takes, is_aligned, &mut position);
     }
-    // What the policy does not know stays, behind what it knows.
+    // Unknown tables stay, behind the known ones.
     for (name, item) in root.iter_mut() {
         if !shape::POLICY.keys.iter().any(|key| key.name == name.get()) {
             place(item, &mut position);
@@ -51,8 +52,8 @@ pub fn format(text: &str) -> Result<String, NotToml> {
     Ok(lines.collect::<Vec<_>>().join("\n").trim_end().to_owned() + "\n")
 }
 
-/// Orders and lays out what one key holds.
-fn arrange(item: &mut Item, takes: &Takes, is_aligned: bool, position: &mut isize) {
+/// Orders and lays out the value of one key.
+fn arrange(item: &mut Item, takes: &ValueKind, is_aligned: bool, position: &mut isize) {
     match item {
         Item::Table(table) => {
             settle(table, position);
@@ -71,9 +72,10 @@ fn arrange(item: &mut Item, takes: &Takes, is_aligned: bool, position: &mut isiz
     }
 }
 
-fn arrange_entries(table: &mut Table, takes: &Takes, position: &mut isize) {
+/// Orders and lays out the entries of a table.
+fn arrange_entries(table: &mut Table, takes: &ValueKind, position: &mut isize) {
     match takes {
-        Takes::Table(shape) | Takes::Tables(shape) => {
+        ValueKind::Table(shape) | ValueKind::Tables(shape) => {
             sort(table, shape);
             for key in shape.keys {
                 if let Some(item) = table.get_mut(key.name) {
@@ -81,13 +83,13 @@ fn arrange_entries(table: &mut Table, takes: &Takes, position: &mut isize) {
                 }
             }
         }
-        Takes::ByScope(each) | Takes::ByName(each) | Takes::ByLint(each) => {
+        ValueKind::ByScope(each) | ValueKind::ByName(each) | ValueKind::ByLint(each) => {
             for (_, item) in table.iter_mut() {
                 arrange(item, each, false, position);
             }
         }
-        Takes::Either(several) => {
-            if let Some(takes) = several.iter().find(|takes| matches!(takes, Takes::Table(_))) {
+        ValueKind::Either(several) => {
+            if let Some(takes) = several.iter().find(|takes| matches!(takes, ValueKind::Table(_))) {
                 arrange_entries(table, takes, position);
             }
         }
@@ -95,7 +97,7 @@ fn arrange_entries(table: &mut Table, takes: &Takes, position: &mut isize) {
     }
 }
 
-/// Gives a table the next place, and one empty line above its comments.
+/// Puts a table at the next position, with one empty line above its comments.
 fn settle(table: &mut Table, position: &mut isize) {
     table.set_position(Some(*position));
     *position += 1;
@@ -106,6 +108,7 @@ fn settle(table: &mut Table, position: &mut isize) {
     table.decor_mut().set_suffix(suffix.map(|comment| format!("  {comment}")).unwrap_or_default());
 }
 
+/// Puts an unknown table at the next position.
 fn place(item: &mut Item, position: &mut isize) {
     match item {
         Item::Table(table) => settle(table, position),
@@ -114,8 +117,8 @@ fn place(item: &mut Item, position: &mut isize) {
     }
 }
 
-/// The comment lines above an entry: none of the empty lines but, for a table, one, and elsewhere
-/// at most one where there was one.
+/// The comment lines above an entry, without indentation. Above them stands one empty line for a
+/// table, and for another entry one if the author left any.
 fn comment_lines(prefix: &str, is_table: bool) -> String {
     let had_gap = prefix.trim_start_matches([' ', '\t', '\r']).starts_with('\n');
     let mut text = if is_table || had_gap { "\n".to_owned() } else { String::new() };
@@ -125,7 +128,7 @@ fn comment_lines(prefix: &str, is_table: bool) -> String {
             gap = true;
             continue;
         }
-        // An empty line between two comments stays: they are about different things.
+        // An empty line between two comments stays, because they are about different things.
         if gap && text.len() > 1 {
             text.push('\n');
         }
@@ -136,29 +139,31 @@ fn comment_lines(prefix: &str, is_table: bool) -> String {
     text
 }
 
-fn sort(table: &mut Table, shape: &Shape) {
+/// Sorts the keys of a table by its shape.
+fn sort(table: &mut Table, shape: &TableShape) {
     table.sort_values_by(|one, _, other, _| rank(shape, one).cmp(&rank(shape, other)));
 }
 
-/// Known keys in the order of the shape, others behind them as they were.
-fn rank(shape: &Shape, key: &Key) -> usize {
+/// The rank of a key: known keys in the order of the shape, then unknown ones as they were.
+fn rank(shape: &TableShape, key: &Key) -> usize {
     shape.keys.iter().position(|known| known.name == key.get()).unwrap_or(usize::MAX)
 }
 
-/// Lays out a value on its line. What its author spread over several lines stays so: there may be
-/// comments in it.
-fn lay_out(value: &mut Value, takes: &Takes) {
+/// Lays out a value that is on one line. A value on several lines stays as it is, because it may have
+/// comments inside.
+fn lay_out(value: &mut Value, takes: &ValueKind) {
     match (&mut *value, takes) {
-        (Value::InlineTable(table), Takes::Either(several)) => {
-            if let Some(Takes::Table(shape)) = several.iter().find(|t| matches!(t, Takes::Table(_)))
+        (Value::InlineTable(table), ValueKind::Either(several)) => {
+            if let Some(ValueKind::Table(shape)) =
+                several.iter().find(|t| matches!(t, ValueKind::Table(_)))
             {
                 inline(table, Some(shape));
             }
         }
-        (Value::InlineTable(table), Takes::Table(shape)) => inline(table, Some(shape)),
+        (Value::InlineTable(table), ValueKind::Table(shape)) => inline(table, Some(shape)),
         (Value::InlineTable(table), _) => inline(table, None),
-        (Value::Array(array), Takes::Some(each)) => list(array, each),
-        (Value::Array(array), _) => list(array, &Takes::Text),
+        (Value::Array(array), ValueKind::Some(each)) => list(array, each),
+        (Value::Array(array), _) => list(array, &ValueKind::Text),
         _ => {}
     }
 }
@@ -167,7 +172,7 @@ fn is_on_one_line(value: &impl ToString) -> bool {
     !value.to_string().trim().contains('\n')
 }
 
-fn inline(table: &mut InlineTable, shape: Option<&Shape>) {
+fn inline(table: &mut InlineTable, shape: Option<&TableShape>) {
     if !is_on_one_line(table) {
         return;
     }
@@ -184,7 +189,7 @@ fn inline(table: &mut InlineTable, shape: Option<&Shape>) {
     *table.decor_mut() = decor;
 }
 
-fn list(array: &mut Array, each: &Takes) {
+fn list(array: &mut Array, each: &ValueKind) {
     if !is_on_one_line(array) {
         return;
     }
@@ -199,20 +204,20 @@ fn trailing_comment(decor: &Decor) -> Option<String> {
     (!suffix.is_empty()).then(|| suffix.to_owned())
 }
 
-/// One entry of a table, on its own line.
+/// One entry of a table, measured for alignment. Widths are in characters.
 struct Line {
     key: String,
     key_width: usize,
     value_width: usize,
     comment: Option<String>,
-    /// Whether an empty line or a comment stands above it.
+    /// Whether an empty line or a comment stands above the entry.
     begins_block: bool,
-    /// Whether it takes more than one line.
+    /// Whether the value takes more than one line.
     is_long: bool,
 }
 
-/// Sets the space around `=` and before comments, block by block. A block is a run of entries
-/// without an empty line or a comment between them.
+/// Aligns the `=` and the comments of a table block by block. A block is a run of entries without an
+/// empty line or a comment between them.
 fn align(table: &mut Table, align_keys: bool) {
     let width = |text: &str| text.chars().count();
     let mut lines = vec![];
@@ -242,6 +247,7 @@ fn align(table: &mut Table, align_keys: bool) {
     }
 }
 
+/// Aligns the entries of one block.
 fn set_block(table: &mut Table, block: &[Line], align_keys: bool) {
     let widest = block.iter().map(|line| line.key_width).max().unwrap_or_default();
     let key_width = |line: &Line| if align_keys { widest } else { line.key_width };
@@ -344,7 +350,7 @@ url="http://localhost:3002/mcp"
     }
 
     #[test]
-    fn what_is_not_toml_stays() {
+    fn a_text_that_is_not_toml_is_refused() {
         assert!(format("[scopes").is_err());
         assert_eq!(format("").unwrap(), "\n");
     }
@@ -352,7 +358,7 @@ url="http://localhost:3002/mcp"
     proptest! {
         #[test]
         fn the_layout_changes_no_access(model in model(), cut in 0_usize..40) {
-            // With empty lines and comments strewn in.
+            // Comments and empty lines are put between the lines and behind them.
             let text: Vec<String> = model.text().lines().enumerate().map(|(number, line)| {
                 match (number + cut) % 4 {
                     0 => format!("{line} # {number}"),

@@ -1,9 +1,9 @@
-//! Clients that are registered beforehand, at the embedded issuer.
+//! Clients that `[[client]]` registers at the embedded issuer.
 
 use super::Scope;
 
-/// A client of the embedded issuer that need not register itself (RFC 7591, section 1.3, has the
-/// other way).
+/// A client that `[[client]]` registers at the embedded issuer. Other clients register themselves
+/// (RFC 7591).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownClient {
     pub(super) id: String,
@@ -14,27 +14,27 @@ pub struct KnownClient {
 }
 
 impl KnownClient {
-    /// What it calls itself (`client_id`).
+    /// The `client_id` that the client sends.
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// What people read on the consent page.
+    /// The name that people read on the consent page.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Where people come back to.
+    /// The redirect URIs: where people come back to after they signed in.
     pub fn redirect_uris(&self) -> &[String] {
         &self.redirect_uris
     }
 
-    /// What it may ask for by itself, without a person (RFC 6749, section 4.4).
+    /// The scopes that the client may ask for without a person (RFC 6749, section 4.4).
     pub fn scopes(&self) -> &[Scope] {
         &self.scopes
     }
 
-    /// The environment variable that holds its secret, if it has one.
+    /// The environment variable that holds the client's secret, if the client has one.
     pub fn secret_variable(&self) -> Option<&str> {
         self.secret_variable.as_deref()
     }

@@ -1,20 +1,21 @@
-//! Access policies for MCP servers: from the text of `policy.toml` to the decision, and all that
-//! examines a policy.
+//! Access policies for MCP servers: compiles `policy.toml`, decides by it, and examines it (lint,
+//! diff, explain, matrix).
 //!
-//! This crate has no I/O, no HTTP and no MCP: it reads text and gives answers. The server that asks it
-//! is the crate `scopeward`, which re-exports it as `scopeward::policy`.
+//! This crate does no I/O and knows neither HTTP nor MCP, so each of its answers follows from its
+//! input alone. The crate `scopeward` serves by these decisions, and re-exports this crate as
+//! `scopeward::policy`.
 //!
 //! | step | where |
 //! |---|---|
-//! | `policy.toml` → what is written | `manifest` |
-//! | what is written → checked and compiled | [`CompiledPolicy::compile`] |
+//! | `policy.toml` → the manifest, as written | `manifest` |
+//! | the manifest → checked and compiled | [`CompiledPolicy::compile`] |
 //! | granted scopes → held scopes | [`CompiledPolicy::hold`] |
 //! | [`Operation`] and held scopes → [`Decision`] | [`CompiledPolicy::decide`] |
-//! | what authors declared, as plain data | [`Registry`], [`Declaration`] |
-//! | what the authorization server registered | [`Snapshot`] |
-//! | what is wrong, and what deserves a look | [`lint`], [`agreement`] |
+//! | declared scopes, as plain data | [`Registry`], [`Declaration`] |
+//! | registered scopes, from a committed file | [`Snapshot`] |
+//! | findings, and the startup check | [`lint`], [`agreement`] |
 //! | who gains and who loses access by a change | [`diff`] |
-//! | why, and who may do what | [`explain`], [`matrix`] |
+//! | why a caller may or may not, and who may do what | [`explain`], [`matrix`] |
 
 pub mod agreement;
 mod assertions;
@@ -49,6 +50,8 @@ mod requirement;
 mod revision;
 mod rule;
 mod rules;
+#[cfg(test)]
+mod samples;
 pub mod schema;
 mod scope;
 mod scope_info;
@@ -81,13 +84,13 @@ pub use scope_set::ScopeSet;
 pub use setting_list::Setting;
 pub use settings::{AuditMode, ListMode, OnDenied, StartupCheck};
 pub use snapshot::Snapshot;
-pub use uri::{Overlap, UriIndex, UriTemplate, UriTemplateError};
+pub use uri::{UriIndex, UriOverlap, UriTemplate, UriTemplateError};
 pub use url::{ResourceUrl, ResourceUrlError};
 
 pub(crate) use assertions::{Case, Invariant};
-pub(crate) use compile::Draft;
+pub(crate) use compile::DraftPolicy;
 pub(crate) use manifest::{Allow, Entry, Manifest, RuleEntry, ScopeEntry, Selection};
-pub(crate) use reader::{Located, Reader};
+pub(crate) use reader::{Located, TableReader};
 pub(crate) use requirement::Requirement;
 pub(crate) use rule::When;
 pub(crate) use rules::Rules;

@@ -30,7 +30,7 @@ use report::LintReport;
 use crate::{
     Snapshot,
     diagnostic::{Diagnostic, Diagnostics, Kind, Severity, Source},
-    {Assertions, CompiledPolicy, Declaration, Draft, Registry},
+    {Assertions, CompiledPolicy, Declaration, DraftPolicy, Registry},
 };
 
 /// One check of a policy.
@@ -53,6 +53,11 @@ impl Lint {
     /// Whether the lint is an error of the startup check, which `[lint]` and `allow` cannot change.
     pub fn is_fixed(&self) -> bool {
         self.stage <= Stage::Agreement && self.severity == Severity::Error
+    }
+
+    /// Two whole policies: one in which the lint finds something, and one in which it does not.
+    pub fn examples(&self) -> [String; 2] {
+        [&self.bad, &self.good].map(Example::whole)
     }
 }
 
@@ -81,6 +86,13 @@ pub(crate) struct Example {
 impl Example {
     pub(crate) const fn new(declared: &'static [Declaration], policy: &'static str) -> Self {
         Self { declared, policy, snapshot: None }
+    }
+
+    /// The policy with what it leaves out.
+    pub(crate) fn whole(&self) -> String {
+        let is_there = ["[server]", "[resource]"].iter().any(|table| self.policy.contains(table));
+        let server = if is_there { "" } else { "[server]\nurl = \"http://localhost:3002/mcp\"\n" };
+        format!("version = 1\n{server}{}\n", self.policy)
     }
 
     pub(crate) const fn with_snapshot(self, snapshot: &'static str) -> Self {
@@ -128,7 +140,7 @@ pub struct Examined {
 /// assert!(lint::examine(&source, &inputs, Stage::Advice).found.is_empty());
 /// ```
 pub fn examine(source: &Source, inputs: &LintInputs<'_>, stage: Stage) -> Examined {
-    let Draft { policy, manifest, assertions, unreadable, errors } = Draft::new(source);
+    let DraftPolicy { policy, manifest, assertions, unreadable, errors } = DraftPolicy::new(source);
     let Some(mut policy) = policy else {
         let found = Diagnostics::new(source.clone(), errors);
         return Examined { policy: None, assertions, found };

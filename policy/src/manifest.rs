@@ -1,6 +1,7 @@
-//! `policy.toml` as written: every key known, every scope a scope, every place remembered.
+//! Reads `policy.toml` as written: checks each key and each value, and keeps their places.
 //!
-//! Nothing here looks at two entries together; that is [`compile`](super::compile)'s work.
+//! Checks that need two entries of the file, such as whether a scope is defined, are in
+//! [`compile`](super::compile).
 
 mod assertions;
 mod clients;
@@ -20,46 +21,47 @@ pub(crate) use server::Server;
 
 use super::{
     Feature, mistake,
-    reader::{Located, Reader, string, word, wrong_type},
-    shape::{self, LEVELS, Level, Takes},
+    reader::{Located, TableReader, string, word, wrong_type},
+    shape::{self, LEVELS, Level, ValueKind},
 };
 use crate::diagnostic::{Diagnostic, Source, Step};
 
+/// A policy file as written.
 #[derive(Debug, Default)]
 pub(crate) struct Manifest {
     pub(crate) server: Server,
     pub(crate) scopes: Vec<ScopeEntry>,
-    /// Of all features, each in the order of the file.
+    /// The rules of all features, in the order of the file within each feature.
     pub(crate) rules: Vec<Entry>,
-    /// Where a missing rule would be added: the table's header, or the end of the file.
+    /// Where a missing rule would be added, by feature: the table's header, or the end of the file.
     pub(crate) tables_at: [Range<usize>; 3],
     pub(crate) clients: Vec<ClientEntry>,
     pub(crate) levels: Vec<(Located<String>, Level)>,
     pub(crate) cases: Vec<CaseEntry>,
     pub(crate) invariants: Vec<InvariantEntry>,
     /// The keys and tables that are written under a former name.
-    pub(crate) replaced: Vec<Replaced>,
+    pub(crate) former_names: Vec<FormerName>,
 }
 
 /// A key or a table that is written under a former name.
 #[derive(Debug)]
-pub(crate) struct Replaced {
+pub(crate) struct FormerName {
     pub(crate) path: Vec<Step>,
     pub(crate) name: &'static str,
     pub(crate) by: &'static str,
     pub(crate) is_table: bool,
-    /// Whether the new name is there as well.
+    /// Whether the key stands there under its new name as well.
     pub(crate) is_both: bool,
     pub(crate) span: Range<usize>,
 }
 
-/// A finding that is meant: the lint's name and the reason.
+/// One entry of an `allow` whose reason was given: the lint that it silences.
 #[derive(Debug)]
 pub(crate) struct Allow {
     pub(crate) lint: Located<String>,
 }
 
-/// The document's tables; a mistake of syntax is reported, and then there are none.
+/// Parses the file as TOML. `None` if it is not TOML; every mistake of syntax goes to `errors`.
 fn document<'i>(source: &'i Source, errors: &mut Vec<Diagnostic>) -> Option<DeTable<'i>> {
     let (document, syntax_errors) = DeTable::parse_recoverable(source.text());
     let end = source.text().len()..source.text().len();
@@ -68,21 +70,22 @@ fn document<'i>(source: &'i Source, errors: &mut Vec<Diagnostic>) -> Option<DeTa
         Diagnostic::new(mistake::INVALID_TOML, error.span().unwrap_or(end.clone()), message)
             .help("correct this first: nothing else in the file could be checked")
     }));
-    // What a recovered document seems to lack may only be lost to the syntax error.
+    // A recovered document is not read, because the syntax error may have hidden some of its keys,
+    // which would then be reported as missing.
     syntax_errors.is_empty().then(|| document.into_inner())
 }
 
-/// Reads the manifest; every mistake goes to `errors`. `None` if the file is not TOML.
+/// Reads a policy file. `None` if it is not TOML; every mistake goes to `errors`.
 pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Manifest> {
     let document = document(source, errors)?;
     let end = source.text().len()..source.text().len();
-    let root = Reader::new(&document, &shape::POLICY, &"the policy");
+    let root = TableReader::new(&document, &shape::POLICY, &"the policy");
     read_version(&root, end.clone(), errors);
     let tables_at = [end.clone(), end.clone(), end];
     let mut manifest = Manifest { tables_at, ..Manifest::default() };
     manifest.server = read_server(&root, errors);
-    manifest.replaced = replaced(&root, &[]);
-    manifest.replaced.append(&mut manifest.server.replaced);
+    manifest.former_names = former_names(&root, &[]);
+    manifest.former_names.append(&mut manifest.server.former_names);
     if let Some(table) = root.table("scopes", errors) {
         manifest.scopes = scopes::read_scopes(table.value, errors);
     }
@@ -101,19 +104,19 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Mani
     Some(manifest)
 }
 
-/// Reads a file that holds tests and invariants only.
+/// Reads a file that has only tests and invariants.
 pub(super) fn read_test_file(
     source: &Source,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<(Vec<CaseEntry>, Vec<InvariantEntry>)> {
     let document = document(source, errors)?;
-    let root = Reader::new(&document, &shape::TEST_FILE, &"a test file");
+    let root = TableReader::new(&document, &shape::TEST_FILE, &"a test file");
     let found = assertions::read(&root, errors);
     root.finish(errors);
     Some(found)
 }
 
-/// The server's URL, even of a file that is not wholly TOML.
+/// The server's URL as a policy file writes it, even if other lines of the file are not TOML.
 pub fn written_url(source: &Source) -> Option<String> {
     let (document, _) = DeTable::parse_recoverable(source.text());
     let root = document.get_ref();
@@ -123,7 +126,7 @@ pub fn written_url(source: &Source) -> Option<String> {
 
 /// Reads `[server]`, or the same table under its former name `[resource]`. Both at once are a
 /// mistake, because a setting that differs between them would have to be guessed.
-fn read_server(root: &Reader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Server {
+fn read_server(root: &TableReader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Server {
     let mut read = |name| -> Option<Server> {
         let table = root.table(name, errors)?;
         Some(server::read(name, &table, errors))
@@ -145,14 +148,14 @@ fn read_server(root: &Reader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Server {
 }
 
 /// The keys of the table at `parents` that are written under a former name.
-fn replaced(reader: &Reader<'_, '_>, parents: &[&str]) -> Vec<Replaced> {
-    let keys = reader.replaced().filter_map(|(key, span)| {
+fn former_names(reader: &TableReader<'_, '_>, parents: &[&str]) -> Vec<FormerName> {
+    let keys = reader.former_names().filter_map(|(key, span)| {
         let by = key.replaced_by?;
-        Some(Replaced {
+        Some(FormerName {
             path: parents.iter().chain([&key.name]).map(|key| Step::from(*key)).collect(),
             name: key.name,
             by,
-            is_table: matches!(key.takes, Takes::Table(_)),
+            is_table: matches!(key.takes, ValueKind::Table(_)),
             is_both: reader.key_span(by).is_some(),
             span,
         })
@@ -160,7 +163,7 @@ fn replaced(reader: &Reader<'_, '_>, parents: &[&str]) -> Vec<Replaced> {
     keys.collect()
 }
 
-fn read_version(root: &Reader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {
+fn read_version(root: &TableReader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {
     match root.get("version") {
         None => errors.push(
             Diagnostic::new(mistake::MISSING_VERSION, end, "the policy does not say its version")
@@ -194,8 +197,8 @@ fn read_levels(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<(Locate
     levels
 }
 
-/// `allow = { lint = "reason" }` of a scope or a rule.
-fn read_allow(reader: &Reader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Vec<Allow> {
+/// Reads the `allow = { lint = "reason" }` of a scope or a rule.
+fn read_allow(reader: &TableReader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Vec<Allow> {
     let Some(table) = reader.table("allow", errors) else { return vec![] };
     let mut allowed = vec![];
     for (key, value) in table.value {
@@ -203,7 +206,8 @@ fn read_allow(reader: &Reader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Vec<Allo
         let what = format!("the reason of `{}`", lint.value);
         let reason = string(&super::reader::located(value), &what, errors);
         let help = "say why this finding is meant";
-        if reason.and_then(|reason| super::reader::said(reason, &what, help, errors)).is_some() {
+        if reason.and_then(|reason| super::reader::not_blank(reason, &what, help, errors)).is_some()
+        {
             allowed.push(Allow { lint });
         }
     }

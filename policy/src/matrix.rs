@@ -1,6 +1,5 @@
 //! A table of tools, resources and prompts by scopes, which shows who may use what.
 
-use askama::Template;
 use serde_json::json;
 
 use crate::{CompiledPolicy, Feature, Rule};
@@ -43,8 +42,9 @@ pub struct Matrix<'p> {
     rows: Vec<Row<'p>>,
 }
 
+/// One row of the table: the rule of one tool, resource or prompt.
 #[derive(Debug)]
-struct Row<'p> {
+pub struct Row<'p> {
     feature: Feature,
     name: &'p str,
     needs: String,
@@ -126,16 +126,32 @@ impl<'p> Matrix<'p> {
         format!("{document:#}\n")
     }
 
-    /// The table as a page of HTML, without scripts and without external requests.
-    pub fn html(&self) -> Result<String, askama::Error> {
-        Page { matrix: self }.render()
+    /// The policy that the table is about.
+    pub fn policy(&self) -> &'p CompiledPolicy {
+        self.policy
+    }
+
+    /// The rows of the table, in the order of the file.
+    pub fn rows(&self) -> &[Row<'p>] {
+        &self.rows
     }
 }
 
-#[derive(Template)]
-#[template(path = "matrix.html")]
-struct Page<'m> {
-    matrix: &'m Matrix<'m>,
+impl<'p> Row<'p> {
+    /// The name of the tool or prompt, or the URI or URI template of the resource.
+    pub fn name(&self) -> &'p str {
+        self.name
+    }
+
+    /// The scopes that the rule needs, as text for a person.
+    pub fn needs(&self) -> &str {
+        &self.needs
+    }
+
+    /// One cell for each scope, in the order of [`CompiledPolicy::scopes`].
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
 }
 
 fn cell(policy: &CompiledPolicy, rule: &Rule, scope: &str) -> Cell {

@@ -1,4 +1,4 @@
-//! What can be wrong with the file itself. With one of these there is no policy.
+//! The kinds of mistake that a policy file can have. A file with a mistake compiles to no policy.
 
 use crate::diagnostic::Kind;
 

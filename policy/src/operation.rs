@@ -1,18 +1,18 @@
-//! What a caller wants to do: the question that a decision answers.
+//! Operations: what a caller asks to do, which a decision allows or refuses.
 
 use serde_json::{Map, Value};
 
 use super::Feature;
 
-/// A JSON object: arguments, or claims.
+/// A JSON object: the arguments of a call, or the claims of a token.
 pub type Object = Map<String, Value>;
 
 /// A use of a tool, a resource or a prompt.
 ///
-/// Without arguments it is the question "with some arguments or others?", which lists ask: rules
-/// that depend on the arguments are left out of it, and so are those that depend on claims without
-/// claims. [`Principal::may`](crate::Principal::may) always has the claims of its token; a use has
-/// arguments, if only an empty object.
+/// An operation without arguments stands for a use whose arguments are not known yet, as in a list.
+/// A decision about it leaves out the conditions on arguments, and without claims also the
+/// conditions on claims. So an operation that is about to run must have its arguments, even if they
+/// are an empty object.
 ///
 /// ```
 /// use scopeward_policy::Operation;
@@ -29,45 +29,45 @@ pub struct Operation<'a> {
 }
 
 impl<'a> Operation<'a> {
-    /// Uses the one of this name; for a resource, of this URI.
+    /// The use of a tool or prompt by its name, or of a resource by its URI.
     pub fn new(feature: Feature, name: &'a str) -> Self {
         Self { feature, name, arguments: None, claims: None }
     }
 
-    /// Calls this tool.
+    /// The call of a tool by its name.
     pub fn tool(name: &'a str) -> Self {
         Self::new(Feature::Tool, name)
     }
 
-    /// Reads the resource of this URI. Its arguments are the variables of its URI template; they
-    /// are taken from the URI.
+    /// The reading of a resource by its URI. The decision takes the arguments from the URI: the values
+    /// of the variables in the resource's URI template.
     pub fn resource(uri: &'a str) -> Self {
         Self::new(Feature::Resource, uri)
     }
 
-    /// Gets this prompt.
+    /// The getting of a prompt by its name.
     pub fn prompt(name: &'a str) -> Self {
         Self::new(Feature::Prompt, name)
     }
 
-    /// With these arguments. A call without any has an empty object.
+    /// The same operation with arguments. A call without arguments has an empty object.
     #[must_use]
     pub fn with_arguments(self, arguments: &'a Map<String, Value>) -> Self {
         Self { arguments: Some(arguments), ..self }
     }
 
-    /// By a caller whose token has these claims.
+    /// The same operation by a caller whose token has these claims.
     #[must_use]
     pub fn with_claims(self, claims: &'a Map<String, Value>) -> Self {
         Self { claims: Some(claims), ..self }
     }
 
-    /// What is used.
+    /// The feature of MCP that is used.
     pub fn feature(&self) -> Feature {
         self.feature
     }
 
-    /// Which one.
+    /// The name of the tool or prompt, or the URI of the resource.
     pub fn name(&self) -> &'a str {
         self.name
     }

@@ -46,7 +46,7 @@ impl Provider {
         &WORDS
     }
 
-    /// The word in `policy.toml`.
+    /// The provider's word in `policy.toml`.
     pub fn as_str(self) -> &'static str {
         self.0.map_or(EMBEDDED, |preset| preset.word)
     }
@@ -71,7 +71,7 @@ impl PartialEq for Provider {
 
 impl Eq for Provider {}
 
-/// A provider whose tokens are accepted.
+/// The settings of a provider whose tokens are accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProviderSettings {
     pub(super) provider: Provider,
@@ -82,33 +82,33 @@ pub struct ProviderSettings {
 }
 
 impl ProviderSettings {
-    /// Which one.
+    /// The provider.
     pub fn provider(&self) -> Provider {
         self.provider
     }
 
-    /// Its issuer, if the policy says it.
+    /// The provider's issuer, if the policy names it.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// What its tokens for this resource name as their audience, if it is not the URL.
+    /// The audience of the provider's tokens for this server, if it is not the server's URL.
     pub fn audience(&self) -> Option<&str> {
         self.audience.as_deref()
     }
 
-    /// What it writes before the scopes of this resource; the embedded issuer has none.
+    /// The prefix that the provider writes before this server's scopes. The embedded issuer has none.
     pub fn scope_prefix(&self) -> Option<&str> {
         let prefix = self.scope_prefix.as_ref().map(Scope::as_str);
         prefix.filter(|_| !self.provider.is_embedded())
     }
 
-    /// Whether its tokens are checked by asking it (RFC 7662), not by its keys.
+    /// Whether tokens are checked by asking the provider (RFC 7662), and not by its keys.
     pub fn is_opaque(&self) -> bool {
         self.opaque
     }
 
-    /// Each setting and its value, for messages.
+    /// Each setting with its value as text, for messages.
     pub(crate) fn settings(&self) -> [(&'static str, String); 5] {
         let text = |setting: Option<&str>| setting.unwrap_or("not written").to_owned();
         [
@@ -120,7 +120,7 @@ impl ProviderSettings {
         ]
     }
 
-    /// In one line: `keycloak, https://…`.
+    /// The written settings in one line: `keycloak, https://…`.
     pub(crate) fn describe(&self) -> String {
         let settings = self.settings().into_iter();
         let written = settings.filter(|(_, value)| value != "not written" && value != "false");

@@ -1,17 +1,18 @@
-//! Who could ever meet a rule, and what it gives: asked by lists and by the startup check, of the
-//! decision's own sets.
+//! Reachability: which rules a caller can meet at all, given the registered scopes. Lists and the
+//! startup check ask it.
 
 use smallvec::smallvec;
 
 use super::{CompiledPolicy, Requirement, Rule, Scope, ScopeId, ScopeSet, When};
 
 impl CompiledPolicy {
-    /// Whether some set of registered scopes meets the rule; if not, nobody can ever call it.
+    /// Whether some set of registered scopes meets the rule. If none does, nobody can use what the rule
+    /// is about.
     pub fn is_reachable(&self, rule: &Rule) -> bool {
         rule.requirement.is_met_by(&self.reachable)
     }
 
-    /// Whether some set of registered scopes is enough for a call that meets this condition.
+    /// Whether some set of registered scopes meets what is needed under this condition.
     pub(crate) fn is_reachable_when(&self, when: &When) -> bool {
         when.requirement.is_met_by(&self.reachable)
     }
@@ -24,7 +25,7 @@ impl CompiledPolicy {
         })
     }
 
-    /// The scopes of a requirement that nobody can hold, because no registered scope gives them.
+    /// The scopes of a requirement that no registered scope gives, so that nobody can hold them.
     pub(crate) fn unregistered_of(&self, requirement: &Requirement) -> Vec<&Scope> {
         let mut ids: Vec<ScopeId> = requirement.alternatives().iter().flatten().copied().collect();
         ids.sort_unstable();
@@ -33,7 +34,7 @@ impl CompiledPolicy {
         ids.into_iter().map(|id| &self.scope(id).name).collect()
     }
 
-    /// All scopes that some rule asks for.
+    /// The scopes that at least one rule asks for, with or without a condition.
     pub(crate) fn needed_scopes(&self) -> ScopeSet {
         let mut needed = ScopeSet::default();
         for (_, _, rule) in self.rules() {

@@ -1,4 +1,5 @@
-//! Walks a TOML table with its spans and collects every mistake instead of stopping at the first.
+//! Reads TOML tables with the places of their values. A mistake is collected, not returned, so that
+//! one run reports all of them.
 
 use std::{fmt::Display, ops::Range};
 
@@ -9,7 +10,7 @@ use toml::{
 
 use super::{
     mistake,
-    shape::{Key, Shape},
+    shape::{Key, TableShape},
 };
 use crate::diagnostic::{Diagnostic, nearest};
 
@@ -26,19 +27,19 @@ impl<T> Located<T> {
     }
 }
 
-/// A table being read. Keys that its shape does not have are mistakes: [`finish`](Self::finish)
-/// says so.
-pub(crate) struct Reader<'t, 'i> {
+/// Reads one table by its shape. [`finish`](Self::finish) reports the keys that the shape does not
+/// have.
+pub(crate) struct TableReader<'t, 'i> {
     table: &'t DeTable<'i>,
-    shape: &'static Shape,
-    /// What the table is, for messages: "`[server]`", "the tool `create_todo`".
+    shape: &'static TableShape,
+    /// The table as messages name it: "`[server]`", "the tool `create_todo`".
     what: &'t dyn Display,
 }
 
-impl<'t, 'i> Reader<'t, 'i> {
+impl<'t, 'i> TableReader<'t, 'i> {
     pub(crate) fn new(
         table: &'t DeTable<'i>,
-        shape: &'static Shape,
+        shape: &'static TableShape,
         what: &'t dyn Display,
     ) -> Self {
         Self { table, shape, what }
@@ -50,8 +51,9 @@ impl<'t, 'i> Reader<'t, 'i> {
         self.table.get(key).map(located)
     }
 
-    /// Which of `keys` there are, with their values. Most tables are shorter than such a list.
-    pub(crate) fn those(
+    /// The keys of the table that are among `keys`, with their values. Goes through the table and not
+    /// through `keys`, because most tables have one key.
+    pub(crate) fn present(
         &self,
         keys: &'static [&'static str],
     ) -> impl Iterator<Item = (&'static str, Located<&'t DeValue<'i>>)> {
@@ -61,11 +63,12 @@ impl<'t, 'i> Reader<'t, 'i> {
         })
     }
 
-    /// Where `key` itself stands.
+    /// The place of `key` itself, without its value.
     pub(crate) fn key_span(&self, key: &str) -> Option<Range<usize>> {
         self.table.get_key_value(key).map(|(key, _)| key.span())
     }
 
+    /// A string.
     pub(crate) fn string(
         &self,
         key: &str,
@@ -74,7 +77,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         string(&self.get(key)?, format_args!("`{key}`"), errors)
     }
 
-    /// A string that says something.
+    /// A string that is not blank.
     pub(crate) fn text(
         &self,
         key: &str,
@@ -82,7 +85,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Located<String>> {
         let text = self.string(key, errors)?;
-        said(text, format_args!("`{key}`"), help, errors)
+        not_blank(text, format_args!("`{key}`"), help, errors)
     }
 
     pub(crate) fn boolean(&self, key: &str, errors: &mut Vec<Diagnostic>) -> Option<Located<bool>> {
@@ -115,7 +118,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         strings(&self.get(key)?, format_args!("`{key}`"), errors)
     }
 
-    /// One word of a fixed set.
+    /// One word of a fixed list.
     pub(crate) fn word<T: Copy>(
         &self,
         key: &str,
@@ -125,7 +128,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         word(&self.string(key, errors)?, format_args!("`{key}`"), words, errors)
     }
 
-    /// A table of its own.
+    /// A table: `[key]`, or an inline table.
     pub(crate) fn table(
         &self,
         key: &str,
@@ -166,7 +169,7 @@ impl<'t, 'i> Reader<'t, 'i> {
         tables
     }
 
-    /// Reports every key that the shape does not have, with the nearest that it has.
+    /// Reports every key that the shape does not have, with the nearest key that it has.
     pub(crate) fn finish(self, errors: &mut Vec<Diagnostic>) {
         let known = || self.shape.keys.iter().filter(|key| key.replaced_by.is_none());
         for (key, _) in self.table {
@@ -189,8 +192,8 @@ impl<'t, 'i> Reader<'t, 'i> {
         }
     }
 
-    /// The key that a misspelt one means. A misspelt former name means the name that took its
-    /// place, unless that stands here already.
+    /// The key that a misspelt one is nearest to. For a misspelt former name it is the new name, unless
+    /// the table already has the new name.
     fn nearest_key(&self, misspelt: &str) -> Option<&'static str> {
         let meant = |key: &&Key| key.replaced_by.is_none_or(|by| !self.table.contains_key(by));
         let keys = || self.shape.keys.iter().filter(meant);
@@ -199,16 +202,18 @@ impl<'t, 'i> Reader<'t, 'i> {
     }
 
     /// The keys that are written under a former name.
-    pub(crate) fn replaced(&self) -> impl Iterator<Item = (&'static Key, Range<usize>)> {
+    pub(crate) fn former_names(&self) -> impl Iterator<Item = (&'static Key, Range<usize>)> {
         let former = self.shape.keys.iter().filter(|key| key.replaced_by.is_some());
         former.filter_map(|key| Some((key, self.key_span(key.name)?)))
     }
 }
 
+/// The value with its place.
 pub(crate) fn located<'t, 'i>(value: &'t Spanned<DeValue<'i>>) -> Located<&'t DeValue<'i>> {
     Located::new(value.get_ref(), value.span())
 }
 
+/// The mistake that a value has another type than `wanted`.
 pub(crate) fn wrong_type(
     found: &Located<&DeValue<'_>>,
     what: impl Display,
@@ -223,6 +228,7 @@ fn with_article(noun: &str) -> String {
     format!("{article} {noun}")
 }
 
+/// The string. A value of another type is a mistake.
 pub(crate) fn string(
     found: &Located<&DeValue<'_>>,
     what: impl Display,
@@ -235,8 +241,8 @@ pub(crate) fn string(
     None
 }
 
-/// The text, unless it is empty.
-pub(crate) fn said(
+/// The text, unless it is blank: that is a mistake.
+pub(crate) fn not_blank(
     text: Located<String>,
     what: impl Display,
     help: &str,
@@ -250,6 +256,7 @@ pub(crate) fn said(
     Some(text)
 }
 
+/// The list of strings. A value of another type, or an item of one, is a mistake.
 pub(crate) fn strings(
     found: &Located<&DeValue<'_>>,
     what: impl Display,
@@ -266,7 +273,7 @@ pub(crate) fn strings(
     Some(Located::new(items, found.span.clone()))
 }
 
-/// One word of a fixed set.
+/// The value of a word of a fixed list. Another word is a mistake.
 pub(crate) fn word<T: Copy>(
     found: &Located<String>,
     what: impl Display,

@@ -1,11 +1,11 @@
-//! Redirect URIs: where an authorization server sends people back to.
+//! Checks redirect URIs: where an authorization server sends people back to after they signed in.
 
 use url::Url;
 
 use crate::url::is_loopback;
 
-/// OAuth 2.1, section 2.3; RFC 8252, section 7: https, http on loopback, or an app's own scheme,
-/// without fragment and credentials.
+/// Whether a client may register this redirect URI (OAuth 2.1, section 2.3; RFC 8252, section 7): it
+/// is https, http on loopback, or an app's own scheme, without fragment and credentials.
 pub fn is_redirect_uri(uri: &str) -> bool {
     let Ok(url) = Url::parse(uri) else {
         return false;
@@ -16,22 +16,23 @@ pub fn is_redirect_uri(uri: &str) -> bool {
     match url.scheme() {
         "https" => url.host().is_some(),
         "http" => is_loopback(&url),
-        // Schemes that a browser handles itself are no app's own.
+        // These schemes are not an app's own, because the browser itself handles them.
         "javascript" | "data" | "file" | "blob" | "about" | "vbscript" | "ftp" | "ws" | "wss"
         | "view-source" => false,
         _ => true,
     }
 }
 
-/// Whether a request's redirect URI is one of these: exactly, but for the port of a loopback URI,
-/// which a native app learns only when it listens (RFC 8252, section 7.3).
+/// Whether a request's redirect URI is a registered one, byte by byte. Only the port of a loopback URI
+/// may differ, because a native app learns its port when it listens (RFC 8252, section 7.3).
 pub fn is_one_of(registered: &[String], uri: &str) -> bool {
     registered.iter().any(|one| one == uri || (same_but_port(one, uri).is_some_and(|same| same)))
 }
 
+/// Whether two http URIs on loopback differ in nothing but their ports.
 fn same_but_port(registered: &str, uri: &str) -> Option<bool> {
     let (mut left, mut right) = (Url::parse(registered).ok()?, Url::parse(uri).ok()?);
-    // The text must be the URL itself: no spelling that only parses to it.
+    // The URI must be in its normal form, so that no other spelling of it passes.
     if right.as_str() != uri || left.scheme() != "http" || !is_loopback(&left) {
         return Some(false);
     }

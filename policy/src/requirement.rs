@@ -1,25 +1,25 @@
-//! Which sets of scopes suffice.
+//! Requirements: the compiled form of a rule, which says which sets of scopes suffice.
 
 use smallvec::SmallVec;
 
 use super::{ScopeId, ScopeSet};
 
-/// Scopes that suffice together.
+/// The scopes of one alternative: together they suffice.
 pub(crate) type Alternative = SmallVec<[ScopeId; 4]>;
 
-/// Which sets of scopes suffice. What most rules say (one alternative, a scope or two) stands in the
-/// rule itself: a decision reads nothing else.
+/// A requirement: which sets of scopes suffice. One alternative of up to four scopes, as most rules
+/// have, is stored in the requirement itself, so that a decision follows no pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Requirement {
-    /// Any authenticated caller.
+    /// Any authenticated caller meets it.
     Authenticated,
-    /// Every scope of at least one alternative. INVARIANT: there is an alternative, and none is
-    /// empty; the manifest refuses both.
+    /// A caller who holds every scope of at least one alternative meets it. INVARIANT: there is an
+    /// alternative, and none is empty, because the manifest refuses both.
     AnyOf(SmallVec<[Alternative; 1]>),
 }
 
 impl Requirement {
-    /// Whether `held` suffices: the rule of this crate in one line.
+    /// Whether a caller who holds `held` meets the requirement.
     pub(crate) fn is_met_by(&self, held: &ScopeSet) -> bool {
         match self {
             Self::Authenticated => true,
@@ -29,6 +29,7 @@ impl Requirement {
         }
     }
 
+    /// The alternatives; none if any authenticated caller suffices.
     pub(crate) fn alternatives(&self) -> &[Alternative] {
         match self {
             Self::Authenticated => &[],
@@ -36,7 +37,7 @@ impl Requirement {
         }
     }
 
-    /// The alternative that needs the fewest further scopes; of equals, the first as written.
+    /// The alternative that needs the fewest further scopes; among equals, the first as written.
     pub(super) fn nearest(&self, held: &ScopeSet) -> &[ScopeId] {
         self.alternatives()
             .iter()
@@ -44,7 +45,7 @@ impl Requirement {
             .map_or(&[], |all| all)
     }
 
-    /// What both need.
+    /// The requirement that is met if both are.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let mut both = SmallVec::<[Alternative; 1]>::new();
         match (self, other) {

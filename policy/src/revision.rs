@@ -1,15 +1,15 @@
-//! Which text a policy was compiled from.
+//! The revision of a policy: a digest of its text.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-/// A digest of the policy's text, so that a decision can be traced to the policy that made it.
+/// A digest of a policy's text, by which a decision can be traced to the policy that made it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision(String);
 
 impl Revision {
-    /// The revision of a policy of this text.
+    /// The revision of a policy with this text.
     pub fn of(text: &str) -> Self {
         let mut digest = [0; 8];
         digest[2..].copy_from_slice(&Sha256::digest(text)[..6]);
@@ -18,7 +18,7 @@ impl Revision {
 }
 
 impl Revision {
-    /// The first six bytes of the SHA-256 of the text, in hex.
+    /// The first 6 bytes of the SHA-256 of the text, in hex.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The rule of one tool, resource or prompt, as decisions read it.
+//! The compiled rule of one tool, resource or prompt.
 
 use std::{
     ops::Range,
@@ -7,34 +7,34 @@ use std::{
 
 use super::{DecisionCounts, Requirement, condition::Condition};
 
-/// The rule of one tool, resource or prompt.
+/// The rule of one tool, resource or prompt: who may use it.
 #[derive(Debug)]
 pub struct Rule {
-    /// As the policy writes it.
+    /// The name as the policy writes it.
     pub(super) name: Box<str>,
     pub(crate) requirement: Requirement,
-    /// What is needed besides under some conditions.
+    /// The further requirements, each under a condition.
     pub(crate) when: Vec<When>,
     pub(super) relax: Option<String>,
     pub(super) hidden: bool,
     pub(super) span: Range<usize>,
-    /// Where that is, for a person: found once.
+    /// The span as `path:line:column`, computed at first use.
     pub(super) place: OnceLock<Box<str>>,
-    /// Where its uses are counted: found once.
+    /// The counters of the rule's decisions, looked up at first use.
     pub(super) counts: OnceLock<Arc<DecisionCounts>>,
 }
 
-/// What else a call needs under a condition on its arguments and its caller's claims.
+/// A further requirement of a rule, under a condition on arguments and claims.
 #[derive(Debug)]
 pub(crate) struct When {
     pub(crate) condition: Condition,
     pub(crate) requirement: Requirement,
-    /// Where the condition stands.
+    /// The place of the condition in the source.
     pub(crate) span: Range<usize>,
 }
 
 impl Rule {
-    /// What it is about: a tool, a prompt, a URI or a URI template, as the policy writes it.
+    /// The name that the rule is written under: of a tool or a prompt, or a URI or URI template.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -44,29 +44,28 @@ impl Rule {
         self.relax.as_deref()
     }
 
-    /// The numbers of its decisions. `find` is called once, with the rule's name: whoever keeps
-    /// numbers for the whole process finds those of the name, so that they go on when another policy
-    /// takes this one's place.
+    /// The counters of the rule's decisions. `find` looks them up by the rule's name, and is called
+    /// once. So the counters can outlive the policy, and go on when a reload replaces it.
     pub fn counts(&self, find: impl FnOnce(&str) -> Arc<DecisionCounts>) -> &DecisionCounts {
         self.counts.get_or_init(|| find(&self.name))
     }
 
-    /// Whether it is left out of the lists of those who may not use it.
+    /// Whether lists leave it out for callers who may not use it.
     pub fn is_hidden(&self) -> bool {
         self.hidden
     }
 
-    /// Whether anything more is needed under some condition.
+    /// Whether the rule has a condition.
     pub fn has_conditions(&self) -> bool {
         !self.when.is_empty()
     }
 
-    /// Whether one of its conditions is about arguments.
+    /// Whether at least one condition of the rule is about arguments.
     pub fn asks_for_arguments(&self) -> bool {
         self.when.iter().any(|when| when.condition.needs_arguments())
     }
 
-    /// Where the rule stands in the source.
+    /// The place of the rule in the source.
     pub fn span(&self) -> Range<usize> {
         self.span.clone()
     }

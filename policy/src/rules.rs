@@ -1,4 +1,5 @@
-//! The rules of a policy, each found in the same time however many there are.
+//! The rules of a policy by feature and name, in a hash table: a look-up takes the same time however
+//! many rules there are.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -7,18 +8,19 @@ use hashbrown::HashTable;
 
 use super::{Feature, Rule};
 
-/// One feature's rules, in the order of their names.
+/// The rules of one feature.
 #[derive(Debug, Default)]
-struct Named {
+struct FeatureRules {
+    /// In the order of their names.
     all: Vec<Rule>,
-    /// Where each name's rule stands in `all`.
+    /// The index in `all` of each name's rule.
     places: HashTable<u32>,
 }
 
-impl Named {
+impl FeatureRules {
     fn new(mut all: Vec<Rule>) -> Self {
         all.sort_by(|one, other| one.name.cmp(&other.name));
-        // A name that stands twice is a mistake, and nothing is decided by its rules.
+        // TOML refuses a key that stands twice, so nothing is lost from a policy that decides.
         all.dedup_by(|one, other| one.name == other.name);
         let hash_of = |place: &u32| all.get(*place as usize).map_or(0, |rule| hash(&rule.name));
         let mut places = HashTable::with_capacity(all.len());
@@ -35,16 +37,17 @@ impl Named {
     }
 }
 
-/// Callers look names up, but only the policy puts them in: a fast hash will do.
+/// A fast hash without a secret. Callers cannot provoke collisions, because only the policy adds
+/// names.
 fn hash(name: &str) -> u64 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     hasher.write(name.as_bytes());
     hasher.finish()
 }
 
-/// All rules, by feature and name.
+/// All rules of a policy, by feature and name.
 #[derive(Debug, Default)]
-pub(super) struct Rules([Named; 3]);
+pub(super) struct Rules([FeatureRules; 3]);
 
 impl Rules {
     pub(super) fn new(rules: impl IntoIterator<Item = (Feature, Rule)>) -> Self {
@@ -52,19 +55,19 @@ impl Rules {
         for (feature, rule) in rules {
             all[feature.index()].push(rule);
         }
-        Self(all.map(Named::new))
+        Self(all.map(FeatureRules::new))
     }
 
     pub(super) fn get(&self, feature: Feature, name: &str) -> Option<&Rule> {
         self.0[feature.index()].get(name)
     }
 
-    /// Those of one feature, in the order of their names.
+    /// The rules of one feature, in the order of their names.
     pub(super) fn of(&self, feature: Feature) -> &[Rule] {
         &self.0[feature.index()].all
     }
 
-    /// All of them.
+    /// All rules, each with its feature.
     pub(super) fn iter(&self) -> impl Iterator<Item = (Feature, &Rule)> {
         let of = |feature| self.of(feature).iter().map(move |rule| (feature, rule));
         Feature::ALL.into_iter().flat_map(of)

@@ -1,27 +1,26 @@
-//! The JSON Schema of `policy.toml`, made of the same table that the reader uses. Editors complete
-//! and validate with it.
+//! The JSON Schema of `policy.toml`, with which editors complete and validate. It is made from the
+//! shape that the reader uses, so that both accept the same files.
 
 use serde_json::{Map, Value, json};
 
-use super::shape::{self, Key, Shape, Takes};
+use super::shape::{self, Key, TableShape, ValueKind};
 use crate::diagnostic::Kind;
 
-/// A scope-token (RFC 6749, section 3.3).
+/// The pattern of a scope-token (RFC 6749, section 3.3).
 const SCOPE: &str = r"^[\x21\x23-\x5b\x5d-\x7e]+$";
-/// Says something: not only white space.
+/// The pattern of a text that is not blank.
 const TEXT: &str = r"\S";
 
-/// The schema, in JSON Schema 2020-12. `lints` are the lints whose level `[lint]` may set
+/// The JSON Schema (2020-12) of `policy.toml`. `lints` are the lints whose level `[lint]` may set
 /// ([`lint::changeable`](crate::lint::changeable)).
 pub fn json_schema(lints: &[Kind]) -> Value {
     let mut schema = table(&shape::POLICY, lints);
-    // Where an editor names the schema that it uses; TOML files name it in a comment.
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "policy.toml of Scopeward: who may call which tool".into();
     schema
 }
 
-fn table(shape: &Shape, lints: &[Kind]) -> Value {
+fn table(shape: &TableShape, lints: &[Kind]) -> Value {
     let properties: Map<String, Value> =
         shape.keys.iter().map(|key| (key.name.to_owned(), property(key, lints))).collect();
     let required: Vec<&str> =
@@ -54,35 +53,35 @@ fn property(key: &Key, lints: &[Kind]) -> Value {
     schema
 }
 
-fn takes(what: &Takes, lints: &[Kind]) -> Value {
+fn takes(what: &ValueKind, lints: &[Kind]) -> Value {
     match what {
-        Takes::One => json!({ "const": 1 }),
-        Takes::Count => json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
-        Takes::Text => json!({ "type": "string", "pattern": TEXT }),
-        Takes::Url => json!({ "type": "string", "pattern": "^https?://" }),
-        Takes::ScopePrefix => json!({ "type": "string", "pattern": SCOPE.replace("]+", "]*") }),
-        Takes::Scope => json!({ "type": "string", "pattern": SCOPE }),
-        Takes::Scopes => {
-            json!({ "type": "array", "items": takes(&Takes::Scope, lints), "uniqueItems": true })
+        ValueKind::One => json!({ "const": 1 }),
+        ValueKind::Count => json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
+        ValueKind::Text => json!({ "type": "string", "pattern": TEXT }),
+        ValueKind::Url => json!({ "type": "string", "pattern": "^https?://" }),
+        ValueKind::ScopePrefix => json!({ "type": "string", "pattern": SCOPE.replace("]+", "]*") }),
+        ValueKind::Scope => json!({ "type": "string", "pattern": SCOPE }),
+        ValueKind::Scopes => {
+            json!({ "type": "array", "items": takes(&ValueKind::Scope, lints), "uniqueItems": true })
         }
-        Takes::SomeScopes => {
-            let mut schema = takes(&Takes::Scopes, lints);
+        ValueKind::SomeScopes => {
+            let mut schema = takes(&ValueKind::Scopes, lints);
             schema["minItems"] = 1.into();
             schema
         }
-        Takes::Texts => json!({ "type": "array", "items": { "type": "string" } }),
-        Takes::Flag => json!({ "type": "boolean" }),
-        Takes::True => json!({ "const": true }),
-        Takes::Word(words) => json!({ "enum": words() }),
-        Takes::Table(shape) => table(shape, lints),
-        Takes::Tables(shape) => json!({ "type": "array", "items": table(shape, lints) }),
-        Takes::ByScope(each) => {
+        ValueKind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        ValueKind::Flag => json!({ "type": "boolean" }),
+        ValueKind::True => json!({ "const": true }),
+        ValueKind::Word(words) => json!({ "enum": words() }),
+        ValueKind::Table(shape) => table(shape, lints),
+        ValueKind::Tables(shape) => json!({ "type": "array", "items": table(shape, lints) }),
+        ValueKind::ByScope(each) => {
             json!({ "type": "object", "patternProperties": { SCOPE: takes(each, lints) }, "additionalProperties": false })
         }
-        Takes::ByName(each) => {
+        ValueKind::ByName(each) => {
             json!({ "type": "object", "additionalProperties": takes(each, lints) })
         }
-        Takes::ByLint(each) => {
+        ValueKind::ByLint(each) => {
             let properties: Map<String, Value> = lints
                 .iter()
                 .flat_map(|lint| {
@@ -93,8 +92,10 @@ fn takes(what: &Takes, lints: &[Kind]) -> Value {
                 .collect();
             json!({ "type": "object", "properties": properties, "additionalProperties": false })
         }
-        Takes::Some(each) => json!({ "type": "array", "items": takes(each, lints), "minItems": 1 }),
-        Takes::Either(several) => {
+        ValueKind::Some(each) => {
+            json!({ "type": "array", "items": takes(each, lints), "minItems": 1 })
+        }
+        ValueKind::Either(several) => {
             json!({ "anyOf": several.iter().map(|one| takes(one, lints)).collect::<Vec<_>>() })
         }
     }

@@ -1,9 +1,9 @@
-//! One scope: a name that RFC 6749 allows.
+//! Scopes: names that RFC 6749 allows.
 
 use std::{borrow::Borrow, fmt};
 
 /// A scope-token (RFC 6749, section 3.3): one or more printable ASCII characters without space,
-/// `"` and `\`. Compared byte by byte: scopes are case-sensitive.
+/// `"` and `\`. Scopes are compared byte by byte, because they are case-sensitive.
 ///
 /// ```
 /// use scopeward_policy::Scope;
@@ -45,12 +45,12 @@ pub enum ScopeError {
 }
 
 impl Scope {
-    /// Checks `text` and keeps it as a scope.
+    /// Parses a scope.
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
         check(text).map(|()| Self(text.into()))
     }
 
-    /// Whether `text` is a scope; usable at compile time, where the registry checks itself.
+    /// Whether `text` is a scope. A `const fn`, because declarations are checked at compile time.
     pub const fn is_valid(text: &str) -> bool {
         let bytes = text.as_bytes();
         let mut index = 0;
@@ -73,7 +73,7 @@ const fn is_scope_byte(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e)
 }
 
-/// What a scope's name says that it allows.
+/// The level of access that a scope's name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AccessLevel {
     Read,
@@ -82,8 +82,8 @@ pub(crate) enum AccessLevel {
 }
 
 impl Scope {
-    /// The level that the name says, by its last part or, for `admin:…`, its first: the words that
-    /// `read`, `write` and `admin` in `[tools]` stand for. `None` for a name that says none.
+    /// The level of access in the name: its last part, or its first for `admin:…`. `None` for a name
+    /// without such a part.
     pub(crate) fn level(&self) -> Option<AccessLevel> {
         let mut parts = self.0.split([':', '.', '/']);
         let first = parts.next();
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_level_is_what_the_name_says() {
+    fn the_level_is_a_part_of_the_name() {
         let level = |text| Scope::parse(text).unwrap().level();
         assert_eq!(level("todo:read"), Some(AccessLevel::Read));
         assert_eq!(level("api://x/todo.write"), Some(AccessLevel::Write));

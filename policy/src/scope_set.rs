@@ -1,15 +1,16 @@
-//! Sets of a policy's scopes: one bit each.
+//! Sets of a policy's scopes, with one bit for each scope.
 
 use smallvec::SmallVec;
 
-/// A scope's number within one compiled policy.
+/// The number of a scope within one compiled policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ScopeId(pub(super) u32);
 
-/// A set of a policy's scopes: one bit each.
+/// A set of a policy's scopes, with one bit for each scope.
 ///
-/// INVARIANT: a set is only meaningful with the policy that made it. Sets are therefore made by
-/// [`CompiledPolicy::hold`] and kept beside that policy.
+/// INVARIANT: a set is used only with the policy that made it, because another policy numbers its
+/// scopes differently. So only [`CompiledPolicy::hold`] makes one, and callers keep it beside that
+/// policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScopeSet(SmallVec<[u64; 2]>);
 

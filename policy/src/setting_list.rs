@@ -1,20 +1,21 @@
-//! The settings of a policy as text: compared by a diff, and held at a reload.
+//! The settings of a policy as text, for a diff and for the check that a reload changes none that
+//! must stay.
 
 use super::{CompiledPolicy, ProviderSettings};
 
 /// One setting of `[server]` and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// Its key, such as `url`; `also` for the further providers.
+    /// The key, such as `url`; `also` for the further providers.
     pub name: &'static str,
-    /// Its value, for a person.
+    /// The value as text for a person.
     pub value: String,
-    /// Whether it stays as it is while the server runs, because tokens are issued for it.
+    /// Whether a reload must not change the setting, because tokens are issued for its value.
     pub is_fixed: bool,
 }
 
 impl CompiledPolicy {
-    /// Every setting of `[server]`, in an order that is the same for every policy.
+    /// Every setting of `[server]`, in the same order for every policy.
     pub fn settings(&self) -> Vec<Setting> {
         let also: Vec<_> = self.also().iter().map(ProviderSettings::describe).collect();
         let also = if also.is_empty() { "none".to_owned() } else { also.join("; ") };

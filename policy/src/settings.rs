@@ -1,21 +1,21 @@
-//! The words that `[server]` takes.
+//! The settings of `[server]` that take a word.
 
-/// The word for a value, from the list that the reader takes.
+/// The word for a value, from the list that the reader uses.
 fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
     words.iter().find(|(_, known)| known == value).map_or("", |(word, _)| word)
 }
 
-/// Which tools, resources and prompts the lists show a caller. Exhaustive, so that whoever makes lists
-/// has to look again when there is another way.
+/// Which tools, resources and prompts the lists show a caller. Exhaustive, so that code that makes
+/// lists does not compile until it handles a new mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ListMode {
-    /// What the caller may call, and nothing else.
+    /// Only those that the caller may use.
     Callable,
-    /// Also the tools that lack only scopes marked `step_up`: the caller was not asked for them
-    /// yet, and a client cannot step up to a tool that it never saw.
+    /// Also those for which the caller lacks only scopes marked `step_up`, because a client cannot step
+    /// up to a tool that no list showed it.
     #[default]
     StepUp,
-    /// All that some set of registered scopes could call.
+    /// All that some set of registered scopes may use.
     Reachable,
 }
 
@@ -23,23 +23,23 @@ impl ListMode {
     pub(super) const WORDS: &[(&str, Self)] =
         &[("callable", Self::Callable), ("step_up", Self::StepUp), ("reachable", Self::Reachable)];
 
-    /// The word in `policy.toml`.
+    /// The setting's word in `policy.toml`.
     pub fn as_str(self) -> &'static str {
         word(Self::WORDS, &self)
     }
 }
 
-/// How a call without the needed scopes is refused. Exhaustive, so that whoever answers a refusal has
-/// to look again when there is another way.
+/// How a call without the needed scopes is answered. Exhaustive, so that code that answers a refusal
+/// does not compile until it handles a new way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnDenied {
-    /// The challenge; and when the same caller comes back for the same with the same grant, the
-    /// tool result, once, in words for the person.
+    /// The challenge. If the same caller tries the same call again with the same scopes, a tool result
+    /// with `isError` once, so that the person reads why.
     #[default]
     Adaptive,
-    /// HTTP 403 with the RFC 6750 challenge, for clients that can step up.
+    /// Always HTTP 403 with the RFC 6750 challenge, for clients that can step up.
     Challenge,
-    /// A tool result with `isError`, for clients that cannot.
+    /// Always a tool result with `isError`, for clients that cannot step up.
     ToolError,
 }
 
@@ -50,20 +50,20 @@ impl OnDenied {
         ("tool_error", Self::ToolError),
     ];
 
-    /// The word in `policy.toml`.
+    /// The setting's word in `policy.toml`.
     pub fn as_str(self) -> &'static str {
         word(Self::WORDS, &self)
     }
 }
 
-/// Whether a call may run that leaves no record.
+/// Whether a call may run when its audit record cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum AuditMode {
-    /// It may: what is lost is counted and told.
+    /// The call runs. Lost records are counted, and the server reports them.
     #[default]
     BestEffort,
-    /// It may not: while the audit file cannot be written, nothing is called.
+    /// The call does not run while the audit file cannot be written.
     Required,
 }
 
@@ -71,27 +71,27 @@ impl AuditMode {
     pub(super) const WORDS: &[(&str, Self)] =
         &[("best_effort", Self::BestEffort), ("required", Self::Required)];
 
-    /// The word in `policy.toml`.
+    /// The setting's word in `policy.toml`.
     pub fn as_str(self) -> &'static str {
         word(Self::WORDS, &self)
     }
 }
 
-/// What the startup check does with an error.
+/// Whether the startup check stops the start at an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum StartupCheck {
-    /// Refuse to start.
+    /// The server does not start.
     #[default]
     Enforce,
-    /// Print it and start: the operator's explicit way out.
+    /// The server prints the error and starts, because the operator asked for that.
     Warn,
 }
 
 impl StartupCheck {
     pub(super) const WORDS: &[(&str, Self)] = &[("enforce", Self::Enforce), ("warn", Self::Warn)];
 
-    /// The word in `policy.toml`.
+    /// The setting's word in `policy.toml`.
     pub fn as_str(self) -> &'static str {
         word(Self::WORDS, &self)
     }

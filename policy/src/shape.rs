@@ -1,7 +1,7 @@
-//! The shape of `policy.toml`: every key, what it means and what it takes, in one table.
+//! The shape of `policy.toml`: every key with its meaning and the kind of its value.
 //!
-//! The reader takes from here which keys are known, and the JSON Schema is made of it; so editors
-//! complete what the server reads.
+//! The reader looks up here which keys there are, and the JSON Schema is made from the same shape, so
+//! editors complete exactly the keys that the server reads.
 
 use super::{
     Feature,
@@ -9,13 +9,13 @@ use super::{
     settings::{AuditMode, ListMode, OnDenied, StartupCheck},
 };
 
-/// A table with fixed keys.
+/// The shape of a table with fixed keys.
 #[derive(Debug)]
-pub(crate) struct Shape {
+pub(crate) struct TableShape {
     pub(crate) keys: &'static [Key],
-    /// Of these keys exactly one must be there.
+    /// The keys of which a table has exactly one.
     pub(crate) one_of: &'static [&'static str],
-    /// Of these keys at least one must be there.
+    /// The keys of which a table has at least one.
     pub(crate) some_of: &'static [&'static str],
 }
 
@@ -23,70 +23,77 @@ pub(crate) struct Shape {
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(crate) name: &'static str,
-    pub(crate) takes: Takes,
+    pub(crate) takes: ValueKind,
     pub(crate) is_required: bool,
-    /// The key that took its place.
+    /// The new name of the key, if this is a former name.
     pub(crate) replaced_by: Option<&'static str>,
-    /// What editors show.
+    /// The description that editors show.
     pub(crate) about: &'static str,
 }
 
-/// What a key takes.
+/// The kind of value that a key takes.
 #[derive(Debug)]
-pub(crate) enum Takes {
+pub(crate) enum ValueKind {
     /// The number 1.
     One,
     /// A whole number, at least 1.
     Count,
-    /// A text that is not empty.
+    /// A string that is not blank.
     Text,
+    /// A string with an http or https URL.
     Url,
     /// The part of a scope before `:read`, `:write` or `:admin`.
     ScopePrefix,
+    /// One scope.
     Scope,
-    /// Scopes, none of them twice.
+    /// A list of scopes, none of them twice.
     Scopes,
-    /// Scopes, at least one.
+    /// A list of scopes, none of them twice, and at least one.
     SomeScopes,
+    /// A list of strings.
     Texts,
+    /// `true` or `false`.
     Flag,
-    /// Only `true`: there is nothing else that it could mean.
+    /// Only `true`, because `false` would mean nothing.
     True,
+    /// One word of a fixed list.
     Word(fn() -> Vec<&'static str>),
-    Table(&'static Shape),
-    /// A list of tables.
-    Tables(&'static Shape),
+    /// A table with fixed keys.
+    Table(&'static TableShape),
+    /// A list of tables with fixed keys.
+    Tables(&'static TableShape),
     /// A table whose keys are scopes.
-    ByScope(&'static Takes),
+    ByScope(&'static ValueKind),
     /// A table whose keys are the names of tools, resources or prompts.
-    ByName(&'static Takes),
+    ByName(&'static ValueKind),
     /// A table whose keys are the names of lints.
-    ByLint(&'static Takes),
+    ByLint(&'static ValueKind),
     /// A list with at least one item.
-    Some(&'static Takes),
-    Either(&'static [Takes]),
+    Some(&'static ValueKind),
+    /// A value of one of several kinds.
+    Either(&'static [ValueKind]),
 }
 
-const fn key(name: &'static str, takes: Takes, about: &'static str) -> Key {
+const fn key(name: &'static str, takes: ValueKind, about: &'static str) -> Key {
     Key { name, takes, is_required: false, replaced_by: None, about }
 }
 
-const fn required(name: &'static str, takes: Takes, about: &'static str) -> Key {
+const fn required(name: &'static str, takes: ValueKind, about: &'static str) -> Key {
     Key { name, takes, is_required: true, replaced_by: None, about }
 }
 
-/// A former name, which is still read.
+/// A key under its former name, which is still read.
 const fn former(
     name: &'static str,
-    takes: Takes,
+    takes: ValueKind,
     replaced_by: &'static str,
     about: &'static str,
 ) -> Key {
     Key { name, takes, is_required: false, replaced_by: Some(replaced_by), about }
 }
 
-const fn table(keys: &'static [Key]) -> Shape {
-    Shape { keys, one_of: &[], some_of: &[] }
+const fn table(keys: &'static [Key]) -> TableShape {
+    TableShape { keys, one_of: &[], some_of: &[] }
 }
 
 fn words<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
@@ -94,120 +101,124 @@ fn words<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
 }
 
 /// The whole file.
-pub(crate) static POLICY: Shape = Shape {
+pub(crate) static POLICY: TableShape = TableShape {
     keys: &[
-        required("version", Takes::One, "The version of this format: 1."),
-        key("server", Takes::Table(&SERVER), "The server that is protected, and how."),
-        former("resource", Takes::Table(&SERVER), "server", "The former name of [server]."),
+        required("version", ValueKind::One, "The version of this format: 1."),
+        key("server", ValueKind::Table(&SERVER), "The server that is protected, and how."),
+        former("resource", ValueKind::Table(&SERVER), "server", "The former name of [server]."),
         key(
             "scopes",
-            Takes::ByScope(&Takes::Either(&[Takes::Text, Takes::Table(&SCOPE)])),
-            "The vocabulary: each scope, and what it allows in words that people read when they consent.",
+            ValueKind::ByScope(&ValueKind::Either(&[ValueKind::Text, ValueKind::Table(&SCOPE)])),
+            "The vocabulary: each scope with its title, which people read when they consent.",
         ),
         key(
             "tools",
-            Takes::ByName(&Takes::Table(&OPERATION)),
+            ValueKind::ByName(&ValueKind::Table(&OPERATION)),
             "One rule for each tool. A tool without a rule cannot be called.",
         ),
         key(
             "resources",
-            Takes::ByName(&Takes::Table(&OPERATION)),
+            ValueKind::ByName(&ValueKind::Table(&OPERATION)),
             "One rule for each resource, by its URI or URI template. A resource without a rule cannot be read.",
         ),
         key(
             "prompts",
-            Takes::ByName(&Takes::Table(&OPERATION)),
+            ValueKind::ByName(&ValueKind::Table(&OPERATION)),
             "One rule for each prompt. A prompt without a rule cannot be got.",
         ),
         key(
             "lint",
-            Takes::ByLint(&Takes::Word(|| words(LEVELS))),
-            "How bad a finding of `policy lint` is: \"error\", \"warn\" or \"off\".",
+            ValueKind::ByLint(&ValueKind::Word(|| words(LEVELS))),
+            "The level of each lint's findings: \"error\", \"warn\" or \"off\".",
         ),
-        key("client", Takes::Tables(&CLIENT), "Clients that the embedded issuer knows beforehand."),
+        key(
+            "client",
+            ValueKind::Tables(&CLIENT),
+            "Clients that are registered at the embedded issuer.",
+        ),
         key(
             "invariant",
-            Takes::Tables(&INVARIANT),
+            ValueKind::Tables(&INVARIANT),
             "What must hold for every set of scopes. Proved by `policy test`, at start and at reload.",
         ),
         key(
             "test",
-            Takes::Tables(&CASE),
-            "What a caller with some scopes can and cannot call. Checked by `policy test`, at start and at reload.",
+            ValueKind::Tables(&CASE),
+            "What a caller with some scopes can and cannot use. Checked by `policy test`, at start and at reload.",
         ),
     ],
-    // Under its name or its former name, and never both.
+    // `[server]` stands under its name or its former name, and never under both.
     one_of: &["server", "resource"],
     some_of: &[],
 };
 
-/// A file of its own for tests and invariants.
-pub(crate) static TEST_FILE: Shape = table(&[
-    key("invariant", Takes::Tables(&INVARIANT), "What must hold for every set of scopes."),
-    key("test", Takes::Tables(&CASE), "What a caller with some scopes can and cannot call."),
+/// A separate file with tests and invariants.
+pub(crate) static TEST_FILE: TableShape = table(&[
+    key("invariant", ValueKind::Tables(&INVARIANT), "What must hold for every set of scopes."),
+    key("test", ValueKind::Tables(&CASE), "What a caller with some scopes can and cannot use."),
 ]);
 
-/// The snapshot of the registered scopes.
-pub(crate) static SNAPSHOT: Shape = table(&[
-    required("version", Takes::One, "The version of this format: 1."),
-    required("resource", Takes::Url, "The resource that the scopes are registered for."),
-    required("issuer", Takes::Url, "Who said so."),
-    key("provider", Takes::Text, "The provider's word in the policy."),
-    key("source", Takes::Text, "Where exactly it was asked."),
-    required("pulled_at", Takes::Text, "When, in UTC."),
-    required("scopes", Takes::Scopes, "The registered scopes."),
+/// `registered-scopes.toml`, the snapshot of the registered scopes.
+pub(crate) static SNAPSHOT: TableShape = table(&[
+    required("version", ValueKind::One, "The version of this format: 1."),
+    required("resource", ValueKind::Url, "The resource that the scopes are registered for."),
+    required("issuer", ValueKind::Url, "The issuer that has registered them."),
+    key("provider", ValueKind::Text, "The provider's word in the policy."),
+    key("source", ValueKind::Text, "The URL that was asked for them."),
+    required("pulled_at", ValueKind::Text, "When they were asked for, in UTC."),
+    required("scopes", ValueKind::Scopes, "The registered scopes."),
 ]);
 
-/// The server that is protected.
-pub(crate) static SERVER: Shape = table(&[
+/// `[server]`, the settings of the server that the policy protects.
+pub(crate) static SERVER: TableShape = table(&[
     required(
         "url",
-        Takes::Url,
-        "What clients connect to and tokens are issued for. MCP_URL and PORT override it.",
+        ValueKind::Url,
+        "The URL that clients connect to and tokens are issued for. MCP_URL and PORT override it.",
     ),
-    key("provider", Takes::Word(|| words(Provider::words())), "Who issues the tokens."),
+    key("provider", ValueKind::Word(|| words(Provider::words())), "Who issues the tokens."),
     ISSUER,
     AUDIENCE,
     SCOPE_PREFIX,
     OPAQUE,
     key(
         "also",
-        Takes::Tables(&ALSO),
-        "Further providers whose tokens are accepted, as during a migration from one to another.",
+        ValueKind::Tables(&ALSO),
+        "Further providers whose tokens are accepted, as during a migration between providers.",
     ),
     key(
         "list",
-        Takes::Word(|| words(ListMode::WORDS)),
-        "What tools/list shows: \"callable\"; \"step_up\", also what lacks only step_up scopes; \"reachable\", all that somebody could call.",
+        ValueKind::Word(|| words(ListMode::WORDS)),
+        "What the lists show: \"callable\", what the caller may use; \"step_up\", also what lacks only step_up scopes; \"reachable\", all that some registered scopes would allow.",
     ),
     key(
         "on_denied",
-        Takes::Word(|| words(OnDenied::WORDS)),
-        "How a refusal is said: \"adaptive\", HTTP 403, and a tool error to a client that comes back unchanged; always \"challenge\"; or always \"tool_error\".",
+        ValueKind::Word(|| words(OnDenied::WORDS)),
+        "How a refused call is answered: \"challenge\", HTTP 403; \"tool_error\", a tool result with isError; \"adaptive\", HTTP 403, and a tool error to a client that tries again with the same scopes.",
     ),
     key(
         "audit",
-        Takes::Word(|| words(AuditMode::WORDS)),
-        "\"required\" refuses calls while the audit file cannot be written; \"best_effort\" counts and tells what is lost.",
+        ValueKind::Word(|| words(AuditMode::WORDS)),
+        "\"required\" refuses calls while the audit file cannot be written; \"best_effort\" runs them, and counts and reports lost records.",
     ),
     key(
         "registered",
-        Takes::Scopes,
-        "The scopes registered for this resource; all of [scopes] unless written.",
+        ValueKind::Scopes,
+        "The scopes that are registered for this server; all of [scopes] unless written.",
     ),
     key(
         "snapshot_days",
-        Takes::Count,
+        ValueKind::Count,
         "After this many days the snapshot of the registered scopes counts as old; 90 unless written.",
     ),
     key(
         "startup_check",
-        Takes::Word(|| words(StartupCheck::WORDS)),
-        "\"warn\" starts in spite of a disagreement between the tools, the policy and the registered scopes.",
+        ValueKind::Word(|| words(StartupCheck::WORDS)),
+        "\"warn\" starts in spite of a disagreement between the declared scopes, the policy and the registered scopes.",
     ),
     former(
         "check",
-        Takes::Word(|| words(StartupCheck::WORDS)),
+        ValueKind::Word(|| words(StartupCheck::WORDS)),
         "startup_check",
         "The former name of startup_check.",
     ),
@@ -215,70 +226,83 @@ pub(crate) static SERVER: Shape = table(&[
 
 const ISSUER: Key = key(
     "issuer",
-    Takes::Url,
-    "The provider's issuer, byte by byte as its tokens name it. ISSUER_URL overrides that of [server].",
+    ValueKind::Url,
+    "The provider's issuer, byte by byte as its tokens name it. ISSUER_URL overrides the one in [server].",
 );
 const AUDIENCE: Key = key(
     "audience",
-    Takes::Text,
-    "What tokens for this resource name as their audience; the URL unless written.",
+    ValueKind::Text,
+    "The audience of tokens for this server; the server's URL unless written.",
 );
 const SCOPE_PREFIX: Key = key(
     "scope_prefix",
-    Takes::Scope,
-    "What the provider writes before this resource's scopes, such as \"api://todo/\". The policy leaves it out; the embedded issuer has none.",
+    ValueKind::Scope,
+    "The prefix that the provider writes before this server's scopes, such as \"api://todo/\". Scopes in the policy leave it out; the embedded issuer has none.",
 );
 const OPAQUE: Key = key(
     "opaque",
-    Takes::Flag,
-    "Its tokens are checked by asking it (RFC 7662), as INTROSPECTION_CLIENT_ID with INTROSPECTION_CLIENT_SECRET.",
+    ValueKind::Flag,
+    "Tokens are checked by asking the provider (RFC 7662), as INTROSPECTION_CLIENT_ID with INTROSPECTION_CLIENT_SECRET.",
 );
 
-/// A further provider.
-pub(crate) static ALSO: Shape = table(&[
-    required("provider", Takes::Word(|| words(Provider::words())), "Who issues these tokens."),
+/// `[[server.also]]`, a further provider.
+pub(crate) static ALSO: TableShape = table(&[
+    required("provider", ValueKind::Word(|| words(Provider::words())), "Who issues these tokens."),
     ISSUER,
     AUDIENCE,
     SCOPE_PREFIX,
     OPAQUE,
 ]);
 
-/// A client of the embedded issuer.
-pub(crate) static CLIENT: Shape = Shape {
+/// `[[client]]`, a client that is registered at the embedded issuer.
+pub(crate) static CLIENT: TableShape = TableShape {
     keys: &[
-        required("id", Takes::Text, "What the client calls itself: its client_id."),
-        key("name", Takes::Text, "What people read on the consent page; the id unless written."),
-        key("redirect_uris", Takes::Texts, "Where people come back to after they signed in."),
-        key("scopes", Takes::Scopes, "What it may ask for by itself (client_credentials)."),
-        key("secret_env", Takes::Text, "The environment variable that holds its secret."),
+        required("id", ValueKind::Text, "The client_id that the client sends."),
+        key(
+            "name",
+            ValueKind::Text,
+            "The name that people read on the consent page; the id unless written.",
+        ),
+        key(
+            "redirect_uris",
+            ValueKind::Texts,
+            "The redirect URIs: where people come back to after they signed in.",
+        ),
+        key(
+            "scopes",
+            ValueKind::Scopes,
+            "The scopes that it may ask for without a person (client_credentials).",
+        ),
+        key("secret_env", ValueKind::Text, "The environment variable that holds its secret."),
     ],
     one_of: &[],
     some_of: &["redirect_uris", "scopes"],
 };
 
-pub(crate) static SCOPE: Shape = table(&[
-    required("title", Takes::Text, "What the scope allows; people read it when they consent."),
-    key("implies", Takes::Scopes, "Whoever holds this scope holds those as well."),
-    key("step_up", Takes::Flag, "Not asked for at first sign-in, only when a tool needs it."),
+/// An entry of `[scopes]` that is a table.
+pub(crate) static SCOPE: TableShape = table(&[
+    required("title", ValueKind::Text, "What the scope allows; people read it when they consent."),
+    key("implies", ValueKind::Scopes, "A caller who holds this scope holds these as well."),
+    key("step_up", ValueKind::Flag, "Not asked for at first sign-in, only when a tool needs it."),
     key("allow", ALLOW, ALLOW_ABOUT),
 ]);
 
-/// The keys of which a rule has exactly one.
+/// The keys that say which scopes are needed. A rule has exactly one of them.
 pub(crate) const RULES: [&str; 6] = ["read", "write", "admin", "all_of", "any_of", "authenticated"];
 
-const READ: Key = key("read", Takes::ScopePrefix, "Short for the scope `<name>:read`.");
-const WRITE: Key = key("write", Takes::ScopePrefix, "Short for the scope `<name>:write`.");
-const ADMIN: Key = key("admin", Takes::ScopePrefix, "Short for the scope `<name>:admin`.");
-const ALL_OF: Key = key("all_of", Takes::SomeScopes, "Every one of these scopes.");
+const READ: Key = key("read", ValueKind::ScopePrefix, "Short for the scope `<name>:read`.");
+const WRITE: Key = key("write", ValueKind::ScopePrefix, "Short for the scope `<name>:write`.");
+const ADMIN: Key = key("admin", ValueKind::ScopePrefix, "Short for the scope `<name>:admin`.");
+const ALL_OF: Key = key("all_of", ValueKind::SomeScopes, "Every one of these scopes.");
 const ANY_OF: Key = key(
     "any_of",
-    Takes::Some(&ALTERNATIVE_OR_SCOPE),
+    ValueKind::Some(&ALTERNATIVE_OR_SCOPE),
     "One of these: each a scope, or `{ all_of = [\"…\"] }`.",
 );
-const AUTHENTICATED: Key = key("authenticated", Takes::True, "Any authenticated caller.");
+const AUTHENTICATED: Key = key("authenticated", ValueKind::True, "Any authenticated caller.");
 
-/// A tool, a resource or a prompt.
-pub(crate) static OPERATION: Shape = Shape {
+/// The entry of a tool, resource or prompt: its rule and what belongs to it.
+pub(crate) static OPERATION: TableShape = TableShape {
     keys: &[
         READ,
         WRITE,
@@ -286,26 +310,26 @@ pub(crate) static OPERATION: Shape = Shape {
         ALL_OF,
         ANY_OF,
         AUTHENTICATED,
-        key("relax", Takes::Text, "Why the rule may ask for less than its author declared."),
-        key("hidden", Takes::Flag, "Left out of the lists of those who may not use it."),
+        key("relax", ValueKind::Text, "Why the rule may ask for less than its author declared."),
+        key("hidden", ValueKind::Flag, "Lists leave it out for callers who may not use it."),
         key("allow", ALLOW, ALLOW_ABOUT),
         key(
             "when",
-            Takes::Tables(&WHEN),
-            "What is needed besides, under a condition on the arguments and the caller's claims.",
+            ValueKind::Tables(&WHEN),
+            "Further scopes that are needed under a condition on the arguments and the caller's claims.",
         ),
     ],
     one_of: &RULES,
     some_of: &[],
 };
 
-/// What is needed besides under a condition.
-pub(crate) static WHEN: Shape = Shape {
+/// `[[tools.….when]]`, a further rule under a condition.
+pub(crate) static WHEN: TableShape = TableShape {
     keys: &[
         required(
             "if",
-            Takes::Text,
-            "A condition in CEL over `args`, the arguments, and `claims`, those of the caller's token: \"args.done == true\".",
+            ValueKind::Text,
+            "A condition in CEL on `args`, the arguments, and `claims`, the claims of the caller's token: \"args.done == true\".",
         ),
         READ,
         WRITE,
@@ -318,38 +342,41 @@ pub(crate) static WHEN: Shape = Shape {
     some_of: &[],
 };
 
-/// A rule by itself.
-pub(crate) static RULE: Shape = Shape {
+/// A rule without anything else, in `needs` and `enough`.
+pub(crate) static RULE: TableShape = TableShape {
     keys: &[READ, WRITE, ADMIN, ALL_OF, ANY_OF, AUTHENTICATED],
     one_of: &RULES,
     some_of: &[],
 };
 
-pub(crate) static ALTERNATIVE: Shape =
-    table(&[required("all_of", Takes::SomeScopes, "Every one of these scopes.")]);
+/// An alternative of `any_of` that is a table.
+pub(crate) static ALTERNATIVE: TableShape =
+    table(&[required("all_of", ValueKind::SomeScopes, "Every one of these scopes.")]);
 
-static ALTERNATIVE_OR_SCOPE: Takes = Takes::Either(&[Takes::Scope, Takes::Table(&ALTERNATIVE)]);
+static ALTERNATIVE_OR_SCOPE: ValueKind =
+    ValueKind::Either(&[ValueKind::Scope, ValueKind::Table(&ALTERNATIVE)]);
 
-const ALLOW: Takes = Takes::ByLint(&Takes::Text);
+const ALLOW: ValueKind = ValueKind::ByLint(&ValueKind::Text);
 const ALLOW_ABOUT: &str =
-    "Findings that are meant, each with its reason: `{ admin-for-reading = \"the reason\" }`.";
+    "Findings that are silenced, each with a reason: `{ admin-for-reading = \"the reason\" }`.";
 
-pub(crate) static CASE: Shape = Shape {
+/// `[[test]]`, a caller and what the caller can and cannot use.
+pub(crate) static CASE: TableShape = TableShape {
     keys: &[
-        key("name", Takes::Text, "What the case shows."),
-        required("scopes", Takes::Scopes, "The scopes that the caller was granted."),
-        key("can", Takes::Texts, "Tools that this caller can call."),
-        key("cannot", Takes::Texts, "Tools that this caller cannot call."),
-        key("can_read", Takes::Texts, "Resources that this caller can read."),
-        key("cannot_read", Takes::Texts, "Resources that this caller cannot read."),
-        key("can_get", Takes::Texts, "Prompts that this caller can get."),
-        key("cannot_get", Takes::Texts, "Prompts that this caller cannot get."),
+        key("name", ValueKind::Text, "What the case shows."),
+        required("scopes", ValueKind::Scopes, "The scopes that the caller was granted."),
+        key("can", ValueKind::Texts, "Tools that this caller can call."),
+        key("cannot", ValueKind::Texts, "Tools that this caller cannot call."),
+        key("can_read", ValueKind::Texts, "Resources that this caller can read."),
+        key("cannot_read", ValueKind::Texts, "Resources that this caller cannot read."),
+        key("can_get", ValueKind::Texts, "Prompts that this caller can get."),
+        key("cannot_get", ValueKind::Texts, "Prompts that this caller cannot get."),
     ],
     one_of: &[],
     some_of: &["can", "cannot", "can_read", "cannot_read", "can_get", "cannot_get"],
 };
 
-/// The keys of a test that try something: with what, and whether it can be done.
+/// The keys of a test that try names: each with its feature, and whether the caller can use them.
 pub(crate) const TRIED: [(&str, Feature, bool); 6] = [
     ("can", Feature::Tool, true),
     ("cannot", Feature::Tool, false),
@@ -359,36 +386,37 @@ pub(crate) const TRIED: [(&str, Feature, bool); 6] = [
     ("cannot_get", Feature::Prompt, false),
 ];
 
-pub(crate) static INVARIANT: Shape = Shape {
+/// `[[invariant]]`, what must hold for every set of scopes.
+pub(crate) static INVARIANT: TableShape = TableShape {
     keys: &[
-        key("name", Takes::Text, "The statement in words."),
+        key("name", ValueKind::Text, "The statement in words."),
         key(
             "tools",
-            Takes::Either(&[Takes::Word(|| words(SELECTIONS)), Takes::Texts]),
+            ValueKind::Either(&[ValueKind::Word(|| words(SELECTIONS)), ValueKind::Texts]),
             "Which tools: \"all\", \"destructive\", \"changing\", \"read_only\", or a list of names.",
         ),
         key(
             "resources",
-            Takes::Either(&[Takes::Word(|| words(ALL)), Takes::Texts]),
+            ValueKind::Either(&[ValueKind::Word(|| words(ALL)), ValueKind::Texts]),
             "Which resources: \"all\", or a list of URIs and URI templates.",
         ),
         key(
             "prompts",
-            Takes::Either(&[Takes::Word(|| words(ALL)), Takes::Texts]),
+            ValueKind::Either(&[ValueKind::Word(|| words(ALL)), ValueKind::Texts]),
             "Which prompts: \"all\", or a list of names.",
         ),
-        key("needs", Takes::Table(&RULE), "Nobody can use them without this."),
+        key("needs", ValueKind::Table(&RULE), "The scopes without which nobody can use them."),
         key(
             "enough",
-            Takes::Table(&RULE),
-            "Everybody with this can use them, whatever the arguments.",
+            ValueKind::Table(&RULE),
+            "The scopes with which everybody can use them, whatever the arguments.",
         ),
     ],
     one_of: &[],
     some_of: &["needs", "enough"],
 };
 
-/// How bad a finding is, in `[lint]`.
+/// The level that `[lint]` gives to the findings of a lint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     Off,
@@ -396,10 +424,11 @@ pub(crate) enum Level {
     Error,
 }
 
+/// The words for the levels.
 pub(crate) const LEVELS: &[(&str, Level)] =
     &[("error", Level::Error), ("warn", Level::Warn), ("off", Level::Off)];
 
-/// Tools by what they say of themselves.
+/// Tools by their annotations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Behaviour {
     All,
@@ -408,6 +437,7 @@ pub(crate) enum Behaviour {
     ReadOnly,
 }
 
+/// The words that select tools in an invariant.
 pub(crate) const SELECTIONS: &[(&str, Behaviour)] = &[
     ("all", Behaviour::All),
     ("destructive", Behaviour::Destructive),
@@ -415,5 +445,6 @@ pub(crate) const SELECTIONS: &[(&str, Behaviour)] = &[
     ("read_only", Behaviour::ReadOnly),
 ];
 
-/// Resources and prompts: none of them changes anything.
+/// The word that selects resources or prompts. It is the only one, because none of them changes
+/// anything.
 pub(crate) const ALL: &[(&str, Behaviour)] = &[("all", Behaviour::All)];

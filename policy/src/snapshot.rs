@@ -1,5 +1,5 @@
-//! The snapshot of the registered scopes: what the authorization server said when it was asked,
-//! in a file that is committed, for where there is no network.
+//! The snapshot of the registered scopes: a committed file with the authorization server's answer, so
+//! that the lint works without a network.
 
 use jiff::Timestamp;
 use toml::de::DeTable;
@@ -7,13 +7,13 @@ use toml_edit::{Array, DocumentMut, value};
 
 use crate::{
     diagnostic::{Diagnostic, Diagnostics, Source},
-    mistake, {Reader, SNAPSHOT, Scope},
+    mistake, {SNAPSHOT, Scope, TableReader},
 };
 
-/// The scopes registered for a resource, who said so, and when.
+/// The scopes that an issuer has registered for a server, and when it was asked for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
-    /// `None` while it is in no file yet.
+    /// `None` until the snapshot is in a file.
     path: Option<String>,
     resource: String,
     issuer: String,
@@ -24,23 +24,23 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// The name of the file, beside `policy.toml`.
+    /// The name of the snapshot's file, beside `policy.toml`.
     pub const FILE: &str = "registered-scopes.toml";
 
-    /// What an issuer said about a resource.
+    /// Makes the snapshot of an issuer's answer about a server, by the server's URL.
     pub fn new(resource: &str, issuer: &str, pulled_at: Timestamp, scopes: Vec<Scope>) -> Self {
         let (resource, issuer) = (resource.to_owned(), issuer.to_owned());
         Self { path: None, resource, issuer, provider: None, source: None, pulled_at, scopes }
     }
 
-    /// The provider's word in the policy, and where exactly it was asked.
+    /// The same snapshot with the provider's word in the policy, and the URL that was asked.
     #[must_use]
     pub fn said_by(mut self, provider: &str, source: &str) -> Self {
         (self.provider, self.source) = (Some(provider.to_owned()), Some(source.to_owned()));
         self
     }
 
-    /// Reads the file's text.
+    /// Reads a snapshot from the text of its file.
     ///
     /// ```
     /// use scopeward_policy::{Snapshot, diagnostic::Source};
@@ -67,7 +67,7 @@ impl Snapshot {
             Diagnostic::new(mistake::INVALID_TOML, error.span().unwrap_or(end.clone()), message)
                 .help("run `resource pull` again")
         }));
-        let reader = Reader::new(document.get_ref(), &SNAPSHOT, &"the snapshot");
+        let reader = TableReader::new(document.get_ref(), &SNAPSHOT, &"the snapshot");
         let required = |key: &str, errors: &mut Vec<Diagnostic>| {
             if reader.key_span(key).is_none() && syntax.is_empty() {
                 let message = format!("the snapshot has no `{key}`");
@@ -116,7 +116,7 @@ impl Snapshot {
         })
     }
 
-    /// As the file's text.
+    /// The text of the snapshot's file.
     pub fn to_toml(&self) -> String {
         let mut document = DocumentMut::new();
         let mut scopes: Array = self.scopes.iter().map(Scope::as_str).collect();
@@ -146,7 +146,7 @@ impl Snapshot {
         self.scopes.iter().map(Scope::as_str)
     }
 
-    /// Where the snapshot is, who said so, and when.
+    /// One sentence for a person: where the snapshot is from, and when.
     pub fn describe(&self) -> String {
         let Self { path, issuer, source, pulled_at, .. } = self;
         if let Some(path) = path {
@@ -156,7 +156,7 @@ impl Snapshot {
         format!("{source} says what is registered now, at {pulled_at}")
     }
 
-    /// For how many whole days it has been there.
+    /// The age of the snapshot in whole days.
     pub fn age_in_days(&self, now: Timestamp) -> i64 {
         now.duration_since(self.pulled_at).as_hours() / 24
     }
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn a_written_snapshot_is_read_back_unchanged() {
         let scopes = ["todo:read", "a'b#c"].map(|scope| Scope::parse(scope).unwrap()).to_vec();
         let at: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
         let written = Snapshot::new("http://localhost/mcp", "http://localhost", at, scopes)
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn each_mistake_in_a_snapshot_is_reported() {
         let wrong = |text: &str| {
             Snapshot::parse(&Source::new(Snapshot::FILE, text)).unwrap_err().to_string()
         };

@@ -1,7 +1,7 @@
-//! Which resource a URI is: exact URIs, and templates with variables (RFC 6570, levels 1 and 2).
+//! Finds the resource that a URI names: by exact URIs, and by templates (RFC 6570, levels 1 and 2).
 //!
-//! The gate asks the policy's index, and the server asks that of its own resources: the same code,
-//! so that what is decided is what is read.
+//! The gate looks a URI up in the policy's index, and the server in the index of its own resources.
+//! Both use this code, so that the resource that is read is the one that was decided on.
 
 use std::{collections::HashMap, fmt};
 
@@ -13,8 +13,8 @@ use super::operation::Object;
 
 /// The URI of a resource, or the template of a family of them: `todo://items/{id}`.
 ///
-/// `{name}` stands for one segment, `{+name}` at the end for all that is left. Other expressions of
-/// RFC 6570 are refused: what they expand to cannot be told apart again.
+/// `{name}` stands for one segment, and `{+name}` at the end for the rest of the URI. Other expressions
+/// of RFC 6570 are refused, because the values of their variables cannot be read back from a URI.
 ///
 /// ```
 /// use scopeward_policy::UriTemplate;
@@ -27,9 +27,9 @@ use super::operation::Object;
 pub struct UriTemplate {
     text: Box<str>,
     variables: Vec<Box<str>>,
-    /// Whether the last variable takes all that is left.
+    /// Whether the last variable takes the rest of the URI.
     takes_rest: bool,
-    /// As the index writes it.
+    /// The template in the syntax of `matchit`.
     route: String,
 }
 
@@ -37,16 +37,16 @@ pub struct UriTemplate {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UriTemplateError {
-    /// It does not begin with a scheme.
+    /// The text does not begin with a scheme.
     #[error("a resource has an absolute URI, with a scheme: `todo://items`")]
     NoScheme,
-    /// A character that no URI has.
+    /// The text has a character that no URI has.
     #[error("{0:?} cannot be part of a URI (RFC 3986)")]
     Character(char),
-    /// A brace without its other half, or nothing between the two.
+    /// A brace without its counterpart, or nothing between the two.
     #[error("`{{` and `}}` stand around the name of a variable: `{{id}}`")]
     Braces,
-    /// An expression that cannot be told apart again.
+    /// An expression whose variables cannot be read back from a URI.
     #[error(
         "`{{{0}}}` cannot be matched: use `{{name}}` for one segment, or `{{+name}}` at the end"
     )]
@@ -54,13 +54,13 @@ pub enum UriTemplateError {
     /// A variable that stands twice.
     #[error("the variable `{0}` stands twice")]
     Twice(String),
-    /// A part that begins like the variable before it ends.
+    /// A segment with more than one variable, which cannot be told apart.
     #[error("this template cannot be matched: a segment has at most one variable")]
     Ambiguous,
 }
 
 impl UriTemplate {
-    /// Checks `text` and keeps it.
+    /// Parses a URI or a URI template.
     pub fn parse(text: &str) -> Result<Self, UriTemplateError> {
         let scheme = text.split_once(':').map_or("", |(scheme, _)| scheme);
         let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -96,28 +96,28 @@ impl UriTemplate {
         }
         route.push_str(literal(rest)?);
         let template = Self { text: text.into(), variables, takes_rest, route };
-        // Whether it can be matched at all is for the index to say.
+        // The router refuses a template that it cannot match.
         Router::new().insert(&template.route, ()).map_err(|_| UriTemplateError::Ambiguous)?;
         Ok(template)
     }
 
-    /// As it was written.
+    /// The template as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The names of its variables; without any it is one resource's URI.
+    /// The names of the variables. The URI of one resource has none.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.variables.iter().map(|name| &**name)
     }
 
-    /// Whether it stands for a family of resources.
+    /// Whether the template has variables, and so stands for a family of resources.
     pub fn is_template(&self) -> bool {
         !self.variables.is_empty()
     }
 }
 
-/// A part without variables: characters of a URI.
+/// Checks a part without variables: it has only characters of a URI.
 fn literal(text: &str) -> Result<&str, UriTemplateError> {
     let forbidden = |c: char| !c.is_ascii_graphic() || "\"<>\\^`|{}".contains(c);
     match text.chars().find(|c| forbidden(*c)) {
@@ -133,31 +133,31 @@ impl fmt::Display for UriTemplate {
     }
 }
 
-/// Two templates that some URI would match both of.
+/// The error that some URI would match two templates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overlap {
-    /// The template that was to be added.
+pub struct UriOverlap {
+    /// The template that was not added.
     pub template: String,
-    /// The one that was there before.
+    /// The template in the index that it overlaps with.
     pub with: String,
 }
 
-/// Finds the resource of a URI.
+/// An index of URI templates, which finds the resource that a URI names.
 #[derive(Clone, Default)]
 pub struct UriIndex {
-    /// By the text itself: a URI without variables, or a template named as such.
+    /// The number of each template by its text: a URI, or a template with its variables unexpanded.
     exact: HashMap<Box<str>, usize>,
     templates: Router<usize>,
     all: Vec<UriTemplate>,
 }
 
 impl UriIndex {
-    /// Adds a template. Its number is its place in the order of additions.
+    /// Adds a template. Templates are numbered from 0 in the order in which they are added.
     ///
     /// # Errors
     ///
-    /// Some URI would match a template that is there already.
-    pub fn add(&mut self, template: UriTemplate) -> Result<(), Overlap> {
+    /// Some URI would match both this template and an earlier one.
+    pub fn add(&mut self, template: UriTemplate) -> Result<(), UriOverlap> {
         let number = self.all.len();
         if template.is_template()
             && let Err(matchit::InsertError::Conflict { with }) =
@@ -165,15 +165,15 @@ impl UriIndex {
         {
             let with = self.all.iter().find(|other| other.route == with);
             let with = with.map_or(template.text.to_string(), |other| other.text.to_string());
-            return Err(Overlap { template: template.text.to_string(), with });
+            return Err(UriOverlap { template: template.text.to_string(), with });
         }
         self.exact.insert(template.text.clone(), number);
         self.all.push(template);
         Ok(())
     }
 
-    /// The resource of this URI and the values of its variables, decoded. The text of a template
-    /// finds the template itself, without values.
+    /// The number of the template that a URI matches, and the decoded values of the variables. The text
+    /// of a template finds that template, without values.
     pub fn find(&self, uri: &str) -> Option<(usize, Object)> {
         if let Some(number) = self.exact.get(uri) {
             return Some((*number, Object::new()));
@@ -183,7 +183,7 @@ impl UriIndex {
         let rest = template.variables.last().filter(|_| template.takes_rest);
         let mut values = Object::new();
         for (name, value) in found.params.iter() {
-            // A variable that takes the rest may hold reserved characters (RFC 6570, section 3.2.3).
+            // `{+name}` may have reserved characters in its value (RFC 6570, section 3.2.3).
             let is_rest = rest.is_some_and(|rest| **rest == *name);
             values.insert(name.to_owned(), Value::String(decoded(value, is_rest)?));
         }
@@ -202,8 +202,8 @@ impl fmt::Debug for UriIndex {
     }
 }
 
-/// The value of a variable; `None` if no expansion of the template gives it, or if it would lead
-/// out of the place that the template names.
+/// The decoded value of a variable. `None` if no expansion of the template gives the value, or if a
+/// `.` or `..` in it would lead out of the folder that the template names.
 fn decoded(value: &str, is_rest: bool) -> Option<String> {
     let unreserved = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
     let reserved = |c: char| ":/?#[]@!$&'()*+,;=".contains(c);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_a_template() {
+    fn uris_and_templates_that_can_be_matched_are_accepted_and_no_others() {
         for good in
             ["todo://items", "todo://items/{id}", "file:///{+path}", "x:y", "a+b://{h}/c/{d}.json"]
         {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_uri_finds() {
+    fn a_uri_finds_its_template_and_values_or_nothing() {
         let index =
             index(&["todo://items", "todo://items/{id}", "todo://items/all", "doc:///{+path}"]);
         let find = |uri: &str| {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn no_uri_is_two_resources() {
+    fn a_template_that_overlaps_with_another_is_refused() {
         let mut index = index(&["todo://items/{id}"]);
         let overlap = index.add(UriTemplate::parse("todo://items/{name}").unwrap()).unwrap_err();
         assert_eq!(overlap.with, "todo://items/{id}");

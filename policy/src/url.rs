@@ -1,13 +1,12 @@
-//! The protected resource: its identifier, the addresses that follow from it, and the scopes that
-//! are registered for it.
+//! The URL of the protected resource (RFC 9728), and the addresses that follow from it.
 
 use std::fmt;
 
 use url::{Host, Url};
 
-/// The resource identifier (RFC 8707, section 2; RFC 9728, section 1.2): what tokens are issued
-/// for and what clients connect to, in the canonical form of the MCP specification: `http` or
-/// `https`, lower-case host, no trailing slash.
+/// The resource identifier (RFC 8707, section 2; RFC 9728, section 1.2): the URL that clients connect
+/// to and tokens are issued for. It has the canonical form of the MCP specification: `http` or
+/// `https`, a lower-case host, no trailing slash.
 ///
 /// ```
 /// use scopeward_policy::ResourceUrl;
@@ -27,23 +26,24 @@ pub struct ResourceUrl {
     url: Url,
 }
 
-/// Why a string is not the URL of a protected resource.
+/// The reason why a string is not the URL of a protected resource.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResourceUrlError {
-    /// Not an absolute URL.
+    /// The text is not an absolute URL.
     #[error("this is not an absolute URL ({0})")]
     Syntax(url::ParseError),
-    /// Neither `https` nor loopback `http`.
+    /// The scheme is neither `https` nor, on loopback, `http`.
     #[error("the URL must begin with https:// (http:// is for loopback only)")]
     Scheme,
-    /// RFC 9728 forbids a fragment; a query or credentials have no business there.
+    /// The URL has a fragment, which RFC 9728 forbids, or a query or credentials, which would reach
+    /// every client in the metadata.
     #[error("the URL must not have a query, a fragment or credentials")]
     Extra,
 }
 
 impl ResourceUrl {
-    /// Checks `text` and brings it into canonical form.
+    /// Parses a URL into its canonical form.
     pub fn parse(text: &str) -> Result<Self, ResourceUrlError> {
         let url = Url::parse(text).map_err(ResourceUrlError::Syntax)?;
         let has_credentials = !url.username().is_empty() || url.password().is_some();
@@ -58,13 +58,13 @@ impl ResourceUrl {
         Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), url })
     }
 
-    /// The canonical form.
+    /// The URL in canonical form.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether another spelling names this resource: a trailing slash and the case of the host do
-    /// not count (MCP, "Canonical Server URI").
+    /// Whether `other` is a spelling of this URL. Spellings may differ in a trailing slash and in the
+    /// case of the host (MCP, "Canonical Server URI").
     pub fn matches(&self, other: &str) -> bool {
         Self::parse(other).is_ok_and(|other| other.text == self.text)
     }
@@ -79,31 +79,31 @@ impl ResourceUrl {
         self.url.path().trim_end_matches('/')
     }
 
-    /// Where the protected resource metadata is (RFC 9728, section 3.1).
+    /// The URL of the protected resource metadata (RFC 9728, section 3.1).
     pub fn metadata_url(&self) -> String {
         format!("{}/.well-known/oauth-protected-resource{}", self.origin(), self.path())
     }
 
-    /// The host as it stands in URLs: IPv6 in brackets.
+    /// The host as URLs write it, with IPv6 addresses in brackets.
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// The port, the scheme's own if none is written.
+    /// The port; the scheme's default unless written.
     pub fn port(&self) -> u16 {
         self.url.port_or_known_default().unwrap_or(443)
     }
 
-    /// The same resource on another port; for loopback, where `PORT` moves the whole server.
+    /// The same URL on another port, because `PORT` moves a server on loopback.
     #[must_use]
     pub fn with_port(&self, port: u16) -> Self {
         let mut url = self.url.clone();
-        // Only URLs without a host refuse a port, and those do not parse as a resource.
+        // Cannot fail: only URLs without a host refuse a port, and `parse` refuses those.
         let _ = url.set_port(Some(port));
         Self { text: url.as_str().trim_end_matches('/').to_owned(), url }
     }
 
-    /// The resource at another path of the same origin.
+    /// The URL of another path of the same origin.
     #[must_use]
     pub fn with_path(&self, path: &str) -> Self {
         let mut url = self.url.clone();
@@ -111,7 +111,7 @@ impl ResourceUrl {
         Self { text: url.as_str().trim_end_matches('/').to_owned(), url }
     }
 
-    /// Whether only this machine can reach it.
+    /// Whether the host is this machine, so that no other machine can reach the URL.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.url)
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_a_resource() {
+    fn urls_that_cannot_name_a_resource_are_refused() {
         for (text, error) in [
             ("http://mcp.example.com/mcp", ResourceUrlError::Scheme),
             ("http://localhost.example.com/mcp", ResourceUrlError::Scheme),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn spellings_of_the_same_resource() {
+    fn spellings_of_one_url_match_and_other_urls_do_not() {
         let url = ResourceUrl::parse("https://mcp.example.com/mcp").unwrap();
         for same in ["https://MCP.example.com/mcp", "https://mcp.example.com:443/mcp/"] {
             assert!(url.matches(same), "{same}");
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_a_resource_at_the_root() {
+    fn a_server_at_the_root_has_no_path() {
         let url = ResourceUrl::parse("https://mcp.example.com/").unwrap();
         assert_eq!(url.as_str(), "https://mcp.example.com");
         assert_eq!(url.path(), "");

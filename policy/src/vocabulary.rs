@@ -1,4 +1,4 @@
-//! From scopes as written to their numbers: the one place that knows which scopes are defined.
+//! Looks up scopes in `[scopes]`, and reports those that it does not define.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::diagnostic::{Diagnostic, nearest};
 
-/// The defined scopes.
+/// The numbers of the scopes that `[scopes]` defines.
 #[derive(Clone, Copy)]
 pub(crate) struct Vocabulary<'p> {
     ids: &'p HashMap<Scope, ScopeId>,
@@ -25,7 +25,7 @@ impl<'p> Vocabulary<'p> {
         Self { ids }
     }
 
-    /// The numbers of these scopes; one that `[scopes]` does not define is a mistake.
+    /// The numbers of these scopes. A scope that `[scopes]` does not define is a mistake.
     pub(super) fn ids(
         self,
         scopes: &[Located<Scope>],
@@ -53,7 +53,8 @@ impl<'p> Vocabulary<'p> {
         None
     }
 
-    /// `None` when a scope is undefined: a requirement with a scope left out would be weaker.
+    /// Compiles a rule. `None` if one of its scopes is undefined, because a requirement without that
+    /// scope would be weaker than written.
     pub(super) fn requirement(
         self,
         rule: &RuleEntry,

@@ -35,6 +35,7 @@ mod registration;
 mod reload;
 mod revocation;
 mod rmcp_client;
+mod schema;
 mod soak;
 mod standin;
 mod startup;

@@ -1,5 +1,5 @@
-//! Holds a condition against what is known of the arguments: unknown fields and wrong types are
-//! found before the policy is used.
+//! Checks a condition against the JSON Schema of the arguments, so that unknown fields and wrong
+//! types are found before the policy is used.
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
 use serde_json::Value;
@@ -7,15 +7,16 @@ use serde_json::Value;
 use super::{ANSWER, ARGUMENTS, CLAIMS, Condition};
 use crate::{diagnostic::nearest, operation::Object};
 
-/// What is wrong with a condition.
+/// A fault of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It cannot work as it is meant.
+    /// The condition cannot work as it is meant: the fault in one sentence.
     Wrong(String),
-    /// An argument may be left out, and the condition counts as met then.
+    /// A call may leave out the argument at this path, and then the condition counts as met.
     MayBeAbsent(String),
 }
 
+/// The type of a value in a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Type {
     Bool,
@@ -24,7 +25,7 @@ enum Type {
     List,
     Object,
     Null,
-    /// Not known.
+    /// The type is not known, so every use of the value passes.
     Any,
 }
 
@@ -46,24 +47,23 @@ impl Type {
     }
 }
 
-/// What is known of a value.
+/// The type of a value, and its JSON Schema if there is one.
 #[derive(Clone, Copy)]
-struct Known<'s> {
+struct Typed<'s> {
     kind: Type,
-    /// Its JSON Schema, if there is one.
     schema: Option<&'s Object>,
 }
 
-impl Known<'_> {
+impl Typed<'_> {
     const fn of(kind: Type) -> Self {
-        Known { kind, schema: None }
+        Typed { kind, schema: None }
     }
 }
 
-/// Everything that is wrong with a condition on calls whose arguments have this JSON Schema.
+/// Finds every fault of a condition on calls whose arguments have this JSON Schema.
 pub(crate) fn check(condition: &Condition, schema: &Object) -> Vec<Fault> {
-    let mut checker = Checker { root: schema, variable: None, guarded: vec![], faults: vec![] };
-    let known = checker.look_at(condition.expression());
+    let mut checker = TypeChecker { root: schema, variable: None, guarded: vec![], faults: vec![] };
+    let known = checker.visit(condition.expression());
     if !known.kind.may_be(Type::Bool) {
         checker.wrong(format!("a condition is true or false, and this is {}", known.kind.word()));
     }
@@ -72,22 +72,23 @@ pub(crate) fn check(condition: &Condition, schema: &Object) -> Vec<Fault> {
     faults
 }
 
-struct Checker<'s, 'e> {
+struct TypeChecker<'s, 'e> {
     root: &'s Object,
-    variable: Option<(&'e str, Known<'s>)>,
-    /// The paths that `has(…)` was asked for.
+    /// The variable of the `exists` or `all` that is being visited.
+    variable: Option<(&'e str, Typed<'s>)>,
+    /// The paths that `has(…)` tests, such as `args.done`.
     guarded: Vec<String>,
     faults: Vec<Fault>,
 }
 
-impl<'s, 'e> Checker<'s, 'e> {
+impl<'s, 'e> TypeChecker<'s, 'e> {
     fn wrong(&mut self, message: String) {
         self.faults.push(Fault::Wrong(message));
     }
 
-    fn look_at(&mut self, part: &'e IdedExpr) -> Known<'s> {
+    fn visit(&mut self, part: &'e IdedExpr) -> Typed<'s> {
         match &part.expr {
-            Expr::Literal(literal) => Known::of(match literal {
+            Expr::Literal(literal) => Typed::of(match literal {
                 LiteralValue::Boolean(_) => Type::Bool,
                 LiteralValue::Double(_) | LiteralValue::Int(_) | LiteralValue::UInt(_) => {
                     Type::Number
@@ -97,34 +98,34 @@ impl<'s, 'e> Checker<'s, 'e> {
                 LiteralValue::Bytes(_) => Type::Any,
             }),
             Expr::Ident(name) => match &**name {
-                ARGUMENTS => Known { kind: Type::Object, schema: Some(self.root) },
-                CLAIMS => Known::of(Type::Object),
-                ANSWER => Known::of(Type::Bool),
+                ARGUMENTS => Typed { kind: Type::Object, schema: Some(self.root) },
+                CLAIMS => Typed::of(Type::Object),
+                ANSWER => Typed::of(Type::Bool),
                 other => match self.variable {
                     Some((name, known)) if name == other => known,
-                    _ => Known::of(Type::Any),
+                    _ => Typed::of(Type::Any),
                 },
             },
             Expr::Select(select) => {
-                let of = self.look_at(&select.operand);
+                let of = self.visit(&select.operand);
                 if select.test {
                     self.guarded.extend(
                         path(&select.operand).map(|path| format!("{path}.{}", select.field)),
                     );
                     self.field(&select.operand, of, &select.field, true);
-                    return Known::of(Type::Bool);
+                    return Typed::of(Type::Bool);
                 }
                 self.field(&select.operand, of, &select.field, false)
             }
             Expr::List(list) => {
                 for item in &list.elements {
-                    self.look_at(item);
+                    self.visit(item);
                 }
-                Known::of(Type::List)
+                Typed::of(Type::List)
             }
-            Expr::Call(call) => self.call(call),
+            Expr::Call(call) => self.visit_call(call),
             Expr::Comprehension(each) => {
-                let range = self.look_at(&each.iter_range);
+                let range = self.visit(&each.iter_range);
                 if ![Type::List, Type::Object, Type::Any].contains(&range.kind) {
                     self.wrong(format!(
                         "`exists` and `all` look at a list, and this is {}",
@@ -134,111 +135,40 @@ impl<'s, 'e> Checker<'s, 'e> {
                 let items = range.schema.and_then(|schema| schema.get("items"));
                 let item = match (range.kind, items.and_then(Value::as_object)) {
                     (Type::List, Some(items)) => self.known(items),
-                    _ => Known::of(Type::Any),
+                    _ => Typed::of(Type::Any),
                 };
                 self.variable = Some((&each.iter_var, item));
-                self.look_at(&each.loop_step);
+                self.visit(&each.loop_step);
                 self.variable = None;
-                Known::of(Type::Bool)
+                Typed::of(Type::Bool)
             }
-            _ => Known::of(Type::Any),
+            _ => Typed::of(Type::Any),
         }
     }
 
-    fn call(&mut self, call: &'e CallExpr) -> Known<'s> {
+    fn visit_call(&mut self, call: &'e CallExpr) -> Typed<'s> {
         let parts: Vec<&IdedExpr> =
             call.target.iter().map(|target| &**target).chain(&call.args).collect();
         // `args['name']` is `args.name`.
         if let ("_[_]", [of, IdedExpr { expr: Expr::Literal(LiteralValue::String(name)), .. }]) =
             (&*call.func_name, &*parts)
         {
-            let known = self.look_at(of);
+            let known = self.visit(of);
             return self.field(of, known, name.inner(), false);
         }
-        let kinds: Vec<Type> = parts.iter().map(|part| self.look_at(part).kind).collect();
-        let all = |wanted: Type| kinds.iter().all(|kind| kind.may_be(wanted));
-        let shown = call.func_name.trim_matches(['_', '@']);
-        let odd = |wanted: Type| {
-            kinds.iter().find(|kind| !kind.may_be(wanted)).map_or("", |kind| kind.word())
-        };
-        match &*call.func_name {
-            "_&&_" | "_||_" | "!_" => {
-                if !all(Type::Bool) {
-                    self.wrong(format!(
-                        "`{shown}` is about true and false, and this is {}",
-                        odd(Type::Bool)
-                    ));
-                }
-                Known::of(Type::Bool)
-            }
-            "_==_" | "_!=_" => {
-                if let [one, other] = &*kinds
-                    && !one.may_be(*other)
-                    && ![*one, *other].contains(&Type::Null)
-                {
-                    self.wrong(format!("{} is never equal to {}", one.word(), other.word()));
-                }
-                Known::of(Type::Bool)
-            }
-            "_<_" | "_<=_" | "_>_" | "_>=_" => {
-                if !all(Type::Number) && !all(Type::Text) {
-                    self.wrong(format!("`{shown}` compares two numbers or two strings"));
-                }
-                Known::of(Type::Bool)
-            }
-            "startsWith" | "endsWith" => {
-                if !all(Type::Text) {
-                    self.wrong(format!(
-                        "`{shown}` is about strings, and this is {}",
-                        odd(Type::Text)
-                    ));
-                }
-                Known::of(Type::Bool)
-            }
-            "contains" => {
-                if kinds
-                    .first()
-                    .is_some_and(|kind| ![Type::Text, Type::List, Type::Any].contains(kind))
-                {
-                    self.wrong("`contains` is about strings".to_owned());
-                }
-                Known::of(Type::Bool)
-            }
-            "@in" => {
-                if kinds
-                    .get(1)
-                    .is_some_and(|kind| ![Type::List, Type::Object, Type::Any].contains(kind))
-                {
-                    self.wrong("`in` looks into a list".to_owned());
-                }
-                Known::of(Type::Bool)
-            }
-            "size" => {
-                if kinds.first().is_some_and(|kind| [Type::Bool, Type::Number].contains(kind)) {
-                    self.wrong("`size` is about strings, lists and objects".to_owned());
-                }
-                Known::of(Type::Number)
-            }
-            "-_" => Known::of(Type::Number),
-            "@not_strictly_false" => Known::of(Type::Bool),
-            "_?_:_" => {
-                if kinds.first().is_some_and(|kind| !kind.may_be(Type::Bool)) {
-                    self.wrong("what stands before `?` is true or false".to_owned());
-                }
-                match &*kinds {
-                    [_, one, other] if one == other => Known::of(*one),
-                    _ => Known::of(Type::Any),
-                }
-            }
-            _ => Known::of(Type::Any),
+        let operands: Vec<Type> = parts.iter().map(|part| self.visit(part).kind).collect();
+        if let Some(message) = wrong_operands(&call.func_name, &operands) {
+            self.wrong(message);
         }
+        Typed::of(result_type(&call.func_name, &operands))
     }
 
-    /// A field of something. Claims are the provider's: of them only the registered ones are known.
-    fn field(&mut self, of: &IdedExpr, known: Known<'s>, name: &str, is_test: bool) -> Known<'s> {
+    /// The type of a field. Of the claims only those that IANA registers have a known type, because
+    /// providers add claims of their own.
+    fn field(&mut self, of: &IdedExpr, known: Typed<'s>, name: &str, is_test: bool) -> Typed<'s> {
         let place = path(of);
         if place.as_deref() == Some(CLAIMS) {
-            return Known::of(match name {
+            return Typed::of(match name {
                 "sub" | "iss" | "client_id" | "azp" | "jti" => Type::Text,
                 "exp" | "iat" | "nbf" => Type::Number,
                 _ => Type::Any,
@@ -246,15 +176,15 @@ impl<'s, 'e> Checker<'s, 'e> {
         }
         if ![Type::Object, Type::Any].contains(&known.kind) {
             self.wrong(format!("{} has no field `{name}`", known.kind.word()));
-            return Known::of(Type::Any);
+            return Typed::of(Type::Any);
         }
-        let Some(schema) = known.schema else { return Known::of(Type::Any) };
+        let Some(schema) = known.schema else { return Typed::of(Type::Any) };
         let properties = schema.get("properties").and_then(Value::as_object);
         let is_open =
             schema.get("additionalProperties").is_some_and(|more| more != &Value::Bool(false));
         let Some(field) = properties.and_then(|properties| properties.get(name)) else {
             if properties.is_none() && place.as_deref() != Some(ARGUMENTS) || is_open {
-                return Known::of(Type::Any);
+                return Typed::of(Type::Any);
             }
             let names =
                 properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str));
@@ -263,7 +193,7 @@ impl<'s, 'e> Checker<'s, 'e> {
                 Some(right) => format!("{what} has no field `{name}`: did you mean `{right}`?"),
                 None => format!("{what} has no field `{name}`"),
             });
-            return Known::of(Type::Any);
+            return Typed::of(Type::Any);
         };
         let required = schema.get("required").and_then(Value::as_array);
         let is_required = required.is_some_and(|names| names.iter().any(|n| n == name));
@@ -273,11 +203,11 @@ impl<'s, 'e> Checker<'s, 'e> {
         {
             self.faults.push(Fault::MayBeAbsent(whole));
         }
-        field.as_object().map_or(Known::of(Type::Any), |field| self.known(field))
+        field.as_object().map_or(Typed::of(Type::Any), |field| self.known(field))
     }
 
-    /// What a JSON Schema says of a value.
-    fn known(&self, schema: &'s Object) -> Known<'s> {
+    /// The type of a value that has this JSON Schema.
+    fn known(&self, schema: &'s Object) -> Typed<'s> {
         let schema = self.resolved(schema);
         let types: Vec<&str> = match schema.get("type") {
             Some(Value::String(one)) => vec![one],
@@ -294,9 +224,9 @@ impl<'s, 'e> Checker<'s, 'e> {
             _ => Type::Any,
         };
         if kind != Type::Any || !types.is_empty() {
-            return Known { kind, schema: Some(schema) };
+            return Typed { kind, schema: Some(schema) };
         }
-        // `Option<T>` of a defined type: one of it and null.
+        // schemars writes `Option<T>` of a defined type as `anyOf` of the type and null.
         for several in ["anyOf", "oneOf"] {
             let Some(several) = schema.get(several).and_then(Value::as_array) else { continue };
             let mut others = several
@@ -307,10 +237,10 @@ impl<'s, 'e> Checker<'s, 'e> {
                 return self.known(one);
             }
         }
-        Known { kind, schema: None }
+        Typed { kind, schema: None }
     }
 
-    /// Follows a `$ref` into the schema's own definitions.
+    /// Follows a `$ref` into the schema's `$defs`.
     fn resolved(&self, schema: &'s Object) -> &'s Object {
         let target = schema
             .get("$ref")
@@ -322,7 +252,69 @@ impl<'s, 'e> Checker<'s, 'e> {
     }
 }
 
-/// `args.a.b`, as it was written.
+/// The message for operands that an operator or a function cannot take.
+fn wrong_operands(function: &str, operands: &[Type]) -> Option<String> {
+    let shown = function.trim_matches(['_', '@']);
+    let all = |wanted: Type| operands.iter().all(|operand| operand.may_be(wanted));
+    let other_than = |wanted: Type| {
+        let other = operands.iter().find(|operand| !operand.may_be(wanted));
+        other.map(|operand| operand.word())
+    };
+    let is = |operand: usize, types: &[Type]| {
+        operands.get(operand).is_some_and(|operand| types.contains(operand))
+    };
+    match function {
+        "_&&_" | "_||_" | "!_" => other_than(Type::Bool)
+            .map(|this| format!("`{shown}` is about true and false, and this is {this}")),
+        "_==_" | "_!=_" => match operands {
+            [one, other] if !one.may_be(*other) && ![*one, *other].contains(&Type::Null) => {
+                Some(format!("{} is never equal to {}", one.word(), other.word()))
+            }
+            _ => None,
+        },
+        "_<_" | "_<=_" | "_>_" | "_>=_" => (!all(Type::Number) && !all(Type::Text))
+            .then(|| format!("`{shown}` compares two numbers or two strings")),
+        "startsWith" | "endsWith" => other_than(Type::Text)
+            .map(|this| format!("`{shown}` is about strings, and this is {this}")),
+        "contains" => is(0, &[Type::Bool, Type::Number, Type::Object, Type::Null])
+            .then(|| "`contains` is about strings".to_owned()),
+        "@in" => is(1, &[Type::Bool, Type::Number, Type::Text, Type::Null])
+            .then(|| "`in` looks into a list".to_owned()),
+        "size" => is(0, &[Type::Bool, Type::Number])
+            .then(|| "`size` is about strings, lists and objects".to_owned()),
+        "_?_:_" => is(0, &[Type::Number, Type::Text, Type::List, Type::Object, Type::Null])
+            .then(|| "the part before `?` must be true or false".to_owned()),
+        _ => None,
+    }
+}
+
+/// The type of the result of an operator or a function.
+fn result_type(function: &str, operands: &[Type]) -> Type {
+    match (function, operands) {
+        ("_?_:_", [_, one, other]) if one == other => *one,
+        ("size" | "-_", _) => Type::Number,
+        (
+            "_&&_"
+            | "_||_"
+            | "!_"
+            | "_==_"
+            | "_!=_"
+            | "_<_"
+            | "_<=_"
+            | "_>_"
+            | "_>=_"
+            | "@in"
+            | "startsWith"
+            | "endsWith"
+            | "contains"
+            | "@not_strictly_false",
+            _,
+        ) => Type::Bool,
+        _ => Type::Any,
+    }
+}
+
+/// The path of a field as it was written: `args.a.b`.
 fn path(part: &IdedExpr) -> Option<String> {
     match &part.expr {
         Expr::Ident(name) => Some(name.clone()),
@@ -365,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn good_conditions() {
+    fn conditions_that_fit_the_schema_have_no_fault() {
         for good in [
             "args.id == claims.sub",
             "has(args.done) && args.done",
@@ -384,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_conditions() {
+    fn conditions_that_do_not_fit_the_schema_have_this_fault() {
         for (bad, why) in [
             ("args.idd == 'x'", "`args` has no field `idd`: did you mean `id`?"),
             ("has(args.missing)", "`args` has no field `missing`"),

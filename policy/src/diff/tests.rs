@@ -18,33 +18,20 @@ fn compile(text: &str) -> CompiledPolicy {
 /// The smallest sets of scopes that suffice for a tool in one model and not in the other, by
 /// trying them all.
 fn smallest_only(here: &Model, there: &Model, tool: usize) -> BTreeSet<BTreeSet<usize>> {
-    let suffices = |model: &Model, granted: &BTreeSet<usize>| {
-        let known = granted.iter().copied().filter(|n| *n < model.implies.len()).collect();
-        tool < model.tools.len() && model.allows(tool, &model.holds(&known))
-    };
     let scopes = here.implies.len();
-    let sets = (0..1_u32 << scopes)
-        .map(|bits| (0..scopes).filter(|n| bits & (1 << n) != 0).collect::<BTreeSet<usize>>());
-    let smallest = sets.filter(|set| {
-        suffices(here, set)
-            && set.iter().all(|left_out| {
-                let less = set.iter().copied().filter(|n| n != left_out).collect();
-                !suffices(here, &less)
-            })
+    let members = |set: u64| (0..scopes).filter(move |scope| set & (1 << scope) != 0);
+    let smallest = (0..1_u64 << scopes).filter(|set| {
+        here.suffices(*set, tool)
+            && members(*set).all(|left_out| !here.suffices(set & !(1 << left_out), tool))
     });
-    smallest.filter(|set| !suffices(there, set)).collect()
+    let only = smallest.filter(|set| !there.suffices(*set, tool));
+    only.map(|set| members(set).collect()).collect()
 }
 
 /// Whether at least one set of scopes suffices here and not there.
 fn any_only(here: &Model, there: &Model, tool: usize) -> bool {
     let scopes = here.implies.len().max(there.implies.len());
-    (0..1_u32 << scopes).any(|bits| {
-        let suffices = |model: &Model| {
-            let known = (0..model.implies.len()).filter(|n| bits & (1 << n) != 0).collect();
-            tool < model.tools.len() && model.allows(tool, &model.holds(&known))
-        };
-        suffices(here) && !suffices(there)
-    })
+    (0..1_u64 << scopes).any(|set| here.suffices(set, tool) && !there.suffices(set, tool))
 }
 
 fn numbers(grants: &Grants) -> BTreeSet<BTreeSet<usize>> {

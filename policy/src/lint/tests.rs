@@ -16,20 +16,12 @@ fn lint(text: &str, registry: &Registry) -> Diagnostics {
     examine(&Source::new("policy.toml", text), &inputs, Stage::Advice).found
 }
 
-/// The text of an example with the lines that examples leave out.
-pub(crate) fn whole(policy: &str) -> String {
-    let server = "[server]\nurl = \"http://localhost:3002/mcp\"\n";
-    let is_there = ["[server]", "[resource]"].iter().any(|header| policy.contains(header));
-    let server = if is_there { "" } else { server };
-    format!("version = 1\n{server}{policy}\n")
-}
-
 pub(crate) fn lint_example(example: &Example) -> Diagnostics {
     let registry = Registry::new(example.declared);
     let snapshot =
         example.snapshot.map(|text| Snapshot::parse(&Source::new(Snapshot::FILE, text)).unwrap());
     let inputs = LintInputs { registry: &registry, snapshot: snapshot.as_ref(), now: now() };
-    let source = Source::new("policy.toml", whole(example.policy));
+    let source = Source::new("policy.toml", example.whole());
     examine(&source, &inputs, Stage::Advice).found
 }
 
@@ -68,9 +60,10 @@ const READER: Declaration =
         .with_hints(Some(true), None);
 
 fn levels(lines: &str) -> String {
-    whole(&format!(
-        "[scopes]\n\"a:read\" = \"R\"\n\"a:more\" = \"M\"\n[tools]\nlist = {{ read = \"a\" }}\n{lines}"
-    ))
+    format!(
+        "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n\
+         [scopes]\n\"a:read\" = \"R\"\n\"a:more\" = \"M\"\n[tools]\nlist = {{ read = \"a\" }}\n{lines}"
+    )
 }
 
 #[test]
@@ -208,11 +201,12 @@ fn an_invariant_about_many_conditions_is_proved_one_by_one() {
     let when: Vec<String> =
         (0..9).map(|n| format!("{{ if = \"args.x == {n}\", {any} }}")).collect();
     let found = |last: &str, enough: &str| {
-        let text = whole(&format!(
-            "[scopes]\n{scopes}[tools]\nlist = {{ {any}, when = [{}{last}] }}\n\
+        let text = format!(
+            "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n\
+             [scopes]\n{scopes}[tools]\nlist = {{ {any}, when = [{}{last}] }}\n\
              [[invariant]]\ntools = [\"list\"]\nenough = {{ {enough} }}",
             when.join(", ")
-        ));
+        );
         let found = lint(&text, &Registry::new(&[]));
         found.iter().filter(|one| one.kind() == verify::BROKEN_INVARIANT).count()
     };

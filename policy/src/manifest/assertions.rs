@@ -1,4 +1,4 @@
-//! `[[test]]` and `[[invariant]]`, as written.
+//! Reads `[[test]]` and `[[invariant]]`, as written.
 
 use std::ops::Range;
 
@@ -13,22 +13,22 @@ use crate::{
     mistake,
     {
         Feature,
-        reader::{Located, Reader, string, strings, word, wrong_type},
+        reader::{Located, TableReader, string, strings, word, wrong_type},
         scope::Scope,
         shape::{self, ALL, Behaviour, SELECTIONS, TRIED},
     },
 };
 
-/// What a caller with these scopes can and cannot call.
+/// One `[[test]]` as written: what a caller with these scopes can and cannot use.
 #[derive(Debug)]
 pub(crate) struct CaseEntry {
     pub(crate) name: Option<String>,
     pub(crate) scopes: Located<Vec<Located<Scope>>>,
-    /// What is tried, and whether it can be done.
+    /// The names that the test tries, and whether its caller may use each.
     pub(crate) tried: Vec<(Feature, Located<String>, bool)>,
 }
 
-/// What holds for every set of scopes.
+/// One `[[invariant]]` as written: what must hold for every set of scopes.
 #[derive(Debug)]
 pub(crate) struct InvariantEntry {
     pub(crate) at: Range<usize>,
@@ -46,7 +46,7 @@ pub(crate) enum Selection {
 }
 
 pub(super) fn read(
-    root: &Reader<'_, '_>,
+    root: &TableReader<'_, '_>,
     errors: &mut Vec<Diagnostic>,
 ) -> (Vec<CaseEntry>, Vec<InvariantEntry>) {
     let cases = root.tables("test", errors);
@@ -57,7 +57,7 @@ pub(super) fn read(
 }
 
 fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Option<CaseEntry> {
-    let reader = Reader::new(table.value, &shape::CASE, &"a test");
+    let reader = TableReader::new(table.value, &shape::CASE, &"a test");
     let name = reader.text("name", "say what the test shows, or leave it out", errors);
     let list = reader.strings("scopes", errors);
     let granted = list.map(|list| Located::new(scopes(&list.value, &[], errors), list.span));
@@ -90,7 +90,7 @@ fn read_invariant(
     table: &Located<&DeTable<'_>>,
     errors: &mut Vec<Diagnostic>,
 ) -> Option<InvariantEntry> {
-    let reader = Reader::new(table.value, &shape::INVARIANT, &"an invariant");
+    let reader = TableReader::new(table.value, &shape::INVARIANT, &"an invariant");
     let name = reader.text("name", "say what must hold, or leave it out", errors);
     let mut about = vec![];
     let mut is_whole = true;
@@ -119,7 +119,7 @@ fn read_invariant(
     let mut rule = |key: &str| {
         let rule = reader.table(key, errors)?;
         let named = format!("`{key}`");
-        let part = Reader::new(rule.value, &shape::RULE, &named);
+        let part = TableReader::new(rule.value, &shape::RULE, &named);
         let what = Located::new(key.to_owned(), rule.span.clone());
         let found = read_rule(&part, &what, &[], errors);
         part.finish(errors);
@@ -141,7 +141,7 @@ fn read_selection(
     let selection = match written.value {
         DeValue::String(_) => {
             let text = string(written, &what, errors)?;
-            // Only tools say what they change.
+            // Only tools have annotations about what they change.
             let words = if feature == Feature::Tool { SELECTIONS } else { ALL };
             Selection::Behaviour(word(&text, &what, words, errors)?.value)
         }

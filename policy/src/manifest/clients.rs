@@ -1,4 +1,4 @@
-//! `[[client]]`: the clients that the embedded issuer knows beforehand.
+//! Reads `[[client]]`, the clients that are registered at the embedded issuer.
 
 use toml::de::DeTable;
 
@@ -8,21 +8,21 @@ use crate::{
     mistake,
     redirect::is_redirect_uri,
     {
-        reader::{Located, Reader},
+        reader::{Located, TableReader},
         scope::Scope,
         shape,
     },
 };
 
-/// One client, as written.
+/// One `[[client]]` as written.
 #[derive(Debug)]
 pub(crate) struct ClientEntry {
     pub(crate) id: Located<String>,
     pub(crate) name: String,
     pub(crate) redirect_uris: Vec<String>,
-    /// What it may ask for by itself, without a person (RFC 6749, section 4.4).
+    /// The scopes that the client may ask for without a person (RFC 6749, section 4.4).
     pub(crate) scopes: Vec<Located<Scope>>,
-    /// The environment variable that holds its secret.
+    /// The environment variable that holds the client's secret.
     pub(crate) secret: Option<String>,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn read(
 }
 
 fn read_client(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Option<ClientEntry> {
-    let reader = Reader::new(table.value, &shape::CLIENT, &"a client");
+    let reader = TableReader::new(table.value, &shape::CLIENT, &"a client");
     let missing = |message: &str, help: &str| {
         Diagnostic::new(mistake::MISSING_KEY, table.span.clone(), message).help(help)
     };
@@ -78,7 +78,7 @@ fn read_client(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> O
             "add `redirect_uris`, where people come back to, or `scopes`, what it may do by itself",
         ));
     }
-    // Whoever knows the name of a client would be it.
+    // Without a secret anybody who knows the client's id could get a token.
     if reader.key_span("scopes").is_some() && reader.key_span("secret_env").is_none() {
         errors.push(missing(
             "the client may do something by itself and has no secret",

@@ -1,4 +1,4 @@
-//! `[tools]`, `[resources]`, `[prompts]`: the one rule of each, as written.
+//! Reads `[tools]`, `[resources]` and `[prompts]`: one rule for each tool, resource and prompt.
 
 use std::{fmt, ops::Range};
 
@@ -16,42 +16,43 @@ use crate::{
     mistake,
     {
         Feature,
-        reader::{Located, Reader, located, strings, wrong_type},
+        reader::{Located, TableReader, located, strings, wrong_type},
         scope::Scope,
         shape::{self, RULES},
     },
 };
 
+/// One entry of `[tools]`, `[resources]` or `[prompts]` as written.
 #[derive(Debug)]
 pub(crate) struct Entry {
     pub(crate) feature: Feature,
     pub(crate) name: Located<String>,
-    /// `None` when the rule is a mistake.
+    /// `None` if the rule has a mistake.
     pub(crate) rule: Option<RuleEntry>,
-    /// Whether it is written as `any_of`, and not as one of the forms with one alternative.
+    /// Whether the rule is written as `any_of`, and not in one of the forms with one alternative.
     pub(crate) is_any_of: bool,
     pub(crate) relax: Option<Located<String>>,
     pub(crate) hidden: bool,
     pub(crate) allow: Vec<Allow>,
     pub(crate) when: Vec<WhenEntry>,
-    /// Whether every part of it could be read.
+    /// Whether every part of the entry could be read.
     pub(crate) is_whole: bool,
 }
 
-/// One `[[tools.….when]]`, as written.
+/// One `[[tools.….when]]` as written.
 #[derive(Debug)]
 pub(crate) struct WhenEntry {
     pub(crate) at: Range<usize>,
-    /// `None` when it is a mistake.
+    /// `None` if the condition is missing or empty.
     pub(crate) condition: Option<Located<String>>,
     pub(crate) rule: Option<RuleEntry>,
 }
 
-/// Which sets of scopes suffice, as written.
+/// A rule as written: which sets of scopes suffice.
 #[derive(Debug)]
 pub(crate) enum RuleEntry {
     Authenticated,
-    /// Each alternative is a set of scopes, never empty; there is at least one.
+    /// INVARIANT: there is at least one alternative, and each has at least one scope.
     Alternatives(Vec<Vec<Located<Scope>>>),
 }
 
@@ -82,7 +83,7 @@ fn read_one(
         is_whole: false,
     };
     let name = &entry.name;
-    let what = Named(feature, &name.value);
+    let what = NamedOperation(feature, &name.value);
     let value = located(value);
     let Some(table) = value.value.as_table() else {
         errors.push(
@@ -91,10 +92,10 @@ fn read_one(
         );
         return entry;
     };
-    let reader = Reader::new(table, &shape::OPERATION, &what);
+    let reader = TableReader::new(table, &shape::OPERATION, &what);
     entry.rule = read_rule(&reader, name, &[feature.table(), &name.value, "all_of"], errors);
     entry.is_any_of = reader.key_span("any_of").is_some();
-    // Of most, the rule is all there is.
+    // The fast path: most entries have one key, the rule.
     if entry.rule.is_some() && table.len() == 1 {
         entry.is_whole = true;
         return entry;
@@ -114,18 +115,18 @@ fn read_one(
     entry
 }
 
-/// One of them, in messages.
+/// A tool, resource or prompt as messages name it: "the tool `create_todo`".
 #[derive(Clone, Copy)]
-struct Named<'n>(Feature, &'n str);
+struct NamedOperation<'n>(Feature, &'n str);
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for NamedOperation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the {} `{}`", self.0, self.1)
     }
 }
 
 fn read_when(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> WhenEntry {
-    let reader = Reader::new(table.value, &shape::WHEN, &"a condition");
+    let reader = TableReader::new(table.value, &shape::WHEN, &"a condition");
     let help = "say when: `if = \"args.done == true\"`";
     let condition = reader.text("if", help, errors);
     if reader.key_span("if").is_none() {
@@ -139,50 +140,20 @@ fn read_when(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Whe
     WhenEntry { at, condition, rule }
 }
 
-/// The one rule of something. Two rules, or none, are a mistake: access never depends on a guess.
-/// `all_of_path` is where an `all_of` would stand, for the fix of a mistake in it.
+/// Reads the rule of `subject`. `all_of_path` is the path of its `all_of` in the document, for the fix
+/// of a mistake in that list.
 pub(super) fn read_rule(
-    reader: &Reader<'_, '_>,
+    reader: &TableReader<'_, '_>,
     subject: &Located<String>,
     all_of_path: &[&str],
     errors: &mut Vec<Diagnostic>,
 ) -> Option<RuleEntry> {
-    let mut written: Vec<(&'static str, Located<&DeValue<'_>>)> = reader.those(&RULES).collect();
-    written.sort_by_key(|(_, value)| value.span.start);
-
-    let Some((key, value)) = written.first() else {
-        errors.push(
-            Diagnostic::new(
-                mistake::MISSING_RULE,
-                subject.span.clone(),
-                format!("nothing says who may use `{}`", subject.value),
-            )
-            .help(
-                "give it one of `read`, `write`, `admin`, `all_of` or `any_of`; what is open to \
-                 any authenticated caller is `{ authenticated = true }`",
-            ),
-        );
-        return None;
-    };
-    for (second, value) in &written[1..] {
-        errors.push(
-            Diagnostic::new(
-                mistake::TWO_RULES,
-                reader.key_span(second).unwrap_or(value.span.clone()),
-                format!("`{}` has two rules: `{key}` and `{second}`", subject.value),
-            )
-            .context(reader.key_span(key).unwrap_or(value.span.clone()), "the first rule")
-            .help("keep one; several scopes that are all needed are `all_of = [\"…\", \"…\"]`"),
-        );
-    }
-    if written.len() > 1 {
-        return None;
-    }
-    match *key {
+    let (key, value) = read_only_rule(reader, subject, errors)?;
+    match key {
         "all_of" => {
-            read_all_of(value, all_of_path, errors).map(|all| RuleEntry::Alternatives(vec![all]))
+            read_all_of(&value, all_of_path, errors).map(|all| RuleEntry::Alternatives(vec![all]))
         }
-        "any_of" => read_any_of(value, errors).map(RuleEntry::Alternatives),
+        "any_of" => read_any_of(&value, errors).map(RuleEntry::Alternatives),
         "authenticated" => {
             if value.value.as_bool() == Some(true) {
                 return Some(RuleEntry::Authenticated);
@@ -199,7 +170,7 @@ pub(super) fn read_rule(
         }
         level => {
             let Some(name) = value.value.as_str() else {
-                errors.push(wrong_type(value, format_args!("`{level}`"), "a string"));
+                errors.push(wrong_type(&value, format_args!("`{level}`"), "a string"));
                 return None;
             };
             let mut whole = String::with_capacity(name.len() + 1 + level.len());
@@ -210,6 +181,43 @@ pub(super) fn read_rule(
             Some(RuleEntry::Alternatives(vec![vec![scope(whole, errors)?]]))
         }
     }
+}
+
+/// The key and the value of the only rule of `subject`. Two rules, or none, are a mistake, because
+/// access must not depend on a guess.
+fn read_only_rule<'t, 'i>(
+    reader: &TableReader<'t, 'i>,
+    subject: &Located<String>,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<(&'static str, Located<&'t DeValue<'i>>)> {
+    let mut written: Vec<_> = reader.present(&RULES).collect();
+    written.sort_by_key(|(_, value)| value.span.start);
+    let Some((key, _)) = written.first() else {
+        errors.push(
+            Diagnostic::new(
+                mistake::MISSING_RULE,
+                subject.span.clone(),
+                format!("nothing says who may use `{}`", subject.value),
+            )
+            .help(
+                "give it one of `read`, `write`, `admin`, `all_of` or `any_of`, or write \
+                 `{ authenticated = true }` for any authenticated caller",
+            ),
+        );
+        return None;
+    };
+    for (second, value) in &written[1..] {
+        errors.push(
+            Diagnostic::new(
+                mistake::TWO_RULES,
+                reader.key_span(second).unwrap_or(value.span.clone()),
+                format!("`{}` has two rules: `{key}` and `{second}`", subject.value),
+            )
+            .context(reader.key_span(key).unwrap_or(value.span.clone()), "the first rule")
+            .help("keep one; several scopes that are all needed are `all_of = [\"…\", \"…\"]`"),
+        );
+    }
+    (written.len() == 1).then(|| written.swap_remove(0))
 }
 
 fn read_all_of(
@@ -224,7 +232,7 @@ fn read_all_of(
         if errors.len() == before && value.value.as_array().is_some_and(|list| list.is_empty()) {
             errors.push(
                 Diagnostic::new(mistake::EMPTY_RULE, list.span, "an empty `all_of` allows nobody")
-                    .help("name a scope; what is open to any authenticated caller is `{ authenticated = true }`"),
+                    .help("name a scope, or write `{ authenticated = true }` for any authenticated caller"),
             );
         }
         return None;
@@ -258,7 +266,7 @@ fn read_any_of(
                 scope(Located::new(text.to_string(), item.span), errors).map(|scope| vec![scope])
             }
             DeValue::Table(table) => {
-                let reader = Reader::new(table, &shape::ALTERNATIVE, &"an alternative");
+                let reader = TableReader::new(table, &shape::ALTERNATIVE, &"an alternative");
                 let all = reader.get("all_of");
                 reader.finish(errors);
                 if all.is_none() {
@@ -280,6 +288,6 @@ fn read_any_of(
         };
         alternatives.extend(alternative);
     }
-    // One alternative short of what was written would silently refuse somebody.
+    // No rule at all, because a rule without one of its alternatives would refuse some callers.
     (alternatives.len() == items.len()).then_some(alternatives)
 }

@@ -1,4 +1,4 @@
-//! `[scopes]`: the vocabulary, as written.
+//! Reads `[scopes]`, the vocabulary of the policy.
 
 use toml::de::{DeTable, DeValue};
 
@@ -7,12 +7,13 @@ use crate::{
     diagnostic::{Change, Diagnostic, Fix, Step},
     mistake,
     {
-        reader::{Located, Reader, located, wrong_type},
+        reader::{Located, TableReader, located, wrong_type},
         scope::Scope,
         shape,
     },
 };
 
+/// One entry of `[scopes]` as written.
 #[derive(Debug)]
 pub(crate) struct ScopeEntry {
     pub(crate) name: Located<Scope>,
@@ -22,9 +23,9 @@ pub(crate) struct ScopeEntry {
     pub(crate) allow: Vec<Allow>,
 }
 
-/// What stands behind a scope's name.
+/// The value of an entry of `[scopes]`: a title, or a table.
 #[derive(Default)]
-struct Meaning {
+struct ScopeValue {
     title: String,
     implies: Vec<Located<Scope>>,
     step_up: bool,
@@ -36,7 +37,7 @@ pub(super) fn read_scopes(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> 
     for (key, value) in table {
         let written = Located::new(key.get_ref().to_string(), key.span());
         let name = scope(written.clone(), errors);
-        let Meaning { title, implies, step_up, allow } =
+        let ScopeValue { title, implies, step_up, allow } =
             read_scope(&written, &located(value), errors);
         if let Some(name) = name {
             entries.push(ScopeEntry { name, title, implies, step_up, allow });
@@ -46,20 +47,21 @@ pub(super) fn read_scopes(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> 
     entries
 }
 
-/// A scope with a mistake is still a defined one: the rules that use it are not mistaken.
+/// Reads the value of a scope. A scope whose value has a mistake still counts as defined, so that the
+/// rules that use the scope are not reported as well.
 fn read_scope(
     name: &Located<String>,
     value: &Located<&DeValue<'_>>,
     errors: &mut Vec<Diagnostic>,
-) -> Meaning {
+) -> ScopeValue {
     let what = format!("the scope `{}`", name.value);
     match value.value {
         DeValue::String(title) => {
             let title = Located::new(title.to_string(), value.span.clone());
-            Meaning { title: said(title, &what, errors), ..Meaning::default() }
+            ScopeValue { title: title_text(title, &what, errors), ..ScopeValue::default() }
         }
         DeValue::Table(table) => {
-            let reader = Reader::new(table, &shape::SCOPE, &what);
+            let reader = TableReader::new(table, &shape::SCOPE, &what);
             if reader.key_span("title").is_none() {
                 errors.push(
                     Diagnostic::new(
@@ -72,8 +74,8 @@ fn read_scope(
             }
             let title = reader.string("title", errors);
             let path = ["scopes", &name.value, "implies"];
-            let meaning = Meaning {
-                title: title.map(|title| said(title, &what, errors)).unwrap_or_default(),
+            let read = ScopeValue {
+                title: title.map(|title| title_text(title, &what, errors)).unwrap_or_default(),
                 implies: reader
                     .strings("implies", errors)
                     .map(|list| scopes(&list.value, &path, errors))
@@ -82,19 +84,19 @@ fn read_scope(
                 allow: read_allow(&reader, errors),
             };
             reader.finish(errors);
-            meaning
+            read
         }
         _ => {
             errors.push(
                 wrong_type(value, &what, "a title, or a table")
                     .help(format!("write `\"{}\" = \"What it allows\"`", name.value)),
             );
-            Meaning::default()
+            ScopeValue::default()
         }
     }
 }
 
-fn said(title: Located<String>, what: &str, errors: &mut Vec<Diagnostic>) -> String {
+fn title_text(title: Located<String>, what: &str, errors: &mut Vec<Diagnostic>) -> String {
     if title.value.trim().is_empty() {
         let message = format!("{what} has an empty title");
         errors.push(
@@ -118,8 +120,8 @@ pub(super) fn scope(text: Located<String>, errors: &mut Vec<Diagnostic>) -> Opti
     }
 }
 
-/// The scopes of the list at `path`; one that stands twice is a mistake. Without a path the fix is
-/// left to the reader.
+/// Reads the scopes of the list at `path` in the document. A scope that stands twice is a mistake,
+/// with a fix unless the path is empty.
 pub(super) fn scopes(
     list: &[Located<String>],
     path: &[&str],

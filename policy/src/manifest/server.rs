@@ -1,16 +1,16 @@
-//! `[server]`, as written.
+//! Reads `[server]`, the settings of the server that the policy protects.
 
 use std::ops::Range;
 
 use toml::de::DeTable;
 
-use super::{Replaced, scopes};
+use super::{FormerName, scopes};
 use crate::{
     diagnostic::Diagnostic,
     mistake,
     {
         provider::{Provider, ProviderSettings},
-        reader::{Located, Reader},
+        reader::{Located, TableReader},
         scope::Scope,
         settings::{AuditMode, ListMode, OnDenied, StartupCheck},
         shape,
@@ -25,7 +25,7 @@ pub(crate) struct Server {
     pub(crate) url: Option<Located<String>>,
     pub(crate) trust: ProviderSettings,
     pub(crate) also: Vec<ProviderSettings>,
-    /// Every issuer that is written.
+    /// Every `issuer` that is written, of the provider and of the further ones.
     pub(crate) issuers: Vec<Located<String>>,
     pub(crate) list: ListMode,
     pub(crate) on_denied: OnDenied,
@@ -33,7 +33,7 @@ pub(crate) struct Server {
     pub(crate) check: StartupCheck,
     pub(crate) registered: Option<Located<Vec<Located<Scope>>>>,
     pub(crate) snapshot_days: Option<u32>,
-    pub(crate) replaced: Vec<Replaced>,
+    pub(crate) former_names: Vec<FormerName>,
 }
 
 impl Server {
@@ -50,12 +50,12 @@ pub(super) fn read(
     errors: &mut Vec<Diagnostic>,
 ) -> Server {
     let what = format!("`[{name}]`");
-    let reader = Reader::new(table.value, &shape::SERVER, &what);
+    let reader = TableReader::new(table.value, &shape::SERVER, &what);
     let former = word(&reader, "check", StartupCheck::WORDS, errors);
     let mut issuers = vec![];
     let server = Server {
         header: Some(Located::new(name, table.span.clone())),
-        replaced: super::replaced(&reader, &[name]),
+        former_names: super::former_names(&reader, &[name]),
         url: reader.string("url", errors),
         trust: trust(
             name,
@@ -83,7 +83,7 @@ pub(super) fn read(
 
 fn trust(
     name: &str,
-    reader: &Reader<'_, '_>,
+    reader: &TableReader<'_, '_>,
     provider: Option<Provider>,
     issuers: &mut Vec<Located<String>>,
     errors: &mut Vec<Diagnostic>,
@@ -105,19 +105,19 @@ fn trust(
 
 fn also(
     name: &str,
-    reader: &Reader<'_, '_>,
+    reader: &TableReader<'_, '_>,
     issuers: &mut Vec<Located<String>>,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<ProviderSettings> {
     let mut all = vec![];
     let what = format!("`[[{name}.also]]`");
     for table in reader.tables("also", errors) {
-        let also = Reader::new(table.value, &shape::ALSO, &what);
+        let also = TableReader::new(table.value, &shape::ALSO, &what);
         let provider = word(&also, "provider", Provider::words(), errors);
         let at = also.key_span("provider");
         let wrong = match (&at, provider) {
             (None, _) => Some(format!("{what} does not say which provider it accepts")),
-            // It is for development, and has nobody who could migrate.
+            // The embedded issuer is for development, so there are no users to migrate from it.
             (_, Some(provider)) if provider.is_embedded() => {
                 Some("the embedded issuer cannot be a further one".to_owned())
             }
@@ -135,7 +135,7 @@ fn also(
 }
 
 fn word<T: Copy>(
-    reader: &Reader<'_, '_>,
+    reader: &TableReader<'_, '_>,
     key: &str,
     words: &[(&'static str, T)],
     errors: &mut Vec<Diagnostic>,

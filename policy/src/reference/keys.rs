@@ -5,7 +5,7 @@ use std::ptr;
 use crate::{
     AuditMode, ListMode, OnDenied, Provider, Snapshot, StartupCheck,
     compile::DEFAULT_SNAPSHOT_DAYS,
-    shape::{self, Key, Shape, Takes},
+    shape::{self, Key, TableShape, ValueKind},
 };
 
 const INTRODUCTION: &str = "\
@@ -21,7 +21,7 @@ with `policy.schema.json`, which `policy schema` prints.
 /// One table of the file: every name under which it stands, and its keys.
 struct Section {
     names: Vec<String>,
-    shape: &'static Shape,
+    shape: &'static TableShape,
 }
 
 impl Section {
@@ -30,7 +30,7 @@ impl Section {
         names.join(", ")
     }
 
-    /// The part of a key's anchor that names its table: `resource` of `resource.url`.
+    /// The part of a key's anchor that names its table: `server` of `server.url`.
     fn anchor(&self) -> String {
         let name = self.names[0].trim_matches(['[', ']']);
         name.replace('"', "").replace(".NAME", "")
@@ -60,20 +60,20 @@ pub(super) fn page() -> String {
 }
 
 /// Finds the tables inside a table, depth first. `path` is where it stands, with a dot behind it.
-fn collect(shape: &'static Shape, path: &str, sections: &mut Vec<Section>) {
+fn collect(shape: &'static TableShape, path: &str, sections: &mut Vec<Section>) {
     // A former name has no section of its own, because it means the same as the new name.
     for key in shape.keys.iter().filter(|key| key.replaced_by.is_none()) {
         collect_in(&key.takes, &format!("{path}{}", key.name), sections);
     }
 }
 
-fn collect_in(takes: &'static Takes, path: &str, sections: &mut Vec<Section>) {
+fn collect_in(takes: &'static ValueKind, path: &str, sections: &mut Vec<Section>) {
     let (shape, name) = match takes {
-        Takes::Table(shape) => (shape, format!("[{path}]")),
-        Takes::Tables(shape) => (shape, format!("[[{path}]]")),
-        Takes::ByScope(each) => return collect_in(each, &format!("{path}.\"NAME\""), sections),
-        Takes::ByName(each) => return collect_in(each, &format!("{path}.NAME"), sections),
-        Takes::Either(several) => {
+        ValueKind::Table(shape) => (shape, format!("[{path}]")),
+        ValueKind::Tables(shape) => (shape, format!("[[{path}]]")),
+        ValueKind::ByScope(each) => return collect_in(each, &format!("{path}.\"NAME\""), sections),
+        ValueKind::ByName(each) => return collect_in(each, &format!("{path}.NAME"), sections),
+        ValueKind::Either(several) => {
             return several.iter().for_each(|one| collect_in(one, path, sections));
         }
         _ => return,
@@ -87,7 +87,7 @@ fn collect_in(takes: &'static Takes, path: &str, sections: &mut Vec<Section>) {
 }
 
 /// A short table of the keys, and below it what each one means.
-fn keys(shape: &Shape, anchor: &str, sections: &[Section]) -> String {
+fn keys(shape: &TableShape, anchor: &str, sections: &[Section]) -> String {
     let mut text = String::from("| key | takes | if absent |\n|---|---|---|\n");
     for key in shape.keys {
         let takes = takes(&key.takes, sections);
@@ -117,8 +117,8 @@ fn if_absent(key: &Key) -> String {
     let default = match (key.name, &key.takes) {
         _ if key.is_required => return "an error".to_owned(),
         _ if key.replaced_by.is_some() => return String::new(),
-        (_, Takes::Flag) => "false".to_owned(),
-        ("provider", Takes::Word(_)) => format!("\"{}\"", Provider::default().as_str()),
+        (_, ValueKind::Flag) => "false".to_owned(),
+        ("provider", ValueKind::Word(_)) => format!("\"{}\"", Provider::default().as_str()),
         ("list", _) => format!("\"{}\"", ListMode::default().as_str()),
         ("on_denied", _) => format!("\"{}\"", OnDenied::default().as_str()),
         ("audit", _) => format!("\"{}\"", AuditMode::default().as_str()),
@@ -129,39 +129,39 @@ fn if_absent(key: &Key) -> String {
     format!("`{default}`")
 }
 
-fn takes(what: &Takes, sections: &[Section]) -> String {
+fn takes(what: &ValueKind, sections: &[Section]) -> String {
     match what {
-        Takes::One => "`1`".to_owned(),
-        Takes::Count => "a whole number, at least 1".to_owned(),
-        Takes::Text => "a text".to_owned(),
-        Takes::Url => "a URL".to_owned(),
-        Takes::ScopePrefix => "the start of a scope".to_owned(),
-        Takes::Scope => "a scope".to_owned(),
-        Takes::Scopes => "a list of scopes".to_owned(),
-        Takes::SomeScopes => "a list of at least one scope".to_owned(),
-        Takes::Texts => "a list of texts".to_owned(),
-        Takes::Flag => "`true` or `false`".to_owned(),
-        Takes::True => "`true`".to_owned(),
-        Takes::Word(words) if words().len() == Provider::words().len() => {
+        ValueKind::One => "`1`".to_owned(),
+        ValueKind::Count => "a whole number, at least 1".to_owned(),
+        ValueKind::Text => "a text".to_owned(),
+        ValueKind::Url => "a URL".to_owned(),
+        ValueKind::ScopePrefix => "the start of a scope".to_owned(),
+        ValueKind::Scope => "a scope".to_owned(),
+        ValueKind::Scopes => "a list of scopes".to_owned(),
+        ValueKind::SomeScopes => "a list of at least one scope".to_owned(),
+        ValueKind::Texts => "a list of texts".to_owned(),
+        ValueKind::Flag => "`true` or `false`".to_owned(),
+        ValueKind::True => "`true`".to_owned(),
+        ValueKind::Word(words) if words().len() == Provider::words().len() => {
             "[the word for a provider](providers.md)".to_owned()
         }
-        Takes::Word(words) => {
+        ValueKind::Word(words) => {
             let words: Vec<String> = words().iter().map(|word| format!("`\"{word}\"`")).collect();
             words.join(", ")
         }
-        Takes::Table(shape) => match link(shape, sections) {
+        ValueKind::Table(shape) => match link(shape, sections) {
             Some(link) => format!("[a table]({link})"),
             None => format!("`{{ {} = … }}`", shape.keys[0].name),
         },
-        Takes::Tables(shape) => match link(shape, sections) {
+        ValueKind::Tables(shape) => match link(shape, sections) {
             Some(link) => format!("[a list of tables]({link})"),
             None => "a list of tables".to_owned(),
         },
-        Takes::ByScope(each) => format!("for each scope {}", takes(each, sections)),
-        Takes::ByName(each) => format!("for each name {}", takes(each, sections)),
-        Takes::ByLint(each) => format!("for each [lint](lints.md) {}", takes(each, sections)),
-        Takes::Some(each) => format!("a list of at least one of: {}", takes(each, sections)),
-        Takes::Either(several) => {
+        ValueKind::ByScope(each) => format!("for each scope {}", takes(each, sections)),
+        ValueKind::ByName(each) => format!("for each name {}", takes(each, sections)),
+        ValueKind::ByLint(each) => format!("for each [lint](lints.md) {}", takes(each, sections)),
+        ValueKind::Some(each) => format!("a list of at least one of: {}", takes(each, sections)),
+        ValueKind::Either(several) => {
             let several: Vec<String> = several.iter().map(|one| takes(one, sections)).collect();
             several.join(", or ")
         }
@@ -169,7 +169,7 @@ fn takes(what: &Takes, sections: &[Section]) -> String {
 }
 
 /// The anchor that mdBook gives to the heading of a table's section.
-fn link(shape: &Shape, sections: &[Section]) -> Option<String> {
+fn link(shape: &TableShape, sections: &[Section]) -> Option<String> {
     let section = sections.iter().find(|section| ptr::eq(section.shape, shape))?;
     let kept = |c: char| match c {
         ' ' => Some('-'),

@@ -2,10 +2,7 @@
 
 use crate::{
     diagnostic::{Diagnostics, Kind, Severity},
-    lint::{
-        Example, LINTS, Lint, Stage, declaration, kinds,
-        tests::{lint_example, whole},
-    },
+    lint::{Example, LINTS, Lint, Stage, declaration, kinds, tests::lint_example},
     tests::example_of_mistake,
 };
 
@@ -111,7 +108,7 @@ fn example(example: &Example) -> String {
     let snapshot = example.snapshot.map_or_else(String::new, |snapshot| {
         format!("\nand this `registered-scopes.toml`:\n\n{}", block("toml", snapshot))
     });
-    format!("{with}:\n\n{}{snapshot}", block("toml", &whole(example.policy)))
+    format!("{with}:\n\n{}{snapshot}", block("toml", &example.whole()))
 }
 
 fn report(found: &Diagnostics) -> String {

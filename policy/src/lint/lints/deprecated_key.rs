@@ -18,7 +18,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
 };
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
-    for replaced in &context.manifest.replaced {
+    for replaced in &context.manifest.former_names {
         let shown =
             |name: &str| if replaced.is_table { format!("[{name}]") } else { name.to_owned() };
         let (name, by) = (shown(replaced.name), shown(replaced.by));

@@ -1,5 +1,7 @@
 //! The command `policy matrix`, which prints a table of tools by scopes.
 
+use askama::Template;
+
 use crate::{
     cli::{Deployment, Failure, Verdict},
     policy::matrix::Matrix,
@@ -20,6 +22,13 @@ enum Format {
     Html,
 }
 
+/// The matrix as a page of HTML, without scripts and without external requests.
+#[derive(Template)]
+#[template(path = "matrix.html")]
+struct Page<'m> {
+    matrix: &'m Matrix<'m>,
+}
+
 pub(super) fn matrix(
     deployment: &Deployment,
     arguments: &MatrixArguments,
@@ -29,7 +38,7 @@ pub(super) fn matrix(
     match arguments.format {
         Format::Text => anstream::print!("{}", matrix.text()),
         Format::Json => print!("{}", matrix.json()),
-        Format::Html => print!("{}", matrix.html().map_err(Failure::failed)?),
+        Format::Html => print!("{}", Page { matrix: &matrix }.render().map_err(Failure::failed)?),
     }
     Ok(Verdict::Good)
 }
