@@ -12,5 +12,5 @@ fi
 action=--compare
 if [ "${1:-}" = --write ]; then action=--write; fi
 # The profile `counted` is `release` without the steps that make building slow: see Cargo.toml.
-cargo build --quiet --locked --profile counted --package bench --bin bench
+cargo build --quiet --locked --profile counted --package bench --bin bench --no-default-features
 target/counted/bench instructions "$action" benches/instructions.toml
