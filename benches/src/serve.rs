@@ -2,7 +2,6 @@
 //! separate process and takes its settings from the environment.
 
 mod bare;
-#[cfg(feature = "sqlite")]
 mod bare_todo;
 mod guarded;
 pub mod many;
@@ -21,7 +20,6 @@ pub fn by_environment() -> Option<ExitCode> {
     let server = std::env::var(SERVER).ok()?;
     let outcome = match server.as_str() {
         "bare" => bare::serve(),
-        #[cfg(feature = "sqlite")]
         "bare-todo" => bare_todo::serve(),
         "bare-many" => bare::serve_many(),
         #[cfg(feature = "rivals")]
