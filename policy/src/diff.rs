@@ -70,9 +70,9 @@ pub struct RuleChange {
     pub name: String,
     /// The condition under which access changed; `None` if it changed for every call.
     pub when: Option<String>,
-    /// What the old rule needs; `None` if the old policy has no rule.
+    /// The requirement of the old rule; `None` if the old policy has no rule.
     pub old: Option<String>,
-    /// What the new rule needs; `None` if the new policy has no rule.
+    /// The requirement of the new rule; `None` if the new policy has no rule.
     pub new: Option<String>,
     /// The grants that newly suffice.
     pub gained: Grants,
@@ -224,7 +224,7 @@ fn conditions<'p>(
     conditions.collect::<BTreeSet<_>>().into_iter().map(Some)
 }
 
-/// What a call needs under a condition; `None` if the policy has no rule.
+/// The requirement of a call under a condition; `None` if the policy has no rule.
 fn needed(
     policy: &CompiledPolicy,
     feature: Feature,

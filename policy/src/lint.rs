@@ -100,7 +100,7 @@ impl Example {
     }
 }
 
-/// What the lints compare the policy with.
+/// The facts beside the policy that lints compare it with.
 #[derive(Debug, Clone)]
 pub struct LintInputs<'a> {
     /// The declarations.

@@ -21,7 +21,7 @@ impl ScopeInfo {
         &self.name
     }
 
-    /// What the scope allows, in the words of the consent page.
+    /// The title of the scope: the use that it allows, in the words of the consent page.
     pub fn title(&self) -> &str {
         &self.title
     }

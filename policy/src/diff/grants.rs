@@ -180,7 +180,7 @@ impl<'c, 'p> GrantComparison<'c, 'p> {
     }
 }
 
-/// What the rules of the two policies need.
+/// The requirements of the rules of two policies.
 #[derive(Clone, Copy)]
 struct Needed<'q> {
     /// Here.

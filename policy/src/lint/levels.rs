@@ -28,7 +28,7 @@ pub(super) fn read(manifest: &Manifest, mistakes: Vec<Diagnostic>) -> LintLevels
     read.0
 }
 
-/// What was read so far.
+/// The levels and exceptions that were read so far.
 struct LevelReader(LintLevels);
 
 impl LevelReader {

@@ -18,7 +18,7 @@ check, nor the mistakes of the file.
 
 ";
 
-/// What checks most findings.
+/// The command that reports most findings.
 const BY_LINT: &str = "`policy lint`, start and reload";
 
 pub(super) fn page() -> String {

@@ -80,7 +80,7 @@ fn labels(answer: &str, name: &str) -> String {
     names.join(", ")
 }
 
-/// What a server answers in which each thing that is counted has happened.
+/// The answer of a server in which everything that is counted has happened once.
 async fn answer() -> String {
     metrics().of(Feature::Tool, "create_todo").count_allowed();
     metrics().unauthenticated("expired");

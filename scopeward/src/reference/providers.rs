@@ -56,7 +56,7 @@ fn fact(line: &str) -> String {
     format!("- **{name}**: {}\n", fact.trim_start())
 }
 
-/// What the server asks for when it is missing, one after the other until it has all.
+/// The settings that the server asks for, one after the other until none is missing.
 fn needed(preset: &Preset) -> Vec<String> {
     let mut needed = vec![];
     let mut lines = format!("provider = \"{}\"\n", preset.word);
