@@ -69,7 +69,7 @@ impl FromRow<'_, SqliteRow> for Counts {
 }
 
 /// All migrations of the schema, oldest first. Add a new one for each change and never change an
-/// old one, because SQLx refuses a database whose applied migrations differ.
+/// old one, because `SQLx` refuses a database whose applied migrations differ.
 fn migrations() -> Migrator {
     let all = [
         (1, "todos", include_str!("../migrations/0001_todos.sql")),

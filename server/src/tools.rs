@@ -45,13 +45,13 @@ struct TodoFilter {
 
 #[derive(Deserialize, JsonSchema)]
 struct TodoId {
-    /// The todo's id, as create_todo and list_todos return it
+    /// The todo's id, as other tools return it
     id: String,
 }
 
 #[derive(Deserialize, JsonSchema)]
 struct TodoChange {
-    /// The todo's id, as create_todo and list_todos return it
+    /// The todo's id, as other tools return it
     id: String,
     /// A new title
     title: Option<String>,

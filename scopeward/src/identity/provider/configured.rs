@@ -124,7 +124,7 @@ impl ConfiguredProvider {
         let Some(preset) = settings.provider().preset() else { return Ok(None) };
         let configured = match preset.setup {
             Setup::Scalekit => Self::scalekit(preset, settings, policy, variable),
-            _ => Self::by_issuer(preset, settings, policy, variable),
+            Setup::ByIssuer => Self::by_issuer(preset, settings, policy, variable),
         }?;
         for url in configured.issuers.iter().chain([&configured.authorization_server]) {
             checked(url)?;

@@ -137,9 +137,9 @@ pub(crate) struct ChainWalk {
 impl ChainWalk {
     /// Checks the next line, which is given without its end.
     pub(crate) fn next(&mut self, line: &[u8]) -> Result<(), BrokenChain> {
-        let link: Link = serde_json::from_slice(line).map_err(|_| BrokenChain::NotARecord)?;
+        let chained: Link = serde_json::from_slice(line).map_err(|_| BrokenChain::NotARecord)?;
         let digest = Digest::of(line);
-        let (Some(number), Some(previous)) = (link.number, link.previous) else {
+        let (Some(number), Some(previous)) = (chained.number, chained.previous) else {
             if self.head.is_some() {
                 return Err(BrokenChain::NotChained);
             }
