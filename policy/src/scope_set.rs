@@ -9,7 +9,7 @@ pub(crate) struct ScopeId(pub(super) u32);
 /// A set of a policy's scopes, with one bit for each scope.
 ///
 /// INVARIANT: a set is used only with the policy that made it, because another policy numbers its
-/// scopes differently. So only [`CompiledPolicy::hold`] makes one, and callers keep it beside that
+/// scopes differently. So only [`CompiledPolicy::hold`](crate::CompiledPolicy::hold) makes one, and callers keep it beside that
 /// policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScopeSet(SmallVec<[u64; 2]>);
