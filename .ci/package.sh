@@ -4,6 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 crates=(scopeward-policy scopeward-macros scopeward)
+# Cargo keeps the unpacked crates of an earlier run by their version, and would build those.
+rm -rf target/package "${CARGO_HOME:-$HOME/.cargo}"/registry/src/-*/scopeward-*
 cargo package --quiet --locked --allow-dirty "${crates[@]/#/--package=}"
 for crate in "${crates[@]}"; do
   for package in target/package/"$crate"-[0-9]*.crate; do
