@@ -57,7 +57,7 @@ fn latency() {
 
 #[test]
 fn reload() {
-    let out = bench(&["reload", "--rounds", "1", "--seconds", "6", "--rate", "100"]);
+    let out = bench(&["reload", "--rounds", "1", "--seconds", "3", "--rate", "100"]);
     let changes = out.lines().last().and_then(|line| line.split_whitespace().next());
     assert!(changes.is_some_and(|changes| changes != "0"), "no policy was loaded: {out}");
 }
