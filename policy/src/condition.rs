@@ -17,7 +17,7 @@ use cel::{
     common::ast::{CallExpr, Expr, IdedExpr},
 };
 
-use super::operation::Object;
+use super::operation::Given;
 pub(crate) use types::{Fault, check};
 
 /// The most bytes that a condition may have, so that parsing it stays quick.
@@ -77,19 +77,22 @@ impl Condition {
     }
 
     /// Whether a call meets the condition. A condition that cannot be evaluated counts as met, because
-    /// a missing argument must not make a rule weaker. `None` stands for arguments or claims that are
-    /// not known; a condition that needs them then counts as not met.
-    pub(crate) fn is_met(&self, arguments: Option<&Object>, claims: Option<&Object>) -> bool {
-        let is_known = (!self.needs_arguments || arguments.is_some())
-            && (!self.needs_claims || claims.is_some());
-        if !is_known {
+    /// a missing argument must not make a rule weaker. Neither must arguments or claims that are not
+    /// given, unless the question is about some of them.
+    pub(crate) fn is_met(&self, arguments: Given<'_>, claims: Given<'_>) -> bool {
+        let needed = [(self.needs_arguments, arguments), (self.needs_claims, claims)];
+        let mut needed = needed.into_iter().filter(|(needs, _)| *needs).map(|(_, given)| given);
+        if needed.clone().any(|given| matches!(given, Given::All)) {
+            return true;
+        }
+        if needed.any(|given| matches!(given, Given::Some)) {
             return false;
         }
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        for (name, needed, object) in
+        for (name, needed, given) in
             [(ARGUMENTS, self.needs_arguments, arguments), (CLAIMS, self.needs_claims, claims)]
         {
-            if let Some(object) = object.filter(|_| needed)
+            if let Some(object) = given.object().filter(|_| needed)
                 && context.add_variable(name, object).is_err()
             {
                 return true;
@@ -277,7 +280,8 @@ mod tests {
         let is_met = |text: &str, arguments: serde_json::Value| {
             let claims = json!({ "sub": "ada", "level": 3 });
             let condition = Condition::parse(text).unwrap();
-            condition.is_met(arguments.as_object(), claims.as_object())
+            let (arguments, claims) = (arguments.as_object().unwrap(), claims.as_object().unwrap());
+            condition.is_met(Given::These(arguments), Given::These(claims))
         };
         assert!(is_met("args.n == 5", json!({ "n": 5 })));
         assert!(is_met("args.n == 5", json!({ "n": 5.0 })));
@@ -290,8 +294,12 @@ mod tests {
         assert!(is_met("args.n > 3", json!({})));
         assert!(is_met("args.n > 3", json!({ "n": "x" })));
         assert!(is_met("args.n", json!({ "n": 0 })));
-        // A condition on unknown arguments counts as not met.
+        // A condition on arguments that are not given counts as met, unless some are asked about.
         let condition = Condition::parse("args.n > 3").unwrap();
-        assert!(!condition.is_met(None, None));
+        assert!(condition.is_met(Given::All, Given::Some));
+        assert!(!condition.is_met(Given::Some, Given::All), "the condition needs no claims");
+        let condition = Condition::parse("args.owner != claims.sub").unwrap();
+        assert!(condition.is_met(Given::Some, Given::All));
+        assert!(!condition.is_met(Given::Some, Given::Some));
     }
 }

@@ -2,9 +2,8 @@
 
 use smallvec::SmallVec;
 
-use super::{
-    CompiledPolicy, Feature, Object, Operation, Requirement, Rule, Scope, ScopeId, ScopeSet,
-};
+use super::operation::Given;
+use super::{CompiledPolicy, Feature, Operation, Requirement, Rule, Scope, ScopeId, ScopeSet};
 
 /// The answer to "may this caller do this?".
 #[derive(Debug, Clone)]
@@ -145,19 +144,19 @@ impl CompiledPolicy {
         };
         // A template by its own text cannot be read, because it is not a resource. Completion asks
         // about it without arguments.
-        if values.is_none() && operation.arguments().is_some() {
+        if values.is_none() && operation.arguments().object().is_some() {
             return Decision::Unknown;
         }
         // The values in a URI count as its arguments, even if the operation has others.
-        let arguments = values.as_ref().or(operation.arguments());
+        let arguments = values.as_ref().map_or(operation.arguments(), Given::These);
         self.decide_by(rule, arguments, operation.claims(), held)
     }
 
     fn decide_by<'p>(
         &'p self,
         rule: &'p Rule,
-        arguments: Option<&Object>,
-        claims: Option<&Object>,
+        arguments: Given<'_>,
+        claims: Given<'_>,
         held: &ScopeSet,
     ) -> Decision<'p> {
         let conditions = rule.when.iter().filter(|when| when.condition.is_met(arguments, claims));

@@ -216,6 +216,8 @@ impl<'a> IntoIterator for &'a Diagnostics {
 }
 
 /// Writes one line for each finding: `policy.toml:18:1: error: …`.
+impl std::error::Error for Diagnostics {}
+
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, finding) in self.list.iter().enumerate() {
