@@ -3,10 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, LazyLock},
-};
+use std::{convert::Infallible, sync::LazyLock};
 
 use axum::{
     body::Body,
@@ -19,7 +16,7 @@ use jsonwebtoken::Algorithm;
 use scopeward::{
     gate::{Gate, Gated},
     identity::token::{TokenTypes, Validator, VerificationKeys},
-    policy::{CompiledPolicy, diagnostic::Source},
+    policy::{CheckedPolicy, CompiledPolicy, diagnostic::Source},
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -51,7 +48,8 @@ fn gate() -> Inner {
     let keys = VerificationKeys::new(KEYS.keys());
     let validator = Validator::new(ISSUER, RESOURCE, keys, TokenTypes::AccessToken);
     let nothing = service_fn(|_| async { Ok(StatusCode::OK.into_response()) });
-    Gate::new(Arc::new(policy), validator).layer(tower::util::BoxCloneSyncService::new(nothing))
+    Gate::new(CheckedPolicy::unchecked(policy), validator)
+        .layer(tower::util::BoxCloneSyncService::new(nothing))
 }
 
 fn token() -> String {

@@ -17,10 +17,10 @@ use jsonwebtoken::{
     jwk::{Jwk, JwkSet},
 };
 use scopeward::{
-    Limits,
+    Limits, Registry,
     gate::Gate,
     identity::token::{TokenTypes, Validator, VerificationKeys},
-    policy::{CompiledPolicy, diagnostic::Source},
+    policy::{agreement, diagnostic::Source},
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -30,6 +30,7 @@ const POLICY: &str = r#"
 version = 1
 [server]
 url = "http://localhost:3002/mcp"
+startup_check = "warn"
 [scopes]
 "a:read" = "Read"
 "a:write" = "Write"
@@ -66,7 +67,8 @@ fn world() -> &'static World {
             "scope": "a:read",
         });
         let token = encode(&Header::new(Algorithm::ES256), &claims, &key).expect("a token");
-        let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).expect("a policy");
+        let source = Source::new("policy.toml", POLICY);
+        let policy = agreement::check(&source, &Registry::new(&[]), None).expect("a policy");
         let mut limits = Limits::default();
         limits.rate_per_caller = 0;
         World {
@@ -74,7 +76,7 @@ fn world() -> &'static World {
                 .enable_all()
                 .build()
                 .expect("a runtime"),
-            gate: Gate::new(Arc::new(policy), validator).with_limits(&limits),
+            gate: Gate::new(policy, validator).with_limits(&limits),
             bearer: format!("Bearer {token}"),
             passed: Arc::default(),
         }

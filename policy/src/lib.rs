@@ -66,6 +66,7 @@ mod uri;
 pub mod url;
 mod vocabulary;
 
+pub use agreement::CheckedPolicy;
 pub use assertions::Assertions;
 pub use compiled::{CompiledPolicy, ConditionalNeed};
 pub use counts::DecisionCounts;

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | tool author | [`#[scoped_tools]`](scoped_tools) and `#[scoped_tool(scopes = […])]`, `#[scoped_resource]`, `#[scoped_prompt]` | a check in front of each method, and its entry in the [registry](Registry) |
 //! | operator | `policy.toml` | the rule that is enforced, checked against tools and registered scopes |
-//! | both | [`main`] | a server that refuses to start when tools, policy and registered scopes disagree |
+//! | both | [`main`] or [`Mount`] | a server that refuses to start when tools, policy and registered scopes disagree |
 //!
 //! The data flows one way: the [policy] is compiled, the [gate] authenticates a caller
 //! ([`Principal`]) and [decides](policy::CompiledPolicy::decide), a denial becomes a challenge or a
@@ -41,13 +41,14 @@ mod serve;
 
 pub use scopeward_policy as policy;
 
-pub use cli::{Environment, main};
-pub use identity::Principal;
+pub use cli::{App, main};
+pub use identity::{Principal, provider::CustomProvider};
 pub use limits::Limits;
+pub use live::LivePolicy;
 pub use mcp::ScopedTools;
 pub use policy::{Declaration, Location, Registry};
 pub use scopeward_macros::{scoped_prompt, scoped_resource, scoped_tool, scoped_tools};
-pub use serve::{Providers, Server};
+pub use serve::{Environment, Guarded, Mount, Opened, Providers, Server, ServerError, StartError};
 
 /// The MCP library that Scopeward builds on, for its `Parameters`, `Json` and models.
 pub use rmcp;

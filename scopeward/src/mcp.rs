@@ -3,6 +3,7 @@
 
 mod check;
 mod completion;
+mod details;
 pub(crate) mod direct;
 mod extract;
 pub mod handler;
@@ -20,6 +21,7 @@ mod updates;
 #[doc(hidden)]
 pub use check::{ScopeCheck, prompt_arguments, refusals_as_results, uri_arguments};
 pub use completion::{Completions, suggest};
+pub(crate) use details::ServerDetails;
 pub use log::LogLevel;
 pub use resource::{
     IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,

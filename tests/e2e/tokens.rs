@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scopeward::{
-    Principal,
+    Principal, ScopedTools,
     gate::Gate,
     identity::token::{TokenError, TokenTypes, Validator, VerificationKeys},
     mcp::handler::McpHandler,
@@ -63,12 +63,12 @@ impl Tools {
 fn url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
-        let policy = small_policy(AUDIENCE, RULES);
+        let policy = small_policy(AUDIENCE, RULES, &Tools::REGISTRY);
         let keys = VerificationKeys::new(&keys().published);
         assert_eq!(keys.len(), 3, "a key for encryption verifies nothing");
         let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)
             .with_clock(|| NOW);
-        mount(Gate::new(Arc::new(policy), validator).layer(http_service(|| McpHandler::new(Tools))))
+        mount(Gate::new(policy, validator).layer(http_service(|| McpHandler::new(Tools))))
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Deployment, Failure, Verdict};
 use crate::{
     issuer::Issuer,
+    live::LivePolicy,
     policy::{Scope, diagnostic::nearest},
 };
 
@@ -31,7 +32,8 @@ pub(super) fn token(
             policy.provider().as_str()
         )));
     }
-    let issuer = Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?;
+    let issuer = Issuer::open(&deployment.data, LivePolicy::unserved(policy), name)
+        .map_err(Failure::refused)?;
     let words = arguments.scope.split_whitespace();
     let scopes = words.map(|word| registered(&issuer, word)).collect::<Result<Vec<_>, _>>()?;
     let token =

@@ -64,6 +64,14 @@ impl Providers {
         Self { embedded, connected, remote: Some(remote) }
     }
 
+    /// The provider where callers sign in, by its word in the policy.
+    pub(crate) fn main(&self) -> &'static str {
+        match (&self.embedded, &*self.connected) {
+            (None, [main, ..]) => main.configured.preset.word,
+            _ => "embedded",
+        }
+    }
+
     /// Waits until the keys of each provider were fetched once, or failed to be.
     pub(crate) async fn tried(&self) {
         for provider in &self.connected {

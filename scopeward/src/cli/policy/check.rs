@@ -1,15 +1,19 @@
 //! The command `policy check`: the startup check without serving.
 
 use crate::{
-    cli::{
-        Deployment, Failure, Verdict,
+    cli::{Deployment, Failure, Verdict, report_start, runtime::block_on},
+    policy::Registry,
+    serve::{
+        Report,
         startup::{self, Served},
     },
-    policy::Registry,
 };
 
 pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<Verdict, Failure> {
-    let Served { policy, registered, .. } = startup::checked(deployment, registry)?;
+    let served = block_on(startup::checked(deployment, registry))??;
+    let Served { policy: checked, registered, warning, .. } = served;
+    report_start(&Report { found: checked.found().clone(), warning });
+    let policy = checked.policy();
     let rules = policy.rules().count();
     anstream::println!(
         "{} (revision {}): {rules} rules; the tools, the policy and the registered scopes agree",

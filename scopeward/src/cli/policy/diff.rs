@@ -6,12 +6,13 @@ use std::{
 };
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, deployment},
+    cli::{Deployment, Failure, Verdict},
     policy::{
         CompiledPolicy,
         diagnostic::Source,
         diff::{self, Difference},
     },
+    serve::{StartError, deployment},
 };
 
 #[derive(Debug, clap::Args)]
@@ -80,7 +81,7 @@ fn is_in(direction: Direction, difference: &Difference) -> bool {
 
 fn compile(source: Source) -> Result<CompiledPolicy, Failure> {
     CompiledPolicy::compile(source)
-        .map_err(|found| deployment::refuse(&found, "it cannot be compared"))
+        .map_err(|found| StartError::found(found, "it cannot be compared").into())
 }
 
 /// The policy at a revision. A policy that did not exist there allowed nothing.

@@ -9,10 +9,12 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, files::read_token, providers, runtime::block_on, startup},
+    cli::{Deployment, Failure, Verdict, files::read_token, providers, runtime::block_on},
+    live::LivePolicy,
     policy::{
         CompiledPolicy, Feature, Operation, Scope, diagnostic::nearest, explain::Explanation,
     },
+    serve::startup,
 };
 
 #[derive(Debug, clap::Args)]
@@ -92,7 +94,9 @@ pub(super) fn explain(
     }
     let given = object("--arguments", arguments.arguments.as_deref())?;
     let claims = object("--claims", arguments.claims.as_deref())?;
-    let mut operation = Operation::new(feature, subject);
+    // Without arguments or claims the question is whether some would be allowed. The text names the
+    // conditions.
+    let mut operation = Operation::new(feature, subject).for_some_arguments().for_some_claims();
     if let Some(given) = &given {
         operation = operation.with_arguments(given);
     }
@@ -120,10 +124,11 @@ fn scopes_of_token(
     name: &str,
 ) -> Result<Vec<Scope>, Failure> {
     let text = read_token(file)?;
-    let configured = startup::configured(policy)?;
+    let configured = startup::configured(deployment, policy)?;
+    let unserved = LivePolicy::unserved(Arc::clone(policy));
     let token = block_on(async {
-        let validator = providers::validator(deployment, &configured, policy, name).await?;
-        Ok(validator.authenticate(&text).await)
+        let validator = providers::validator(deployment, &configured, &unserved, name).await?;
+        Ok::<_, Failure>(validator.authenticate(&text).await)
     })??;
     let token = token.map_err(|error| {
         Failure::refused(format!("the server would not accept this token: {error}"))

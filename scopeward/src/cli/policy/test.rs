@@ -5,7 +5,7 @@ use std::{io::IsTerminal, path::PathBuf};
 use jiff::Timestamp;
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, deployment},
+    cli::{Deployment, Failure, Verdict},
     policy::{
         Assertions, CompiledPolicy, Registry,
         diagnostic::{Diagnostic, Diagnostics, Source},
@@ -14,6 +14,7 @@ use crate::{
             verify::{self, Verified},
         },
     },
+    serve::{StartError, deployment},
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,7 +33,7 @@ pub(super) fn test(
     let inputs = LintInputs { registry, snapshot: None, now: Timestamp::now() };
     let Examined { policy, assertions, found } = lint::examine(&source, &inputs, Stage::Agreement);
     let Some(policy) = policy else {
-        return Err(deployment::refuse(&found, "it cannot be tested"));
+        return Err(StartError::found(found, "it cannot be tested").into());
     };
     let mut files = vec![(source, assertions)];
     let beside = deployment.policy_path().with_extension("test.toml");
@@ -40,7 +41,7 @@ pub(super) fn test(
     if let Some(path) = path {
         let source = deployment::read(&path)?;
         let assertions = Assertions::read(&source, &policy)
-            .map_err(|found| deployment::refuse(&found, "it cannot be run"))?;
+            .map_err(|found| StartError::found(found, "it cannot be run"))?;
         files.push((source, assertions));
     }
     let mut tally = Tally::default();

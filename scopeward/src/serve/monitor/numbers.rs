@@ -147,18 +147,20 @@ impl Monitor {
             "Connections and requests that a limit refused",
             &counted.limited,
         )?;
-        export(
-            encoder,
-            "connections",
-            "Connections that are open now",
-            &gauge(self.connections.connections()),
-        )?;
-        export(
-            encoder,
-            "requests_in_flight",
-            "Requests that are being answered now",
-            &gauge(self.connections.requests()),
-        )?;
+        if let Some(connections) = &self.connections {
+            export(
+                encoder,
+                "connections",
+                "Connections that are open now",
+                &gauge(connections.connections()),
+            )?;
+            export(
+                encoder,
+                "requests_in_flight",
+                "Requests that are being answered now",
+                &gauge(connections.requests()),
+            )?;
+        }
         export(
             encoder,
             "certificate_reloads",
