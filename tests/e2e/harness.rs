@@ -50,7 +50,8 @@ pub(crate) fn todo() -> &'static Path {
         let folder = std::env::current_exe().unwrap();
         let folder = folder.parent().and_then(Path::parent).unwrap();
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "todo", "--bin", "todo"]);
+        // Of the whole workspace, so that Cargo takes what it has built for the tests.
+        build.args(["build", "--quiet", "--workspace", "--bin", "todo"]);
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
         if folder.ends_with("release") {
             build.arg("--release");
