@@ -13,6 +13,15 @@
 //! tool result ([`refusal`](mcp::refusal)), and each decision is recorded.
 //!
 //! Start with the README; [`main`] has the smallest whole server.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `embedded-issuer` | an authorization server for development on one machine, where anyone can sign in under any name: `provider = "embedded"` |
+//! | `testing` | the module `testing`: tests of one's own tools, by made-up callers and without a port |
 
 // The macros expand to paths that begin with `::scopeward`, also in the tests of this crate.
 extern crate self as scopeward;
@@ -38,6 +47,8 @@ mod reference;
 pub mod remote;
 mod secret;
 mod serve;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use scopeward_policy as policy;
 

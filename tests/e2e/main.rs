@@ -28,6 +28,7 @@ mod keys;
 mod limits;
 mod metadata;
 mod monitor;
+mod mounting;
 mod policy;
 mod provider;
 mod readme;

@@ -64,6 +64,12 @@ impl Providers {
         Self { embedded, connected, remote: Some(remote) }
     }
 
+    /// No providers, for a server whose tokens are checked in another way.
+    #[cfg(feature = "testing")]
+    pub(crate) fn none() -> Self {
+        Self { embedded: None, connected: vec![], remote: None }
+    }
+
     /// The provider where callers sign in, by its word in the policy.
     pub(crate) fn main(&self) -> &'static str {
         match (&self.embedded, &*self.connected) {

@@ -14,7 +14,7 @@ use tower::Layer;
 
 use crate::{
     gate::{Gate, metadata, origin},
-    identity::revocation::Revocations,
+    identity::{revocation::Revocations, token::Validator},
     limits::Limits,
     live::{LivePolicy, OtherTools},
     mcp::{ScopedTools, ServerDetails, direct::DirectCalls, handler::McpHandler},
@@ -47,6 +47,8 @@ pub struct Server<S> {
     revocations: Revocations,
     recorder: Recorder,
     details: ServerDetails,
+    /// Checks tokens in place of the providers' own validator.
+    validator: Option<Validator>,
 }
 
 /// The reason why tools, a policy and providers do not make a server.
@@ -103,7 +105,25 @@ impl<S: ScopedTools> Server<S> {
             revocations: Revocations::default(),
             recorder: Recorder::default(),
             details: ServerDetails::default(),
+            validator: None,
         })
+    }
+
+    /// Makes a server for tests, whose tokens this validator checks, whatever provider the policy
+    /// names.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_validator(tools: S, live: LivePolicy, validator: Validator) -> Self {
+        Self {
+            tools,
+            live,
+            providers: Providers::none(),
+            has_sessions: false,
+            limits: Limits::default(),
+            revocations: Revocations::default(),
+            recorder: Recorder::default(),
+            details: ServerDetails::default(),
+            validator: Some(validator),
+        }
     }
 
     /// Adds sessions for clients of MCP revisions until 2025-11-25. Tools need sessions to ask the
@@ -168,8 +188,8 @@ impl<S: ScopedTools> Server<S> {
         sessions: impl SessionManager,
         alive: Arc<T>,
     ) -> Routes {
-        let Self { tools, live, providers, has_sessions, limits, revocations, recorder, details } =
-            self;
+        let Self { tools, live, providers, has_sessions, limits, revocations, .. } = self;
+        let Self { recorder, details, validator, .. } = self;
         let policy = live.current();
         let allowed = origin::AllowedOrigins::new(policy.resource().clone());
         let handler = McpHandler::recording(tools, recorder.clone()).with_details(details);
@@ -195,7 +215,8 @@ impl<S: ScopedTools> Server<S> {
                 Ok::<_, Infallible>(mcp.handle(request).await.map(Body::new))
             }))
         });
-        let gate = Gate::new(&live, providers.validator(revocations))
+        let validator = validator.unwrap_or_else(|| providers.validator(revocations));
+        let gate = Gate::new(&live, validator)
             .with_tasks(tasks)
             .with_limits(&limits)
             .with_recorder(recorder);
