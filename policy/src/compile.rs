@@ -13,6 +13,7 @@ use super::{
     reader::Located,
     scope::Scope,
     scope_set::{ScopeId, ScopeSet},
+    syntax::{self, Repaired},
     vocabulary::Vocabulary,
 };
 use crate::{
@@ -27,7 +28,8 @@ pub(crate) const DEFAULT_SNAPSHOT_DAYS: u32 = 90;
 impl CompiledPolicy {
     /// Compiles a policy, or reports all of its mistakes at once.
     pub fn compile(source: Source) -> Result<Self, Diagnostics> {
-        let DraftPolicy { policy, errors, .. } = DraftPolicy::new(&source);
+        let DraftPolicy { policy, errors, repaired, .. } = DraftPolicy::new(&source);
+        let errors = repaired.restore(errors);
         match policy {
             Some(policy) if errors.is_empty() => Ok(policy),
             _ => Err(Diagnostics::new(source, errors)),
@@ -39,27 +41,35 @@ impl CompiledPolicy {
 /// one run of the lint reports the mistakes of the file together with its disagreements with the
 /// declared scopes. A draft with `errors` never decides anything.
 pub(crate) struct DraftPolicy {
-    /// `None` if the file is not TOML.
+    /// `None` if not even a draft could be made.
     pub(crate) policy: Option<CompiledPolicy>,
     /// The file as written, for findings about its text.
     pub(crate) manifest: Manifest,
     pub(crate) assertions: Assertions,
     /// The tools, resources and prompts whose rules have mistakes.
     pub(crate) unreadable: Vec<(Feature, Located<String>)>,
+    /// The mistakes, at their places in the text that was read.
     pub(crate) errors: Vec<Diagnostic>,
+    /// The mistakes of syntax, and how the text that was read differs from the written one.
+    pub(crate) repaired: Repaired,
 }
 
 impl DraftPolicy {
     pub(crate) fn new(source: &Source) -> Self {
         let mut errors = vec![];
-        let manifest = manifest::read(source, &mut errors);
-        let policy = manifest
-            .as_ref()
-            .and_then(|manifest| Compiler::new(manifest, &mut errors).compile(source, manifest));
-        let manifest = manifest.unwrap_or_default();
+        let (source, repaired) = syntax::repair(source);
+        let manifest = manifest::read(&source, &mut errors);
+        let policy = Compiler::new(&manifest, &mut errors).compile(&source, &manifest);
         let Some(policy) = policy else {
             let assertions = Assertions::default();
-            return Self { policy: None, manifest, assertions, unreadable: vec![], errors };
+            return Self {
+                policy: None,
+                manifest,
+                assertions,
+                unreadable: vec![],
+                errors,
+                repaired,
+            };
         };
         let vocabulary = policy.vocabulary();
         let assertions =
@@ -68,7 +78,7 @@ impl DraftPolicy {
         let unreadable =
             unreadable.filter(|entry| policy.rules.get(entry.feature, &entry.name.value).is_none());
         let unreadable = unreadable.map(|entry| (entry.feature, entry.name.clone())).collect();
-        Self { policy: Some(policy), manifest, assertions, unreadable, errors }
+        Self { policy: Some(policy), manifest, assertions, unreadable, errors, repaired }
     }
 }
 

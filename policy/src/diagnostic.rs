@@ -135,6 +135,15 @@ impl Diagnostic {
         self
     }
 
+    /// The same finding with each of its places moved.
+    pub(crate) fn map_spans(mut self, moved: impl Fn(Range<usize>) -> Range<usize>) -> Self {
+        self.span = moved(self.span);
+        for (span, _) in &mut self.context {
+            *span = moved(span.clone());
+        }
+        self
+    }
+
     /// The severity.
     pub fn severity(&self) -> Severity {
         self.severity

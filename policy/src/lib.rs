@@ -60,6 +60,7 @@ mod setting_list;
 mod settings;
 mod shape;
 mod snapshot;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod uri;

@@ -61,23 +61,14 @@ pub(crate) struct Allow {
     pub(crate) lint: Located<String>,
 }
 
-/// Parses the file as TOML. `None` if it is not TOML; every mistake of syntax goes to `errors`.
-fn document<'i>(source: &'i Source, errors: &mut Vec<Diagnostic>) -> Option<DeTable<'i>> {
-    let (document, syntax_errors) = DeTable::parse_recoverable(source.text());
-    let end = source.text().len()..source.text().len();
-    errors.extend(syntax_errors.iter().map(|error| {
-        let message = format!("invalid TOML: {}", error.message());
-        Diagnostic::new(mistake::INVALID_TOML, error.span().unwrap_or(end.clone()), message)
-            .help("correct this first: nothing else in the file could be checked")
-    }));
-    // A recovered document is not read, because the syntax error may have hidden some of its keys,
-    // which would then be reported as missing.
-    syntax_errors.is_empty().then(|| document.into_inner())
+/// Parses a text that [`syntax::repair`](crate::syntax::repair) has made readable.
+fn document(source: &Source) -> DeTable<'_> {
+    DeTable::parse_recoverable(source.text()).0.into_inner()
 }
 
-/// Reads a policy file. `None` if it is not TOML; every mistake goes to `errors`.
-pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Manifest> {
-    let document = document(source, errors)?;
+/// Reads a policy file. Every mistake goes to `errors`.
+pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
+    let document = document(source);
     let end = source.text().len()..source.text().len();
     let root = TableReader::new(&document, &shape::POLICY, &"the policy");
     read_version(&root, end.clone(), errors);
@@ -101,19 +92,19 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Mani
     manifest.clients = clients::read(&root.tables("client", errors), errors);
     (manifest.cases, manifest.invariants) = assertions::read(&root, errors);
     root.finish(errors);
-    Some(manifest)
+    manifest
 }
 
 /// Reads a file that has only tests and invariants.
 pub(super) fn read_test_file(
     source: &Source,
     errors: &mut Vec<Diagnostic>,
-) -> Option<(Vec<CaseEntry>, Vec<InvariantEntry>)> {
-    let document = document(source, errors)?;
+) -> (Vec<CaseEntry>, Vec<InvariantEntry>) {
+    let document = document(source);
     let root = TableReader::new(&document, &shape::TEST_FILE, &"a test file");
     let found = assertions::read(&root, errors);
     root.finish(errors);
-    Some(found)
+    found
 }
 
 /// The server's URL as a policy file writes it, even if other lines of the file are not TOML.
