@@ -14,7 +14,7 @@ use super::{
     scope::Scope,
     scope_set::{ScopeId, ScopeSet},
     syntax::{self, Repaired},
-    vocabulary::Vocabulary,
+    vocabulary::{Vocabulary, merge_undefined},
 };
 use crate::{
     ResourceUrl,
@@ -74,6 +74,10 @@ impl DraftPolicy {
         let vocabulary = policy.vocabulary();
         let assertions =
             Assertions::compile(&manifest.cases, &manifest.invariants, vocabulary, &mut errors);
+        let is_misplaced = |scope: &str| {
+            manifest.misplaced.iter().any(|(table, name)| *table == "scopes" && name == scope)
+        };
+        let errors = merge_undefined(errors, is_misplaced);
         let unreadable = manifest.rules.iter();
         let unreadable =
             unreadable.filter(|entry| policy.rules.get(entry.feature, &entry.name.value).is_none());
@@ -101,7 +105,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
         // A placeholder, because lints need a whole policy. The missing URL is an error by now, so
         // this draft decides nothing.
         let url = self
-            .resource_url(manifest, source)
+            .resource_url(manifest)
             .or_else(|| ResourceUrl::parse("http://localhost").ok());
         let implied: Vec<Vec<ScopeId>> =
             self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
@@ -161,15 +165,17 @@ impl<'m, 'e> Compiler<'m, 'e> {
         }
     }
 
-    fn resource_url(&mut self, manifest: &Manifest, source: &Source) -> Option<ResourceUrl> {
+    fn resource_url(&mut self, manifest: &Manifest) -> Option<ResourceUrl> {
         let Some(url) = &manifest.server.url else {
-            let end = source.text().len();
+            // A `url` of another type, or a misspelt one, is reported already.
+            if manifest.server.has_unread_url {
+                return None;
+            }
+            let header = manifest.server.header.as_ref();
+            let at = header.map_or(0..0, |header| header.span.clone());
+            let message = "the policy does not say what it protects";
             self.errors.push(
-                Diagnostic::new(
-                    mistake::MISSING_URL,
-                    end..end,
-                    "the policy does not say what it protects",
-                )
+                Diagnostic::new(mistake::MISSING_URL, at, message)
                 .help(match &manifest.server.header {
                     None => "add `[server]` with `url = \"http://localhost:3002/mcp\"`".to_owned(),
                     Some(header) => {
@@ -302,7 +308,10 @@ impl<'m, 'e> Compiler<'m, 'e> {
                 Err(error) => {
                     self.errors.push(
                         Diagnostic::new(mistake::INVALID_URI, at, error.to_string())
-                            .help("write the URI or URI template as `#[scoped_resource]` has it"),
+                            .help(
+                                "write the URI or URI template as `#[scoped_resource]` has it; the \
+                                 rule of a tool stands below `[tools]`",
+                            ),
                     );
                     continue;
                 }

@@ -63,6 +63,7 @@ mod snapshot;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod toml_key;
 mod uri;
 pub mod url;
 mod vocabulary;

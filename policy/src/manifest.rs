@@ -5,6 +5,7 @@
 
 mod assertions;
 mod clients;
+mod misplaced;
 mod rules;
 mod scopes;
 mod server;
@@ -24,7 +25,7 @@ use super::{
     reader::{Located, TableReader, string, word, wrong_type},
     shape::{self, LEVELS, Level, ValueKind},
 };
-use crate::diagnostic::{Diagnostic, Source, Step};
+use crate::diagnostic::{Diagnostic, Fix, Source, Step};
 
 /// A policy file as written.
 #[derive(Debug, Default)]
@@ -41,6 +42,8 @@ pub(crate) struct Manifest {
     pub(crate) invariants: Vec<InvariantEntry>,
     /// The keys and tables that are written under a former name.
     pub(crate) former_names: Vec<FormerName>,
+    /// The names that stand in a wrong table, each with the table that it belongs in.
+    pub(crate) misplaced: Vec<(&'static str, String)>,
 }
 
 /// A key or a table that is written under a former name.
@@ -71,10 +74,13 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
     let document = document(source);
     let end = source.text().len()..source.text().len();
     let root = TableReader::new(&document, &shape::POLICY, &"the policy");
-    read_version(&root, end.clone(), errors);
+    read_version(&root, source.text(), errors);
     let tables_at = [end.clone(), end.clone(), end];
     let mut manifest = Manifest { tables_at, ..Manifest::default() };
     manifest.server = read_server(&root, errors);
+    manifest.server.has_unread_url |=
+        root.misspelt().any(|meant| ["server", "resource"].contains(&meant))
+            || manifest.server.header.is_none() && root.key_span("server").is_some();
     manifest.former_names = former_names(&root, &[]);
     manifest.former_names.append(&mut manifest.server.former_names);
     if let Some(table) = root.table("scopes", errors) {
@@ -92,6 +98,13 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
     manifest.clients = clients::read(&root.tables("client", errors), errors);
     (manifest.cases, manifest.invariants) = assertions::read(&root, errors);
     root.finish(errors);
+    let misplaced = misplaced::find(&document, source.text());
+    manifest.misplaced = misplaced.names.clone();
+    if misplaced.names.iter().any(|(table, _)| *table == "version") {
+        errors.retain(|error| error.kind() != mistake::MISSING_VERSION);
+    }
+    manifest.rules.retain(|entry| !misplaced.contains(entry.name.span.start));
+    misplaced.explain(errors);
     manifest
 }
 
@@ -154,12 +167,20 @@ fn former_names(reader: &TableReader<'_, '_>, parents: &[&str]) -> Vec<FormerNam
     keys.collect()
 }
 
-fn read_version(root: &TableReader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {
+fn read_version(root: &TableReader<'_, '_>, text: &str, errors: &mut Vec<Diagnostic>) {
     match root.get("version") {
-        None => errors.push(
-            Diagnostic::new(mistake::MISSING_VERSION, end, "the policy does not say its version")
-                .help("add `version = 1` as the first line"),
-        ),
+        // A misspelt one is reported as an unknown key.
+        None if root.misspelt().any(|meant| meant == "version") => {}
+        None => {
+            let (at, blank) = above_everything(text);
+            let fix = Fix::text(
+                "write `version = 1` above everything else",
+                at..at,
+                format!("version = 1\n{blank}"),
+            );
+            let message = "the policy does not say its version";
+            errors.push(Diagnostic::new(mistake::MISSING_VERSION, 0..0, message).fix(fix));
+        }
         Some(found) => match found.value.as_integer() {
             Some(version) if version.as_str() == "1" && version.radix() == 10 => {}
             Some(_) => errors.push(
@@ -173,6 +194,28 @@ fn read_version(root: &TableReader<'_, '_>, end: Range<usize>, errors: &mut Vec<
             None => errors.push(wrong_type(&found, "`version`", "the number 1")),
         },
     }
+}
+
+/// Where a key goes above everything else: after the comment that the file begins with, and above the
+/// comment of the first header; and the blank line that goes between, if any.
+fn above_everything(text: &str) -> (usize, &'static str) {
+    let mut at = 0;
+    let mut block = 0;
+    let mut is_block = false;
+    for line in text.split_inclusive('\n') {
+        let written = line.trim();
+        if !written.is_empty() && !written.starts_with('#') {
+            let blank = if written.starts_with('[') { "\n" } else { "" };
+            // A comment at the very start is about the file.
+            return if is_block && block > 0 { (block, blank) } else { (at, blank) };
+        }
+        if !is_block {
+            block = at;
+        }
+        is_block = !written.is_empty();
+        at += line.len();
+    }
+    (if text.is_empty() || text.ends_with('\n') { at } else { 0 }, "")
 }
 
 fn read_levels(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<(Located<String>, Level)> {

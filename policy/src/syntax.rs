@@ -95,7 +95,12 @@ impl Repair<'_> {
     fn statement(&self, at: usize) -> Statement {
         let extent = scan::extent(self.text, at);
         let Extent { end, .. } = extent;
-        if extent.is_closed && is_toml(&self.text[at..end]) && !scan::swallows(self.text, at..end) {
+        let written = &self.text[at..end];
+        let is_good = extent.is_closed
+            && is_toml(written)
+            && !scan::swallows(self.text, at..end)
+            && !(scan::is_empty_string(written) && scan::is_text(self.text, end));
+        if is_good {
             return Statement { end, fault: None };
         }
         let end = scan::resume(self.text, at, &extent);

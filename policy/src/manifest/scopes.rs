@@ -141,7 +141,7 @@ pub(super) fn scopes(
                 error.help(title)
             } else {
                 let path = path.iter().map(|key| Step::from(*key)).chain([index.into()]).collect();
-                error.fix(Fix { title: title.to_owned(), path, change: Change::Remove })
+                error.fix(Fix::new(title, path, Change::Remove))
             });
         } else {
             found.push(scope);

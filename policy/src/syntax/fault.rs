@@ -148,6 +148,12 @@ fn entry(text: &str, range: &Range<usize>) -> Option<Cause> {
         let cause = unclosed_string(start..start + name.len(), quote);
         return Some(cause.repair(format!("{name}{quote} ={rest}")));
     }
+    // `""todo:read"`: a quote stands there twice.
+    if let Some(name) = statement.strip_prefix("\"\"").filter(|_| length == 2)
+        && name.starts_with(|c: char| c != '=' && !c.is_whitespace())
+    {
+        return Some(stray_quote(text, start).repair(format!("\"{name}")));
+    }
     let rest = &statement[length..];
     let value = rest.trim_start_matches([' ', '\t']);
     let value_at = end - value.len();
@@ -165,6 +171,16 @@ fn entry(text: &str, range: &Range<usize>) -> Option<Cause> {
                 value => cause.repair(format!("{key} = {value}")),
             });
         }
+    }
+    let first_line = value[1..].lines().next().unwrap_or_default().trim();
+    if ["''", "\"\""].contains(&first_line) && value.contains('\n') {
+        let at = value_at + value.find(['\'', '"']).unwrap_or(0);
+        let quotes = first_line.repeat(2)[..3].to_owned();
+        let message = "this string is empty, and text without quotes follows";
+        return Some(
+            Cause::new(at..at + 2, message)
+                .help(format!("write {quotes} around a string of several lines")),
+        );
     }
     value_fault(text, value_at + 1..end, key.trim(), start)
 }

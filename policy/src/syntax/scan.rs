@@ -158,7 +158,8 @@ pub(super) fn resume(text: &str, at: usize, extent: &Extent) -> usize {
     let mut before = first;
     let mut next = line_end(text, at);
     // A statement whose brackets are all closed ends at its end, or before, unless it has no value.
-    let is_closed = extent.is_closed && key_value(first).is_none_or(|value| !value.trim().is_empty());
+    let is_empty = |value: &str| value.trim().is_empty() || is_empty_string(first);
+    let is_closed = extent.is_closed && !key_value(first).is_some_and(is_empty);
     let last = if is_closed { extent.end } else { text.len() };
     while next < last {
         let end = line_end(text, next);
@@ -176,6 +177,18 @@ pub(super) fn resume(text: &str, at: usize, extent: &Extent) -> usize {
         next = end;
     }
     last.max(line_end(text, at))
+}
+
+/// Whether the value of a statement is an empty string in one line.
+pub(super) fn is_empty_string(statement: &str) -> bool {
+    key_value(statement).is_some_and(|value| ["''", "\"\""].contains(&value.trim()))
+}
+
+/// Whether the line at `at` is neither blank, nor a comment, nor the start of a statement.
+pub(super) fn is_text(text: &str, at: usize) -> bool {
+    let line = &text[at..line_end(text, at)];
+    let is_nothing = line.trim().is_empty() || line.trim_start().starts_with('#');
+    !is_nothing && !looks_like_header(line) && !looks_like_entry(line)
 }
 
 /// Whether a line is a header, even one whose bracket is missing.

@@ -201,3 +201,44 @@ fn many_mistakes_are_not_all_reported() {
     let found = lint(&"]\n\"\n= =\n[[\n".repeat(20_000));
     assert!(found.iter().count() <= 21);
 }
+
+/// Every bracket, quote and `=` of the file, left out or doubled: the statement that it stands in has
+/// one finding, and no other statement has one.
+#[test]
+fn each_sign_left_out_or_doubled_is_found_in_its_statement() {
+    let mut wrong = vec![];
+    let mut tried = 0;
+    for (at, sign) in GOOD.char_indices().filter(|(_, c)| "{}[]\"'=".contains(*c)) {
+        let line_start = GOOD[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        if GOOD[line_start..at].contains('#') {
+            continue;
+        }
+        for put in ["", &format!("{sign}{sign}")] {
+            let text = format!("{}{put}{}", &GOOD[..at], &GOOD[at + 1..]);
+            let found = lint(&text);
+            if !found.iter().any(|finding| finding.kind() == crate::mistake::INVALID_TOML) {
+                continue;
+            }
+            tried += 1;
+            let line = GOOD[..at].matches('\n').count() + 1;
+            let (first, last) = match line {
+                17..=20 => (17, 20),
+                26..=28 => (26, 28),
+                33..=35 => (33, 35),
+                line => (line, line),
+            };
+            let places: Vec<usize> = found
+                .iter()
+                .map(|finding| found.source().position(finding.span().start).0)
+                .collect();
+            if places.len() != 1 || !(first..=last).contains(&places[0]) {
+                wrong.push(format!(
+                    "== {sign} → {put} at {line}, found {places:?}\n{}",
+                    found.render(false)
+                ));
+            }
+        }
+    }
+    assert!(tried > 150, "{tried}");
+    assert!(wrong.is_empty(), "{} of {tried}\n{}", wrong.len(), wrong.join("\n"));
+}
