@@ -48,7 +48,10 @@ impl Assertions {
         let mut errors = vec![];
         let (readable, repaired) = syntax::repair(source);
         let (cases, invariants) = manifest::read_test_file(&readable, &mut errors);
-        let assertions = Self::compile(&cases, &invariants, policy.vocabulary(), &mut errors);
+        let assertions = {
+            let vocabulary = policy.vocabulary().reading(readable.text());
+            Self::compile(&cases, &invariants, vocabulary, &mut errors)
+        };
         let errors = repaired.restore(errors);
         if errors.is_empty() {
             Ok(assertions)

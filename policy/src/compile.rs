@@ -14,11 +14,12 @@ use super::{
     scope::Scope,
     scope_set::{ScopeId, ScopeSet},
     syntax::{self, Repaired},
-    vocabulary::{Vocabulary, merge_undefined},
+    undefined::merge_undefined,
+    vocabulary::Vocabulary,
 };
 use crate::{
     ResourceUrl,
-    diagnostic::{Diagnostic, Diagnostics, Source},
+    diagnostic::{Diagnostic, Diagnostics, Source, nearest},
 };
 
 /// After this many days a snapshot of the registered scopes counts as old, unless the policy sets
@@ -59,7 +60,7 @@ impl DraftPolicy {
         let mut errors = vec![];
         let (source, repaired) = syntax::repair(source);
         let manifest = manifest::read(&source, &mut errors);
-        let policy = Compiler::new(&manifest, &mut errors).compile(&source, &manifest);
+        let policy = Compiler::new(&manifest, &source, &mut errors).compile(&source, &manifest);
         let Some(policy) = policy else {
             let assertions = Assertions::default();
             return Self {
@@ -74,8 +75,10 @@ impl DraftPolicy {
         let vocabulary = policy.vocabulary();
         let assertions =
             Assertions::compile(&manifest.cases, &manifest.invariants, vocabulary, &mut errors);
+        // A scope whose definition has a mistake is reported there.
         let is_misplaced = |scope: &str| {
             manifest.misplaced.iter().any(|(table, name)| *table == "scopes" && name == scope)
+                || nearest(scope, manifest.invalid_scopes.iter().map(String::as_str)).is_some()
         };
         let errors = merge_undefined(errors, is_misplaced);
         let unreadable = manifest.rules.iter();
@@ -90,15 +93,21 @@ struct Compiler<'m, 'e> {
     ids: HashMap<Scope, ScopeId>,
     entries: &'m [ScopeEntry],
     errors: &'e mut Vec<Diagnostic>,
+    /// The text of the file.
+    text: &'m str,
 }
 
 impl<'m, 'e> Compiler<'m, 'e> {
-    fn new(manifest: &'m Manifest, errors: &'e mut Vec<Diagnostic>) -> Self {
+    fn new(
+        manifest: &'m Manifest,
+        source: &'m Source,
+        errors: &'e mut Vec<Diagnostic>,
+    ) -> Self {
         let ids = (0..)
             .zip(&manifest.scopes)
             .map(|(id, entry)| (entry.name.value.clone(), ScopeId(id)))
             .collect();
-        Self { ids, entries: &manifest.scopes, errors }
+        Self { ids, entries: &manifest.scopes, errors, text: source.text() }
     }
 
     fn compile(mut self, source: &Source, manifest: &Manifest) -> Option<CompiledPolicy> {
@@ -198,7 +207,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn ids(&mut self, scopes: &[Located<Scope>]) -> Vec<ScopeId> {
-        Vocabulary::new(&self.ids).ids(scopes, self.errors)
+        Vocabulary::new(&self.ids, self.text).ids(scopes, self.errors)
     }
 
     /// Reports each cycle of `implies` once, at the entry that closes the cycle.
@@ -339,7 +348,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn rule(&mut self, entry: &Entry) -> Option<Rule> {
-        let vocabulary = Vocabulary::new(&self.ids);
+        let vocabulary = Vocabulary::new(&self.ids, self.text);
         let rule = entry.rule.as_ref();
         let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
         let mut when = vec![];

@@ -155,6 +155,13 @@ impl Diagnostic {
         self.context.push((span, label.into()));
     }
 
+    /// Lets the fix of this finding make the changes of another finding's fix as well.
+    pub(crate) fn fix_also(&mut self, other: &Self) {
+        if let (Some(fix), Some(other)) = (&mut self.fix, &other.fix) {
+            fix.edits.extend(other.edits.iter().cloned());
+        }
+    }
+
     /// The same finding with each of its places moved.
     pub(crate) fn map_spans(mut self, moved: impl Fn(Range<usize>) -> Range<usize>) -> Self {
         self.span = moved(self.span);

@@ -64,6 +64,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod toml_key;
+mod undefined;
 mod uri;
 pub mod url;
 mod vocabulary;

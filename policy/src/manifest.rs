@@ -32,6 +32,8 @@ use crate::diagnostic::{Diagnostic, Fix, Source, Step};
 pub(crate) struct Manifest {
     pub(crate) server: Server,
     pub(crate) scopes: Vec<ScopeEntry>,
+    /// The names in `[scopes]` that are not scopes.
+    pub(crate) invalid_scopes: Vec<String>,
     /// The rules of all features, in the order of the file within each feature.
     pub(crate) rules: Vec<Entry>,
     /// Where a missing rule would be added, by feature: the table's header, or the end of the file.
@@ -84,7 +86,7 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
     manifest.former_names = former_names(&root, &[]);
     manifest.former_names.append(&mut manifest.server.former_names);
     if let Some(table) = root.table("scopes", errors) {
-        manifest.scopes = scopes::read_scopes(table.value, errors);
+        (manifest.scopes, manifest.invalid_scopes) = scopes::read_scopes(table.value, errors);
     }
     for feature in Feature::ALL {
         if let Some(table) = root.table(feature.table(), errors) {
