@@ -8,6 +8,7 @@ use super::{
     CompiledPolicy, Feature, Requirement, Scope,
     manifest::{self, CaseEntry, InvariantEntry, Selection},
     reader::Located,
+    syntax,
     vocabulary::Vocabulary,
 };
 use crate::diagnostic::{Diagnostic, Diagnostics, Source};
@@ -45,9 +46,13 @@ impl Assertions {
     /// Reads the tests and invariants about `policy` from a separate file.
     pub fn read(source: &Source, policy: &CompiledPolicy) -> Result<Self, Diagnostics> {
         let mut errors = vec![];
-        let entries = manifest::read_test_file(source, &mut errors);
-        let (cases, invariants) = entries.unwrap_or_default();
-        let assertions = Self::compile(&cases, &invariants, policy.vocabulary(), &mut errors);
+        let (readable, repaired) = syntax::repair(source);
+        let (cases, invariants) = manifest::read_test_file(&readable, &mut errors);
+        let assertions = {
+            let vocabulary = policy.vocabulary().reading(readable.text());
+            Self::compile(&cases, &invariants, vocabulary, &mut errors)
+        };
+        let errors = repaired.restore(errors);
         if errors.is_empty() {
             Ok(assertions)
         } else {

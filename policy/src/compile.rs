@@ -13,11 +13,13 @@ use super::{
     reader::Located,
     scope::Scope,
     scope_set::{ScopeId, ScopeSet},
+    syntax::{self, Repaired},
+    undefined::merge_undefined,
     vocabulary::Vocabulary,
 };
 use crate::{
     ResourceUrl,
-    diagnostic::{Diagnostic, Diagnostics, Source},
+    diagnostic::{Diagnostic, Diagnostics, Source, nearest},
 };
 
 /// After this many days a snapshot of the registered scopes counts as old, unless the policy sets
@@ -27,7 +29,8 @@ pub(crate) const DEFAULT_SNAPSHOT_DAYS: u32 = 90;
 impl CompiledPolicy {
     /// Compiles a policy, or reports all of its mistakes at once.
     pub fn compile(source: Source) -> Result<Self, Diagnostics> {
-        let DraftPolicy { policy, errors, .. } = DraftPolicy::new(&source);
+        let DraftPolicy { policy, errors, repaired, .. } = DraftPolicy::new(&source);
+        let errors = repaired.restore(errors);
         match policy {
             Some(policy) if errors.is_empty() => Ok(policy),
             _ => Err(Diagnostics::new(source, errors)),
@@ -39,36 +42,50 @@ impl CompiledPolicy {
 /// one run of the lint reports the mistakes of the file together with its disagreements with the
 /// declared scopes. A draft with `errors` never decides anything.
 pub(crate) struct DraftPolicy {
-    /// `None` if the file is not TOML.
+    /// `None` if not even a draft could be made.
     pub(crate) policy: Option<CompiledPolicy>,
     /// The file as written, for findings about its text.
     pub(crate) manifest: Manifest,
     pub(crate) assertions: Assertions,
     /// The tools, resources and prompts whose rules have mistakes.
     pub(crate) unreadable: Vec<(Feature, Located<String>)>,
+    /// The mistakes, at their places in the text that was read.
     pub(crate) errors: Vec<Diagnostic>,
+    /// The mistakes of syntax, and how the text that was read differs from the written one.
+    pub(crate) repaired: Repaired,
 }
 
 impl DraftPolicy {
     pub(crate) fn new(source: &Source) -> Self {
         let mut errors = vec![];
-        let manifest = manifest::read(source, &mut errors);
-        let policy = manifest
-            .as_ref()
-            .and_then(|manifest| Compiler::new(manifest, &mut errors).compile(source, manifest));
-        let manifest = manifest.unwrap_or_default();
+        let (source, repaired) = syntax::repair(source);
+        let manifest = manifest::read(&source, &mut errors);
+        let policy = Compiler::new(&manifest, &source, &mut errors).compile(&source, &manifest);
         let Some(policy) = policy else {
             let assertions = Assertions::default();
-            return Self { policy: None, manifest, assertions, unreadable: vec![], errors };
+            return Self {
+                policy: None,
+                manifest,
+                assertions,
+                unreadable: vec![],
+                errors,
+                repaired,
+            };
         };
         let vocabulary = policy.vocabulary();
         let assertions =
             Assertions::compile(&manifest.cases, &manifest.invariants, vocabulary, &mut errors);
+        // A scope whose definition has a mistake is reported there.
+        let is_misplaced = |scope: &str| {
+            manifest.misplaced.iter().any(|(table, name)| *table == "scopes" && name == scope)
+                || nearest(scope, manifest.invalid_scopes.iter().map(String::as_str)).is_some()
+        };
+        let errors = merge_undefined(errors, is_misplaced);
         let unreadable = manifest.rules.iter();
         let unreadable =
             unreadable.filter(|entry| policy.rules.get(entry.feature, &entry.name.value).is_none());
         let unreadable = unreadable.map(|entry| (entry.feature, entry.name.clone())).collect();
-        Self { policy: Some(policy), manifest, assertions, unreadable, errors }
+        Self { policy: Some(policy), manifest, assertions, unreadable, errors, repaired }
     }
 }
 
@@ -76,22 +93,28 @@ struct Compiler<'m, 'e> {
     ids: HashMap<Scope, ScopeId>,
     entries: &'m [ScopeEntry],
     errors: &'e mut Vec<Diagnostic>,
+    /// The text of the file.
+    text: &'m str,
 }
 
 impl<'m, 'e> Compiler<'m, 'e> {
-    fn new(manifest: &'m Manifest, errors: &'e mut Vec<Diagnostic>) -> Self {
+    fn new(
+        manifest: &'m Manifest,
+        source: &'m Source,
+        errors: &'e mut Vec<Diagnostic>,
+    ) -> Self {
         let ids = (0..)
             .zip(&manifest.scopes)
             .map(|(id, entry)| (entry.name.value.clone(), ScopeId(id)))
             .collect();
-        Self { ids, entries: &manifest.scopes, errors }
+        Self { ids, entries: &manifest.scopes, errors, text: source.text() }
     }
 
     fn compile(mut self, source: &Source, manifest: &Manifest) -> Option<CompiledPolicy> {
         // A placeholder, because lints need a whole policy. The missing URL is an error by now, so
         // this draft decides nothing.
         let url = self
-            .resource_url(manifest, source)
+            .resource_url(manifest)
             .or_else(|| ResourceUrl::parse("http://localhost").ok());
         let implied: Vec<Vec<ScopeId>> =
             self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
@@ -151,15 +174,17 @@ impl<'m, 'e> Compiler<'m, 'e> {
         }
     }
 
-    fn resource_url(&mut self, manifest: &Manifest, source: &Source) -> Option<ResourceUrl> {
+    fn resource_url(&mut self, manifest: &Manifest) -> Option<ResourceUrl> {
         let Some(url) = &manifest.server.url else {
-            let end = source.text().len();
+            // A `url` of another type, or a misspelt one, is reported already.
+            if manifest.server.has_unread_url {
+                return None;
+            }
+            let header = manifest.server.header.as_ref();
+            let at = header.map_or(0..0, |header| header.span.clone());
+            let message = "the policy does not say what it protects";
             self.errors.push(
-                Diagnostic::new(
-                    mistake::MISSING_URL,
-                    end..end,
-                    "the policy does not say what it protects",
-                )
+                Diagnostic::new(mistake::MISSING_URL, at, message)
                 .help(match &manifest.server.header {
                     None => "add `[server]` with `url = \"http://localhost:3002/mcp\"`".to_owned(),
                     Some(header) => {
@@ -182,7 +207,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn ids(&mut self, scopes: &[Located<Scope>]) -> Vec<ScopeId> {
-        Vocabulary::new(&self.ids).ids(scopes, self.errors)
+        Vocabulary::new(&self.ids, self.text).ids(scopes, self.errors)
     }
 
     /// Reports each cycle of `implies` once, at the entry that closes the cycle.
@@ -292,7 +317,10 @@ impl<'m, 'e> Compiler<'m, 'e> {
                 Err(error) => {
                     self.errors.push(
                         Diagnostic::new(mistake::INVALID_URI, at, error.to_string())
-                            .help("write the URI or URI template as `#[scoped_resource]` has it"),
+                            .help(
+                                "write the URI or URI template as `#[scoped_resource]` has it; the \
+                                 rule of a tool stands below `[tools]`",
+                            ),
                     );
                     continue;
                 }
@@ -320,7 +348,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn rule(&mut self, entry: &Entry) -> Option<Rule> {
-        let vocabulary = Vocabulary::new(&self.ids);
+        let vocabulary = Vocabulary::new(&self.ids, self.text);
         let rule = entry.rule.as_ref();
         let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
         let mut when = vec![];

@@ -180,7 +180,7 @@ impl CompiledPolicy {
     }
 
     pub(super) fn vocabulary(&self) -> Vocabulary<'_> {
-        Vocabulary::new(&self.ids)
+        Vocabulary::new(&self.ids, self.source.text())
     }
 
     /// The place of `registered` in the source, if it is written and in use.

@@ -7,6 +7,7 @@
 
 mod types;
 
+
 use std::{
     fmt,
     sync::{Arc, LazyLock},

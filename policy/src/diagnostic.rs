@@ -8,7 +8,7 @@ mod source;
 
 use std::{fmt, ops::Range};
 
-pub use fix::{Change, Fix, Step};
+pub use fix::{Change, Edit, Fix, Step};
 pub use source::Source;
 
 /// The severity of a finding.
@@ -73,6 +73,8 @@ pub struct Diagnostic {
     notes: Vec<String>,
     help: Vec<String>,
     fix: Option<Fix>,
+    /// The name that the finding is about, to tell findings about the same thing.
+    subject: Option<String>,
 }
 
 impl Diagnostic {
@@ -89,6 +91,7 @@ impl Diagnostic {
             notes: vec![],
             help: vec![],
             fix: None,
+            subject: None,
         }
     }
 
@@ -132,6 +135,39 @@ impl Diagnostic {
     pub fn fix(mut self, fix: Fix) -> Self {
         self.help.push(format!("{} (`--fix` does it)", fix.title));
         self.fix = Some(fix);
+        self
+    }
+
+    /// Sets the name that the finding is about.
+    #[must_use]
+    pub(crate) fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// The name that the finding is about, if it was set.
+    pub(crate) fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// Adds another place, as [`context`](Self::context) does.
+    pub(crate) fn add_context(&mut self, span: Range<usize>, label: impl Into<String>) {
+        self.context.push((span, label.into()));
+    }
+
+    /// Lets the fix of this finding make the changes of another finding's fix as well.
+    pub(crate) fn fix_also(&mut self, other: &Self) {
+        if let (Some(fix), Some(other)) = (&mut self.fix, &other.fix) {
+            fix.edits.extend(other.edits.iter().cloned());
+        }
+    }
+
+    /// The same finding with each of its places moved.
+    pub(crate) fn map_spans(mut self, moved: impl Fn(Range<usize>) -> Range<usize>) -> Self {
+        self.span = moved(self.span);
+        for (span, _) in &mut self.context {
+            *span = moved(span.clone());
+        }
         self
     }
 

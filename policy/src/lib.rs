@@ -60,8 +60,11 @@ mod setting_list;
 mod settings;
 mod shape;
 mod snapshot;
+mod syntax;
 #[cfg(test)]
 mod tests;
+mod toml_key;
+mod undefined;
 mod uri;
 pub mod url;
 mod vocabulary;

@@ -140,27 +140,29 @@ pub struct Examined {
 /// assert!(lint::examine(&source, &inputs, Stage::Advice).found.is_empty());
 /// ```
 pub fn examine(source: &Source, inputs: &LintInputs<'_>, stage: Stage) -> Examined {
-    let DraftPolicy { policy, manifest, assertions, unreadable, errors } = DraftPolicy::new(source);
+    let DraftPolicy { policy, manifest, assertions, unreadable, errors, repaired } =
+        DraftPolicy::new(source);
     let Some(mut policy) = policy else {
-        let found = Diagnostics::new(source.clone(), errors);
+        let found = Diagnostics::new(source.clone(), repaired.restore(errors));
         return Examined { policy: None, assertions, found };
     };
     if let Some(snapshot) = inputs.snapshot {
         policy = policy.with_registered(snapshot.scopes());
     }
-    let is_whole = errors.is_empty();
+    let is_whole = errors.is_empty() && repaired.is_whole();
     let context = LintContext::new(&policy, &manifest, &assertions, &unreadable, inputs);
     let mut report = LintReport::new(levels::read(&manifest, errors));
     let stale_allow = &lints::stale_allow::LINT;
     for lint in LINTS.iter().filter(|lint| lint.kind != stale_allow.kind) {
-        if lint.stage <= if is_whole { stage } else { Stage::Draft } {
+        // Where a name could not be read, a rule may only seem to be missing or weak.
+        if lint.stage <= if is_whole { stage } else { Stage::Draft } && !repaired.is_lost {
             report.run(lint, &context);
         }
     }
     if is_whole && stage == Stage::Advice {
         report.run(stale_allow, &context);
     }
-    let found = Diagnostics::new(source.clone(), report.finish());
+    let found = Diagnostics::new(source.clone(), repaired.restore(report.finish()));
     Examined { policy: is_whole.then_some(policy), assertions, found }
 }
 

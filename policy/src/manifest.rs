@@ -5,6 +5,7 @@
 
 mod assertions;
 mod clients;
+mod misplaced;
 mod rules;
 mod scopes;
 mod server;
@@ -24,13 +25,15 @@ use super::{
     reader::{Located, TableReader, string, word, wrong_type},
     shape::{self, LEVELS, Level, ValueKind},
 };
-use crate::diagnostic::{Diagnostic, Source, Step};
+use crate::diagnostic::{Diagnostic, Fix, Source, Step};
 
 /// A policy file as written.
 #[derive(Debug, Default)]
 pub(crate) struct Manifest {
     pub(crate) server: Server,
     pub(crate) scopes: Vec<ScopeEntry>,
+    /// The names in `[scopes]` that are not scopes.
+    pub(crate) invalid_scopes: Vec<String>,
     /// The rules of all features, in the order of the file within each feature.
     pub(crate) rules: Vec<Entry>,
     /// Where a missing rule would be added, by feature: the table's header, or the end of the file.
@@ -41,6 +44,8 @@ pub(crate) struct Manifest {
     pub(crate) invariants: Vec<InvariantEntry>,
     /// The keys and tables that are written under a former name.
     pub(crate) former_names: Vec<FormerName>,
+    /// The names that stand in a wrong table, each with the table that it belongs in.
+    pub(crate) misplaced: Vec<(&'static str, String)>,
 }
 
 /// A key or a table that is written under a former name.
@@ -61,33 +66,27 @@ pub(crate) struct Allow {
     pub(crate) lint: Located<String>,
 }
 
-/// Parses the file as TOML. `None` if it is not TOML; every mistake of syntax goes to `errors`.
-fn document<'i>(source: &'i Source, errors: &mut Vec<Diagnostic>) -> Option<DeTable<'i>> {
-    let (document, syntax_errors) = DeTable::parse_recoverable(source.text());
-    let end = source.text().len()..source.text().len();
-    errors.extend(syntax_errors.iter().map(|error| {
-        let message = format!("invalid TOML: {}", error.message());
-        Diagnostic::new(mistake::INVALID_TOML, error.span().unwrap_or(end.clone()), message)
-            .help("correct this first: nothing else in the file could be checked")
-    }));
-    // A recovered document is not read, because the syntax error may have hidden some of its keys,
-    // which would then be reported as missing.
-    syntax_errors.is_empty().then(|| document.into_inner())
+/// Parses a text that [`syntax::repair`](crate::syntax::repair) has made readable.
+fn document(source: &Source) -> DeTable<'_> {
+    DeTable::parse_recoverable(source.text()).0.into_inner()
 }
 
-/// Reads a policy file. `None` if it is not TOML; every mistake goes to `errors`.
-pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Manifest> {
-    let document = document(source, errors)?;
+/// Reads a policy file. Every mistake goes to `errors`.
+pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
+    let document = document(source);
     let end = source.text().len()..source.text().len();
     let root = TableReader::new(&document, &shape::POLICY, &"the policy");
-    read_version(&root, end.clone(), errors);
+    read_version(&root, source.text(), errors);
     let tables_at = [end.clone(), end.clone(), end];
     let mut manifest = Manifest { tables_at, ..Manifest::default() };
     manifest.server = read_server(&root, errors);
+    manifest.server.has_unread_url |=
+        root.misspelt().any(|meant| ["server", "resource"].contains(&meant))
+            || manifest.server.header.is_none() && root.key_span("server").is_some();
     manifest.former_names = former_names(&root, &[]);
     manifest.former_names.append(&mut manifest.server.former_names);
     if let Some(table) = root.table("scopes", errors) {
-        manifest.scopes = scopes::read_scopes(table.value, errors);
+        (manifest.scopes, manifest.invalid_scopes) = scopes::read_scopes(table.value, errors);
     }
     for feature in Feature::ALL {
         if let Some(table) = root.table(feature.table(), errors) {
@@ -101,19 +100,26 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Option<Mani
     manifest.clients = clients::read(&root.tables("client", errors), errors);
     (manifest.cases, manifest.invariants) = assertions::read(&root, errors);
     root.finish(errors);
-    Some(manifest)
+    let misplaced = misplaced::find(&document, source.text());
+    manifest.misplaced = misplaced.names.clone();
+    if misplaced.names.iter().any(|(table, _)| *table == "version") {
+        errors.retain(|error| error.kind() != mistake::MISSING_VERSION);
+    }
+    manifest.rules.retain(|entry| !misplaced.contains(entry.name.span.start));
+    misplaced.explain(errors);
+    manifest
 }
 
 /// Reads a file that has only tests and invariants.
 pub(super) fn read_test_file(
     source: &Source,
     errors: &mut Vec<Diagnostic>,
-) -> Option<(Vec<CaseEntry>, Vec<InvariantEntry>)> {
-    let document = document(source, errors)?;
+) -> (Vec<CaseEntry>, Vec<InvariantEntry>) {
+    let document = document(source);
     let root = TableReader::new(&document, &shape::TEST_FILE, &"a test file");
     let found = assertions::read(&root, errors);
     root.finish(errors);
-    Some(found)
+    found
 }
 
 /// The server's URL as a policy file writes it, even if other lines of the file are not TOML.
@@ -163,12 +169,20 @@ fn former_names(reader: &TableReader<'_, '_>, parents: &[&str]) -> Vec<FormerNam
     keys.collect()
 }
 
-fn read_version(root: &TableReader<'_, '_>, end: Range<usize>, errors: &mut Vec<Diagnostic>) {
+fn read_version(root: &TableReader<'_, '_>, text: &str, errors: &mut Vec<Diagnostic>) {
     match root.get("version") {
-        None => errors.push(
-            Diagnostic::new(mistake::MISSING_VERSION, end, "the policy does not say its version")
-                .help("add `version = 1` as the first line"),
-        ),
+        // A misspelt one is reported as an unknown key.
+        None if root.misspelt().any(|meant| meant == "version") => {}
+        None => {
+            let (at, blank) = above_everything(text);
+            let fix = Fix::text(
+                "write `version = 1` above everything else",
+                at..at,
+                format!("version = 1\n{blank}"),
+            );
+            let message = "the policy does not say its version";
+            errors.push(Diagnostic::new(mistake::MISSING_VERSION, 0..0, message).fix(fix));
+        }
         Some(found) => match found.value.as_integer() {
             Some(version) if version.as_str() == "1" && version.radix() == 10 => {}
             Some(_) => errors.push(
@@ -182,6 +196,28 @@ fn read_version(root: &TableReader<'_, '_>, end: Range<usize>, errors: &mut Vec<
             None => errors.push(wrong_type(&found, "`version`", "the number 1")),
         },
     }
+}
+
+/// Where a key goes above everything else: after the comment that the file begins with, and above the
+/// comment of the first header; and the blank line that goes between, if any.
+fn above_everything(text: &str) -> (usize, &'static str) {
+    let mut at = 0;
+    let mut block = 0;
+    let mut is_block = false;
+    for line in text.split_inclusive('\n') {
+        let written = line.trim();
+        if !written.is_empty() && !written.starts_with('#') {
+            let blank = if written.starts_with('[') { "\n" } else { "" };
+            // A comment at the very start is about the file.
+            return if is_block && block > 0 { (block, blank) } else { (at, blank) };
+        }
+        if !is_block {
+            block = at;
+        }
+        is_block = !written.is_empty();
+        at += line.len();
+    }
+    (if text.is_empty() || text.ends_with('\n') { at } else { 0 }, "")
 }
 
 fn read_levels(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<(Located<String>, Level)> {

@@ -12,7 +12,7 @@ macro_rules! mistakes {
 }
 
 mistakes! {
-    INVALID_TOML "SW101" "invalid-toml" "The file is not TOML, so nothing else in it could be checked."
+    INVALID_TOML "SW101" "invalid-toml" "A line is not TOML. The rest of the file is checked as far as it can be read."
     MISSING_VERSION "SW102" "missing-version" "The policy does not begin with `version = 1`."
     UNKNOWN_VERSION "SW103" "unknown-version" "The policy is written for another release of Scopeward."
     WRONG_TYPE "SW104" "wrong-type" "A value has the wrong type."

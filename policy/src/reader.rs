@@ -192,6 +192,13 @@ impl<'t, 'i> TableReader<'t, 'i> {
         }
     }
 
+    /// What the misspelt keys of the table were most likely meant to be.
+    pub(crate) fn misspelt(&self) -> impl Iterator<Item = &'static str> {
+        let names = self.table.iter().map(|(key, _)| key.get_ref().as_ref());
+        let is_known = |name: &str| self.shape.keys.iter().any(|known| known.name == name);
+        names.filter(move |name| !is_known(name)).filter_map(|name| self.nearest_key(name))
+    }
+
     /// The key that a misspelt one is nearest to. For a misspelt former name it is the new name, unless
     /// the table already has the new name.
     fn nearest_key(&self, misspelt: &str) -> Option<&'static str> {

@@ -45,11 +45,11 @@ pub(crate) fn mutilated() -> Vec<String> {
 
 /// Each mistake, made by one replacement in the good policy: its name and its place.
 pub(crate) const MISTAKES: &[(&str, &str, &str, &str)] = &[
-    ("version = 1", "", "missing-version", "13:1"),
+    ("version = 1", "", "missing-version", "1:1"),
     ("version = 1", "version = 2", "unknown-version", "1:11"),
     ("version = 1", "version = \"1\"", "wrong-type", "1:11"),
     ("version = 1", "version = 1\nowner = 1", "unknown-key", "2:1"),
-    ("url = \"http://localhost:3002/mcp\"", "", "missing-url", "13:1"),
+    ("url = \"http://localhost:3002/mcp\"", "", "missing-url", "2:2"),
     ("http://localhost:3002/mcp", "http://example.com/mcp", "invalid-url", "3:7"),
     ("url =", "ulr =", "unknown-key", "3:1"),
     ("[server]", "[sever]", "unknown-key", "2:2"),

@@ -96,6 +96,13 @@ const fn table(keys: &'static [Key]) -> TableShape {
     TableShape { keys, one_of: &[], some_of: &[] }
 }
 
+/// Whether a table of this name is one of a list, so that its header has two brackets.
+pub(crate) fn is_list_of_tables(name: &str) -> bool {
+    let shapes = [&POLICY, &SERVER, &OPERATION];
+    let mut keys = shapes.iter().flat_map(|shape| shape.keys);
+    keys.any(|key| key.name == name && matches!(key.takes, ValueKind::Tables(_)))
+}
+
 fn words<T>(words: &[(&'static str, T)]) -> Vec<&'static str> {
     words.iter().map(|(word, _)| *word).collect()
 }

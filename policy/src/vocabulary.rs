@@ -6,23 +6,30 @@ use smallvec::SmallVec;
 
 use super::{
     manifest::RuleEntry,
-    mistake,
     reader::Located,
     requirement::{Alternative, Requirement},
     scope::Scope,
     scope_set::ScopeId,
+    undefined,
 };
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::Diagnostic;
 
 /// The numbers of the scopes that `[scopes]` defines.
 #[derive(Clone, Copy)]
 pub(crate) struct Vocabulary<'p> {
     ids: &'p HashMap<Scope, ScopeId>,
+    /// The text that the scopes are read from.
+    text: &'p str,
 }
 
 impl<'p> Vocabulary<'p> {
-    pub(super) fn new(ids: &'p HashMap<Scope, ScopeId>) -> Self {
-        Self { ids }
+    pub(super) fn new(ids: &'p HashMap<Scope, ScopeId>, text: &'p str) -> Self {
+        Self { ids, text }
+    }
+
+    /// The same scopes, for another text that uses them.
+    pub(super) fn reading(self, text: &'p str) -> Self {
+        Self { text, ..self }
     }
 
     /// The numbers of these scopes. A scope that `[scopes]` does not define is a mistake.
@@ -38,18 +45,8 @@ impl<'p> Vocabulary<'p> {
         if let Some(id) = self.ids.get(&scope.value) {
             return Some(*id);
         }
-        let name = &scope.value;
-        let error = Diagnostic::new(
-            mistake::UNDEFINED_SCOPE,
-            scope.span.clone(),
-            format!("`{name}` is not defined in `[scopes]`"),
-        );
-        errors.push(match nearest(name.as_str(), self.ids.keys().map(Scope::as_str)) {
-            Some(right) => error
-                .label(format!("did you mean `{right}`?"))
-                .help(format!("or define it: `\"{name}\" = \"What it allows\"`")),
-            None => error.help(format!("define it: `\"{name}\" = \"What it allows\"`")),
-        });
+        let known = self.ids.keys().map(Scope::as_str);
+        errors.push(undefined::explain(scope, self.text, known));
         None
     }
 

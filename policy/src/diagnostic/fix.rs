@@ -1,4 +1,6 @@
-//! A fix as data: the change of a TOML document. [`lint::fix`](crate::lint::fix) applies it.
+//! A fix as data: changes of a TOML document. [`lint::fix`](crate::lint::fix) applies them.
+
+use std::ops::Range;
 
 /// A step into a TOML document.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,15 +30,45 @@ pub enum Change {
     Remove,
     /// Give the key this name.
     Rename(&'static str),
+    /// Add the key with this value, which is TOML. Tables on the way to it are made where they are
+    /// missing.
+    Insert(String),
 }
 
-/// A change that removes a finding and leaves access as it is.
+/// One change of a policy file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// A change at a place in the document.
+    Document(Vec<Step>, Change),
+    /// Another text for a byte range of the source.
+    Text(Range<usize>, String),
+}
+
+/// Changes that remove a finding and leave access as it is. They give access only to what had no
+/// rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// The change in the imperative: "remove `relax`".
+    /// The changes in the imperative: "remove `relax`".
     pub title: String,
-    /// The place in the document.
-    pub path: Vec<Step>,
-    /// The change at that place.
-    pub change: Change,
+    /// The changes.
+    pub edits: Vec<Edit>,
+}
+
+impl Fix {
+    /// A change at a place in the document.
+    pub fn new(title: impl Into<String>, path: Vec<Step>, change: Change) -> Self {
+        Self { title: title.into(), edits: vec![Edit::Document(path, change)] }
+    }
+
+    /// Another text for a byte range of the source.
+    pub fn text(title: impl Into<String>, span: Range<usize>, text: impl Into<String>) -> Self {
+        Self { title: title.into(), edits: vec![Edit::Text(span, text.into())] }
+    }
+
+    /// The same fix with one more change.
+    #[must_use]
+    pub fn and(mut self, path: Vec<Step>, change: Change) -> Self {
+        self.edits.push(Edit::Document(path, change));
+        self
+    }
 }

@@ -1,10 +1,15 @@
 //! `policy lint --fix`: applies the fixes that do not change access, and keeps comments and layout.
 
+mod insert;
+
+use std::ops::Range;
+
 use toml_edit::{DocumentMut, InlineTable, Item, Table, Value};
 
 use super::{LintInputs, Stage, examine};
 use crate::{
-    diagnostic::{Change, Fix, Source, Step},
+    CompiledPolicy,
+    diagnostic::{Change, Edit, Fix, Source, Step},
     diff,
 };
 
@@ -24,19 +29,23 @@ pub struct Fixed {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FixError {
-    /// The file is not TOML.
-    #[error("the file is not TOML, so nothing in it can be fixed")]
+    /// A fix made a text that is not TOML, which is a bug of this crate.
+    #[error("the fixes would make a file that is not TOML, so nothing was written; please report this")]
     Syntax,
     /// A fix would have changed access, which is a bug of this crate.
     #[error("the fixes would change who may call what, so nothing was written; please report this")]
     ChangesAccess,
 }
 
-/// Applies every fix that does not change access.
+/// Applies every fix that does not change access to what has a rule. A file that is not TOML stays as
+/// it is, because a fix could change the wrong part of it.
 pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> {
+    let mut fixed = Fixed { source: source.clone(), done: vec![] };
+    if source.text().parse::<DocumentMut>().is_err() {
+        return Ok(fixed);
+    }
     let mut now = examine(source, inputs, Stage::Advice);
     let before = now.policy.take();
-    let mut fixed = Fixed { source: source.clone(), done: vec![] };
     for _ in 0..PASSES {
         let mut certain: Vec<&Fix> = vec![];
         for finding in &now.found {
@@ -48,19 +57,13 @@ pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> 
         if certain.is_empty() {
             break;
         }
-        // From the end of a list to its start, so that the positions of the other items stay right.
-        certain.sort_by(|one, other| other.path.cmp(&one.path));
-        let mut document: DocumentMut =
-            fixed.source.text().parse().map_err(|_| FixError::Syntax)?;
-        for fix in certain {
-            apply(document.as_table_mut(), fix);
-        }
-        fixed.source = Source::new(source.path(), document.to_string());
+        let text = apply_all(fixed.source.text(), &certain).ok_or(FixError::Syntax)?;
+        fixed.source = Source::new(source.path(), text);
         now = examine(&fixed.source, inputs, Stage::Advice);
     }
     let is_same = match (&before, &now.policy) {
         _ if fixed.done.is_empty() => true,
-        (Some(before), Some(after)) => diff::compare(before, after).is_empty(),
+        (Some(before), Some(after)) => is_same_access(before, after),
         (Some(_), None) => false,
         // The file had a mistake before, so there was no access to change.
         (None, _) => true,
@@ -68,8 +71,63 @@ pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> 
     if is_same { Ok(fixed) } else { Err(FixError::ChangesAccess) }
 }
 
-fn apply(root: &mut Table, fix: &Fix) {
-    let Some((last, parents)) = fix.path.split_last() else { return };
+/// Whether everything that had a rule before is for the same callers now. Where a fix defines the
+/// scopes of a new rule, clients ask for more at first sign-in.
+fn is_same_access(before: &CompiledPolicy, after: &CompiledPolicy) -> bool {
+    let difference = diff::compare(before, after);
+    let has_new_scopes = after.scopes().len() > before.scopes().len();
+    difference.rules.iter().all(|change| before.rule(change.feature, &change.name).is_none())
+        && (has_new_scopes || difference.settings.is_empty())
+}
+
+/// The text after the fixes; `None` if it would not be TOML.
+fn apply_all(text: &str, fixes: &[&Fix]) -> Option<String> {
+    let mut document: Vec<(&[Step], &Change)> = vec![];
+    let mut texts = vec![];
+    for edit in fixes.iter().flat_map(|fix| &fix.edits) {
+        match edit {
+            Edit::Document(path, change) => document.push((path, change)),
+            Edit::Text(span, replacement) => texts.push((span.clone(), replacement)),
+        }
+    }
+    let text = replace_all(text, texts);
+    // From the end of a list to its start, so that the positions of the other items stay right. Keys
+    // are added last and in the order of the findings, which is that of the declarations.
+    let (inserted, mut others): (Vec<_>, Vec<_>) =
+        document.into_iter().partition(|(_, change)| matches!(change, Change::Insert(_)));
+    others.sort_by(|one, other| other.0.cmp(one.0));
+    if inserted.is_empty() && others.is_empty() {
+        return Some(text);
+    }
+    let mut parsed: DocumentMut = text.parse().ok()?;
+    for (path, change) in others {
+        apply(parsed.as_table_mut(), path, change);
+    }
+    for (path, change) in inserted {
+        if let Change::Insert(value) = change {
+            insert::insert(&mut parsed, path, value);
+        }
+    }
+    Some(parsed.to_string())
+}
+
+/// Replaces the byte ranges, from the last to the first. Of two that overlap the first one waits for
+/// the next pass.
+fn replace_all(text: &str, mut replaced: Vec<(Range<usize>, &String)>) -> String {
+    replaced.sort_by_key(|(span, _)| span.start);
+    let mut text = text.to_owned();
+    let mut end = text.len();
+    for (span, replacement) in replaced.into_iter().rev() {
+        if span.end <= end && text.get(span.clone()).is_some() {
+            end = span.start;
+            text.replace_range(span, replacement);
+        }
+    }
+    text
+}
+
+fn apply(root: &mut Table, path: &[Step], change: &Change) {
+    let Some((last, parents)) = path.split_last() else { return };
     let mut node = TomlNode::Table(root);
     for step in parents {
         match node.enter(step) {
@@ -77,13 +135,13 @@ fn apply(root: &mut Table, fix: &Fix) {
             None => return,
         }
     }
-    let is_empty = node.change(last, &fix.change);
+    let is_empty = node.change(last, change);
     // An empty `allow` or `implies` has no effect, so it goes too.
     if is_empty
         && let Some((Step::Key(key), _)) = parents.split_last()
         && ["allow", "implies"].contains(&key.as_str())
     {
-        apply(root, &Fix { path: parents.to_vec(), ..fix.clone() });
+        apply(root, parents, change);
     }
 }
 

@@ -105,11 +105,11 @@ impl LintReport {
                 allowance.span.clone(),
                 format!("`{what}` allows `{name}`, and there is nothing to allow"),
             );
-            stale.push(finding.fix(Fix {
-                title: format!("remove `{name}` from `allow`"),
-                path: allowance.path.clone(),
-                change: Change::Remove,
-            }));
+            stale.push(finding.fix(Fix::new(
+                format!("remove `{name}` from `allow`"),
+                allowance.path.clone(),
+                Change::Remove,
+            )));
         }
         for finding in stale {
             self.push(PolicyEntry::File, finding);

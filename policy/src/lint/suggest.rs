@@ -23,13 +23,3 @@ pub(super) fn rule_for(scopes: &[&str]) -> String {
         several => format!("{{ all_of = [{}] }}", in_quotes(several.iter().copied())),
     }
 }
-
-/// A name as a TOML key, in quotes if it needs them.
-pub(super) fn key(name: &str) -> String {
-    let is_bare = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    if !name.is_empty() && name.chars().all(is_bare) {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", name.escape_default())
-    }
-}

@@ -193,6 +193,10 @@ fn read_only_rule<'t, 'i>(
     let mut written: Vec<_> = reader.present(&RULES).collect();
     written.sort_by_key(|(_, value)| value.span.start);
     let Some((key, _)) = written.first() else {
+        // A misspelt one is reported as an unknown key.
+        if reader.misspelt().any(|meant| RULES.contains(&meant)) {
+            return None;
+        }
         errors.push(
             Diagnostic::new(
                 mistake::MISSING_RULE,

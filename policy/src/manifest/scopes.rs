@@ -32,19 +32,25 @@ struct ScopeValue {
     allow: Vec<Allow>,
 }
 
-pub(super) fn read_scopes(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Vec<ScopeEntry> {
+/// Reads the scopes, and the names that are none.
+pub(super) fn read_scopes(
+    table: &DeTable<'_>,
+    errors: &mut Vec<Diagnostic>,
+) -> (Vec<ScopeEntry>, Vec<String>) {
+    let mut invalid = vec![];
     let mut entries = vec![];
     for (key, value) in table {
         let written = Located::new(key.get_ref().to_string(), key.span());
         let name = scope(written.clone(), errors);
         let ScopeValue { title, implies, step_up, allow } =
             read_scope(&written, &located(value), errors);
-        if let Some(name) = name {
-            entries.push(ScopeEntry { name, title, implies, step_up, allow });
+        match name {
+            Some(name) => entries.push(ScopeEntry { name, title, implies, step_up, allow }),
+            None => invalid.push(written.value),
         }
     }
     entries.sort_by_key(|entry| entry.name.span.start);
-    entries
+    (entries, invalid)
 }
 
 /// Reads the value of a scope. A scope whose value has a mistake still counts as defined, so that the
@@ -141,7 +147,7 @@ pub(super) fn scopes(
                 error.help(title)
             } else {
                 let path = path.iter().map(|key| Step::from(*key)).chain([index.into()]).collect();
-                error.fix(Fix { title: title.to_owned(), path, change: Change::Remove })
+                error.fix(Fix::new(title, path, Change::Remove))
             });
         } else {
             found.push(scope);

@@ -23,6 +23,9 @@ pub(crate) struct Server {
     /// The name that the table is written under, `server` or `resource`; `None` without a table.
     pub(crate) header: Option<Located<&'static str>>,
     pub(crate) url: Option<Located<String>>,
+    /// Whether there is no URL because of another mistake: of its type, or of the spelling of `url` or
+    /// of `[server]`.
+    pub(crate) has_unread_url: bool,
     pub(crate) trust: ProviderSettings,
     pub(crate) also: Vec<ProviderSettings>,
     /// Every `issuer` that is written, of the provider and of the further ones.
@@ -56,6 +59,8 @@ pub(super) fn read(
     let server = Server {
         header: Some(Located::new(name, table.span.clone())),
         former_names: super::former_names(&reader, &[name]),
+        has_unread_url: reader.key_span("url").is_some()
+            || reader.misspelt().any(|meant| meant == "url"),
         url: reader.string("url", errors),
         trust: trust(
             name,

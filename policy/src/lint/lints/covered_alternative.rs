@@ -51,11 +51,11 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
                     format!("a caller with this may {} `{name}` anyway", feature.verb()),
                 )
                 .context(other, format!("because {described} is enough"))
-                .fix(Fix {
-                    title: "remove the alternative".to_owned(),
-                    path: vec![feature.table().into(), name.into(), "any_of".into(), one.into()],
-                    change: Change::Remove,
-                }),
+                .fix(Fix::new(
+                    "remove the alternative",
+                    vec![feature.table().into(), name.into(), "any_of".into(), one.into()],
+                    Change::Remove,
+                )),
             );
         }
     }

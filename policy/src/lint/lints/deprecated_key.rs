@@ -30,7 +30,7 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         report.push(
             PolicyEntry::File,
             finding(&LINT, replaced.span.clone(), format!("`{name}` is called `{by}` now"))
-                .fix(Fix { title, path: replaced.path.clone(), change }),
+                .fix(Fix::new(title, replaced.path.clone(), change)),
         );
     }
 }

@@ -47,7 +47,7 @@ impl ImpliedInList<'_> {
         path.push(self.index.into());
         finding(lint, self.scope.span.clone(), message)
             .context(self.by.span.clone(), format!("implies `{scope}`"))
-            .fix(Fix { title: format!("remove `{scope}`"), path, change: Change::Remove })
+            .fix(Fix::new(format!("remove `{scope}`"), path, Change::Remove))
     }
 }
 

@@ -35,11 +35,11 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
                 relax.span.clone(),
                 format!("`{name}` asks for all that it declares, so there is nothing to relax"),
             )
-            .fix(Fix {
-                title: "remove `relax`".to_owned(),
-                path: vec![feature.table().into(), name.into(), "relax".into()],
-                change: Change::Remove,
-            }),
+            .fix(Fix::new(
+                "remove `relax`",
+                vec![feature.table().into(), name.into(), "relax".into()],
+                Change::Remove,
+            )),
         );
     }
 }

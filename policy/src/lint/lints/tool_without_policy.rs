@@ -26,6 +26,10 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         if context.policy.rule(feature, name).is_some() || unreadable.contains(&(feature, name)) {
             continue;
         }
+        // A rule in a wrong table is reported there.
+        if context.manifest.misplaced.iter().any(|(_, misplaced)| misplaced == name) {
+            continue;
+        }
         let (table, verb) = (feature.table(), feature.verb());
         let message = format!(
             "`[{table}]` has no rule for the {feature} `{name}`, so nobody could {verb} it"
@@ -34,7 +38,7 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
             PolicyEntry::File,
             finding(&LINT, context.policy.table_at(feature), message)
                 .note(format!("`{name}` is declared at {}", tool.location()))
-                .help(format!("add it: `{} = {}`", key(name), rule_for(tool.scopes()))),
+                .help(format!("add it: `{} = {}`", toml_key(name), rule_for(tool.scopes()))),
         );
     }
 }

@@ -41,7 +41,7 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
                 .note(format!("`{name}` is declared at {at} with {declared}"))
                 .help(format!(
                     "ask for it: `{} = {}`, or say why not: add `relax = \"the reason\"`",
-                    key(name),
+                    toml_key(name),
                     rule_for(tool.scopes())
                 )),
         );

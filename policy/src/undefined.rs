@@ -1,0 +1,233 @@
+//! Explains a scope that `[scopes]` does not define, by how it is written: as a whole scope, or as the
+//! part before `:read`, `:write` or `:admin`.
+
+use std::collections::HashMap;
+
+use super::{mistake, reader::Located, scope::Scope};
+use crate::diagnostic::{Diagnostic, Fix, nearest};
+
+/// The rules that take the part of a scope before their own name.
+const SHORT: [&str; 3] = ["read", "write", "admin"];
+
+/// The mistake that `scope` is not defined. `text` is the file that it is read from.
+pub(crate) fn explain<'k>(
+    scope: &Located<Scope>,
+    text: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+) -> Diagnostic {
+    let name = scope.value.as_str();
+    let message = format!("`{name}` is not defined in `[scopes]`");
+    let error = |message: String| {
+        Diagnostic::new(mistake::UNDEFINED_SCOPE, scope.span.clone(), message).about(name)
+    };
+    let written = name.rsplit_once(':').filter(|_| is_short(text, scope));
+    match written {
+        Some((prefix, level)) if prefix.contains(':') => {
+            whole_in_short_form(scope, text, prefix, level, known, error)
+        }
+        Some((prefix, level)) => match nearest(name, known.clone()) {
+            Some(right) => {
+                let meant = match right.strip_suffix(level).and_then(|one| one.strip_suffix(':')) {
+                    Some(one) => format!("did you mean \"{one}\", for `{right}`?"),
+                    None => format!("did you mean `{right}`?"),
+                };
+                error(message).label(meant).help(format!("or define it: {}", definition(name)))
+            }
+            None => {
+                let error = error(message).label(format!("`{level} = \"{prefix}\"` means `{name}`"));
+                error.help(format!("define it: {}", definition(name)))
+            }
+        },
+        None => whole(name, known, error, message),
+    }
+}
+
+/// The line that defines a scope.
+fn definition(name: &str) -> String {
+    format!("`\"{name}\" = \"What it allows\"`")
+}
+
+/// Whether the scope is written without its last part, in `read`, `write` or `admin`.
+fn is_short(text: &str, scope: &Located<Scope>) -> bool {
+    let written = text.get(scope.span.clone()).unwrap_or_default();
+    let written = written.trim_matches(['"', '\'']);
+    let name = scope.value.as_str().rsplit_once(':');
+    name.is_some_and(|(prefix, level)| prefix == written && SHORT.contains(&level))
+}
+
+/// `write = "note:write"`: a whole scope where only its first part is taken.
+fn whole_in_short_form<'k>(
+    scope: &Located<Scope>,
+    text: &str,
+    written: &str,
+    level: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+    error: impl Fn(String) -> Diagnostic,
+) -> Diagnostic {
+    let name = scope.value.as_str();
+    let says = format!("`{level} = \"{written}\"` asks for `{name}`");
+    let short = written.trim_end_matches([':', '*']);
+    if short != written && !short.contains(':') {
+        return error(says).fix(Fix::text(
+            format!("write `{level} = \"{short}\"`, which means `{short}:{level}`"),
+            scope.span.clone(),
+            format!("\"{short}\""),
+        ));
+    }
+    let (prefix, verb) = written.rsplit_once(':').unwrap_or((written, ""));
+    let error = error(format!("{says}, because `{level}` takes the part before `:{level}`"));
+    if verb == level {
+        return error.fix(Fix::text(
+            format!("write `{level} = \"{prefix}\"`, which means `{written}`"),
+            scope.span.clone(),
+            format!("\"{prefix}\""),
+        ));
+    }
+    let error = match nearest(name, known.clone()) {
+        Some(right) => error.label(format!("did you mean `{right}`?")),
+        None => error,
+    };
+    if SHORT.contains(&verb) {
+        return error.help(format!(
+            "write `{verb} = \"{prefix}\"` for `{written}`, or `{level} = \"{prefix}\"` for `{prefix}:{level}`"
+        ));
+    }
+    let title = format!("write `all_of = [\"{written}\"]` for the scope `{written}`");
+    match key_of(text, scope.span.start, level) {
+        Some(start) if known.clone().any(|one| one == written) => {
+            error.fix(Fix::text(title, start..scope.span.end, format!("all_of = [\"{written}\"]")))
+        }
+        _ => error.help(title).help(format!("or define `{name}`: {}", definition(name))),
+    }
+}
+
+/// Where the key `level` before a value begins.
+fn key_of(text: &str, value: usize, level: &str) -> Option<usize> {
+    let before = text.get(..value)?.trim_end().strip_suffix('=')?.trim_end();
+    before.ends_with(level).then(|| before.len() - level.len())
+}
+
+/// A whole scope: misspelt, undefined, or only the first part of one.
+fn whole<'k>(
+    name: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+    error: impl Fn(String) -> Diagnostic,
+    message: String,
+) -> Diagnostic {
+    let prefix = name.trim_end_matches([':', '*']);
+    let begins = |scope: &&str| {
+        scope.strip_prefix(prefix).is_some_and(|rest| rest.starts_with([':', '.', '/']))
+    };
+    let mut longer: Vec<&str> = known.clone().filter(begins).collect();
+    longer.sort_unstable();
+    if !longer.is_empty() {
+        let list = longer.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(", ");
+        let label = match longer.as_slice() {
+            [one] => format!("did you mean `{one}`?"),
+            _ => "this is only the first part of a scope".to_owned(),
+        };
+        let here = "a list takes whole scopes";
+        return error(message).label(label).help(format!("{here}: those that begin so are {list}"));
+    }
+    match nearest(name, known) {
+        Some(right) => error(message)
+            .label(format!("did you mean `{right}`?"))
+            .help(format!("or define it: {}", definition(name))),
+        None => error(message).help(format!("define it: {}", definition(name))),
+    }
+}
+
+/// At most this many further places of an undefined scope are shown, because a policy may use it in each
+/// line.
+const MOST_PLACES: usize = 3;
+
+/// Reports each undefined scope once, at its first place, with the others as context. `misplaced` are
+/// the scopes that are defined in a wrong table, which is reported there.
+pub(crate) fn merge_undefined(
+    errors: Vec<Diagnostic>,
+    misplaced: impl Fn(&str) -> bool,
+) -> Vec<Diagnostic> {
+    let (mut undefined, mut merged): (Vec<_>, Vec<_>) =
+        errors.into_iter().partition(|error| error.kind() == mistake::UNDEFINED_SCOPE);
+    undefined.retain(|error| !error.subject().is_some_and(&misplaced));
+    undefined.sort_by_key(|error| error.span().start);
+    let mut by_scope: Vec<(Diagnostic, usize)> = vec![];
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for error in undefined {
+        match places.get(error.message()).and_then(|index| by_scope.get_mut(*index)) {
+            None => {
+                places.insert(error.message().to_owned(), by_scope.len());
+                by_scope.push((error, 0));
+            }
+            Some((first, further)) => {
+                *further += 1;
+                if *further <= MOST_PLACES {
+                    first.add_context(error.span(), "and here");
+                }
+                first.fix_also(&error);
+            }
+        }
+    }
+    merged.extend(by_scope.into_iter().map(|(first, further)| match further {
+        0..=MOST_PLACES => first,
+        _ => first.note(format!("and in {} more places", further - MOST_PLACES)),
+    }));
+    merged
+}
+
+
+#[cfg(test)]
+mod tests {
+    use crate::{CompiledPolicy, Registry, diagnostic::Source, lint};
+
+    const HEAD: &str = "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n[scopes]\n\
+         \"note:read\" = \"R\"\n\"note:write\" = \"W\"\n\"note:share\" = \"S\"\n\
+         \"mail.send\" = \"M\"\n[tools]\n";
+
+    /// Each rule that names a scope in the wrong form, and what `--fix` makes of it.
+    const RULES: &[(&str, Option<&str>)] = &[
+        ("{ write = \"note:write\" }", Some("{ write = \"note\" }")),
+        ("{ read = 'note:read' }", Some("{ read = \"note\" }")),
+        ("{ admin = \"note:admin\" }", None),
+        ("{ write = \"note:read\" }", None),
+        ("{ read = \"note:admin\" }", None),
+        ("{ write = \"note:share\" }", Some("{ all_of = [\"note:share\"] }")),
+        ("{ write = \"note:print\" }", None),
+        ("{ read = \"note:\" }", Some("{ read = \"note\" }")),
+        ("{ read = \"note:*\" }", Some("{ read = \"note\" }")),
+        ("{ all_of = [\"note\"] }", None),
+        ("{ any_of = [\"note:\"] }", None),
+        ("{ any_of = [\"note:read\", { all_of = [\"mail\"] }] }", None),
+        ("{ read = \"note\", when = [{ if = \"args.x\", write = \"note:write\" }] }",
+            Some("{ read = \"note\", when = [{ if = \"args.x\", write = \"note\" }] }")),
+        ("{ write = \"notes\" }", None),
+        ("{ write = \"memo\" }", None),
+        ("{ all_of = [\"memo:write\"] }", None),
+    ];
+
+    #[test]
+    fn a_scope_in_the_wrong_form_is_explained() {
+        let registry = Registry::new(&[]);
+        let now = "2026-11-24T12:00:00Z".parse().unwrap();
+        let inputs = lint::LintInputs { registry: &registry, snapshot: None, now };
+        let mut said = String::new();
+        for (rule, right) in RULES {
+            let source = Source::new("policy.toml", format!("{HEAD}x = {rule}\n"));
+            let found = CompiledPolicy::compile(source.clone()).unwrap_err();
+            assert_eq!(found.iter().count(), 1, "{rule}\n{found}");
+            let text = found.render(false);
+            assert!(!text.contains("define it: `\"note:write:write"), "{text}");
+            said += &text;
+            let fixed = lint::fix::fix(&source, &inputs).unwrap();
+            match right {
+                Some(right) => {
+                    // `note:admin` is not defined, so only the form is right afterwards.
+                    assert_eq!(fixed.source.text(), format!("{HEAD}x = {right}\n"), "{rule}");
+                }
+                None if fixed.done.is_empty() => {}
+                None => assert!(rule.contains("admin"), "{rule}"),
+            }
+        }
+        insta::assert_snapshot!("undefined_scopes", said);
+    }
+}
