@@ -147,7 +147,6 @@ fn the_readable_part_of_a_broken_file_is_compared_with_the_tools() {
         .replace("create_todo = { write = \"todo\" }", "create_todo = { read = \"todo\" }")
         .replace("delete_todo = { write = \"todo\" }\n", "");
     let codes = [
-        "missing-url",
         "wrong-type",
         "unknown-key",
         "missing-rule",
