@@ -149,7 +149,6 @@ fn the_readable_part_of_a_broken_file_is_compared_with_the_tools() {
     let codes = [
         "wrong-type",
         "unknown-key",
-        "missing-rule",
         "undefined-scope",
         "did you mean `get_todo`?",
         "weakened",
