@@ -15,7 +15,7 @@ use http::{Request, StatusCode};
 use jsonwebtoken::Algorithm;
 use scopeward::{
     gate::{Gate, Gated},
-    identity::token::{TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenTypes, Validator},
     policy::{CheckedPolicy, CompiledPolicy, diagnostic::Source},
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
@@ -45,7 +45,7 @@ type Inner = Gated<tower::util::BoxCloneSyncService<Request<Body>, Response, Inf
 
 fn gate() -> Inner {
     let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).expect("a policy");
-    let keys = VerificationKeys::new(KEYS.keys());
+    let keys = KEYS.verification_keys();
     let validator = Validator::new(ISSUER, RESOURCE, keys, TokenTypes::AccessToken);
     let nothing = service_fn(|_| async { Ok(StatusCode::OK.into_response()) });
     Gate::new(CheckedPolicy::unchecked(policy), validator)

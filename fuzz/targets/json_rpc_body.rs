@@ -57,7 +57,10 @@ fn world() -> &'static World {
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         let key = EncodingKey::from_ec_der(pair.expect("a key").as_ref());
         let jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).expect("a public key");
-        let keys = VerificationKeys::new(&JwkSet { keys: vec![jwk] });
+        let keys = VerificationKeys::parse(
+            &serde_json::to_string(&JwkSet { keys: vec![jwk] }).expect("a text"),
+        )
+        .expect("a key set");
         let resource = "http://localhost:3002/mcp";
         let validator =
             Validator::new("https://i.example", resource, keys, TokenTypes::AccessTokenOrPlain)

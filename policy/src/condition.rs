@@ -7,7 +7,6 @@
 
 mod types;
 
-
 use std::{
     fmt,
     sync::{Arc, LazyLock},

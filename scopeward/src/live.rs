@@ -7,13 +7,15 @@
 mod background;
 mod watch;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch::{Receiver, Sender};
 
@@ -23,7 +25,7 @@ use crate::policy::{CheckedPolicy, CompiledPolicy, Feature, Registry, agreement}
 
 /// A handle to the policy that a running server serves. Clones are handles to the same policy. The
 /// handle takes only policies that passed the startup check
-/// ([`agreement::check`](crate::policy::agreement::check)).
+/// ([`agreement::check`]).
 ///
 /// ```
 /// use scopeward::{LivePolicy, Registry, policy::{agreement, diagnostic::Source}};
@@ -58,13 +60,13 @@ struct Live {
 #[non_exhaustive]
 pub struct Status {
     /// When the current policy was loaded.
-    pub loaded_at: Timestamp,
+    pub loaded_at: SystemTime,
     /// The number of policies that were loaded, the first one included.
     pub loaded: u64,
     /// The number of changed policy files that were refused.
     pub refused: u64,
     /// When the last policy file was refused.
-    pub refused_at: Option<Timestamp>,
+    pub refused_at: Option<SystemTime>,
     /// Whether the file in its present state is refused, so that an older policy keeps serving.
     pub is_refused: bool,
 }
@@ -136,7 +138,7 @@ impl LivePolicy {
         self.0.current.store(Arc::new(policy));
         {
             let mut status = self.status_mut();
-            status.loaded_at = Timestamp::now();
+            status.loaded_at = SystemTime::now();
             status.loaded += 1;
             status.is_refused = false;
         }
@@ -159,7 +161,7 @@ impl LivePolicy {
             current: ArcSwap::new(policy),
             registry,
             status: Mutex::new(Status {
-                loaded_at: Timestamp::now(),
+                loaded_at: SystemTime::now(),
                 loaded: 1,
                 refused: 0,
                 refused_at: None,
@@ -179,7 +181,7 @@ impl LivePolicy {
     pub(crate) fn refuse(&self) {
         let mut status = self.status_mut();
         status.refused += 1;
-        status.refused_at = Some(Timestamp::now());
+        status.refused_at = Some(SystemTime::now());
         status.is_refused = true;
     }
 

@@ -5,6 +5,7 @@ pub(crate) mod deployment;
 mod environment;
 mod error;
 mod guarded;
+mod limit_options;
 pub(crate) mod listen;
 mod listeners;
 pub(crate) mod lock;

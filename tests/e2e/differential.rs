@@ -29,7 +29,7 @@ use rmcp::{
 use scopeward::{
     Declaration, Limits, Location, Registry,
     gate::Gate,
-    identity::token::{TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenTypes, Validator},
     policy::Feature,
 };
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ use tower::{Layer, ServiceExt};
 
 use crate::{
     harness::{http_service, small_policy},
-    keys::keys,
+    keys::{keys, verification_keys},
 };
 
 const RULES: &str = r#"
@@ -415,7 +415,7 @@ const AUDIENCE: &str = "http://localhost:3002/mcp";
 
 fn gate() -> Gate {
     let policy = small_policy("http://localhost:3002/mcp", RULES, &Registry::new(DECLARED));
-    let keys = VerificationKeys::new(&keys().published);
+    let keys = verification_keys(&keys().published);
     let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain);
     let mut limits = Limits::default();
     limits.rate_per_caller = 0;

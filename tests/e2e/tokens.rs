@@ -11,7 +11,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scopeward::{
     Principal, ScopedTools,
     gate::Gate,
-    identity::token::{TokenError, TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenError, TokenTypes, Validator},
     mcp::handler::McpHandler,
     scoped_tools,
 };
@@ -20,7 +20,7 @@ use tower::Layer;
 
 use crate::{
     harness::{Reply, http_service, mcp_request, mount, send, small_policy},
-    keys::keys,
+    keys::{keys, verification_keys},
 };
 
 const RULES: &str = r#"
@@ -64,7 +64,7 @@ fn url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
         let policy = small_policy(AUDIENCE, RULES, &Tools::REGISTRY);
-        let keys = VerificationKeys::new(&keys().published);
+        let keys = verification_keys(&keys().published);
         assert_eq!(keys.len(), 3, "a key for encryption verifies nothing");
         let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)
             .with_clock(|| NOW);
@@ -138,7 +138,7 @@ fn the_three_algorithms() {
 fn a_cached_token_is_compared_whole_and_still_expires() {
     let now = Arc::new(AtomicU64::new(NOW));
     let clock = Arc::clone(&now);
-    let keys = VerificationKeys::new(&keys().published);
+    let keys = verification_keys(&keys().published);
     let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)
         .with_clock(move || clock.load(Ordering::Relaxed));
     let token = token(&json!({ "nbf": NOW }));

@@ -138,7 +138,7 @@ impl Guarded {
             MonitorAt::Off => None,
         };
         let health = monitoring.as_ref().and_then(|listener| listener.local_addr().ok());
-        let limits = &self.options.limits;
+        let limits = &self.options.limits();
         let connections = ConnectionServer::new(app, limits, self.options.tls(&policy)?);
         // Before it is announced, because a program that reads the greeting may send signals.
         let told_to_stop = told_to_stop();

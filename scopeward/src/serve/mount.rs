@@ -183,7 +183,7 @@ impl Mount {
     /// Replaces the limits. Those of connections count only for
     /// [`Guarded::serve`](Guarded::serve), which accepts the connections itself.
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.options.limits = limits;
+        self.options.own_limits = Some(limits);
         self
     }
 
@@ -206,7 +206,7 @@ impl Mount {
 
     /// Checks the policy, the tools and the registered scopes against each other, opens the tools
     /// and the parts that were chosen, and gives the routes. `tools` is a value, or a function that
-    /// takes an [`Environment`] and makes one.
+    /// takes an [`Environment`](crate::Environment) and makes one.
     ///
     /// Must be called inside a Tokio runtime.
     ///
@@ -252,7 +252,7 @@ impl Mount {
         providers.tried().await;
         let mut server = Server::new(tools, &live, &providers)
             .map_err(StartError::refused)?
-            .with_limits(&options.limits)
+            .with_limits(&options.limits())
             .with_revocations(&revocations)
             .with_recorder(&recorder)
             .with_details(details.clone());

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     StartError,
+    limit_options::LimitOptions,
     listen::tls::{self, Tls},
 };
 use crate::{limits::Limits, policy::CompiledPolicy, record::audit::journal::Rotation};
@@ -25,10 +26,17 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COUNT", env = "AUDIT_KEPT", default_value_t = 10)]
     audit_kept: usize,
     #[command(flatten)]
-    pub(crate) limits: Limits,
+    limits: LimitOptions,
+    /// The limits that the program sets in place of those of the options.
+    #[arg(skip)]
+    pub(crate) own_limits: Option<Limits>,
 }
 
 impl Options {
+    pub(crate) fn limits(&self) -> Limits {
+        self.own_limits.clone().unwrap_or_else(|| self.limits.clone().into())
+    }
+
     pub(crate) fn rotation(&self) -> Rotation {
         Rotation { size: self.audit_size.saturating_mul(1024 * 1024), kept: self.audit_kept }
     }

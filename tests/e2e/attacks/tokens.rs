@@ -11,7 +11,7 @@ use jsonwebtoken::{
 use scopeward::{
     Limits, Principal, ScopedTools,
     gate::Gate,
-    identity::token::{TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenTypes, Validator},
     mcp::handler::McpHandler,
     scoped_tools,
 };
@@ -21,7 +21,7 @@ use tower::Layer;
 use super::{attacks, small};
 use crate::{
     harness::{Reply, http_service, mcp_request, mount, send, small_policy},
-    keys::keys,
+    keys::{keys, verification_keys},
 };
 
 const RULES: &str = r#"
@@ -66,7 +66,7 @@ fn url() -> &'static str {
 
 fn mounted(published: &JwkSet) -> String {
     let policy = small_policy(AUDIENCE, RULES, &Tools::REGISTRY);
-    let keys = VerificationKeys::new(published);
+    let keys = verification_keys(published);
     let validator =
         Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessToken).with_clock(|| NOW);
     let mut limits = Limits::default();
