@@ -222,14 +222,14 @@ where
             let caller = match admitted {
                 Ok(caller) => caller,
                 Err(refusal) => {
-                    Box::pin(drain::read_away(request.into_body())).await;
+                    Box::pin(drain::discard(request.into_body())).await;
                     return Ok(refusal);
                 }
             };
             let Inner { challenged, sessions, tasks, limits, recorder, .. } = &*gate.inner;
             let membership = sessions.membership(request.headers(), &caller);
             if membership == Membership::Foreign {
-                Box::pin(drain::read_away(request.into_body())).await;
+                Box::pin(drain::discard(request.into_body())).await;
                 return Ok(sessions::no_such_session());
             }
             let state = GateState { challenged, tasks: tasks.as_ref(), recorder, membership };

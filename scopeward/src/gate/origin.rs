@@ -211,7 +211,7 @@ where
 }
 
 async fn forbidden(request: Request, message: &'static str) -> Response {
-    drain::read_away(request.into_body()).await;
+    drain::discard(request.into_body()).await;
     let body = serde_json::json!({
         "jsonrpc": "2.0",
         "error": { "code": -32600, "message": message },
