@@ -157,4 +157,22 @@ mod tests {
         replace(&path, b"secret", Access::OwnerOnly).unwrap();
         assert_eq!(mode(&path), 0o600);
     }
+
+    #[test]
+    fn a_data_folder_ignores_itself_and_a_project_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("new/data");
+        make_data_folder(&data).unwrap();
+        assert_eq!(read(&data.join(".gitignore")).unwrap(), IGNORE_ALL);
+        fs::write(data.join(".gitignore"), "mine").unwrap();
+        make_data_folder(&data).unwrap();
+        assert_eq!(read(&data.join(".gitignore")).unwrap(), "mine");
+        for name in PROJECT {
+            let project = folder.path().join(format!("project of {name}"));
+            fs::create_dir(&project).unwrap();
+            fs::write(project.join(name), "").unwrap();
+            make_data_folder(&project).unwrap();
+            assert!(!project.join(".gitignore").exists(), "{name}");
+        }
+    }
 }

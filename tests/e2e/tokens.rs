@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scopeward::{
-    Principal, ScopedTools,
+    Limits, Principal, ScopedTools,
     gate::Gate,
     identity::token::{TokenError, TokenTypes, Validator},
     mcp::handler::McpHandler,
@@ -366,4 +366,32 @@ fn malformed_tokens_and_headers() {
     // A token in the query is not accepted (MCP, "Token Requirements").
     assert_eq!(ask(&[], &format!("?access_token={good}")).status, 401);
     assert_eq!(ask(&["Bearer".into()], "").challenge("error"), Some("invalid_request"));
+}
+
+/// Limits that are set on a clone hold for that clone, and leave the gate that it was made of alone.
+#[test]
+fn a_clone_of_a_gate_has_limits_of_its_own() {
+    let validator = || {
+        Validator::new(
+            ISSUER,
+            AUDIENCE,
+            verification_keys(&keys().published),
+            TokenTypes::AccessTokenOrPlain,
+        )
+        .with_clock(|| NOW)
+    };
+    let gate = Gate::new(small_policy(AUDIENCE, RULES, &Tools::REGISTRY), validator());
+    let mut limits = Limits::default();
+    limits.max_body = 64;
+    let narrow = gate.clone().with_limits(&limits);
+    let handler = || http_service(|| McpHandler::new(Tools));
+    let [gate, narrow] = [gate, narrow].map(|gate| mount(gate.layer(handler())));
+    let body =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "ping", "params": { "_": "x".repeat(64) } });
+    let status = |url: &str| {
+        let request =
+            mcp_request(url).header("authorization", format!("Bearer {}", token(&json!({}))));
+        send(request.body(body.to_string()).unwrap()).status
+    };
+    assert_eq!((status(&gate), status(&narrow)), (200, 413));
 }
