@@ -3,7 +3,7 @@
 //! The check runs the lints of the stage [`Agreement`](crate::lint::Stage::Agreement), which
 //! `policy lint` runs too. A server runs it before it starts and before every reload.
 
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 use crate::{
     CompiledPolicy, Feature, Registry, ResourceUrl, Snapshot, StartupCheck,
@@ -88,7 +88,7 @@ pub fn check(
     registry: &Registry,
     snapshot: Option<&Snapshot>,
 ) -> Result<CheckedPolicy, Diagnostics> {
-    let inputs = LintInputs { registry, snapshot, now: Timestamp::now() };
+    let inputs = LintInputs { registry, snapshot, now: SystemTime::now() };
     match lint::examine(source, &inputs, Stage::Agreement) {
         Examined { policy: Some(policy), found, .. } if !stops(&policy, &found) => {
             Ok(CheckedPolicy { policy, found, registry: *registry })

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 use super::LintInputs;
 use crate::{
@@ -25,7 +25,7 @@ pub(crate) struct LintContext<'a> {
     pub(crate) unreadable: &'a [(Feature, Located<String>)],
     pub(crate) registry: &'a Registry,
     pub(crate) snapshot: Option<&'a Snapshot>,
-    pub(crate) now: Timestamp,
+    pub(crate) now: SystemTime,
     /// The scopes that at least one rule needs.
     pub(crate) needed: ScopeSet,
     /// The scopes that a declaration names as `optional`, because its code asks for them itself.

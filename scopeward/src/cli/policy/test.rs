@@ -1,8 +1,6 @@
 //! The command `policy test`, which runs the policy's tests and proves its invariants.
 
-use std::{io::IsTerminal, path::PathBuf};
-
-use jiff::Timestamp;
+use std::{io::IsTerminal, path::PathBuf, time::SystemTime};
 
 use crate::{
     cli::{Deployment, Failure, Verdict},
@@ -30,7 +28,7 @@ pub(super) fn test(
     arguments: &TestArguments,
 ) -> Result<Verdict, Failure> {
     let source = deployment.source()?;
-    let inputs = LintInputs { registry, snapshot: None, now: Timestamp::now() };
+    let inputs = LintInputs { registry, snapshot: None, now: SystemTime::now() };
     let Examined { policy, assertions, found } = lint::examine(&source, &inputs, Stage::Agreement);
     let Some(policy) = policy else {
         return Err(StartError::found(found, "it cannot be tested").into());
