@@ -7,7 +7,7 @@ use super::{
     UriTemplate, When,
     assertions::Assertions,
     compiled::Settings,
-    condition::Condition,
+    condition::{self, Condition},
     manifest::{self, Entry, Manifest, ScopeEntry},
     mistake,
     reader::Located,
@@ -98,11 +98,7 @@ struct Compiler<'m, 'e> {
 }
 
 impl<'m, 'e> Compiler<'m, 'e> {
-    fn new(
-        manifest: &'m Manifest,
-        source: &'m Source,
-        errors: &'e mut Vec<Diagnostic>,
-    ) -> Self {
+    fn new(manifest: &'m Manifest, source: &'m Source, errors: &'e mut Vec<Diagnostic>) -> Self {
         let ids = (0..)
             .zip(&manifest.scopes)
             .map(|(id, entry)| (entry.name.value.clone(), ScopeId(id)))
@@ -113,9 +109,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
     fn compile(mut self, source: &Source, manifest: &Manifest) -> Option<CompiledPolicy> {
         // A placeholder, because lints need a whole policy. The missing URL is an error by now, so
         // this draft decides nothing.
-        let url = self
-            .resource_url(manifest)
-            .or_else(|| ResourceUrl::parse("http://localhost").ok());
+        let url =
+            self.resource_url(manifest).or_else(|| ResourceUrl::parse("http://localhost").ok());
         let implied: Vec<Vec<ScopeId>> =
             self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
         self.report_cycles(&implied);
@@ -157,6 +152,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             uris,
             clients,
             tables_at: manifest.tables_at.clone(),
+            claims: manifest.claims.clone(),
             source: source.clone(),
         };
         policy.set_registered(registered_scopes);
@@ -183,15 +179,14 @@ impl<'m, 'e> Compiler<'m, 'e> {
             let header = manifest.server.header.as_ref();
             let at = header.map_or(0..0, |header| header.span.clone());
             let message = "the policy does not say what it protects";
-            self.errors.push(
-                Diagnostic::new(mistake::MISSING_URL, at, message)
-                .help(match &manifest.server.header {
+            self.errors.push(Diagnostic::new(mistake::MISSING_URL, at, message).help(
+                match &manifest.server.header {
                     None => "add `[server]` with `url = \"http://localhost:3002/mcp\"`".to_owned(),
                     Some(header) => {
                         format!("add `url = \"http://localhost:3002/mcp\"` to `[{}]`", header.value)
                     }
-                }),
-            );
+                },
+            ));
             return None;
         };
         match ResourceUrl::parse(&url.value) {
@@ -316,11 +311,10 @@ impl<'m, 'e> Compiler<'m, 'e> {
                 Ok(template) => uris.add(template),
                 Err(error) => {
                     self.errors.push(
-                        Diagnostic::new(mistake::INVALID_URI, at, error.to_string())
-                            .help(
-                                "write the URI or URI template as `#[scoped_resource]` has it; the \
+                        Diagnostic::new(mistake::INVALID_URI, at, error.to_string()).help(
+                            "write the URI or URI template as `#[scoped_resource]` has it; the \
                                  rule of a tool stands below `[tools]`",
-                            ),
+                        ),
                     );
                     continue;
                 }
@@ -355,11 +349,11 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let mut is_whole = entry.is_whole;
         for written in &entry.when {
             let condition = written.condition.as_ref().and_then(|text| {
-                let wrong = |message| {
-                    Diagnostic::new(mistake::INVALID_CONDITION, text.span.clone(), message)
+                let wrong = |fault| {
+                    condition::finding(mistake::INVALID_CONDITION, fault, self.text, &text.span)
                 };
                 let condition = Condition::parse(&text.value);
-                condition.map_err(|message| self.errors.push(wrong(message))).ok()
+                condition.map_err(|fault| self.errors.push(wrong(fault))).ok()
             });
             let rule = written.rule.as_ref();
             let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));

@@ -53,7 +53,8 @@ pub(crate) fn repair(source: &Source) -> (Source, Repaired) {
     if is_toml(text) {
         return (source.clone(), Repaired::default());
     }
-    let mut repair = Repair { text, output: String::with_capacity(text.len()), ..Repair::default() };
+    let mut repair =
+        Repair { text, output: String::with_capacity(text.len()), ..Repair::default() };
     repair.run();
     let Repair { output, mut found, .. } = repair;
     found.report_doubles(&output);
@@ -155,7 +156,9 @@ impl Repaired {
                     (format!("`{written}` stands twice in the same table"), "keep one of them")
                 }
                 other if other.starts_with("cannot extend value") => (
-                    format!("`{written}` is written in `{{ … }}`, and nothing can be added to that"),
+                    format!(
+                        "`{written}` is written in `{{ … }}`, and nothing can be added to that"
+                    ),
                     "write it with a header, such as `[tools.create_todo]`, and its keys below",
                 ),
                 other => (format!("invalid TOML: {other}"), "correct this first"),

@@ -34,7 +34,8 @@ pub(crate) fn explain<'k>(
                 error(message).label(meant).help(format!("or define it: {}", definition(name)))
             }
             None => {
-                let error = error(message).label(format!("`{level} = \"{prefix}\"` means `{name}`"));
+                let error =
+                    error(message).label(format!("`{level} = \"{prefix}\"` means `{name}`"));
                 error.help(format!("define it: {}", definition(name)))
             }
         },
@@ -175,7 +176,6 @@ pub(crate) fn merge_undefined(
     merged
 }
 
-
 #[cfg(test)]
 mod tests {
     use crate::{CompiledPolicy, Registry, diagnostic::Source, lint};
@@ -198,8 +198,10 @@ mod tests {
         ("{ all_of = [\"note\"] }", None),
         ("{ any_of = [\"note:\"] }", None),
         ("{ any_of = [\"note:read\", { all_of = [\"mail\"] }] }", None),
-        ("{ read = \"note\", when = [{ if = \"args.x\", write = \"note:write\" }] }",
-            Some("{ read = \"note\", when = [{ if = \"args.x\", write = \"note\" }] }")),
+        (
+            "{ read = \"note\", when = [{ if = \"args.x\", write = \"note:write\" }] }",
+            Some("{ read = \"note\", when = [{ if = \"args.x\", write = \"note\" }] }"),
+        ),
         ("{ write = \"notes\" }", None),
         ("{ write = \"memo\" }", None),
         ("{ all_of = [\"memo:write\"] }", None),

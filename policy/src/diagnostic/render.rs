@@ -17,8 +17,7 @@ mod tests {
     fn findings() -> Diagnostics {
         let source = Source::new("policies/a b.toml", "version = 1\n\"ü\" = 2 # ,:\n");
         let kind = Kind::new("SW999", "an-example", "What it means.");
-        let fix =
-            Fix::new("remove `ü`", vec!["ü".into()], crate::diagnostic::Change::Remove);
+        let fix = Fix::new("remove `ü`", vec!["ü".into()], crate::diagnostic::Change::Remove);
         Diagnostics::new(
             source,
             vec![

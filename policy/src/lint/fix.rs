@@ -30,7 +30,9 @@ pub struct Fixed {
 #[non_exhaustive]
 pub enum FixError {
     /// A fix made a text that is not TOML, which is a bug of this crate.
-    #[error("the fixes would make a file that is not TOML, so nothing was written; please report this")]
+    #[error(
+        "the fixes would make a file that is not TOML, so nothing was written; please report this"
+    )]
     Syntax,
     /// A fix would have changed access, which is a bug of this crate.
     #[error("the fixes would change who may call what, so nothing was written; please report this")]

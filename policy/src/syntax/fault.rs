@@ -225,9 +225,12 @@ fn colon(statement: &str, start: usize, length: usize) -> Cause {
             .repair(format!("{key} = {value}"));
     }
     let bare = name.trim_end_matches('"');
-    Cause::new(start..start + name.len(), format!("`{bare}` must stand in quotes, because of its `:`"))
-        .help(format!("write `\"{bare}\"`"))
-        .repair(format!("\"{bare}\"{value}"))
+    Cause::new(
+        start..start + name.len(),
+        format!("`{bare}` must stand in quotes, because of its `:`"),
+    )
+    .help(format!("write `\"{bare}\"`"))
+    .repair(format!("\"{bare}\"{value}"))
 }
 
 fn stray_quote(text: &str, at: usize) -> Cause {
@@ -358,7 +361,9 @@ fn value_fault(text: &str, range: Range<usize>, key: &str, start: usize) -> Opti
                     return Some(
                         Cause::new(place, "a value ends with its line, without `,`")
                             .help("remove the `,`")
-                            .repair(text[start..range.end].trim_end().trim_end_matches(',').to_owned()),
+                            .repair(
+                                text[start..range.end].trim_end().trim_end_matches(',').to_owned(),
+                            ),
                     );
                 }
                 before = Before::Nothing;

@@ -23,7 +23,10 @@ pub(super) struct Extent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
     /// A string; whether it is closed, and whether it may have several lines.
-    Text { is_closed: bool, is_long: bool },
+    Text {
+        is_closed: bool,
+        is_long: bool,
+    },
     Open(char),
     Close(char),
     Comma,
@@ -39,7 +42,10 @@ pub(super) fn line_end(text: &str, at: usize) -> usize {
 }
 
 /// The parts of `text[range]`, each with its place; spaces and comments are left out.
-pub(super) fn tokens(text: &str, range: Range<usize>) -> impl Iterator<Item = (Token, Range<usize>)> {
+pub(super) fn tokens(
+    text: &str,
+    range: Range<usize>,
+) -> impl Iterator<Item = (Token, Range<usize>)> {
     let mut at = range.start;
     std::iter::from_fn(move || {
         loop {

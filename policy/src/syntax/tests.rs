@@ -171,7 +171,10 @@ fn each_mistake_of_syntax_gives_one_finding_at_its_place() {
         // A name that stands twice hides the one that was meant, and that one has no rule.
         let is_one = places.len() == 1 || from.starts_with("get_todo");
         if !is_one || !places.contains(&(*place).to_owned()) {
-            wrong.push(format!("== {to} (wanted {place}, found {places:?})\n{}", found.render(false)));
+            wrong.push(format!(
+                "== {to} (wanted {place}, found {places:?})\n{}",
+                found.render(false)
+            ));
         }
         texts.push_str(&format!("== {to}\n{}", found.render(false)));
     }
