@@ -7,7 +7,7 @@ use super::{
     UriTemplate, When,
     assertions::Assertions,
     compiled::Settings,
-    condition::Condition,
+    condition::{self, Condition},
     manifest::{self, Entry, Manifest, ScopeEntry},
     mistake,
     reader::Located,
@@ -152,6 +152,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             uris,
             clients,
             tables_at: manifest.tables_at.clone(),
+            claims: manifest.claims.clone(),
             source: source.clone(),
         };
         policy.set_registered(registered_scopes);
@@ -348,11 +349,11 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let mut is_whole = entry.is_whole;
         for written in &entry.when {
             let condition = written.condition.as_ref().and_then(|text| {
-                let wrong = |message| {
-                    Diagnostic::new(mistake::INVALID_CONDITION, text.span.clone(), message)
+                let wrong = |fault| {
+                    condition::finding(mistake::INVALID_CONDITION, fault, self.text, &text.span)
                 };
                 let condition = Condition::parse(&text.value);
-                condition.map_err(|message| self.errors.push(wrong(message))).ok()
+                condition.map_err(|fault| self.errors.push(wrong(fault))).ok()
             });
             let rule = written.rule.as_ref();
             let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap, ops::Range};
 use super::{
     AuditMode, Feature, KnownClient, ListMode, Object, OnDenied, Provider, ProviderSettings,
     Requirement, Revision, Rule, Rules, Scope, ScopeId, ScopeInfo, ScopeSet, StartupCheck,
-    UriIndex, diagnostic::Source, url::ResourceUrl, vocabulary::Vocabulary,
+    UriIndex, claims::Claims, diagnostic::Source, url::ResourceUrl, vocabulary::Vocabulary,
 };
 
 /// A policy that has no mistakes and can decide. Only [`compile`](Self::compile) makes one.
@@ -28,6 +28,8 @@ pub struct CompiledPolicy {
     pub(super) clients: Vec<KnownClient>,
     /// Where a missing rule would be added in the source, by feature.
     pub(super) tables_at: [Range<usize>; 3],
+    /// The claims that conditions may use; `None` if the policy does not list them.
+    pub(super) claims: Option<Claims>,
     pub(super) source: Source,
 }
 
@@ -108,6 +110,11 @@ impl CompiledPolicy {
     /// Whether the startup check stops the start at an error.
     pub fn startup_check(&self) -> StartupCheck {
         self.settings.check
+    }
+
+    /// The claims that `[claims]` lists, by which conditions are checked; `None` without that table.
+    pub(crate) fn claims(&self) -> Option<&Claims> {
+        self.claims.as_ref()
     }
 
     /// The digest of the text that this policy was compiled from.

@@ -5,6 +5,12 @@
 //! value that is larger than the arguments, and evaluate each part at most once for each item of one
 //! list. So the cost is at most the size of the expression times the size of the arguments.
 
+mod fault;
+mod finding;
+#[cfg(test)]
+mod finding_tests;
+mod place;
+mod syntax;
 mod types;
 
 use std::{
@@ -18,6 +24,10 @@ use cel::{
 };
 
 use super::operation::Given;
+use crate::diagnostic::nearest;
+pub(crate) use fault::{ConditionFault, ConditionFix};
+pub(crate) use finding::finding;
+use place::Places;
 pub(crate) use types::{Fault, check};
 
 /// The most bytes that a condition may have, so that parsing it stays quick.
@@ -45,28 +55,33 @@ pub(crate) struct Condition {
 }
 
 impl Condition {
-    /// Parses a condition. The error says in one sentence what is wrong with the condition.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    /// Parses a condition. The error says what is wrong with the condition, and where.
+    pub(crate) fn parse(text: &str) -> Result<Self, ConditionFault> {
+        let whole = |message: String| ConditionFault::new(0..text.len(), message);
         if text.len() > LONGEST {
-            return Err(format!("the condition is longer than {LONGEST} bytes"));
+            return Err(whole(format!("the condition is longer than {LONGEST} bytes")));
         }
         if text.matches(['(', '[', '{', '?']).count() > MOST_OPENINGS {
-            return Err(format!("the condition has more than {MOST_OPENINGS} brackets and `?`"));
+            let message = format!("the condition has more than {MOST_OPENINGS} brackets and `?`");
+            return Err(whole(message));
         }
         let program = ENVIRONMENT.compile(text).map_err(|errors| {
-            let message = errors.to_string();
-            let first = message.lines().next().unwrap_or_default();
-            let said = first.trim_start_matches("ERROR: <input>:");
-            format!("this is not a CEL expression: {said}")
+            syntax::find(text).unwrap_or_else(|| {
+                let first = errors.errors.first();
+                if first.is_some_and(|error| error.msg.contains("recursion")) {
+                    return whole("the condition is nested too deeply".to_owned());
+                }
+                syntax::stopped_at(text, first.map_or(0, |error| byte_of(text, error.pos)))
+            })
         })?;
-        let mut check = SyntaxCheck { parts: 0, variable: None, needs: [false; 2] };
+        let places = Places::new(text, &program);
+        let mut check = SyntaxCheck { places, parts: 0, variable: None, needs: [false; 2] };
         check.visit(program.expression())?;
         let [needs_arguments, needs_claims] = check.needs;
         if !needs_arguments && !needs_claims {
-            let message = format!(
+            return Err(whole(format!(
                 "the condition depends on nothing: it is about `{ARGUMENTS}` and `{CLAIMS}`"
-            );
-            return Err(message);
+            )));
         }
         Ok(Self { text: text.into(), program, needs_arguments, needs_claims })
     }
@@ -116,8 +131,18 @@ impl fmt::Debug for Condition {
     }
 }
 
+/// The byte offset of a line and a column, which count from 1 and in characters.
+fn byte_of(text: &str, (line, column): (isize, isize)) -> usize {
+    let line = usize::try_from(line).unwrap_or(1).saturating_sub(1);
+    let column = usize::try_from(column).unwrap_or(1).saturating_sub(1);
+    let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+    let rest = &text[start..];
+    start + rest.char_indices().nth(column).map_or(rest.len(), |(at, _)| at)
+}
+
 /// Finds the first part of an expression that a condition may not use.
 struct SyntaxCheck<'e> {
+    places: Places<'e>,
     parts: usize,
     /// The variable of the `exists` or `all` that is being visited.
     variable: Option<&'e str>,
@@ -126,10 +151,15 @@ struct SyntaxCheck<'e> {
 }
 
 impl<'e> SyntaxCheck<'e> {
-    fn visit(&mut self, part: &'e IdedExpr) -> Result<(), String> {
+    fn wrong(&self, part: &IdedExpr, message: &str) -> ConditionFault {
+        ConditionFault::new(self.places.whole(part), message)
+    }
+
+    fn visit(&mut self, part: &'e IdedExpr) -> Result<(), ConditionFault> {
         self.parts += 1;
         if self.parts > MOST_PARTS {
-            return Err(format!("the condition has more than {MOST_PARTS} parts"));
+            let message = format!("the condition has more than {MOST_PARTS} parts");
+            return Err(ConditionFault::new(self.places.whole(part), message));
         }
         match &part.expr {
             Expr::Literal(_) => Ok(()),
@@ -144,13 +174,11 @@ impl<'e> SyntaxCheck<'e> {
                 }
                 ANSWER => Ok(()),
                 other if self.variable == Some(other) => Ok(()),
-                other => Err(format!(
-                    "there is no `{other}` here: a condition is about `{ARGUMENTS}` and `{CLAIMS}`"
-                )),
+                other => Err(unknown_name(other, self.places.whole(part))),
             },
             Expr::Select(select) => self.visit(&select.operand),
             Expr::List(list) => list.elements.iter().try_for_each(|item| self.visit(item)),
-            Expr::Call(call) => self.visit_call(call),
+            Expr::Call(call) => self.visit_call(part, call),
             Expr::Comprehension(each) => {
                 let is_exists_or_all = each.accu_var == ANSWER
                     && matches!(
@@ -159,14 +187,16 @@ impl<'e> SyntaxCheck<'e> {
                     )
                     && each.iter_var2.is_none();
                 if !is_exists_or_all {
-                    return Err(
-                        "of the macros over lists only `exists` and `all` are allowed".to_owned()
-                    );
+                    return Err(self.wrong(
+                        part,
+                        "of the macros over lists only `exists` and `all` are allowed",
+                    ));
                 }
                 if self.variable.is_some() {
-                    return Err(
-                        "`exists` and `all` cannot be nested: that has no bounded cost".to_owned()
-                    );
+                    return Err(self.wrong(
+                        part,
+                        "`exists` and `all` cannot be nested: that has no bounded cost",
+                    ));
                 }
                 self.visit(&each.iter_range)?;
                 self.variable = Some(&each.iter_var);
@@ -177,12 +207,12 @@ impl<'e> SyntaxCheck<'e> {
                 Ok(())
             }
             Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {
-                Err("a condition makes no objects".to_owned())
+                Err(self.wrong(part, "a condition makes no objects"))
             }
         }
     }
 
-    fn visit_call(&mut self, call: &'e CallExpr) -> Result<(), String> {
+    fn visit_call(&mut self, part: &'e IdedExpr, call: &'e CallExpr) -> Result<(), ConditionFault> {
         let allowed = [
             "_==_",
             "_!=_",
@@ -204,14 +234,42 @@ impl<'e> SyntaxCheck<'e> {
             "contains",
         ];
         if !allowed.contains(&&*call.func_name) {
+            // `not (…)` is a call of a function.
+            if let Some(fault) = syntax::find(self.places.text()) {
+                return Err(fault);
+            }
             let shown = call.func_name.trim_matches('_');
-            return Err(format!("`{shown}` is not allowed in a condition"));
+            return Err(self.wrong(part, &format!("`{shown}` is not allowed in a condition")).help(
+                "allowed are comparisons, `&&`, `||`, `!`, `?:`, `in`, `has`, `size`, `startsWith`, \
+                 `endsWith`, `contains`, `exists` and `all`",
+            ));
         }
         call.target
             .iter()
             .map(|target| &**target)
             .chain(&call.args)
             .try_for_each(|part| self.visit(part))
+    }
+}
+
+/// A name that is neither a variable nor a value.
+fn unknown_name(name: &str, span: std::ops::Range<usize>) -> ConditionFault {
+    let message =
+        format!("there is no `{name}` here: a condition is about `{ARGUMENTS}` and `{CLAIMS}`");
+    let fault = ConditionFault::new(span, message);
+    let value = match &*name.to_ascii_lowercase() {
+        "true" => Some("true"),
+        "false" => Some("false"),
+        "null" | "none" | "nil" | "undefined" => Some("null"),
+        "arguments" | "params" | "input" => Some(ARGUMENTS),
+        "token" | "user" | "caller" | "jwt" => Some(CLAIMS),
+        _ => nearest(name, [ARGUMENTS, CLAIMS]),
+    };
+    match value {
+        Some(right) => fault.label(format!("did you mean `{right}`?")).replace_by(right),
+        None => fault.help(format!(
+            "an argument is `{ARGUMENTS}.{name}`, a claim is `{CLAIMS}.{name}`, and text stands in quotes: '{name}'"
+        )),
     }
 }
 

@@ -19,6 +19,7 @@
 
 pub mod agreement;
 mod assertions;
+mod claims;
 mod compile;
 mod compiled;
 mod condition;
@@ -64,6 +65,7 @@ mod syntax;
 #[cfg(test)]
 mod tests;
 mod toml_key;
+mod toml_string;
 mod undefined;
 mod uri;
 pub mod url;

@@ -21,7 +21,9 @@ pub(crate) use scopes::ScopeEntry;
 pub(crate) use server::Server;
 
 use super::{
-    Feature, mistake,
+    Feature,
+    claims::{ClaimType, Claims},
+    mistake,
     reader::{Located, TableReader, string, word, wrong_type},
     shape::{self, LEVELS, Level, ValueKind},
 };
@@ -39,6 +41,8 @@ pub(crate) struct Manifest {
     /// Where a missing rule would be added, by feature: the table's header, or the end of the file.
     pub(crate) tables_at: [Range<usize>; 3],
     pub(crate) clients: Vec<ClientEntry>,
+    /// The claims that `[claims]` lists; `None` without that table.
+    pub(crate) claims: Option<Claims>,
     pub(crate) levels: Vec<(Located<String>, Level)>,
     pub(crate) cases: Vec<CaseEntry>,
     pub(crate) invariants: Vec<InvariantEntry>,
@@ -94,6 +98,7 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
             manifest.rules.extend(rules::read(feature, table.value, errors));
         }
     }
+    manifest.claims = root.table("claims", errors).map(|table| read_claims(table.value, errors));
     if let Some(table) = root.table("lint", errors) {
         manifest.levels = read_levels(table.value, errors);
     }
@@ -196,6 +201,19 @@ fn read_version(root: &TableReader<'_, '_>, text: &str, errors: &mut Vec<Diagnos
             None => errors.push(wrong_type(&found, "`version`", "the number 1")),
         },
     }
+}
+
+fn read_claims(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Claims {
+    let mut claims = Claims::default();
+    for (key, value) in table {
+        let name = key.get_ref().to_string();
+        let what = format!("the type of the claim `{name}`");
+        let kind = string(&super::reader::located(value), &what, errors)
+            .and_then(|kind| word(&kind, &what, ClaimType::WORDS, errors));
+        // A claim whose type has a mistake is listed all the same, so that its uses are not reported.
+        claims.insert(name, kind.map_or(ClaimType::Any, |kind| kind.value));
+    }
+    claims
 }
 
 /// Where a key goes above everything else: after the comment that the file begins with, and above the

@@ -15,6 +15,8 @@ list_todos = { read = "todo" }
 create_todo = { any_of = ["todo:write", { all_of = ["todo:read", "admin:access"] }] }
 purge_todos = { all_of = ["todo:write", "admin:access"], relax = "tested" }
 whoami = { authenticated = true, hidden = true }
+[claims]
+email = "string"
 "#;
 
 /// The good policy with `[server]` under its former name, in every form that TOML has.
@@ -118,14 +120,16 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "missing-rule",
         "15:1",
     ),
+    ("email = \"string\"", "email = \"text\"", "unknown-value", "14:9"),
+    ("email = \"string\"", "email = 1", "wrong-type", "14:9"),
     ("hidden = true", "allow = { idle-scope = \"\" }", "empty-text", "12:57"),
     ("hidden = true", "allow = \"idle-scope\"", "wrong-type", "12:42"),
-    ("hidden = true", "when = [{ if = \"args.\", read = \"todo\" }]", "invalid-condition", "12:49"),
+    ("hidden = true", "when = [{ if = \"args.\", read = \"todo\" }]", "invalid-condition", "12:54"),
     (
         "hidden = true",
         "when = [{ if = \"1 == 1\", read = \"todo\" }]",
         "invalid-condition",
-        "12:49",
+        "12:50",
     ),
     ("hidden = true", "when = [{ read = \"todo\" }]", "missing-key", "12:42"),
     ("hidden = true", "when = [{ if = \"args.x\" }]", "missing-rule", "12:42"),

@@ -5,6 +5,7 @@
 
 use super::{
     Feature,
+    claims::ClaimType,
     provider::Provider,
     settings::{AuditMode, ListMode, OnDenied, StartupCheck},
 };
@@ -132,6 +133,11 @@ pub(crate) static POLICY: TableShape = TableShape {
             "prompts",
             ValueKind::ByName(&ValueKind::Table(&OPERATION)),
             "One rule for each prompt. A prompt without a rule cannot be got.",
+        ),
+        key(
+            "claims",
+            ValueKind::ByName(&ValueKind::Word(|| words(ClaimType::WORDS))),
+            "The claims that conditions may use, each with its type. Without this table conditions may use any claim.",
         ),
         key(
             "lint",

@@ -301,15 +301,9 @@ fn the_revision_follows_the_text() {
     assert_ne!(one.revision(), two.revision());
 }
 
-/// `policy.schema.json` is what `policy schema` prints.
 #[test]
-fn the_committed_schema_is_the_generated_one() {
-    let committed = include_str!("../../policy.schema.json");
+fn the_schema_marks_former_names_as_deprecated() {
     let schema = schema::json_schema(&lint::changeable().collect::<Vec<_>>());
-    assert!(
-        committed == format!("{schema:#}\n"),
-        "run `cargo run -q -- policy schema > policy.schema.json`"
-    );
     for (key, is_deprecated) in [("server", None), ("resource", Some(true))] {
         assert_eq!(schema["properties"][key]["deprecated"].as_bool(), is_deprecated, "{key}");
     }

@@ -1,19 +1,29 @@
 //! Checks a condition against the JSON Schema of the arguments, so that unknown fields and wrong
 //! types are found before the policy is used.
 
+use std::ops::Range;
+
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue};
 use serde_json::Value;
 
-use super::{ANSWER, ARGUMENTS, CLAIMS, Condition};
-use crate::{diagnostic::nearest, operation::Object};
+use super::{ANSWER, ARGUMENTS, CLAIMS, Condition, ConditionFault, Places};
+use crate::{
+    claims::{ClaimType, Claims},
+    diagnostic::nearest,
+    operation::Object,
+};
+
+/// At most this many names are listed after a misspelt one, so that the line can be read.
+const MOST_NAMES: usize = 12;
 
 /// A fault of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The condition cannot work as it is meant: the fault in one sentence.
-    Wrong(String),
-    /// A call may leave out the argument at this path, and then the condition counts as met.
-    MayBeAbsent(String),
+    /// The condition cannot work as it is meant.
+    Wrong(ConditionFault),
+    /// A call may leave out the argument at this path, and then the condition counts as met; and the
+    /// place of the field in the condition.
+    MayBeAbsent(String, Range<usize>),
 }
 
 /// The type of a value in a condition.
@@ -60,20 +70,37 @@ impl Typed<'_> {
     }
 }
 
-/// Finds every fault of a condition on calls whose arguments have this JSON Schema.
-pub(crate) fn check(condition: &Condition, schema: &Object) -> Vec<Fault> {
-    let mut checker = TypeChecker { root: schema, variable: None, guarded: vec![], faults: vec![] };
-    let known = checker.visit(condition.expression());
+/// Finds every fault of a condition: on calls whose arguments have this JSON Schema, and by the claims
+/// that the policy lists. `None` stands for what is not known, and all uses of that pass.
+pub(crate) fn check(
+    condition: &Condition,
+    schema: Option<&Object>,
+    claims: Option<&Claims>,
+) -> Vec<Fault> {
+    let places = Places::new(condition.as_str(), &condition.program);
+    let mut checker = TypeChecker {
+        text: condition.as_str(),
+        places,
+        root: schema,
+        claims,
+        variable: None,
+        guarded: vec![],
+        faults: vec![],
+    };
+    let whole = condition.expression();
+    let known = checker.visit(whole);
     if !known.kind.may_be(Type::Bool) {
-        checker.wrong(format!("a condition is true or false, and this is {}", known.kind.word()));
+        let message = format!("a condition is true or false, and this is {}", known.kind.word());
+        checker.wrong(ConditionFault::new(checker.places.whole(whole), message));
     }
-    let mut faults = checker.faults;
-    faults.dedup();
-    faults
+    checker.faults
 }
 
 struct TypeChecker<'s, 'e> {
-    root: &'s Object,
+    text: &'e str,
+    places: Places<'e>,
+    root: Option<&'s Object>,
+    claims: Option<&'s Claims>,
     /// The variable of the `exists` or `all` that is being visited.
     variable: Option<(&'e str, Typed<'s>)>,
     /// The paths that `has(…)` tests, such as `args.done`.
@@ -82,8 +109,19 @@ struct TypeChecker<'s, 'e> {
 }
 
 impl<'s, 'e> TypeChecker<'s, 'e> {
-    fn wrong(&mut self, message: String) {
-        self.faults.push(Fault::Wrong(message));
+    /// Adds a fault, unless the same one was found at an earlier place: `has(args.x) && args.x` has
+    /// one misspelt field.
+    fn wrong(&mut self, fault: ConditionFault) {
+        let is_same =
+            |other: &Fault| matches!(other, Fault::Wrong(other) if other.message == fault.message);
+        if !self.faults.iter().any(is_same) {
+            self.faults.push(Fault::Wrong(fault));
+        }
+    }
+
+    /// The text of a part, for a message.
+    fn shown(&self, part: &IdedExpr) -> &'e str {
+        self.text.get(self.places.whole(part)).unwrap_or_default()
     }
 
     fn visit(&mut self, part: &'e IdedExpr) -> Typed<'s> {
@@ -98,7 +136,7 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
                 LiteralValue::Bytes(_) => Type::Any,
             }),
             Expr::Ident(name) => match &**name {
-                ARGUMENTS => Typed { kind: Type::Object, schema: Some(self.root) },
+                ARGUMENTS => Typed { kind: Type::Object, schema: self.root },
                 CLAIMS => Typed::of(Type::Object),
                 ANSWER => Typed::of(Type::Bool),
                 other => match self.variable {
@@ -112,10 +150,12 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
                     self.guarded.extend(
                         path(&select.operand).map(|path| format!("{path}.{}", select.field)),
                     );
-                    self.field(&select.operand, of, &select.field, true);
+                    let at = self.places.field(part);
+                    self.field(&select.operand, of, (&select.field, at), true);
                     return Typed::of(Type::Bool);
                 }
-                self.field(&select.operand, of, &select.field, false)
+                let at = self.places.field(part);
+                self.field(&select.operand, of, (&select.field, at), false)
             }
             Expr::List(list) => {
                 for item in &list.elements {
@@ -123,14 +163,15 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
                 }
                 Typed::of(Type::List)
             }
-            Expr::Call(call) => self.visit_call(call),
+            Expr::Call(call) => self.visit_call(part, call),
             Expr::Comprehension(each) => {
                 let range = self.visit(&each.iter_range);
                 if ![Type::List, Type::Object, Type::Any].contains(&range.kind) {
-                    self.wrong(format!(
+                    let message = format!(
                         "`exists` and `all` look at a list, and this is {}",
                         range.kind.word()
-                    ));
+                    );
+                    self.wrong(ConditionFault::new(self.places.whole(&each.iter_range), message));
                 }
                 let items = range.schema.and_then(|schema| schema.get("items"));
                 let item = match (range.kind, items.and_then(Value::as_object)) {
@@ -146,36 +187,61 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
         }
     }
 
-    fn visit_call(&mut self, call: &'e CallExpr) -> Typed<'s> {
+    fn visit_call(&mut self, part: &'e IdedExpr, call: &'e CallExpr) -> Typed<'s> {
         let parts: Vec<&IdedExpr> =
             call.target.iter().map(|target| &**target).chain(&call.args).collect();
         // `args['name']` is `args.name`.
-        if let ("_[_]", [of, IdedExpr { expr: Expr::Literal(LiteralValue::String(name)), .. }]) =
-            (&*call.func_name, &*parts)
+        if let (
+            "_[_]",
+            [of, index @ IdedExpr { expr: Expr::Literal(LiteralValue::String(name)), .. }],
+        ) = (&*call.func_name, &*parts)
         {
             let known = self.visit(of);
-            return self.field(of, known, name.inner(), false);
+            let at = self.places.whole(index);
+            return self.field(of, known, (name.inner(), at), false);
         }
         let operands: Vec<Type> = parts.iter().map(|part| self.visit(part).kind).collect();
         if let Some(message) = wrong_operands(&call.func_name, &operands) {
-            self.wrong(message);
+            // What each operand is, except where the message says it.
+            let said: Vec<String> = parts
+                .iter()
+                .zip(&operands)
+                .filter(|(_, kind)| **kind != Type::Any)
+                .map(|(part, kind)| format!("`{}` is {}", self.shown(part), kind.word()))
+                .collect();
+            let fault = ConditionFault::new(self.places.whole(part), message);
+            let fault = fault.label(said.join(", and "));
+            self.wrong(match (&*call.func_name, &*parts, &*operands) {
+                ("@in", [one, text], [_, Type::Text]) => {
+                    let (one, text) = (self.shown(one), self.shown(text));
+                    fault.help(format!("for a part of a text write `{text}.contains({one})`"))
+                }
+                ("_==_", [list, one], [Type::List, Type::Text | Type::Number])
+                | ("_==_", [one, list], [Type::Text | Type::Number, Type::List]) => {
+                    let (one, list) = (self.shown(one), self.shown(list));
+                    fault.help(format!("for an item of the list write `{one} in {list}`"))
+                }
+                _ => fault,
+            });
         }
         Typed::of(result_type(&call.func_name, &operands))
     }
 
-    /// The type of a field. Of the claims only those that IANA registers have a known type, because
-    /// providers add claims of their own.
-    fn field(&mut self, of: &IdedExpr, known: Typed<'s>, name: &str, is_test: bool) -> Typed<'s> {
+    /// The type of a field.
+    fn field(
+        &mut self,
+        of: &IdedExpr,
+        known: Typed<'s>,
+        (name, at): (&str, Range<usize>),
+        is_test: bool,
+    ) -> Typed<'s> {
         let place = path(of);
         if place.as_deref() == Some(CLAIMS) {
-            return Typed::of(match name {
-                "sub" | "iss" | "client_id" | "azp" | "jti" => Type::Text,
-                "exp" | "iat" | "nbf" => Type::Number,
-                _ => Type::Any,
-            });
+            return self.claim(name, at);
         }
         if ![Type::Object, Type::Any].contains(&known.kind) {
-            self.wrong(format!("{} has no field `{name}`", known.kind.word()));
+            let message = format!("{} has no field `{name}`", known.kind.word());
+            self.wrong(ConditionFault::new(at, message));
             return Typed::of(Type::Any);
         }
         let Some(schema) = known.schema else { return Typed::of(Type::Any) };
@@ -189,10 +255,8 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
             let names =
                 properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str));
             let what = place.map_or_else(|| "this".to_owned(), |place| format!("`{place}`"));
-            self.wrong(match nearest(name, names) {
-                Some(right) => format!("{what} has no field `{name}`: did you mean `{right}`?"),
-                None => format!("{what} has no field `{name}`"),
-            });
+            let message = format!("{what} has no field `{name}`");
+            self.wrong(misspelt(message, at, name, names, &format!("the fields of {what}")));
             return Typed::of(Type::Any);
         };
         let required = schema.get("required").and_then(Value::as_array);
@@ -201,9 +265,40 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
         if let Some(whole) =
             whole.filter(|whole| !is_required && !is_test && !self.guarded.contains(whole))
         {
-            self.faults.push(Fault::MayBeAbsent(whole));
+            let is_known =
+                |fault: &Fault| matches!(fault, Fault::MayBeAbsent(path, _) if *path == whole);
+            if !self.faults.iter().any(is_known) {
+                self.faults.push(Fault::MayBeAbsent(whole, at));
+            }
         }
         field.as_object().map_or(Typed::of(Type::Any), |field| self.known(field))
+    }
+
+    /// The type of a claim: as the policy lists it, or as IANA registers it. Where the policy lists
+    /// claims, another one is a fault; otherwise it may be a claim that the provider adds.
+    fn claim(&mut self, name: &str, at: Range<usize>) -> Typed<'s> {
+        let listed = self.claims.and_then(|claims| claims.get(name));
+        let Some(kind) = listed.or_else(|| ClaimType::registered(name)) else {
+            if let Some(claims) = self.claims {
+                let message = format!("`[claims]` does not list the claim `{name}`");
+                let names =
+                    claims.names().chain(ClaimType::REGISTERED.iter().map(|(name, _)| *name));
+                let fault = misspelt(message, at, name, names, "the claims that can be used");
+                let key = crate::toml_key::toml_key(name);
+                self.wrong(
+                    fault.help(format!("or list it below `[claims]`: `{key} = \"string\"`")),
+                );
+            }
+            return Typed::of(Type::Any);
+        };
+        Typed::of(match kind {
+            ClaimType::String => Type::Text,
+            ClaimType::Number => Type::Number,
+            ClaimType::Boolean => Type::Bool,
+            ClaimType::List => Type::List,
+            ClaimType::Object => Type::Object,
+            ClaimType::Any => Type::Any,
+        })
     }
 
     /// The type of a value that has this JSON Schema.
@@ -246,9 +341,33 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
             .get("$ref")
             .and_then(Value::as_str)
             .and_then(|target| target.strip_prefix("#/$defs/"));
-        let definitions = self.root.get("$defs").and_then(Value::as_object);
+        let definitions = self.root.and_then(|root| root.get("$defs")).and_then(Value::as_object);
         let found = target.and_then(|target| definitions?.get(target)?.as_object());
         found.unwrap_or(schema)
+    }
+}
+
+/// The fault of a name that is not among `names`, with the nearest one and the list of all.
+fn misspelt<'n>(
+    message: String,
+    at: Range<usize>,
+    name: &str,
+    names: impl Iterator<Item = &'n str> + Clone,
+    what: &str,
+) -> ConditionFault {
+    let fault = ConditionFault::new(at, message);
+    let fault = match nearest(name, names.clone()) {
+        Some(right) => fault.label(format!("did you mean `{right}`?")),
+        None => fault,
+    };
+    let mut listed: Vec<String> =
+        names.clone().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
+    if names.count() > MOST_NAMES {
+        listed.push("…".to_owned());
+    }
+    match listed.is_empty() {
+        true => fault.help(format!("{what}: there are none")),
+        false => fault.help(format!("{what}: {}", listed.join(", "))),
     }
 }
 
@@ -348,10 +467,13 @@ mod tests {
             "$defs": { "Place": { "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] } },
         });
         let condition = Condition::parse(condition).unwrap();
-        let found = check(&condition, schema.as_object().unwrap());
+        let found = check(&condition, schema.as_object(), None);
         let text = |fault: Fault| match fault {
-            Fault::Wrong(text) => text,
-            Fault::MayBeAbsent(path) => format!("{path} may be absent"),
+            Fault::Wrong(fault) => match &*fault.label {
+                label if label.starts_with("did you mean") => format!("{}: {label}", fault.message),
+                _ => fault.message,
+            },
+            Fault::MayBeAbsent(path, _) => format!("{path} may be absent"),
         };
         found.into_iter().map(text).collect::<Vec<_>>().join("; ")
     }

@@ -5,13 +5,14 @@ use std::collections::{HashMap, HashSet};
 
 use std::time::SystemTime;
 
-use super::LintInputs;
+use super::{Lint, LintInputs};
 use crate::{
     Snapshot,
     {
         Assertions, Behaviour, CompiledPolicy, Declaration, Entry, Feature, Located, Manifest,
         Registry, Rule, ScopeEntry, ScopeSet, When,
-        condition::{self, Fault},
+        condition::{self, ConditionFault, Fault},
+        diagnostic::Diagnostic,
     },
 };
 
@@ -71,18 +72,28 @@ impl<'a> LintContext<'a> {
         })
     }
 
-    /// The faults of each condition, by the JSON Schema of the arguments.
-    pub(crate) fn condition_faults(
-        &self,
-    ) -> impl Iterator<Item = (&'static Declaration, &'a When, Fault)> {
-        self.ruled().filter(|(_, rule, _)| !rule.when.is_empty()).flat_map(|(declared, rule, _)| {
-            let schema = declared.arguments();
+    /// The faults of each condition, by the JSON Schema of the arguments and by the listed claims.
+    pub(crate) fn condition_faults(&self) -> impl Iterator<Item = (&'a Entry, &'a When, Fault)> {
+        let claims = self.policy.claims();
+        self.rules().filter(|(rule, _)| !rule.when.is_empty()).flat_map(move |(rule, entry)| {
+            let declared = self.declared(entry.feature, &entry.name.value);
+            let schema = declared.and_then(Declaration::arguments);
             rule.when.iter().flat_map(move |when| {
-                let faults =
-                    schema.as_ref().map(|schema| condition::check(&when.condition, schema));
-                faults.into_iter().flatten().map(move |fault| (declared, when, fault))
+                let faults = condition::check(&when.condition, schema.as_deref(), claims);
+                faults.into_iter().map(move |fault| (entry, when, fault))
             })
         })
+    }
+
+    /// A finding about a condition, at its place in the string that the condition is written in.
+    pub(crate) fn condition_finding(
+        &self,
+        lint: &Lint,
+        when: &When,
+        fault: ConditionFault,
+    ) -> Diagnostic {
+        let text = self.policy.source().text();
+        condition::finding(lint.kind, fault, text, &when.span).with_severity(lint.severity)
     }
 
     /// Each compiled rule, with its entry in the file.

@@ -1,5 +1,5 @@
 use super::prelude::*;
-use crate::condition::Fault;
+use crate::condition::{ConditionFault, Fault};
 
 pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new(
@@ -23,11 +23,12 @@ pub(in crate::lint) static LINT: Lint = Lint {
 };
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
-    for (declared, when, fault) in context.condition_faults() {
-        let Fault::MayBeAbsent(path) = fault else { continue };
+    for (entry, when, fault) in context.condition_faults() {
+        let Fault::MayBeAbsent(path, at) = fault else { continue };
         let message = format!("`{path}` may be left out, and the condition counts as met then");
-        let warning = finding(&LINT, when.span.clone(), message)
+        let fault = ConditionFault::new(at, message)
             .help(format!("begin with `has({path}) &&`, or with `!has({path}) ||`"));
-        report.push(PolicyEntry::Rule(declared.feature(), declared.name()), warning);
+        let warning = context.condition_finding(&LINT, when, fault);
+        report.push(PolicyEntry::Rule(entry.feature, &entry.name.value), warning);
     }
 }

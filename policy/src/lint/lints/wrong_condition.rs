@@ -5,13 +5,14 @@ pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new(
         "SW008",
         "wrong-condition",
-        "A condition asks for an argument that does not exist, or compares values that are never equal.",
+        "A condition asks for an argument or a claim that does not exist, or compares values that are never equal.",
     ),
     severity: Severity::Error,
     stage: Stage::Agreement,
     why: "A condition that cannot be evaluated counts as met, so that a misspelt argument gives \
           nobody access. But then every caller needs the further scopes. The names and types are \
-          those of the JSON Schema of the arguments.",
+          those of the JSON Schema of the arguments, and those of `[claims]` if the policy lists \
+          claims.",
     bad: Example::new(
         &[UPDATER],
         "[scopes]\n\"todo:write\" = \"Change your todos\"\n\"todo:close\" = \"Close todos\"\n[tools]\nupdate_todo = { write = \"todo\", when = [{ if = \"args.doen == true\", all_of = [\"todo:close\"] }] }",
@@ -24,10 +25,16 @@ pub(in crate::lint) static LINT: Lint = Lint {
 };
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
-    for (declared, when, fault) in context.condition_faults() {
-        let Fault::Wrong(message) = fault else { continue };
-        let error = finding(&LINT, when.span.clone(), message);
-        let note = format!("`{}` is declared at {}", declared.name(), declared.location());
-        report.push(PolicyEntry::Rule(declared.feature(), declared.name()), error.note(note));
+    for (entry, when, fault) in context.condition_faults() {
+        let Fault::Wrong(fault) = fault else { continue };
+        let name = &*entry.name.value;
+        let error = context.condition_finding(&LINT, when, fault);
+        let error = match context.declared(entry.feature, name) {
+            Some(declared) => {
+                error.note(format!("`{name}` is declared at {}", declared.location()))
+            }
+            None => error,
+        };
+        report.push(PolicyEntry::Rule(entry.feature, name), error);
     }
 }
