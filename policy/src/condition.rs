@@ -120,6 +120,10 @@ impl Condition {
         self.needs_arguments
     }
 
+    pub(crate) fn needs_claims(&self) -> bool {
+        self.needs_claims
+    }
+
     fn expression(&self) -> &IdedExpr {
         self.program.expression()
     }

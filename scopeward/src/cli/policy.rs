@@ -48,11 +48,13 @@ pub(super) fn run(
 ) -> Result<Verdict, Failure> {
     match command {
         PolicyCommand::Check => check::check(deployment, registry),
-        PolicyCommand::Show => show::show(deployment),
+        PolicyCommand::Show => show::show(deployment, registry),
         PolicyCommand::Lint(arguments) => lint::lint(deployment, registry, server, arguments),
         PolicyCommand::Diff(arguments) => diff::diff(deployment, arguments),
-        PolicyCommand::Explain(arguments) => explain::explain(deployment, server.0, arguments),
-        PolicyCommand::Matrix(arguments) => matrix::matrix(deployment, arguments),
+        PolicyCommand::Explain(arguments) => {
+            explain::explain(deployment, registry, server.0, arguments)
+        }
+        PolicyCommand::Matrix(arguments) => matrix::matrix(deployment, registry, arguments),
         PolicyCommand::Test(arguments) => test::test(deployment, registry, arguments),
         PolicyCommand::Fmt(arguments) => fmt::fmt(deployment, arguments),
         PolicyCommand::Schema => Ok(schema::schema()),

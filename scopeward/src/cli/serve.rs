@@ -43,7 +43,9 @@ pub(super) fn serve<Marker, T: Opened<Marker>>(
         };
         guarded
             .serve_and(app, |guarded, health| {
-                print!("{}", greeting(<T::Tools as ScopedTools>::SERVER, guarded, health));
+                let registry = &<T::Tools as ScopedTools>::REGISTRY;
+                let server = <T::Tools as ScopedTools>::SERVER;
+                print!("{}", greeting(server, registry, guarded, health));
             })
             .await?;
         Ok(Verdict::Good)

@@ -12,7 +12,8 @@ use crate::{
     cli::{Deployment, Failure, Verdict, files::read_token, providers, runtime::block_on},
     live::LivePolicy,
     policy::{
-        CompiledPolicy, Feature, Operation, Scope, diagnostic::nearest, explain::Explanation,
+        CompiledPolicy, Feature, Operation, Registry, Rule, Scope, diagnostic::nearest,
+        explain::Explanation,
     },
     serve::startup,
 };
@@ -71,6 +72,7 @@ enum Format {
 
 pub(super) fn explain(
     deployment: &Deployment,
+    registry: &Registry,
     name: &str,
     arguments: &ExplainArguments,
 ) -> Result<Verdict, Failure> {
@@ -82,7 +84,9 @@ pub(super) fn explain(
             let parsed = words.map(|word| {
                 Scope::parse(word).map_err(|error| Failure::refused(format!("`{word}`: {error}")))
             });
-            parsed.collect::<Result<_, _>>()?
+            let granted = parsed.collect::<Result<Vec<_>, _>>()?;
+            separated_by_spaces(&policy, &granted)?;
+            granted
         }
     };
     let (feature, subject) = arguments.subject.named();
@@ -103,12 +107,38 @@ pub(super) fn explain(
     if let Some(claims) = &claims {
         operation = operation.with_claims(claims);
     }
-    let explanation = Explanation::new(&policy, operation, granted);
+    let rule = policy.rule(feature, subject).map_or(subject, Rule::name);
+    let explanation =
+        Explanation::new(&policy, operation, granted).with_declared(registry.get(feature, rule));
     match arguments.format {
         Format::Text => anstream::print!("{}", explanation.text()),
         Format::Json => print!("{}", explanation.json()),
     }
     Ok(Verdict::of(explanation.is_allowed()))
+}
+
+/// Refuses scopes that were joined by commas. A scope may contain a comma (RFC 6749), so only an
+/// unknown one whose parts are known counts as several.
+fn separated_by_spaces(policy: &CompiledPolicy, granted: &[Scope]) -> Result<(), Failure> {
+    let known = |scope: &str| policy.scope_named(scope).is_some();
+    let parts = |scope: &str| -> Vec<String> {
+        let parts = scope.split([',', ';']).filter(|part| !part.is_empty());
+        parts.map(str::to_owned).collect()
+    };
+    let is_joined = |scope: &&Scope| {
+        let parts = parts(scope.as_str());
+        let is_split = parts.len() > 1 || parts.iter().any(|part| part != scope.as_str());
+        !known(scope.as_str()) && is_split && parts.iter().any(|part| known(part))
+    };
+    let Some(joined) = granted.iter().find(is_joined) else { return Ok(()) };
+    let right = granted.iter().flat_map(|scope| match is_joined(&scope) {
+        true => parts(scope.as_str()),
+        false => vec![scope.to_string()],
+    });
+    let right = right.collect::<Vec<_>>().join(" ");
+    Err(Failure::refused(format!(
+        "`[scopes]` has no scope `{joined}`; scopes are separated by spaces: write --scopes \"{right}\""
+    )))
 }
 
 fn object(option: &str, text: Option<&str>) -> Result<Option<Map<String, Value>>, Failure> {

@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use crate::{cli::policy::table, serve::Guarded};
+use crate::{cli::policy::table, policy::Registry, serve::Guarded};
 
 /// The text of the greeting: the server's URL, policy and provider, the table of rules, and a
 /// command to try.
 pub(super) fn greeting(
     (name, version): (&str, &str),
+    registry: &Registry,
     guarded: &Guarded,
     health: Option<SocketAddr>,
 ) -> String {
@@ -43,6 +44,6 @@ pub(super) fn greeting(
         url = policy.resource(),
         path = policy.source().path(),
         revision = policy.revision(),
-        table = table(policy),
+        table = table(policy, registry),
     )
 }
