@@ -75,6 +75,8 @@ pub struct Diagnostic {
     fix: Option<Fix>,
     /// The name that the finding is about, to tell findings about the same thing.
     subject: Option<String>,
+    /// The table and the name of the policy's entry that the finding is about.
+    entry: Option<(&'static str, String)>,
 }
 
 impl Diagnostic {
@@ -92,6 +94,7 @@ impl Diagnostic {
             help: vec![],
             fix: None,
             subject: None,
+            entry: None,
         }
     }
 
@@ -143,6 +146,18 @@ impl Diagnostic {
     pub(crate) fn about(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
         self
+    }
+
+    /// Sets the entry of the policy whose `allow` can silence the finding.
+    #[must_use]
+    pub(crate) fn in_entry(mut self, entry: Option<(&'static str, &str)>) -> Self {
+        self.entry = entry.map(|(table, name)| (table, name.to_owned()));
+        self
+    }
+
+    /// The entry of the policy whose `allow` can silence the finding: its table and its name.
+    pub(crate) fn entry(&self) -> Option<(&'static str, &str)> {
+        self.entry.as_ref().map(|(table, name)| (*table, name.as_str()))
     }
 
     /// The name that the finding is about, if it was set.

@@ -32,6 +32,7 @@ mod entailment;
 pub mod explain;
 mod feature;
 pub mod format;
+pub mod init;
 mod known_client;
 pub mod lint;
 mod manifest;
@@ -64,6 +65,7 @@ mod snapshot;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod title;
 mod toml_key;
 mod toml_string;
 mod undefined;
@@ -90,6 +92,7 @@ pub use scope_set::ScopeSet;
 pub use setting_list::Setting;
 pub use settings::{AuditMode, ListMode, OnDenied, StartupCheck};
 pub use snapshot::Snapshot;
+pub use title::title_for;
 pub use uri::{UriIndex, UriOverlap, UriTemplate, UriTemplateError};
 pub use url::{ResourceUrl, ResourceUrlError};
 

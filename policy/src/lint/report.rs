@@ -84,6 +84,7 @@ impl LintReport {
             allowance.is_needed = true;
             return;
         }
+        let finding = finding.in_entry(entry.path());
         self.found.push(match self.levels.get(self.running) {
             Some(Level::Error) => finding.with_severity(Severity::Error),
             Some(Level::Warn) => finding.with_severity(Severity::Warning),

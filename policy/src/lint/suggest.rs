@@ -2,7 +2,7 @@
 
 /// The names as a TOML list has them: `"a", "b"`.
 pub(super) fn in_quotes<'a>(scopes: impl IntoIterator<Item = &'a str>) -> String {
-    scopes.into_iter().map(|scope| format!("\"{scope}\"")).collect::<Vec<_>>().join(", ")
+    scopes.into_iter().map(|scope| toml_edit::Value::from(scope).to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The names as a sentence has them, each in backticks.
@@ -11,14 +11,15 @@ pub(super) fn in_backticks<'a>(names: impl IntoIterator<Item = &'a str>) -> Stri
 }
 
 /// The shortest rule that needs exactly `scopes`.
-pub(super) fn rule_for(scopes: &[&str]) -> String {
+pub(crate) fn rule_for(scopes: &[&str]) -> String {
     match scopes {
         [] => "{ authenticated = true }".to_owned(),
         [one] => match one.rsplit_once(':') {
-            Some((name, level @ ("read" | "write" | "admin"))) => {
-                format!("{{ {level} = \"{name}\" }}")
+            // A scope such as `:read` has no part before it.
+            Some((name, level @ ("read" | "write" | "admin"))) if !name.is_empty() => {
+                format!("{{ {level} = {} }}", toml_edit::Value::from(name))
             }
-            _ => format!("{{ all_of = [\"{one}\"] }}"),
+            _ => format!("{{ all_of = [{}] }}", in_quotes([*one])),
         },
         several => format!("{{ all_of = [{}] }}", in_quotes(several.iter().copied())),
     }

@@ -15,9 +15,10 @@ pub(super) use crate::{
         context::LintContext,
         finding,
         report::{LintReport, PolicyEntry},
-        suggest::{in_quotes, rule_for},
+        suggest::{in_backticks, in_quotes, rule_for},
         verify,
     },
+    title_for,
     toml_key::toml_key,
     {AccessLevel, Declaration, Feature, Located, Requirement, Rule, RuleEntry, Scope, ScopeId},
 };

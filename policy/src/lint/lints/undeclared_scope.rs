@@ -7,7 +7,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
         "A tool, resource or prompt declares a scope that `[scopes]` does not define.",
     ),
     severity: Severity::Error,
-    stage: Stage::Agreement,
+    stage: Stage::Draft,
     why: "Nobody can be asked for a scope that the vocabulary does not know, and `caller.has(…)` \
           never sees it. Define it, or correct the declaration.",
     bad: Example::new(
@@ -22,30 +22,108 @@ pub(in crate::lint) static LINT: Lint = Lint {
 };
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
-    let policy = context.policy;
-    for tool in context.registry.all() {
-        for scope in tool.scopes().iter().chain(tool.optional()) {
-            if policy.scope_id(scope).is_some() {
+    // What has no rule is reported with the definitions that it needs.
+    let unruled: HashSet<(Feature, &str)> = Feature::ALL
+        .into_iter()
+        .flat_map(|feature| super::tool_without_policy::without_rule(context, feature))
+        .map(|one| (one.feature(), one.name()))
+        .collect();
+    // One finding for each scope, whoever declares it.
+    let mut by_scope: Vec<(&'static str, Vec<&'static Declaration>)> = vec![];
+    for one in context.registry.all() {
+        for scope in one.scopes().iter().chain(one.optional()) {
+            let is_unruled = unruled.contains(&(one.feature(), one.name()));
+            let is_reported = is_unruled && meant(context, scope).is_none();
+            let is_known = context.policy.scope_id(scope).is_some();
+            if is_known || is_reported || has_mistake(context, scope) {
                 continue;
             }
-            let (feature, name) = (tool.feature(), tool.name());
-            let at =
-                policy.rule(feature, name).map_or_else(|| policy.table_at(feature), Rule::span);
-            let message =
-                format!("`{name}` declares the scope `{scope}`, which `[scopes]` does not define");
-            let error = finding(&LINT, at, message)
-                .note(format!("`{name}` is declared at {}", tool.location()));
-            let known = policy.scopes().iter().map(|scope| scope.name().as_str());
-            let define = format!("`\"{scope}\" = \"What it allows\"`");
-            report.push(
-                PolicyEntry::Rule(feature, name),
-                error.help(match nearest(scope, known) {
-                    Some(right) => {
-                        format!("correct the declaration to `{right}`, or define it: {define}")
-                    }
-                    None => format!("define it in `[scopes]`: {define}"),
-                }),
-            );
+            match by_scope.iter_mut().find(|(known, _)| known == scope) {
+                Some((_, declare)) => declare.push(one),
+                None => by_scope.push((scope, vec![one])),
+            }
         }
     }
+    for (scope, declare) in by_scope {
+        let Some(first) = declare.first() else { continue };
+        let entry = PolicyEntry::Rule(first.feature(), first.name());
+        report.push(entry, undeclared(context, scope, &declare));
+    }
+}
+
+/// Whether a mistake of the file says already that the scope is not defined: a rule names it as well,
+/// or its definition could not be read.
+fn has_mistake(context: &LintContext<'_>, scope: &str) -> bool {
+    let manifest = context.manifest;
+    let named = |rule: Option<&RuleEntry>| {
+        matches!(rule, Some(RuleEntry::Alternatives(alternatives))
+            if alternatives.iter().flatten().any(|one| one.value.as_str() == scope))
+    };
+    let in_rules = manifest.rules.iter().any(|entry| {
+        named(entry.rule.as_ref()) || entry.when.iter().any(|when| named(when.rule.as_ref()))
+    });
+    in_rules
+        || manifest.misplaced.iter().any(|(_, name)| name == scope)
+        || nearest(scope, manifest.invalid_scopes.iter().map(String::as_str)).is_some()
+}
+
+fn undeclared(
+    context: &LintContext<'_>,
+    scope: &str,
+    declare: &[&'static Declaration],
+) -> Diagnostic {
+    let policy = context.policy;
+    let names = in_backticks(declare.iter().map(|one| one.name()));
+    let verb = if declare.len() == 1 { "declares" } else { "declare" };
+    let message = format!("{names} {verb} the scope `{scope}`, which `[scopes]` does not define");
+    let at = declare.first().map_or(0..0, |first| {
+        policy
+            .rule(first.feature(), first.name())
+            .map_or_else(|| policy.table_at(first.feature()), Rule::span)
+    });
+    let mut error = finding(&LINT, at, message);
+    for one in declare {
+        error = error.note(format!("`{}` is declared at {}", one.name(), one.location()));
+    }
+    let title = title_for(scope);
+    let definition = format!("`{} = \"{title}\"`", toml_key(scope));
+    match meant(context, scope) {
+        Some(right) => error
+            .label(format!("did you mean `{right}`?"))
+            .help(format!("correct the declaration to `{right}`, or define it: {definition}")),
+        None => error.fix(Fix::new(
+            format!("define it in `[scopes]`: {definition}"),
+            vec!["scopes".into(), scope.into()],
+            Change::Insert(toml_edit::Value::from(title).to_string()),
+        )),
+    }
+}
+
+/// The defined scope that a declared one was most likely meant to be. Names as short as `a:read` and
+/// `b:read` are alike by accident.
+pub(super) fn meant<'c>(context: &'c LintContext<'_>, scope: &str) -> Option<&'c str> {
+    if context.policy.scope_id(scope).is_some() {
+        return None;
+    }
+    let known = context.policy.scopes().iter().map(|scope| scope.name().as_str());
+    let right = nearest(scope, known)?;
+    let separators = [':', '.', '/', '_', '-'];
+    let (one, other): (Vec<&str>, Vec<&str>) =
+        (scope.split(separators).collect(), right.split(separators).collect());
+    let is_near = one.len() != other.len()
+        || one.iter().zip(&other).all(|(one, other)| {
+            let length = one.len().min(other.len());
+            one == other || length > 2 && nearest(one, [*other]).is_some() && !is_verb(one)
+        });
+    is_near.then_some(right)
+}
+
+/// Whether a part of a scope is a word of its own, and no misspelt one.
+fn is_verb(word: &str) -> bool {
+    ["read", "write", "admin", "create", "update", "delete", "list", "view", "edit"].contains(&word)
+}
+
+/// Whether a scope of the declaration may be misspelt.
+pub(super) fn may_be_misspelt(context: &LintContext<'_>, one: &Declaration) -> bool {
+    one.scopes().iter().chain(one.optional()).any(|scope| meant(context, scope).is_some())
 }

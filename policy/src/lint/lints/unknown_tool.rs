@@ -22,21 +22,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
 };
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
-    let ruled = context.policy.rules().map(|(feature, name, rule)| (feature, name, rule.span()));
-    let unreadable = context
-        .unreadable
-        .iter()
-        .map(|(feature, name)| (*feature, name.value.as_str(), name.span.clone()));
-    // A declaration that has a rule cannot be the one that was meant.
-    let unruled = Feature::ALL.map(|feature| {
-        let declared = context.registry.of(feature).map(Declaration::name);
-        let unruled = declared.filter(|name| context.policy.rule(feature, name).is_none());
-        unruled.collect::<Vec<_>>()
-    });
-    for (feature, name, at) in ruled.chain(unreadable) {
-        if context.declared(feature, name).is_some() {
-            continue;
-        }
+    for Unknown { feature, name, at, meant } in unknown(context) {
         let message = match feature {
             Feature::Resource => format!("there is no resource `{name}`"),
             _ => format!("there is no {feature} named `{name}`"),
@@ -44,8 +30,15 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         let error = finding(&LINT, at, message);
         report.push(
             PolicyEntry::File,
-            match nearest(name, unruled[feature.index()].iter().copied()) {
-                Some(right) => error.label(format!("did you mean `{right}`?")),
+            match meant {
+                Some(meant) if meant.feature() != feature => error.help(format!(
+                    "`{name}` is a {}: move the line below `[{}]`",
+                    meant.feature(),
+                    meant.feature().table()
+                )),
+                Some(meant) => error
+                    .label(format!("did you mean `{}`?", meant.name()))
+                    .note(format!("`{}` is declared at {}", meant.name(), meant.location())),
                 None => error.help(format!(
                     "remove this line, or annotate the {feature} with `#[{}]`",
                     feature.attribute()
@@ -53,4 +46,41 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
             },
         );
     }
+}
+
+/// A rule for something that is not declared.
+pub(super) struct Unknown<'a> {
+    feature: Feature,
+    name: &'a str,
+    at: Range<usize>,
+    /// The declaration that the rule was most likely meant for. It has no rule of its own.
+    pub(super) meant: Option<&'static Declaration>,
+}
+
+/// The rules for something that is not declared.
+pub(super) fn unknown<'a>(context: &'a LintContext<'_>) -> Vec<Unknown<'a>> {
+    let ruled = context.policy.rules().map(|(feature, name, rule)| (feature, name, rule.span()));
+    let unreadable = context
+        .unreadable
+        .iter()
+        .map(|(feature, name)| (*feature, name.value.as_str(), name.span.clone()));
+    let unknown = ruled
+        .chain(unreadable)
+        .filter(|(feature, name, _)| context.declared(*feature, name).is_none());
+    // A declaration that has a rule cannot be the one that was meant.
+    let unruled: Vec<&'static Declaration> = context
+        .registry
+        .all()
+        .iter()
+        .filter(|one| context.policy.rule(one.feature(), one.name()).is_none())
+        .collect();
+    unknown
+        .map(|(feature, name, at)| {
+            let of = unruled.iter().filter(|one| one.feature() == feature);
+            let right = nearest(name, of.clone().map(|one| one.name()));
+            let elsewhere = || unruled.iter().find(|one| one.name() == name);
+            let meant = of.into_iter().find(|one| Some(one.name()) == right);
+            Unknown { feature, name, at, meant: meant.or_else(elsewhere).copied() }
+        })
+        .collect()
 }

@@ -54,6 +54,10 @@ pub(super) fn lacking<'t>(
     tool: &'t Declaration,
     rule: &Rule,
 ) -> Vec<&'t str> {
+    // A scope that `[scopes]` does not define is reported by `undeclared-scope`: no rule can ask for it.
     let declared = tool.scopes().iter().copied();
-    declared.filter(|scope| !context.policy.always_gives(rule, scope)).collect()
+    declared
+        .filter(|scope| context.policy.scope_id(scope).is_some())
+        .filter(|scope| !context.policy.always_gives(rule, scope))
+        .collect()
 }
