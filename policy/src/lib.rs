@@ -78,7 +78,7 @@ pub use assertions::Assertions;
 pub use compiled::{CompiledPolicy, ConditionalNeed};
 pub use counts::DecisionCounts;
 pub use decision::{Decision, Denial};
-pub use declared::{Declaration, Location, Registry};
+pub use declared::{Declaration, Declarations, Location, Registry};
 pub use feature::Feature;
 pub use known_client::KnownClient;
 pub use manifest::written_url;

@@ -58,14 +58,21 @@ pub use limits::Limits;
 pub use live::LivePolicy;
 pub use mcp::ScopedTools;
 pub use policy::{Declaration, Location, Registry};
-pub use scopeward_macros::{scoped_prompt, scoped_resource, scoped_tool, scoped_tools};
+pub use scopeward_macros::{data, scoped_prompt, scoped_resource, scoped_tool, scoped_tools};
 pub use serve::{Environment, Guarded, Mount, Opened, Providers, Server, ServerError, StartError};
 
-/// The MCP library that Scopeward builds on, for its `Parameters`, `Json` and models.
+/// The MCP library that Scopeward builds on, for its models.
 pub use rmcp;
+#[doc(no_inline)]
+pub use rmcp::{
+    ErrorData,
+    handler::server::wrapper::{Json, Parameters},
+};
 
 /// Items that the macros expand to. They are not a public API.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::mcp::{ScopeCheck, prompt_arguments, refusals_as_results, uri_arguments};
+    pub use crate::mcp::generated::*;
+    pub use rmcp::schemars;
+    pub use serde;
 }

@@ -43,7 +43,7 @@ impl<'a> LintContext<'a> {
         inputs: &LintInputs<'a>,
     ) -> Self {
         let registry = inputs.registry;
-        let all = registry.all().iter();
+        let all = registry.all();
         Self {
             policy,
             manifest,
