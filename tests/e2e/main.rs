@@ -19,6 +19,7 @@ mod direct;
 mod doctor;
 mod durability;
 mod everything;
+mod examples;
 mod features;
 mod fuzzed;
 mod gate;

@@ -35,7 +35,9 @@ fn declared() -> impl Strategy<Value = Declared> {
         |(feature, name, scopes, optional, hints)| Declared {
             // Names of resources are URIs without templates, so that no two of them overlap.
             name: match feature {
-                Feature::Resource => format!("x://{}", name.replace(['"', ' ', '\'', '.', '/'], "-")),
+                Feature::Resource => {
+                    format!("x://{}", name.replace(['"', ' ', '\'', '.', '/'], "-"))
+                }
                 _ => name,
             },
             feature,
@@ -146,7 +148,8 @@ fn a_bare_policy_is_filled_by_the_fix() {
         Declaration::new(Feature::Prompt, "p", &[], &[], Location::new("a", 4, 1)),
     ];
     let registry = Registry::new(DECLARED);
-    let inputs = LintInputs { registry: &registry, snapshot: None, now: std::time::SystemTime::now() };
+    let inputs =
+        LintInputs { registry: &registry, snapshot: None, now: std::time::SystemTime::now() };
     let source = Source::new("policy.toml", bare);
     let before = lint::examine(&source, &inputs, Stage::Advice).found;
     assert_eq!(before.iter().count(), 3, "one for each table\n{before}");
