@@ -11,6 +11,7 @@
 mod action;
 mod attacks;
 mod audit;
+mod authoring;
 mod clients;
 mod conditions;
 mod conformance;

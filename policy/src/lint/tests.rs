@@ -54,6 +54,25 @@ fn ids_and_names_are_unique_and_in_order() {
     insta::assert_snapshot!("explain", pages.join("\n----\n"));
 }
 
+/// Two parts of a server have one resource: both places are named.
+#[test]
+fn resources_of_two_parts_may_not_overlap() {
+    const fn item(uri: &'static str, file: &'static str) -> Declaration {
+        Declaration::new(Feature::Resource, uri, &[], &[], Location::new(file, 1, 1))
+    }
+    const PARTS: &[&[Declaration]] = &[
+        &[item("note://{id}", "src/notes.rs")],
+        &[],
+        &[item("note://{+path}", "src/sharing.rs"), item("note://all", "src/sharing.rs")],
+    ];
+    let registry = Registry::of_parts(PARTS);
+    let text = "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n";
+    let found = lint(text, &registry).render(false);
+    let (_, twice) = found.split_once("SW027").unwrap();
+    assert!(twice.contains("src/notes.rs:1:1 and src/sharing.rs:1:1"), "{found}");
+    assert_eq!(found.matches("SW027").count(), 1, "{found}");
+}
+
 const READER: Declaration =
     Declaration::new(Feature::Tool, "list", &["a:read"], &[], Location::new("src/t.rs", 1, 1))
         .with_hints(Some(true), None);
