@@ -35,7 +35,9 @@ fn declared() -> impl Strategy<Value = Declared> {
         |(feature, name, scopes, optional, hints)| Declared {
             // Names of resources are URIs without templates, so that no two of them overlap.
             name: match feature {
-                Feature::Resource => format!("x://{}", name.replace(['"', ' ', '\'', '.', '/'], "-")),
+                Feature::Resource => {
+                    format!("x://{}", name.replace(['"', ' ', '\'', '.', '/'], "-"))
+                }
                 _ => name,
             },
             feature,

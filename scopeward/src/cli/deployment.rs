@@ -90,7 +90,13 @@ impl Deployment {
 
     /// The text of the policy file.
     pub(super) fn source(&self) -> Result<Source, Failure> {
-        read(&self.policy)
+        read(&self.policy).map_err(|mut failure| {
+            if !self.policy.exists() {
+                failure.message += "\n  = help: for a first policy, `policy init` writes one from what \
+                                    the tools declare";
+            }
+            failure
+        })
     }
 
     /// The path of the policy file.
@@ -125,6 +131,12 @@ impl Deployment {
     pub(super) fn address_of(&self, source: &Source) -> Result<ResourceUrl, Failure> {
         let written = written_url(source).and_then(|url| ResourceUrl::parse(&url).ok());
         self.override_url(written.as_ref())
+    }
+
+    /// The URL of the server before there is a policy: that of this deployment, or a port on loopback.
+    pub(super) fn first_url(&self) -> Result<ResourceUrl, Failure> {
+        let default = ResourceUrl::parse("http://localhost:3002/mcp").map_err(Failure::failed)?;
+        self.override_url(Some(&default))
     }
 
     /// The policy with the URL of this deployment.
