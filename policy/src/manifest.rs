@@ -109,7 +109,7 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
     (manifest.cases, manifest.invariants) = assertions::read(&root, errors);
     root.finish(errors);
     let misplaced = misplaced::find(&document, source.text());
-    manifest.misplaced = misplaced.names.clone();
+    manifest.misplaced.clone_from(&misplaced.names);
     if misplaced.names.iter().any(|(table, _)| *table == "version") {
         errors.retain(|error| error.kind() != mistake::MISSING_VERSION);
     }

@@ -448,6 +448,10 @@ proptest! {
 /// Each mistake that used to give several findings, and the only one that it gives now.
 #[test]
 fn one_cause_gives_one_finding() {
+    const RIGHT: &[Declaration] = &[
+        declared("list_todos", &["todo:read"]).with_hints(Some(true), None),
+        declared("find_todo", &["todo:write"]).with_hints(Some(false), Some(false)),
+    ];
     const MISSPELT: &[Declaration] = &[
         declared("list_todos", &["todo:raed"]).with_hints(Some(true), None),
         declared("find_todo", &["todo:raed"]).with_hints(Some(true), None),
@@ -488,10 +492,6 @@ fn one_cause_gives_one_finding() {
         assert!(!fixed.text().contains("raed"), "{}", fixed.text());
     }
     // The corrected declaration has no finding.
-    const RIGHT: &[Declaration] = &[
-        declared("list_todos", &["todo:read"]).with_hints(Some(true), None),
-        declared("find_todo", &["todo:write"]).with_hints(Some(false), Some(false)),
-    ];
     let right = Registry::new(RIGHT);
     let good = policy("list_todos = { read = \"todo\" }\nfind_todo = { write = \"todo\" }\n");
     assert!(lint(&good, &right).is_empty(), "{}", lint(&good, &right).render(false));
