@@ -117,7 +117,8 @@ fn policy(
     match provider {
         Some(word) => text += &format!("provider = {}\n", quoted(word)),
         None => {
-            text += "# provider = \"…\"  # who issues the tokens: `provider list` shows the words\n"
+            text +=
+                "# provider = \"…\"  # who issues the tokens: `provider list` shows the words\n";
         }
     }
     text +=
