@@ -5,6 +5,7 @@
 //! token carries. Each policy decides with its own vocabulary and its own `implies` whether a grant
 //! suffices.
 
+pub mod accept;
 mod causes;
 #[cfg(test)]
 mod condition_tests;
@@ -19,7 +20,7 @@ mod tests;
 use std::{collections::BTreeSet, fmt};
 
 use grants::{ComparedPolicy, GrantComparison};
-pub use render::{json, markdown, text};
+pub use render::{json, json_judged, judged_markdown, judged_text, markdown, text};
 use rules::{Change, Comparison};
 
 use crate::{CompiledPolicy, Feature, Registry, Requirement, Scope};

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Difference, Grants, RuleChange, SettingChange};
+use super::{
+    Difference, Grants, RuleChange, SettingChange,
+    accept::{Accepted, Judgement},
+};
 
 /// The difference as plain text, for a terminal.
 pub fn text(difference: &Difference) -> String {
@@ -79,6 +82,46 @@ pub fn markdown(difference: &Difference) -> String {
 
 /// The difference as JSON, for programs.
 pub fn json(difference: &Difference) -> String {
+    format!("{:#}\n", document(difference))
+}
+
+/// The difference as JSON, with the widenings that commits accept.
+pub fn json_judged(difference: &Difference, judgement: &Judgement) -> String {
+    let mut document = document(difference);
+    let accepted = judgement.accepted.iter().map(
+        |one| json!({ "rule": one.rule.to_string(), "reason": one.reason, "commit": one.commit }),
+    );
+    document["accepted"] = accepted.collect();
+    document["refused"] = judgement.refused.iter().map(ToString::to_string).collect();
+    document["problems"] = judgement.problems.iter().map(String::as_str).collect();
+    format!("{document:#}\n")
+}
+
+/// The widenings that commits accept, as plain text.
+pub fn judged_text(judgement: &Judgement) -> String {
+    let line = |one: &Accepted| {
+        format!("accepted by commit {}: {}: {}\n", one.commit, one.rule, one.reason)
+    };
+    judgement.accepted.iter().map(line).collect()
+}
+
+/// The accepted and the refused widenings, in GitHub's Markdown.
+pub fn judged_markdown(judgement: &Judgement) -> String {
+    let mut lines = vec![];
+    for one in &judgement.accepted {
+        let (rule, reason) = (code(&one.rule.to_string()), code(&one.reason));
+        lines.push(format!("- accepted: {rule} by commit {}: {reason}", one.commit));
+    }
+    for rule in &judgement.refused {
+        lines.push(format!("- **refused**: {} widens", code(&rule.to_string())));
+    }
+    for problem in &judgement.problems {
+        lines.push(format!("- **refused**: {}", code(problem)));
+    }
+    if lines.is_empty() { String::new() } else { format!("\n{}\n", lines.join("\n")) }
+}
+
+fn document(difference: &Difference) -> Value {
     let list = |grants: &Grants| {
         let each = grants.smallest.iter();
         let scopes = each.map(|grant| grant.scopes().map(crate::Scope::as_str).collect());
@@ -102,15 +145,14 @@ pub fn json(difference: &Difference) -> String {
         })
     };
     let setting = |change: &SettingChange| json!({ "setting": change.setting, "old": change.old, "new": change.new });
-    let document = json!({
+    json!({
         "widens": difference.widens(),
         "narrows": difference.narrows(),
         "compared": difference.compared,
         "rules": difference.rules.iter().map(rule).collect::<Vec<_>>(),
         "settings": difference.settings.iter().map(setting).collect::<Vec<_>>(),
         "reasons": difference.reasons.iter().map(setting).collect::<Vec<_>>(),
-    });
-    format!("{document:#}\n")
+    })
 }
 
 fn nothing(difference: &Difference) -> String {
