@@ -124,7 +124,7 @@ impl Condition {
         self.needs_claims
     }
 
-    fn expression(&self) -> &IdedExpr {
+    pub(crate) fn expression(&self) -> &IdedExpr {
         self.program.expression()
     }
 }

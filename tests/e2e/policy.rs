@@ -170,6 +170,76 @@ fn diff_compares_with_a_revision_and_denies_widening() {
     assert_eq!(json["rules"][0]["newly_enough"]["grants"], serde_json::json!([["todo:write"]]));
 }
 
+/// The rules of the shipped policy, where two of them ask for less.
+fn two_widened() -> String {
+    POLICY
+        .replace("all_of = [\"todo:write\", \"admin:access\"]", "write = \"todo\"")
+        .replace("delete_todo = { write", "delete_todo = { read")
+}
+
+#[test]
+fn a_commit_accepts_one_widening_with_a_reason() {
+    let folder = folder(&POLICY);
+    let diff = |arguments: &[&str]| {
+        command(folder.path()).args(["policy", "diff"]).args(arguments).output().unwrap()
+    };
+    let commit = |message: &str| {
+        git(folder.path(), &["commit", "--quiet", "--allow-empty", "-a", "-m", message]);
+    };
+    git(folder.path(), &["init", "--quiet"]);
+    git(folder.path(), &["add", "policy.toml"]);
+    commit("policy");
+    git(folder.path(), &["tag", "base"]);
+    let deny = ["--git", "base", "--deny", "widening"];
+
+    fs::write(folder.path().join("policy.toml"), two_widened()).unwrap();
+    commit("widen both");
+    let output = diff(&deny);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    for said in [
+        "`--deny widening` refuses the widening of\n  tools.delete_todo\n  tools.purge_todos\n",
+        "in the message of a commit since base",
+        "\n  Widens: tools.purge_todos: <why>\n",
+    ] {
+        assert!(text.contains(said), "no `{said}` in {text}");
+    }
+
+    commit("Accept one\n\nWidens: tools.purge_todos: admins left");
+    let output = diff(&deny);
+    assert_eq!(output.status.code(), Some(1), "a second widening is still refused");
+    assert!(!stderr(&output).contains("purge_todos"), "{output:?}");
+    assert!(stderr(&output).contains("Widens: tools.delete_todo: <why>"), "{output:?}");
+    assert!(stdout(&output).contains(": tools.purge_todos: admins left"), "{output:?}");
+
+    commit("Accept the other\n\nWidens: tools.delete_todo: readers clean up");
+    let output = diff(&deny);
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+    let json = stdout(&diff(&[&deny[..], &["--format", "json"]].concat()));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["accepted"][0]["reason"], "readers clean up");
+    assert_eq!(json["refused"], serde_json::json!([]));
+    let markdown = stdout(&diff(&[&deny[..], &["--format", "markdown"]].concat()));
+    assert!(markdown.contains("- accepted: `tools.delete_todo` by commit "), "{markdown}");
+
+    fs::write(folder.path().join("policy.toml"), &*POLICY).unwrap();
+    let output = diff(&deny);
+    assert_eq!(output.status.code(), Some(1), "the lines outlived what they accepted");
+    assert!(stderr(&output).contains("and this change does not widen it"), "{output:?}");
+    let head = ["--git", "HEAD", "--deny", "widening"];
+    assert_eq!(diff(&head).status.code(), Some(0), "commits before the revision accept nothing");
+    assert_eq!(diff(&["--git", "base"]).status.code(), Some(0), "nothing is denied");
+
+    fs::write(folder.path().join("old.toml"), &*POLICY).unwrap();
+    fs::write(folder.path().join("policy.toml"), two_widened()).unwrap();
+    let output = diff(&["old.toml", "--deny", "widening"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("if the comparison is made with `--git`"), "{output:?}");
+    let output = diff(&["policy.toml", "old.toml", "--deny", "narrowing"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("`--deny narrowing` refuses"), "{output:?}");
+}
+
 #[test]
 fn explain_decides_as_the_server_does() {
     let server = Server::start();
@@ -340,7 +410,11 @@ fn the_action_annotates_and_summarizes() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(summary.contains("| `purge_todos` | **widens** |"), "{summary}");
     assert!(stdout(&output).contains("::error file=policy.toml,line="), "{output:?}");
+    assert!(stderr(&output).contains("Widens: tools.purge_todos: <why>"), "{output:?}");
+    assert!(stderr(&output).contains("::error title=Scopeward policy::The change"), "{output:?}");
+    assert!(summary.contains("- **refused**: `tools.purge_todos` widens"), "{summary}");
     let (output, _) = run("show");
+    assert!(!stderr(&output).contains("Widens:"), "{output:?}");
     assert_eq!(output.status.code(), Some(1), "weakened, whoever may widen");
 }
 

@@ -54,7 +54,7 @@ pub(super) fn run(
         PolicyCommand::Check => check::check(deployment, registry),
         PolicyCommand::Show => show::show(deployment, registry),
         PolicyCommand::Lint(arguments) => lint::lint(deployment, registry, server, arguments),
-        PolicyCommand::Diff(arguments) => diff::diff(deployment, arguments),
+        PolicyCommand::Diff(arguments) => diff::diff(deployment, registry, arguments),
         PolicyCommand::Explain(arguments) => {
             explain::explain(deployment, registry, server.0, arguments)
         }
