@@ -108,7 +108,10 @@ impl TypeChecks {
             let of_types = methods
                 .iter()
                 .map(|(method, declared)| typed::checks(method, declared, &server, &resolve));
+            let main = main_block();
+            let declared = quote!(<#server as #main>::DECLARED);
             let checks = of_types.chain(of_parts(&server, &server, place));
+            let checks = checks.chain(of_names(&declared, place));
             let beside = checks.map(|checks| quote!(const _: () = { #checks };)).collect();
             Self { beside, in_constant: TokenStream::new() }
         } else {
@@ -123,40 +126,24 @@ impl TypeChecks {
     }
 }
 
-/// The checks that the blocks of a type know of each other, and that no name stands twice.
+/// The checks that the blocks of a type know of each other.
 fn of_parts(server: &TokenStream, shown: &TokenStream, place: &Place) -> Vec<TokenStream> {
     let shown = spaced(shown);
     match place {
-        Place::Main(parts) => {
-            let mut checks: Vec<_> = parts
-                .iter()
-                .map(|part| {
-                    let name = hash(part);
-                    let message = format!(
-                        "`{shown}` has no part `{part}`\nhelp: write `#[scoped_tools(part = {part})] \
+        Place::Main(parts) => parts
+            .iter()
+            .map(|part| {
+                let name = hash(part);
+                let message = format!(
+                    "`{shown}` has no part `{part}`\nhelp: write `#[scoped_tools(part = {part})] \
                          impl {shown} {{ … }}` in any file of this crate, or remove `{part}` here"
-                    );
-                    let panic = typed::panic(part.span(), &message);
-                    quote! {
-                        if !::scopeward::__private::PartProbe::<#server, #name>::EXISTS { #panic }
-                    }
-                })
-                .collect();
-            if let Some(first) = parts.first() {
-                let panic = quote_spanned!(first.span()=>
-                    ::core::panic!("{}", sentence.as_str())
                 );
-                let main = main_block();
-                checks.push(quote! {
-                    if let ::core::option::Option::Some(sentence) =
-                        &::scopeward::__private::two_with_one_name(<#server as #main>::DECLARED)
-                    {
-                        #panic
-                    }
-                });
-            }
-            checks
-        }
+                let panic = typed::panic(part.span(), &message);
+                quote! {
+                    if !::scopeward::__private::PartProbe::<#server, #name>::EXISTS { #panic }
+                }
+            })
+            .collect(),
         Place::Part(part) => {
             let name = hash(part);
             let message = format!(
@@ -169,6 +156,19 @@ fn of_parts(server: &TokenStream, shown: &TokenStream, place: &Place) -> Vec<Tok
             }]
         }
     }
+}
+
+/// The check that no name stands in two parts.
+fn of_names(declared: &TokenStream, place: &Place) -> Option<TokenStream> {
+    let Place::Main(parts) = place else { return None };
+    let panic = quote_spanned!(parts.first()?.span()=> ::core::panic!("{}", sentence.as_str()));
+    Some(quote! {
+        if let ::core::option::Option::Some(sentence) =
+            &::scopeward::__private::two_with_one_name(#declared)
+        {
+            #panic
+        }
+    })
 }
 
 fn main_block() -> TokenStream {
@@ -194,6 +194,10 @@ fn implementation(
             let names: Vec<u64> = parts.iter().map(hash).collect();
             let numbers = 0..=parts.len();
             let main = main_block();
+            let declared = quote!(&[#(<Self as #main>::PARTS[#numbers].declared()),*]);
+            // Of a type without parameters, `cargo check` makes the check (`TypeChecks`).
+            let of_names =
+                (!block.generics.params.is_empty()).then(|| of_names(&declared, place)).flatten();
             quote! {
                 #attributes
                 impl #impl_generics #main for #self_ty #where_clause {
@@ -204,8 +208,10 @@ fn implementation(
                             #(::scopeward::__private::PartProbe::<Self, #names>::PART,)*
                         ]
                     };
-                    const DECLARED: &'static [&'static [::scopeward::Declaration]] =
-                        &[#(<Self as #main>::PARTS[#numbers].declared()),*];
+                    const DECLARED: &'static [&'static [::scopeward::Declaration]] = {
+                        #of_names
+                        #declared
+                    };
                     const SERVER: (&'static str, &'static str) = (
                         ::core::env!("CARGO_CRATE_NAME"),
                         ::core::env!("CARGO_PKG_VERSION"),

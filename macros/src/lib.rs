@@ -61,7 +61,7 @@ pub fn scoped_tools(arguments: TokenStream, block: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `scopes = ["todo:write"]` | required: every scope that a caller must hold; `[]` lets any authenticated caller in |
 /// | `optional = ["admin:access"]` | scopes that the tool asks for itself, with `caller.has("…")` |
-/// | `name`, `title`, `description`, `annotations(…)`, `input_schema`, `output_schema`, `icons`, `meta`, `local` | passed on to rmcp's `#[tool]` |
+/// | `name`, `title`, `description`, `annotations(…)`, `input_schema`, `output_schema`, `icons`, `meta` | as in rmcp's `#[tool]` |
 ///
 /// The check runs before the arguments are read, so that a caller without the scopes learns nothing
 /// about them.

@@ -78,6 +78,7 @@ impl DraftPolicy {
         // A scope whose definition has a mistake is reported there.
         let is_misplaced = |scope: &str| {
             manifest.misplaced.iter().any(|(table, name)| *table == "scopes" && name == scope)
+                || manifest.misspelt_tables.contains(&"scopes")
                 || nearest(scope, manifest.invalid_scopes.iter().map(String::as_str)).is_some()
         };
         let errors = merge_undefined(errors, is_misplaced);

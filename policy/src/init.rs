@@ -116,9 +116,13 @@ fn policy(
     );
     match provider {
         Some(word) => text += &format!("provider = {}\n", quoted(word)),
-        None => text += "# provider = \"…\"  # who issues the tokens: `provider list` shows the words\n",
+        None => {
+            text +=
+                "# provider = \"…\"  # who issues the tokens: `provider list` shows the words\n";
+        }
     }
-    text += "\n# The vocabulary. People read the titles when they are asked to consent.\n[scopes]\n";
+    text +=
+        "\n# The vocabulary. People read the titles when they are asked to consent.\n[scopes]\n";
     let mut titles: Vec<String> = vec![];
     for scope in scopes(registry) {
         let mut title = title_for(scope);
@@ -174,8 +178,9 @@ fn scopes(registry: &Registry) -> Vec<&'static str> {
 
 /// A test for a caller without scopes, and one for each set of scopes that a declaration names.
 fn tests(registry: &Registry, policy: &CompiledPolicy) -> String {
-    let mut text = "# What callers with some scopes can and cannot use. `policy test` runs these tests.\n"
-        .to_owned();
+    let mut text =
+        "# What callers with some scopes can and cannot use. `policy test` runs these tests.\n"
+            .to_owned();
     let mut sets: Vec<Vec<&str>> = vec![vec![]];
     for one in registry.all() {
         let mut set = one.scopes().to_vec();

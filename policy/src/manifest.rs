@@ -50,6 +50,8 @@ pub(crate) struct Manifest {
     pub(crate) former_names: Vec<FormerName>,
     /// The names that stand in a wrong table, each with the table that it belongs in.
     pub(crate) misplaced: Vec<(&'static str, String)>,
+    /// The tables that the file has under a misspelt name.
+    pub(crate) misspelt_tables: Vec<&'static str>,
 }
 
 /// A key or a table that is written under a former name.
@@ -98,6 +100,7 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
             manifest.rules.extend(rules::read(feature, table.value, errors));
         }
     }
+    manifest.misspelt_tables = root.misspelt().collect();
     manifest.claims = root.table("claims", errors).map(|table| read_claims(table.value, errors));
     if let Some(table) = root.table("lint", errors) {
         manifest.levels = read_levels(table.value, errors);
@@ -106,7 +109,7 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
     (manifest.cases, manifest.invariants) = assertions::read(&root, errors);
     root.finish(errors);
     let misplaced = misplaced::find(&document, source.text());
-    manifest.misplaced = misplaced.names.clone();
+    manifest.misplaced.clone_from(&misplaced.names);
     if misplaced.names.iter().any(|(table, _)| *table == "version") {
         errors.retain(|error| error.kind() != mistake::MISSING_VERSION);
     }

@@ -2,9 +2,27 @@
 
 /// Words that have no plural, or are one.
 const UNCOUNTABLE: &[&str] = &[
-    "access", "audit", "billing", "content", "data", "email", "history", "info", "inventory", "mail",
-    "media", "metadata", "news", "offline", "payroll", "search", "settings", "status", "storage",
-    "usage", "weather",
+    "access",
+    "audit",
+    "billing",
+    "content",
+    "data",
+    "email",
+    "history",
+    "info",
+    "inventory",
+    "mail",
+    "media",
+    "metadata",
+    "news",
+    "offline",
+    "payroll",
+    "search",
+    "settings",
+    "status",
+    "storage",
+    "usage",
+    "weather",
 ];
 
 /// A title for a scope: `todo:write` allows to "Create and change todos".
@@ -49,9 +67,9 @@ pub fn title_for(scope: &str) -> String {
 
 /// The words of a scope in lower case, without the URL that some providers write before it.
 fn parts(scope: &str) -> Vec<String> {
-    let name = scope.split_once("://").map_or(scope, |(_, rest)| {
-        rest.split_once('/').map_or(rest, |(_, name)| name)
-    });
+    let name = scope
+        .split_once("://")
+        .map_or(scope, |(_, rest)| rest.split_once('/').map_or(rest, |(_, name)| name));
     let mut words: Vec<String> = vec![String::new()];
     let mut before = ' ';
     for c in name.chars() {
@@ -99,9 +117,9 @@ fn plural(noun: &str) -> String {
 
 fn capitalized(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(characters).collect()
-    })
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
 #[cfg(test)]

@@ -23,22 +23,21 @@ pub(crate) fn explain<'k>(
     let written = name.rsplit_once(':').filter(|_| is_short(text, scope));
     match written {
         Some((prefix, level)) if prefix.contains(':') => {
-            whole_in_short_form(scope, text, prefix, level, known, error)
+            whole_in_short_form(scope, text, prefix, level, &known, error)
         }
-        Some((prefix, level)) => match nearest(name, known.clone()) {
-            Some(right) => {
-                let meant = match right.strip_suffix(level).and_then(|one| one.strip_suffix(':')) {
-                    Some(one) => format!("did you mean \"{one}\", for `{right}`?"),
-                    None => format!("did you mean `{right}`?"),
-                };
-                error(message).label(meant).help(format!("or define it: {}", definition(name)))
-            }
-            None => {
-                let error =
-                    error(message).label(format!("`{level} = \"{prefix}\"` means `{name}`"));
-                error.help(format!("define it: {}", definition(name)))
-            }
-        },
+        Some((prefix, level)) => {
+            let Some(right) = nearest(name, known) else {
+                let label = format!("`{level} = \"{prefix}\"` means `{name}`");
+                return error(message)
+                    .label(label)
+                    .help(format!("define it: {}", definition(name)));
+            };
+            let meant = match right.strip_suffix(level).and_then(|one| one.strip_suffix(':')) {
+                Some(one) => format!("did you mean \"{one}\", for `{right}`?"),
+                None => format!("did you mean `{right}`?"),
+            };
+            error(message).label(meant).help(format!("or define it: {}", definition(name)))
+        }
         None => whole(name, known, error, message),
     }
 }
@@ -62,7 +61,7 @@ fn whole_in_short_form<'k>(
     text: &str,
     written: &str,
     level: &str,
-    known: impl Iterator<Item = &'k str> + Clone,
+    known: &(impl Iterator<Item = &'k str> + Clone),
     error: impl Fn(String) -> Diagnostic,
 ) -> Diagnostic {
     let name = scope.value.as_str();

@@ -77,11 +77,15 @@ pub(crate) fn replace(path: &Path, content: &[u8], access: Access) -> io::Result
     Ok(())
 }
 
-/// Makes a file that only its owner may read, whole or not at all. `false` if the file exists
-/// already, which then stays as it is.
-#[cfg(any(feature = "embedded-issuer", test))]
-pub(crate) fn create(path: &Path, content: &[u8]) -> io::Result<bool> {
-    match write_beside(path, content)?.persist_noclobber(path) {
+/// Makes a file, whole or not at all. `false` if the file exists already, which then stays as it is.
+pub(crate) fn create(path: &Path, content: &[u8], access: Access) -> io::Result<bool> {
+    let file = write_beside(path, content)?;
+    if access == Access::AsBefore
+        && let Some(permissions) = for_everyone()
+    {
+        file.as_file().set_permissions(permissions)?;
+    }
+    match file.persist_noclobber(path) {
         Ok(_) => {
             sync_folder(path);
             Ok(true)
@@ -132,8 +136,8 @@ mod tests {
     fn a_file_is_replaced_as_a_whole_and_created_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("list");
-        assert!(create(&path, b"first").unwrap());
-        assert!(!create(&path, b"second").unwrap());
+        assert!(create(&path, b"first", Access::OwnerOnly).unwrap());
+        assert!(!create(&path, b"second", Access::OwnerOnly).unwrap());
         assert_eq!(read(&path).unwrap(), "first");
         replace(&path, b"third", Access::AsBefore).unwrap();
         assert_eq!(read(&path).unwrap(), "third");

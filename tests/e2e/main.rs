@@ -11,6 +11,7 @@
 mod action;
 mod attacks;
 mod audit;
+mod authoring;
 mod clients;
 mod conditions;
 mod conformance;
@@ -19,6 +20,7 @@ mod direct;
 mod doctor;
 mod durability;
 mod everything;
+mod examples;
 mod features;
 mod fuzzed;
 mod gate;

@@ -48,11 +48,11 @@ fn lint_has_output_for_people_and_for_programs() {
     let lint = |format: &str| stdout(&run(&with_error(), &["policy", "lint", "--format", format]));
     let text = lint("terminal");
     assert!(text.contains("error[SW002 unknown-tool]: there is no tool named `delete_tood`"));
-    assert!(text.contains("policy.toml: 2 errors, 0 warnings"), "{text}");
+    assert!(text.contains("policy.toml: 1 error, 0 warnings"), "{text}");
     assert!(!text.contains('\u{1b}'), "colour only on a terminal");
     let json: Value = serde_json::from_str(&lint("json")).unwrap();
-    assert_eq!(json["errors"], 2);
-    let finding = &json["findings"][1];
+    assert_eq!(json["errors"], 1, "the rule that `delete_todo` lacks is the misspelt one");
+    let finding = &json["findings"][0];
     assert_eq!(finding["id"], "SW002");
     let row = POLICY[..POLICY.find("delete_todo =").unwrap()].matches('\n').count() + 1;
     assert_eq!((&finding["line"], &finding["column"]), (&row.into(), &1.into()));
@@ -416,4 +416,118 @@ fn the_action_annotates_and_summarizes() {
     let (output, _) = run("show");
     assert!(!stderr(&output).contains("Widens:"), "{output:?}");
     assert_eq!(output.status.code(), Some(1), "weakened, whoever may widen");
+}
+
+/// Everything below a folder, with the text of each file.
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let mut found = vec![];
+    let mut open = vec![folder.to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => open.push(path),
+                false => {
+                    let text = fs::read_to_string(&path).unwrap();
+                    found.push((path.display().to_string(), text));
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn init_writes_a_policy_that_passes_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run =
+        |arguments: &[&str]| command(folder.path()).arg("policy").args(arguments).output().unwrap();
+    let serve = command(folder.path()).output().unwrap();
+    assert_eq!(serve.status.code(), Some(2));
+    assert!(stderr(&serve).contains("`policy init` writes one"), "{serve:?}");
+
+    let output = run(&["init", "--workflow"]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let names = ["policy.toml", "policy.test.toml", ".github/workflows/policy.yml"];
+    for name in names {
+        assert!(stdout(&output).contains(&format!("wrote {name}")), "{output:?}");
+    }
+    let text = fs::read_to_string(folder.path().join("policy.toml")).unwrap();
+    assert!(text.contains("url = \"http://localhost:3002/mcp\""), "{text}");
+    let lint = run(&["lint", "--deny", "warning"]);
+    assert_eq!(lint.status.code(), Some(0), "{lint:?}");
+    assert!(stdout(&lint).contains("no findings"), "{lint:?}");
+    assert_eq!(run(&["fmt", "--check"]).status.code(), Some(0));
+    let test = run(&["test"]);
+    assert_eq!(test.status.code(), Some(0), "{test:?}");
+    assert!(stdout(&test).contains("all hold"), "{test:?}");
+    let workflow = folder.path().join(".github/workflows/policy.yml");
+    assert!(fs::read_to_string(workflow).unwrap().contains("-- policy lint --format github\n"));
+
+    // Whichever of its files is there: nothing is written, and nothing is changed.
+    let before = files(folder.path());
+    for arguments in [&["init"][..], &["init", "--workflow"]] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(stderr(&output).contains("exists, and `policy init` overwrites nothing"));
+    }
+    assert_eq!(files(folder.path()), before);
+    for name in names {
+        let other = tempfile::tempdir().unwrap();
+        let path = other.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, "mine").unwrap();
+        let arguments = ["policy", "init", "--workflow"];
+        let output = command(other.path()).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert_eq!(files(other.path()), [(path.display().to_string(), "mine".to_owned())]);
+    }
+}
+
+#[test]
+fn init_takes_the_url_of_the_deployment() {
+    for (arguments, url, has_provider) in [
+        (&["--url", "https://mcp.example.com"][..], "https://mcp.example.com/mcp", false),
+        (&["--url", "https://mcp.example.com/x"], "https://mcp.example.com/x", false),
+        (&["--port", "4000"], "http://localhost:4000/mcp", true),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let init = ["policy", "init", "--policy", "rules/my policy.toml", "--workflow"];
+        let output = command(folder.path()).args(init).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let text = fs::read_to_string(folder.path().join("rules/my policy.toml")).unwrap();
+        assert!(text.contains(&format!("url = \"{url}\"\n")), "{text}");
+        assert_eq!(text.contains("\nprovider = \"embedded\""), has_provider, "{text}");
+        assert!(folder.path().join("rules/my policy.test.toml").exists());
+        let workflow = folder.path().join(".github/workflows/policy.yml");
+        assert!(fs::read_to_string(workflow).unwrap().contains("--policy 'rules/my policy.toml'"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["policy", "init", "--url", "ftp://x"];
+    let output = command(folder.path()).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(files(folder.path()).is_empty());
+}
+
+/// A policy without rules has one error for each table, and none after `lint --fix`.
+#[test]
+fn lint_fix_fills_a_policy_without_rules() {
+    let bare = "version = 1\n\n[server]\nurl = \"http://localhost:3002/mcp\" # ours\n";
+    let folder = folder(bare);
+    let lint = |arguments: &[&str]| {
+        command(folder.path()).args(["policy", "lint"]).args(arguments).output().unwrap()
+    };
+    let before = lint(&[]);
+    assert_eq!(before.status.code(), Some(1));
+    assert!(stdout(&before).contains("1 error,"), "{before:?}");
+    let fixed = lint(&["--fix", "--deny", "warning"]);
+    assert_eq!(fixed.status.code(), Some(0), "{fixed:?}");
+    let text = fs::read_to_string(folder.path().join("policy.toml")).unwrap();
+    assert!(text.starts_with(bare), "{text}");
+    // A file that is not TOML stays as it is, and its findings are printed.
+    fs::write(folder.path().join("policy.toml"), "version = 1\n[server\n").unwrap();
+    let broken = lint(&["--fix"]);
+    assert_eq!(broken.status.code(), Some(1), "{broken:?}");
+    assert!(stdout(&broken).contains("the header is not closed"), "{broken:?}");
 }

@@ -1,5 +1,6 @@
 //! Each mistake in a condition is a sentence at its place in the file, with a fix where it is certain.
 
+use proptest::prelude::*;
 use serde_json::json;
 
 use crate::{
@@ -213,4 +214,25 @@ fn without_a_table_of_claims_any_claim_may_be_used() {
     let source = Source::new("policy.toml", text.replace("\"string\"", "\"text\""));
     let found = lint(&source).to_string();
     assert!(found.contains("the type of the claim `email` cannot be \"text\""), "{found}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Any condition is answered, and each finding about it stands in its string.
+    #[test]
+    fn any_condition_is_answered(
+        text in r#"(args\.|claims\.|[a-z]{1,5}|[ =&|!<>()\[\]{}'",?:+éö1\n]|and|not |is | in ){1,25}"#
+    ) {
+        prop_assume!(!text.trim().is_empty());
+        let source = policy(&toml_edit::Value::from(text.as_str()).to_string());
+        let start = source.text().find("\nif = ").unwrap() + 1;
+        let found = lint(&source);
+        for finding in &found {
+            prop_assert!(!finding.message().contains("expecting"), "{}", finding.message());
+            let is_about_it = ["SW008", "SW009", "SW121"].contains(&finding.kind().id);
+            prop_assert!(!is_about_it || finding.span().start >= start);
+        }
+        found.render(false);
+    }
 }

@@ -76,24 +76,19 @@ pub(super) fn find(text: &str) -> Option<ConditionFault> {
 /// The first thing at or after `at`, where the parser stopped, or the last thing before.
 pub(super) fn stopped_at(text: &str, at: usize) -> ConditionFault {
     let parts = parts(text);
-    match parts.iter().find(|part| part.at.end > at) {
-        Some(part) => ConditionFault::new(
-            part.at.clone(),
-            format!("`{}` cannot stand here in a condition", part.text),
-        )
-        .help("a condition compares fields of `args` and `claims`: `args.done == true`"),
-        None => {
-            let last = parts.last();
-            let span = last.map_or(0..0, |part| part.at.clone());
-            let message = match last {
-                Some(part) => format!(
-                    "the condition ends too early: something is missing after `{}`",
-                    part.text
-                ),
-                None => "the condition is empty".to_owned(),
-            };
-            ConditionFault::new(span, message)
+    if let Some(part) = parts.iter().find(|part| part.at.end > at) {
+        let message = format!("`{}` cannot stand here in a condition", part.text);
+        return ConditionFault::new(part.at.clone(), message)
+            .help("a condition compares fields of `args` and `claims`: `args.done == true`");
+    }
+    match parts.last() {
+        Some(part) => {
+            let after = part.text;
+            let message =
+                format!("the condition ends too early: something is missing after `{after}`");
+            ConditionFault::new(part.at.clone(), message)
         }
+        None => ConditionFault::new(0..0, "the condition is empty"),
     }
 }
 

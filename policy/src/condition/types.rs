@@ -365,10 +365,8 @@ fn misspelt<'n>(
     if names.count() > MOST_NAMES {
         listed.push("…".to_owned());
     }
-    match listed.is_empty() {
-        true => fault.help(format!("{what}: there are none")),
-        false => fault.help(format!("{what}: {}", listed.join(", "))),
-    }
+    let listed = if listed.is_empty() { "there are none".to_owned() } else { listed.join(", ") };
+    fault.help(format!("{what}: {listed}"))
 }
 
 /// The message for operands that an operator or a function cannot take.

@@ -87,6 +87,7 @@ fn calls() -> Vec<Call> {
     for number in 0..256_usize {
         for claim in [json!({ "e": 1 }), json!({ "e": 2 }), json!({})] {
             let given: BTreeMap<&str, Value> = ["a", "b", "c", "d"]
+                .into_iter()
                 .zip([1, 4, 16, 64])
                 .filter_map(|(name, place)| {
                     states[number / place % 4].clone().map(|value| (name, value))

@@ -35,7 +35,9 @@ fn declared() -> impl Strategy<Value = Declared> {
         |(feature, name, scopes, optional, hints)| Declared {
             // Names of resources are URIs without templates, so that no two of them overlap.
             name: match feature {
-                Feature::Resource => format!("x://{}", name.replace(['"', ' ', '\'', '.', '/'], "-")),
+                Feature::Resource => {
+                    format!("x://{}", name.replace(['"', ' ', '\'', '.', '/'], "-"))
+                }
                 _ => name,
             },
             feature,
@@ -136,7 +138,6 @@ fn declarations_that_contradict_each_other_have_no_policy() {
 /// A policy without rules has few findings, and none after `--fix`, but those about the code.
 #[test]
 fn a_bare_policy_is_filled_by_the_fix() {
-    let bare = "# ours\nversion = 1\n\n[server]\nurl = \"http://localhost:3002/mcp\" # here\n";
     const DECLARED: &[Declaration] = &[
         Declaration::new(Feature::Tool, "a", &["todo:read"], &["x:more"], Location::new("a", 1, 1))
             .with_hints(Some(true), None),
@@ -145,8 +146,10 @@ fn a_bare_policy_is_filled_by_the_fix() {
         Declaration::new(Feature::Resource, "t://a", &["todo:read"], &[], Location::new("a", 3, 1)),
         Declaration::new(Feature::Prompt, "p", &[], &[], Location::new("a", 4, 1)),
     ];
+    let bare = "# ours\nversion = 1\n\n[server]\nurl = \"http://localhost:3002/mcp\" # here\n";
     let registry = Registry::new(DECLARED);
-    let inputs = LintInputs { registry: &registry, snapshot: None, now: std::time::SystemTime::now() };
+    let inputs =
+        LintInputs { registry: &registry, snapshot: None, now: std::time::SystemTime::now() };
     let source = Source::new("policy.toml", bare);
     let before = lint::examine(&source, &inputs, Stage::Advice).found;
     assert_eq!(before.iter().count(), 3, "one for each table\n{before}");

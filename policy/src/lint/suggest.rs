@@ -2,7 +2,11 @@
 
 /// The names as a TOML list has them: `"a", "b"`.
 pub(super) fn in_quotes<'a>(scopes: impl IntoIterator<Item = &'a str>) -> String {
-    scopes.into_iter().map(|scope| toml_edit::Value::from(scope).to_string()).collect::<Vec<_>>().join(", ")
+    scopes
+        .into_iter()
+        .map(|scope| toml_edit::Value::from(scope).to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// The names as a sentence has them, each in backticks.

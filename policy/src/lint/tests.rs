@@ -54,6 +54,25 @@ fn ids_and_names_are_unique_and_in_order() {
     insta::assert_snapshot!("explain", pages.join("\n----\n"));
 }
 
+/// Two parts of a server have one resource: both places are named.
+#[test]
+fn resources_of_two_parts_may_not_overlap() {
+    const fn item(uri: &'static str, file: &'static str) -> Declaration {
+        Declaration::new(Feature::Resource, uri, &[], &[], Location::new(file, 1, 1))
+    }
+    const PARTS: &[&[Declaration]] = &[
+        &[item("note://{id}", "src/notes.rs")],
+        &[],
+        &[item("note://{+path}", "src/sharing.rs"), item("note://all", "src/sharing.rs")],
+    ];
+    let registry = Registry::of_parts(PARTS);
+    let text = "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n";
+    let found = lint(text, &registry).render(false);
+    let (_, twice) = found.split_once("SW027").unwrap();
+    assert!(twice.contains("src/notes.rs:1:1 and src/sharing.rs:1:1"), "{found}");
+    assert_eq!(found.matches("SW027").count(), 1, "{found}");
+}
+
 const READER: Declaration =
     Declaration::new(Feature::Tool, "list", &["a:read"], &[], Location::new("src/t.rs", 1, 1))
         .with_hints(Some(true), None);
@@ -441,5 +460,78 @@ proptest! {
         prop_assert!(crate::diff::compare(&old, &new).is_empty());
         let left = fix::fix(&fixed.source, &inputs).unwrap().done;
         prop_assert!(left.is_empty(), "{:?}", left);
+    }
+}
+
+/// Each mistake that used to give several findings, and the only one that it gives now.
+#[test]
+fn one_cause_gives_one_finding() {
+    const RIGHT: &[Declaration] = &[
+        declared("list_todos", &["todo:read"]).with_hints(Some(true), None),
+        declared("find_todo", &["todo:write"]).with_hints(Some(false), Some(false)),
+    ];
+    const MISSPELT: &[Declaration] = &[
+        declared("list_todos", &["todo:raed"]).with_hints(Some(true), None),
+        declared("find_todo", &["todo:raed"]).with_hints(Some(true), None),
+    ];
+    let policy = |rules: &str| {
+        format!(
+            "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n[scopes]\n\
+             \"todo:read\" = \"R\"\n\"todo:write\" = \"W\"\n[tools]\n{rules}"
+        )
+    };
+    let rules = "list_todos = { read = \"todo\" }\nfind_todo = { read = \"todo\" }\n";
+    let registry = Registry::new(MISSPELT);
+    // A scope that is misspelt in the code, where all, one or none of its tools have a rule.
+    let first = rules.lines().next().unwrap();
+    for (rules, lints) in [
+        (rules, &["undeclared-scope", "unused-scope"][..]),
+        (first, &["tool-without-policy", "undeclared-scope", "unused-scope"]),
+        ("", &["tool-without-policy", "undeclared-scope"]),
+    ] {
+        let source = Source::new("policy.toml", policy(rules));
+        let inputs = LintInputs { registry: &registry, snapshot: None, now: now() };
+        let found = examine(&source, &inputs, Stage::Advice).found;
+        let mut names: Vec<&str> = found
+            .iter()
+            .filter(|one| one.severity() == Severity::Error)
+            .map(|finding| finding.kind().name)
+            .collect();
+        names.sort_unstable();
+        let errors: Vec<&str> =
+            lints.iter().copied().filter(|name| *name != "unused-scope").collect();
+        assert_eq!(names, errors, "{}", found.render(false));
+        let text = found.render(false);
+        assert!(text.contains("did you mean `todo:read`?"), "{text}");
+        assert!(text.contains("declared at src/tools.rs:1:1"), "{text}");
+        assert!(!text.contains("\"todo:raed\"]") && !text.contains("= \"todo:raed\""), "{text}");
+        // No fix writes the misspelt scope into the policy.
+        let fixed = fix::fix(&source, &inputs).unwrap().source;
+        assert!(!fixed.text().contains("raed"), "{}", fixed.text());
+    }
+    // The corrected declaration has no finding.
+    let right = Registry::new(RIGHT);
+    let good = policy("list_todos = { read = \"todo\" }\nfind_todo = { write = \"todo\" }\n");
+    assert!(lint(&good, &right).is_empty(), "{}", lint(&good, &right).render(false));
+    // One mistake in the policy each.
+    for (from, to, name) in [
+        ("list_todos =", "list_tood =", "unknown-tool"),
+        ("\"todo:read\" = \"R\"\n", "", "undefined-scope"),
+        ("\"todo:read\" =", "\"todo:raed\" =", "undefined-scope"),
+        ("\"todo:read\" =", "\"todo read\" =", "invalid-scope"),
+        ("{ read = \"todo\" }", "{ raed = \"todo\" }", "unknown-key"),
+        ("{ read = \"todo\" }", "{ read = \"toto\" }", "undefined-scope"),
+        ("{ read = \"todo\" }", "\"todo:read\"", "wrong-type"),
+        ("url =", "ulr =", "unknown-key"),
+        ("url = \"http://localhost:3002/mcp\"", "url = 3002", "wrong-type"),
+        ("[server]", "[sever]", "unknown-key"),
+        ("version = 1", "verison = 1", "unknown-key"),
+        ("[tools]", "[tool]", "unknown-key"),
+        ("[scopes]", "[scope]", "unknown-key"),
+    ] {
+        assert_eq!(good.matches(from).count(), 1, "{from}");
+        let found = lint(&good.replace(from, to), &right);
+        let names: Vec<&str> = found.iter().map(|finding| finding.kind().name).collect();
+        assert_eq!(names, [name], "{to}\n{}", found.render(false));
     }
 }

@@ -61,26 +61,26 @@ impl Found {
 /// Finds every entry that stands in a wrong table.
 pub(super) fn find(document: &DeTable<'_>, text: &str) -> Found {
     let mut search = Search { groups: vec![] };
-    search.table(document, &shape::POLICY, None);
+    search.table(document, &shape::POLICY, &None);
     for (name, value) in document {
         let name_text: &str = name.get_ref();
         let header = |text: String| Some((text, name.span()));
         match name_text {
             "server" | "resource" => {
                 let Some(table) = value.get_ref().as_table() else { continue };
-                search.table(table, &shape::SERVER, header(format!("[{name_text}]")));
+                search.table(table, &shape::SERVER, &header(format!("[{name_text}]")));
                 search.list(table.get("also"), &shape::ALSO, &format!("[[{name_text}.also]]"));
             }
-            "lint" => search.free(value, &[], header("[lint]".to_owned())),
+            "lint" => search.free(value, &[], &header("[lint]".to_owned())),
             "test" => search.list(Some(value), &shape::CASE, "[[test]]"),
             "invariant" => search.list(Some(value), &shape::INVARIANT, "[[invariant]]"),
             "client" => search.list(Some(value), &shape::CLIENT, "[[client]]"),
             "scopes" => {
-                search.free(value, &["title"], header("[scopes]".to_owned()));
+                search.free(value, &["title"], &header("[scopes]".to_owned()));
                 search.entries(value, "scopes", &shape::SCOPE);
             }
             "tools" | "resources" | "prompts" => {
-                search.among_rules(value, name_text, header(format!("[{name_text}]")));
+                search.among_rules(value, name_text, &header(format!("[{name_text}]")));
                 search.entries(value, name_text, &shape::OPERATION);
             }
             _ => {}
@@ -97,13 +97,13 @@ type Header = Option<(String, Range<usize>)>;
 
 impl Search {
     /// Looks at the keys that the shape does not have.
-    fn table(&mut self, table: &DeTable<'_>, shape: &TableShape, header: Header) {
+    fn table(&mut self, table: &DeTable<'_>, shape: &TableShape, header: &Header) {
         for (key, value) in table {
             if shape.keys.iter().any(|known| known.name == key.get_ref().as_ref()) {
                 continue;
             }
             if let Some(belongs_in) = belongs_in(key.get_ref(), value.get_ref()) {
-                self.push(key, value, belongs_in, &header);
+                self.push(key, value, belongs_in, header);
             }
         }
     }
@@ -113,21 +113,21 @@ impl Search {
         let items = value.and_then(|value| value.get_ref().as_array());
         for item in items.into_iter().flat_map(|items| items.iter()) {
             if let Some(table) = item.get_ref().as_table() {
-                self.table(table, shape, Some((header.to_owned(), item.span())));
+                self.table(table, shape, &Some((header.to_owned(), item.span())));
             }
         }
     }
 
     /// Looks at a table with any keys, for values that are rules. A table with one of `except` is
     /// something else.
-    fn free(&mut self, value: &Spanned<DeValue<'_>>, except: &[&str], header: Header) {
+    fn free(&mut self, value: &Spanned<DeValue<'_>>, except: &[&str], header: &Header) {
         for (key, value) in value.get_ref().as_table().into_iter().flat_map(|table| table.iter()) {
             let is_other = value
                 .get_ref()
                 .as_table()
                 .is_none_or(|table| except.iter().any(|key| table.contains_key(*key)));
             if !is_other && let Some(belongs_in) = belongs_in(key.get_ref(), value.get_ref()) {
-                self.push(key, value, belongs_in, &header);
+                self.push(key, value, belongs_in, header);
             }
         }
     }
@@ -137,17 +137,17 @@ impl Search {
         for (key, value) in value.get_ref().as_table().into_iter().flat_map(|table| table.iter()) {
             let Some(entry) = value.get_ref().as_table() else { continue };
             let name = format!("{table}.{}", toml_key(key.get_ref()));
-            self.table(entry, shape, Some((format!("[{name}]"), key.span())));
+            self.table(entry, shape, &Some((format!("[{name}]"), key.span())));
             self.list(entry.get("when"), &shape::WHEN, &format!("[[{name}.when]]"));
             if let Some((allow, reasons)) = entry.get_key_value("allow") {
-                self.free(reasons, &[], Some((format!("[{name}.allow]"), allow.span())));
+                self.free(reasons, &[], &Some((format!("[{name}.allow]"), allow.span())));
             }
         }
     }
 
     /// Looks for titles of scopes, and for rules of another feature, among the rules of a feature. Tools
     /// and prompts have names of the same kind.
-    fn among_rules(&mut self, value: &Spanned<DeValue<'_>>, feature: &str, header: Header) {
+    fn among_rules(&mut self, value: &Spanned<DeValue<'_>>, feature: &str, header: &Header) {
         for (key, value) in value.get_ref().as_table().into_iter().flat_map(|table| table.iter()) {
             let belongs_in = belongs_in(key.get_ref(), value.get_ref());
             let is_here = |table: &str| match table {
@@ -155,7 +155,7 @@ impl Search {
                 table => table == feature,
             };
             if let Some(table) = belongs_in.filter(|table| !is_here(table)) {
-                self.push(key, value, table, &header);
+                self.push(key, value, table, header);
             }
         }
     }
@@ -176,12 +176,11 @@ impl Search {
             .groups
             .iter_mut()
             .find(|group| group.belongs_in == belongs_in && group.header == *header);
-        match same {
-            Some(group) => group.entries.push(entry),
-            None => {
-                let header = header.clone();
-                self.groups.push(Group { belongs_in, header, entries: vec![entry] });
-            }
+        if let Some(group) = same {
+            group.entries.push(entry);
+        } else {
+            let header = header.clone();
+            self.groups.push(Group { belongs_in, header, entries: vec![entry] });
         }
     }
 

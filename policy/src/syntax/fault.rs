@@ -1,6 +1,6 @@
 //! Says what is wrong with a statement that is not TOML, and repairs it where its meaning is certain.
 
-use std::ops::Range;
+use std::{cmp::Ordering, ops::Range};
 
 use toml::de::DeTable;
 
@@ -73,7 +73,7 @@ fn as_the_parser_says(text: &str, range: &Range<usize>) -> Cause {
     let (_, errors) = DeTable::parse_recoverable(statement);
     let first = errors.first();
     let message = first.map_or("not a key with a value", |error| error.message());
-    let span = first.and_then(|error| error.span()).unwrap_or(0..0);
+    let span = first.and_then(toml::de::Error::span).unwrap_or(0..0);
     let most = statement.trim_end().len();
     let span = range.start + span.start.min(most)..range.start + span.end.min(most);
     Cause::new(span, format!("invalid TOML: {message}"))
@@ -113,12 +113,12 @@ fn header(text: &str, range: &Range<usize>) -> Option<Cause> {
                 .repair(right),
         );
     }
-    let cause = if closed < opened {
-        Cause::new(whole, "the header is not closed").label("begins here")
-    } else if closed > opened {
-        Cause::new(start..start + line.len(), "the header closes more than it opens")
-    } else {
-        return None;
+    let cause = match closed.cmp(&opened) {
+        Ordering::Less => Cause::new(whole, "the header is not closed").label("begins here"),
+        Ordering::Greater => {
+            Cause::new(start..start + line.len(), "the header closes more than it opens")
+        }
+        Ordering::Equal => return None,
     };
     Some(cause.help(format!("write `{right}`")).repair(right))
 }
@@ -159,7 +159,7 @@ fn entry(text: &str, range: &Range<usize>) -> Option<Cause> {
     let value_at = end - value.len();
     match value.chars().next() {
         Some('=') => {}
-        Some(']') => return header_without_opening(text, start),
+        Some(']') => return Some(header_without_opening(text, start)),
         Some(':') => return Some(colon(statement, start, length)),
         Some('"' | '\'') if rest.len() == value.len() => return Some(stray_quote(text, value_at)),
         _ => {
@@ -199,15 +199,13 @@ fn without_key(text: &str, range: Range<usize>) -> Option<Cause> {
 }
 
 /// `tools]`.
-fn header_without_opening(text: &str, start: usize) -> Option<Cause> {
+fn header_without_opening(text: &str, start: usize) -> Cause {
     let line = text[start..scan::line_end(text, start)].trim_end();
     let name = line.split(']').next().unwrap_or(line).trim();
     let right = format_header(name);
-    Some(
-        Cause::new(start..start + line.len(), "the header does not begin with `[`")
-            .help(format!("write `{right}`"))
-            .repair(right),
-    )
+    Cause::new(start..start + line.len(), "the header does not begin with `[`")
+        .help(format!("write `{right}`"))
+        .repair(right)
 }
 
 /// `list: "step_up"`, or the scope `todo:read` without quotes.
@@ -234,7 +232,7 @@ fn colon(statement: &str, start: usize, length: usize) -> Cause {
 }
 
 fn stray_quote(text: &str, at: usize) -> Cause {
-    let quote = &text[at..at + 1];
+    let quote = &text[at..=at];
     Cause::new(at..at + 1, format!("this {quote} is one too many, or its partner is missing"))
         .help(format!("remove it, or write the other {quote} as well"))
 }
@@ -306,10 +304,7 @@ fn value_fault(text: &str, range: Range<usize>, key: &str, start: usize) -> Opti
                     return Some(stray_quote(text, place.start));
                 }
                 let quote = if is_long { &here[..3] } else { &here[..1] };
-                let line = place.start..place.end.min(scan::line_end(text, place.start));
-                let line = line.start..line.start + text[line].trim_end().len();
-                let repairs = closed_strings(text, start, &line, range.end, quote);
-                return Some(Cause { repairs, ..unclosed_string(line, quote) });
+                return Some(unclosed_value(text, place, quote, start..range.end));
             }
             Token::Text { .. } | Token::Word | Token::Open(_) => {
                 if let Before::Item(item, end) = before {
@@ -347,24 +342,21 @@ fn value_fault(text: &str, range: Range<usize>, key: &str, start: usize) -> Opti
                 }
             },
             Token::Comma => {
-                match before {
-                    Before::Item(..) if !is_key => {}
-                    Before::Item(..) => return Some(missing_value("a key", place.start)),
-                    Before::Equals => return Some(missing_value(key, place.start)),
+                let name = match before {
+                    Before::Item(..) if !is_key => None,
+                    Before::Item(..) => Some("a key"),
+                    Before::Equals => Some(key),
                     Before::Nothing => {
                         return Some(
                             Cause::new(place, "this `,` is one too many").help("remove it"),
                         );
                     }
+                };
+                if let Some(name) = name {
+                    return Some(missing_value(name, place.start));
                 }
                 if open.is_empty() {
-                    return Some(
-                        Cause::new(place, "a value ends with its line, without `,`")
-                            .help("remove the `,`")
-                            .repair(
-                                text[start..range.end].trim_end().trim_end_matches(',').to_owned(),
-                            ),
-                    );
+                    return Some(comma_at_end(place, &text[start..range.end]));
                 }
                 before = Before::Nothing;
             }
@@ -392,6 +384,21 @@ fn value_fault(text: &str, range: Range<usize>, key: &str, start: usize) -> Opti
         // Closed on a new line as well, because a comment may stand at the end of the last one.
         not_closed(&open).repair(format!("{body} {closers}")).repair(format!("{body}\n{closers}"))
     })
+}
+
+/// A string in a value that is not closed.
+fn unclosed_value(text: &str, place: Range<usize>, quote: &str, statement: Range<usize>) -> Cause {
+    let end = place.end.min(scan::line_end(text, place.start));
+    let line = place.start..place.start + text[place.start..end].trim_end().len();
+    let repairs = closed_strings(text, statement.start, &line, statement.end, quote);
+    Cause { repairs, ..unclosed_string(line, quote) }
+}
+
+/// A `,` behind a value that stands in no list and in no table.
+fn comma_at_end(place: Range<usize>, statement: &str) -> Cause {
+    Cause::new(place, "a value ends with its line, without `,`")
+        .help("remove the `,`")
+        .repair(statement.trim_end().trim_end_matches(',').to_owned())
 }
 
 /// Something that follows a value without a `,`.

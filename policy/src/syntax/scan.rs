@@ -230,15 +230,14 @@ pub(super) fn key_length(text: &str) -> usize {
         let rest = &text[at..];
         let spaces = rest.len() - rest.trim_start_matches([' ', '\t']).len();
         let part = &rest[spaces..];
-        let length = match part.chars().next() {
-            Some(quote @ ('"' | '\'')) => match string(part, quote) {
-                (length, Token::Text { is_closed: true, is_long: false }) => length,
-                _ => 0,
-            },
-            _ => {
-                let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-';
-                part.find(ends).unwrap_or(part.len())
-            }
+        let quote = part.chars().next().filter(|first| ['"', '\''].contains(first));
+        let length = if let Some(quote) = quote {
+            let (length, token) = string(part, quote);
+            let is_whole = token == Token::Text { is_closed: true, is_long: false };
+            if is_whole { length } else { 0 }
+        } else {
+            let ends = |c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-';
+            part.find(ends).unwrap_or(part.len())
         };
         if length == 0 {
             return 0;

@@ -1,5 +1,7 @@
 //! Each mistake of syntax gives one finding, at its place, and the rest of the file is read.
 
+use proptest::prelude::*;
+
 use crate::{
     Declaration, Feature, Location, Registry,
     diagnostic::{Diagnostics, Source},
@@ -244,4 +246,29 @@ fn each_sign_left_out_or_doubled_is_found_in_its_statement() {
     }
     assert!(tried > 150, "{tried}");
     assert!(wrong.is_empty(), "{} of {tried}\n{}", wrong.len(), wrong.join("\n"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    /// Any text is answered: with a finding, or because it is a policy.
+    #[test]
+    fn any_text_is_answered(
+        text in r#"([\[\]{}"'=,.#:a-c\n \t\\é1]|'''|"""|\[tools\]\n|x = \{|version = 1){0,40}"#
+    ) {
+        let found = lint(&text);
+        prop_assert!(!found.is_empty());
+        found.render(false);
+    }
+
+    /// So is the good policy with any part of it replaced.
+    #[test]
+    fn any_change_is_answered(
+        at in 0..GOOD.len(),
+        length in 0_usize..30,
+        put in r#"[\[\]{}"'=,#é\n ]{0,4}"#,
+    ) {
+        let end = (at + length).min(GOOD.len());
+        lint(&format!("{}{put}{}", &GOOD[..at], &GOOD[end..])).render(false);
+    }
 }

@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod explain;
 mod fmt;
+mod init;
 mod lint;
 mod matrix;
 mod schema;
@@ -18,6 +19,8 @@ use crate::policy::Registry;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum PolicyCommand {
+    /// Write a first policy and its tests from what the tools declare
+    Init(init::InitArguments),
     /// Check that the tools, the policy and the registered scopes agree, without serving
     Check,
     /// Show each tool, resource and prompt with its requirement and the line of its rule
@@ -47,6 +50,7 @@ pub(super) fn run(
     server: (&str, &str),
 ) -> Result<Verdict, Failure> {
     match command {
+        PolicyCommand::Init(arguments) => init::init(deployment, registry, arguments),
         PolicyCommand::Check => check::check(deployment, registry),
         PolicyCommand::Show => show::show(deployment, registry),
         PolicyCommand::Lint(arguments) => lint::lint(deployment, registry, server, arguments),

@@ -71,7 +71,7 @@ fn create(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     let document =
         EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
             .map_err(|_| io::Error::other("no key could be generated"))?;
-    if file::create(path, document.as_ref())? {
+    if file::create(path, document.as_ref(), file::Access::OwnerOnly)? {
         Ok(document.as_ref().to_vec().into())
     } else {
         fs::read(path).map(Zeroizing::new)

@@ -96,7 +96,9 @@ impl Deployment {
 
     /// The text of the policy file.
     pub(crate) fn source(&self) -> Result<Source, StartError> {
+        let help = "for a first policy, `policy init` writes one from what the tools declare";
         read(&self.policy)
+            .map_err(|error| if self.policy.exists() { error } else { error.with_help(help) })
     }
 
     /// The path of the policy file.
@@ -131,6 +133,12 @@ impl Deployment {
     pub(crate) fn address_of(&self, source: &Source) -> Result<ResourceUrl, StartError> {
         let written = written_url(source).and_then(|url| ResourceUrl::parse(&url).ok());
         self.override_url(written.as_ref())
+    }
+
+    /// The URL of the server before there is a policy: that of this deployment, or a port on loopback.
+    pub(crate) fn first_url(&self) -> Result<ResourceUrl, StartError> {
+        let default = ResourceUrl::parse("http://localhost:3002/mcp").map_err(StartError::failed)?;
+        self.override_url(Some(&default))
     }
 
     /// The policy with the URL of this deployment.

@@ -48,6 +48,13 @@ impl StartError {
         Self { found: Some(found), ..Self::refused(message) }
     }
 
+    /// The same error with one more next step.
+    pub(crate) fn with_help(mut self, help: &str) -> Self {
+        self.message.push_str("\n  = help: ");
+        self.message.push_str(help);
+        self
+    }
+
     /// Returns whether the policy, the settings or the data folder must be changed before another try.
     /// `false` for a failure that may pass by itself, such as a port that is in use.
     pub fn is_refused(&self) -> bool {

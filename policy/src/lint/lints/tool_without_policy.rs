@@ -33,6 +33,10 @@ pub(super) fn without_rule(
     context: &LintContext<'_>,
     feature: Feature,
 ) -> Vec<&'static Declaration> {
+    // The rules stand in a table with a misspelt name.
+    if context.manifest.misspelt_tables.contains(&feature.table()) {
+        return vec![];
+    }
     let unreadable: HashSet<&str> = context
         .unreadable
         .iter()

@@ -63,6 +63,7 @@ fn has_mistake(context: &LintContext<'_>, scope: &str) -> bool {
         named(entry.rule.as_ref()) || entry.when.iter().any(|when| named(when.rule.as_ref()))
     });
     in_rules
+        || manifest.misspelt_tables.contains(&"scopes")
         || manifest.misplaced.iter().any(|(_, name)| name == scope)
         || nearest(scope, manifest.invalid_scopes.iter().map(String::as_str)).is_some()
 }
