@@ -228,10 +228,8 @@ impl<'p> Explanation<'p> {
         }
         if !self.optional.is_empty() {
             let held = |scope: &str| self.policy.is_held(scope, &self.held);
-            let note = match self.optional.iter().any(|scope| held(scope)) {
-                true => "held",
-                false => "not held",
-            };
+            let note =
+                if self.optional.iter().any(|scope| held(scope)) { "held" } else { "not held" };
             text.push_str(&format!(
                 "  optional {} ({note}; the {} answers more to its holder)\n",
                 self.optional.join(" or "),

@@ -113,8 +113,8 @@ impl Comparison<'_, '_> {
         let holding: Vec<&Holding> =
             formula.map_or(vec![&nothing], |formula| formula.alternatives().collect());
         for holding in holding {
-            change.gained.add(self.gained(&change.old, new, holding));
-            change.lost.add(self.lost(&change.new, old, holding));
+            change.gained.add(self.gained(change.old.as_ref(), new, holding));
+            change.lost.add(self.lost(change.new.as_ref(), old, holding));
         }
         change
     }
@@ -129,12 +129,12 @@ impl Comparison<'_, '_> {
     }
 
     /// The grants that suffice now when these parts hold, and did not meet `was`.
-    fn gained(&self, was: &Option<Requirement>, new: &Side<'_>, holding: &Holding) -> Grants {
-        self.gains.only(new.needs(holding).as_ref(), was.as_ref())
+    fn gained(&self, was: Option<&Requirement>, new: &Side<'_>, holding: &Holding) -> Grants {
+        self.gains.only(new.needs(holding).as_ref(), was)
     }
 
-    fn lost(&self, is: &Option<Requirement>, old: &Side<'_>, holding: &Holding) -> Grants {
-        self.losses.only(old.needs(holding).as_ref(), is.as_ref())
+    fn lost(&self, is: Option<&Requirement>, old: &Side<'_>, holding: &Holding) -> Grants {
+        self.losses.only(old.needs(holding).as_ref(), is)
     }
 
     /// Finds gains and losses that may be one and the same change of a condition's text.
@@ -144,10 +144,10 @@ impl Comparison<'_, '_> {
         let mut losses: Vec<(usize, &Holding)> = vec![];
         for (index, compared) in conditions.iter().enumerate() {
             for holding in compared.formula.alternatives() {
-                if !self.gained(&compared.change.old, new, holding).is_empty() {
+                if !self.gained(compared.change.old.as_ref(), new, holding).is_empty() {
                     gains.push((index, holding));
                 }
-                if !self.lost(&compared.change.new, old, holding).is_empty() {
+                if !self.lost(compared.change.new.as_ref(), old, holding).is_empty() {
                     losses.push((index, holding));
                 }
             }
@@ -158,13 +158,13 @@ impl Comparison<'_, '_> {
             !lost.is_subset(&old_parts) || !gained.is_subset(&new_parts)
         };
         let is_gain_unsure = |(index, gained): &(usize, &Holding)| {
-            let was = &conditions[*index].change.old;
+            let was = conditions[*index].change.old.as_ref();
             losses.iter().filter(|(_, lost)| is_related(gained, lost)).any(|(_, lost)| {
                 is_too_much || self.gained(was, new, &(*gained | *lost)).is_empty()
             })
         };
         let is_loss_unsure = |(index, lost): &(usize, &Holding)| {
-            let is = &conditions[*index].change.new;
+            let is = conditions[*index].change.new.as_ref();
             gains
                 .iter()
                 .filter(|(_, gained)| is_related(gained, lost))
