@@ -69,9 +69,9 @@ fn message(own: Option<&Declaration>, scope: &str, known: &[String]) -> String {
 fn callers(method: &ImplItemFn) -> HashMap<String, Type> {
     let mut callers = HashMap::new();
     for input in &method.sig.inputs {
-        let FnArg::Typed(typed) = input else { continue };
-        let Pat::Ident(name) = &*typed.pat else { continue };
-        let mut type_ = &*typed.ty;
+        let FnArg::Typed(parameter) = input else { continue };
+        let Pat::Ident(name) = &*parameter.pat else { continue };
+        let mut type_ = &*parameter.ty;
         while let Type::Reference(reference) = type_ {
             type_ = &reference.elem;
         }

@@ -1,16 +1,17 @@
 //! Writes the expansion: the block as its author wrote it, and beside it a trait implementation with
 //! the registry and the routes. No route leads to a method but through the library's check.
 
-use proc_macro2::{Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Generics, Ident, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
+use syn::{Generics, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
 
 use crate::{
     asked,
     declaration::Declaration,
     feature::Feature,
     place::{Place, hash},
-    route::{parameters, prompt_arguments, route},
+    route::{prompt_arguments, route},
+    tokens::{parameters, replaced, spaced, without_lifetimes},
     typed,
 };
 
@@ -298,14 +299,15 @@ fn declaration(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
     let types: Vec<&Type> = parameters(method).collect();
     let more = match declared.feature {
         Feature::Tool => {
-            let schema = match declared.passed("input_schema") {
-                Some(schema) => quote!(#schema),
-                None => quote! {
+            let of_types = || {
+                quote! {
                     ::scopeward::__private::input_schema(
                         &[#(::scopeward::__private::Probe::<#types, ()>::INPUT_SCHEMA),*],
                     )
-                },
+                }
             };
+            let written = declared.passed("input_schema");
+            let schema = written.map_or_else(of_types, |schema| quote!(#schema));
             let only =
                 quote!(true #(&& ::scopeward::__private::Probe::<#types, ()>::ONLY_ANSWERS)*);
             let hints = (!declared.hints.is_empty()).then(|| {
@@ -350,64 +352,4 @@ fn position(span: Span) -> (u32, u32) {
     let start = span.unwrap().start();
     let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     (narrow(start.line()), narrow(start.column()))
-}
-
-/// A type for the text of an error, as people write it.
-pub(crate) fn text(type_: &Type) -> String {
-    spaced(&type_.to_token_stream())
-}
-
-/// Tokens as people write them: without the spaces that the compiler puts between all of them.
-pub(crate) fn spaced(tokens: &TokenStream) -> String {
-    let text = tokens.to_string();
-    let text = text.replace(" :: ", "::").replace(":: ", "::").replace(" < ", "<");
-    let text = text.replace("< ", "<").replace(" <", "<").replace(" >", ">").replace("& ", "&");
-    text.replace(" ,", ",").replace("< ", "<").replace(" :", ":")
-}
-
-/// The type with `'_` in place of the lifetimes of its method, which are not known elsewhere.
-pub(crate) fn without_lifetimes(type_: &Type) -> TokenStream {
-    fn replaced(tokens: TokenStream) -> TokenStream {
-        let mut is_lifetime = false;
-        tokens
-            .into_iter()
-            .map(|token| match token {
-                TokenTree::Ident(ident) if is_lifetime => {
-                    is_lifetime = false;
-                    let name =
-                        if ident == "static" { ident } else { Ident::new("_", ident.span()) };
-                    TokenTree::Ident(name)
-                }
-                TokenTree::Group(group) => {
-                    let inner = replaced(group.stream());
-                    let mut inner = proc_macro2::Group::new(group.delimiter(), inner);
-                    inner.set_span(group.span());
-                    TokenTree::Group(inner)
-                }
-                other => {
-                    is_lifetime =
-                        matches!(&other, TokenTree::Punct(punct) if punct.as_char() == '\'');
-                    other
-                }
-            })
-            .collect()
-    }
-    replaced(type_.to_token_stream())
-}
-
-/// The tokens with the type of the block in place of `Self`.
-fn replaced(tokens: TokenStream, server: &TokenStream) -> TokenStream {
-    tokens
-        .into_iter()
-        .flat_map(|token| match token {
-            TokenTree::Ident(ident) if ident == "Self" => server.clone(),
-            TokenTree::Group(group) => {
-                let inner = replaced(group.stream(), server);
-                let mut inner = proc_macro2::Group::new(group.delimiter(), inner);
-                inner.set_span(group.span());
-                TokenTree::Group(inner).into()
-            }
-            other => other.into(),
-        })
-        .collect()
 }

@@ -19,6 +19,7 @@ mod place;
 mod route;
 mod scope;
 mod signature;
+mod tokens;
 mod tools;
 mod typed;
 mod uri;

@@ -2,32 +2,26 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote, quote_spanned};
-use syn::{FnArg, ImplItemFn, ReturnType, Type, ext::IdentExt, spanned::Spanned};
+use syn::{ImplItemFn, ReturnType, ext::IdentExt, spanned::Spanned};
 
 use crate::{
-    declaration::Declaration, expand::without_lifetimes, feature::Feature, typed::has_impl,
+    declaration::Declaration,
+    feature::Feature,
+    tokens::{has_impl, parameters, without_lifetimes},
 };
-
-/// The types of the parameters.
-pub(crate) fn parameters(method: &ImplItemFn) -> impl Iterator<Item = &Type> {
-    method.sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(typed) => Some(&*typed.ty),
-        FnArg::Receiver(_) => None,
-    })
-}
 
 /// The call that adds the method with this number in the registry to the router of its part.
 pub(crate) fn route(number: usize, method: &ImplItemFn, declared: &Declaration) -> TokenStream {
     let call = call(method, declared);
     match declared.feature {
         Feature::Tool => {
-            let description = some(description(method, declared).map(into));
+            let description = some(description(method, declared).as_ref().map(into));
             let output = output_schema(method, declared);
             let details = details(declared, &["title", "icons", "meta"], annotations(declared));
             quote!(router.add(#number, #description, #output, #details, #call);)
         }
         Feature::Prompt => {
-            let description = some(description(method, declared).map(into));
+            let description = some(description(method, declared).as_ref().map(into));
             let details = details(declared, &["title", "icons", "meta"], None);
             let arguments = prompt_arguments(method, declared);
             quote!(router.add(#number, #description, #arguments, #details, #call);)
@@ -203,7 +197,7 @@ fn documentation(method: &ImplItemFn, feature: Feature) -> Option<TokenStream> {
     Some(quote!(::core::concat!(#(#parts,)* #end)))
 }
 
-fn into(value: TokenStream) -> TokenStream {
+fn into(value: &TokenStream) -> TokenStream {
     quote!(::core::convert::Into::into(#value))
 }
 

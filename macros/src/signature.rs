@@ -4,7 +4,10 @@
 use quote::ToTokens;
 use syn::{FnArg, GenericParam, ImplItemFn, ReceiverKind, ReturnType, Safety, Type};
 
-use crate::feature::Feature;
+use crate::{
+    feature::Feature,
+    tokens::{spaced, text},
+};
 
 /// Reports the mistakes of a method.
 pub(crate) fn check(feature: Feature, method: &ImplItemFn, errors: &mut Vec<syn::Error>) {
@@ -41,7 +44,7 @@ pub(crate) fn check(feature: Feature, method: &ImplItemFn, errors: &mut Vec<syn:
                 if !by_reference {
                     let help = "many calls use the value at once; take `&self`, and keep what \
                                 changes in a `Mutex`";
-                    let taken = crate::expand::spaced(&receiver.to_token_stream());
+                    let taken = spaced(&receiver.to_token_stream());
                     wrong(receiver, format!("a {word} cannot take `{taken}`\nhelp: {help}"));
                 }
             }
@@ -75,7 +78,7 @@ fn is_reference_to_self(typed: &Type) -> bool {
 fn mistake_of_parameter(word: &str, typed: &Type) -> Option<String> {
     match typed {
         Type::Reference(reference) => {
-            let owned = match crate::expand::text(&reference.elem).as_str() {
+            let owned = match text(&reference.elem).as_str() {
                 "str" => "String".to_owned(),
                 other => other.to_owned(),
             };

@@ -5,7 +5,11 @@ use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{GenericArgument, ImplItemFn, PathArguments, ReturnType, Type, spanned::Spanned};
 
-use crate::{declaration::Declaration, expand::text, feature::Feature, route::parameters};
+use crate::{
+    declaration::Declaration,
+    feature::Feature,
+    tokens::{has_impl, parameters, text},
+};
 
 /// The checks of one method. `server` is the type of the block, and `resolve` makes a type of the
 /// method one that can stand where the checks stand.
@@ -22,7 +26,7 @@ pub(crate) fn checks(
     let mut sets = vec![];
     for parameter in parameters(method) {
         let (span, probe) = (parameter.span(), probe(&resolve(parameter), server));
-        let inner = type_arguments(parameter).first().map_or(span, |inner| inner.span());
+        let inner = type_arguments(parameter).first().map_or(span, Spanned::span);
         sets.push(quote!(#probe::IS_PARAMETERS as usize));
         let of_values = panic(inner, &wrong_arguments(feature, parameter));
         let of_others = panic(span, &wrong_parameter(feature, parameter));
@@ -188,24 +192,9 @@ fn type_arguments(type_: &Type) -> Vec<&Type> {
     else {
         return vec![];
     };
-    let of_type = |argument| match argument {
-        &GenericArgument::Type(ref type_) => Some(type_),
+    let of_types = list.args.iter().filter_map(|argument| match argument {
+        GenericArgument::Type(type_) => Some(type_),
         _ => None,
-    };
-    list.args.iter().filter_map(of_type).collect()
-}
-
-/// Whether `impl Trait` stands in the type, which then has no name.
-pub(crate) fn has_impl(type_: &Type) -> bool {
-    let mut tokens = vec![quote!(#type_)];
-    while let Some(stream) = tokens.pop() {
-        for token in stream {
-            match token {
-                proc_macro2::TokenTree::Ident(ident) if ident == "impl" => return true,
-                proc_macro2::TokenTree::Group(group) => tokens.push(group.stream()),
-                _ => {}
-            }
-        }
-    }
-    false
+    });
+    of_types.collect()
 }

@@ -261,6 +261,15 @@ impl Declarations {
     }
 }
 
+impl IntoIterator for &Declarations {
+    type Item = &'static Declaration;
+    type IntoIter = Declarations;
+
+    fn into_iter(self) -> Declarations {
+        self.iter()
+    }
+}
+
 impl Iterator for Declarations {
     type Item = &'static Declaration;
 

@@ -164,7 +164,9 @@ fn the_variables_of_a_uri_are_read_into_what_the_fields_are() {
     let read = |uri: &str| world.rpc("resources/read", &json!({ "uri": uri }));
     let good = read("note://41/green");
     assert_eq!(good.json["result"]["contents"][0]["text"], "42 green", "{good:#?}");
-    for uri in ["note://x/green", "note://-1/green", "note://41/blue", "note://18446744073709551616/red"] {
+    for uri in
+        ["note://x/green", "note://-1/green", "note://41/blue", "note://18446744073709551616/red"]
+    {
         let bad = read(uri);
         assert_eq!(bad.json["error"]["code"], -32002, "{uri}: {bad:#?}");
     }

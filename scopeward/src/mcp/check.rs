@@ -150,10 +150,10 @@ fn check_names(
 
 /// The JSON Schema of a prompt's arguments, which are all strings.
 pub fn prompt_arguments(arguments: Option<Vec<PromptArgument>>) -> Arc<JsonObject> {
-    let arguments = arguments.iter().flatten();
-    let required = arguments.clone().filter(|argument| argument.required == Some(true));
+    let arguments = arguments.unwrap_or_default();
+    let required = arguments.iter().filter(|argument| argument.required == Some(true));
     Arc::new(strings(
-        arguments.clone().map(|argument| &*argument.name),
+        arguments.iter().map(|argument| &*argument.name),
         required.map(|argument| &*argument.name),
     ))
 }

@@ -33,6 +33,8 @@ impl Sentence {
     }
 }
 
+const DIGITS: &str = "0123456789";
+
 impl Sentence {
     const fn at(self, place: Location) -> Self {
         self.with(place.file()).with(":").with_number(place.line())
@@ -42,7 +44,6 @@ impl Sentence {
         if number >= 10 {
             self = self.with_number(number / 10);
         }
-        const DIGITS: &str = "0123456789";
         let (_, from) = DIGITS.split_at(number as usize % 10);
         self.with(from.split_at(1).0)
     }

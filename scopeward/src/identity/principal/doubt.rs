@@ -33,17 +33,18 @@ pub(super) fn warn_once(policy: &CompiledPolicy, used: Option<&'static Declarati
             return;
         }
     }
-    match undeclared {
-        Some(declared) => tracing::warn!(
+    if let Some(declared) = undeclared {
+        tracing::warn!(
             "{} `{}` asks for the scope `{scope:.64}`, which it does not declare; add it to \
              `optional` at {}, or correct it",
             declared.feature(),
             declared.name(),
             declared.location(),
-        ),
-        None => tracing::warn!(
+        );
+    } else {
+        tracing::warn!(
             "the program asks for the scope `{scope:.64}`, which `[scopes]` does not define, so \
              nobody holds it; define it in the policy, or correct it in the program"
-        ),
+        );
     }
 }
