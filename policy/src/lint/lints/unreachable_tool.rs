@@ -21,7 +21,19 @@ pub(in crate::lint) static LINT: Lint = Lint {
     check,
 };
 
+/// A rule, or a condition of one, that nobody can meet.
+struct Unreachable<'a> {
+    feature: Feature,
+    name: &'a str,
+    requirement: &'a Requirement,
+    at: Range<usize>,
+    /// The condition, as the end of a sentence.
+    when: String,
+}
+
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
+    // One finding for each set of missing scopes, because that is the cause.
+    let mut by_missing: Vec<(Vec<&str>, Vec<Unreachable<'_>>)> = vec![];
     for (rule, entry) in context.rules() {
         let (feature, name) = (entry.feature, &*entry.name.value);
         let policy = context.policy;
@@ -32,41 +44,55 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
                 (&when.requirement, when.span.clone(), format!(" when {}", when.condition.as_str()))
             });
         for (requirement, at, when) in own.into_iter().chain(conditional) {
-            unreachable(context, report, (feature, name), requirement, at, &when);
+            let missing: Vec<&str> =
+                policy.unregistered_of(requirement).into_iter().map(Scope::as_str).collect();
+            let one = Unreachable { feature, name, requirement, at, when };
+            match by_missing.iter_mut().find(|(known, _)| *known == missing) {
+                Some((_, all)) => all.push(one),
+                None => by_missing.push((missing, vec![one])),
+            }
+        }
+    }
+    for (missing, mut all) in by_missing {
+        all.sort_by_key(|one| one.at.start);
+        if let Some(first) = all.first() {
+            let entry = PolicyEntry::Rule(first.feature, first.name);
+            report.push(entry, unreachable(context, &missing, first, &all[1..]));
         }
     }
 }
 
 fn unreachable(
     context: &LintContext<'_>,
-    report: &mut LintReport,
-    (feature, name): (Feature, &str),
-    requirement: &Requirement,
-    at: Range<usize>,
-    when: &str,
-) {
-    let missing = context.policy.unregistered_of(requirement);
-    let missing: Vec<&str> = missing.into_iter().map(Scope::as_str).collect();
+    missing: &[&str],
+    first: &Unreachable<'_>,
+    others: &[Unreachable<'_>],
+) -> Diagnostic {
     let are = if missing.len() == 1 { "is" } else { "are" };
+    let Unreachable { feature, name, requirement, at, when } = first;
     let message = format!(
         "nobody could ever {} `{name}`{when}: {} {are} not registered for this resource",
         feature.verb(),
         missing.join(", ")
     );
-    let error = finding(&LINT, at, message)
+    let mut error = finding(&LINT, at.clone(), message)
         .label(format!("asks for {}", context.policy.describe_requirement(requirement)));
-    let list = in_quotes(missing);
+    if !others.is_empty() {
+        let names = others.iter().map(|other| format!("`{}`{}", other.name, other.when));
+        let names = names.collect::<Vec<_>>().join(", ");
+        error = error.note(format!("the same holds for {names}"));
+    }
+    let list = in_quotes(missing.iter().copied());
     let error = match (context.policy.registered_at(), context.snapshot) {
         (Some(at), _) => error.context(at, "the registered scopes"),
         (None, Some(snapshot)) => error.note(snapshot.describe()),
         (None, None) => error,
     };
-    let help = if context.snapshot.is_some() {
+    error.help(if context.snapshot.is_some() {
         format!(
             "register {list} at the authorization server and run `resource pull`, or change the rule"
         )
     } else {
         format!("add {list} to `registered`, or change the rule")
-    };
-    report.push(PolicyEntry::Rule(feature, name), error.help(help));
+    })
 }
