@@ -42,6 +42,17 @@ impl Type {
         }
     }
 
+    fn of_value(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Bool,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::Text,
+            Value::Array(_) => Self::List,
+            Value::Object(_) => Self::Object,
+        }
+    }
+
     fn may_be(self, other: Self) -> bool {
         self == other || self == Self::Any || other == Self::Any
     }
@@ -70,6 +81,27 @@ pub(crate) fn check(condition: &Condition, schema: &Object) -> Vec<Fault> {
     let mut faults = checker.faults;
     faults.dedup();
     faults
+}
+
+/// The type of a claim that IANA registers; any for the others.
+fn of_claim(name: &str) -> Type {
+    match name {
+        "sub" | "iss" | "client_id" | "azp" | "jti" => Type::Text,
+        "exp" | "iat" | "nbf" => Type::Number,
+        _ => Type::Any,
+    }
+}
+
+/// The fault of a claim that no token can have, in one sentence.
+pub(crate) fn claim_fault(name: &str, value: &Value) -> Option<String> {
+    let is_list_of_texts = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+    if name == "aud" {
+        let fits = value.is_string() || is_list_of_texts;
+        return (!fits).then(|| "the claim `aud` is a string or a list of strings".to_owned());
+    }
+    let (wanted, found) = (of_claim(name), Type::of_value(value));
+    let fault = || format!("the claim `{name}` is {}, and this is {}", wanted.word(), found.word());
+    (!wanted.may_be(found)).then(fault)
 }
 
 struct TypeChecker<'s, 'e> {
@@ -168,11 +200,7 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
     fn field(&mut self, of: &IdedExpr, known: Typed<'s>, name: &str, is_test: bool) -> Typed<'s> {
         let place = path(of);
         if place.as_deref() == Some(CLAIMS) {
-            return Typed::of(match name {
-                "sub" | "iss" | "client_id" | "azp" | "jti" => Type::Text,
-                "exp" | "iat" | "nbf" => Type::Number,
-                _ => Type::Any,
-            });
+            return Typed::of(of_claim(name));
         }
         if ![Type::Object, Type::Any].contains(&known.kind) {
             self.wrong(format!("{} has no field `{name}`", known.kind.word()));
