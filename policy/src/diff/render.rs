@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Difference, Grants, RuleChange, SettingChange};
+use crate::diagnostic::counted;
 
 /// The difference as plain text, for a terminal.
 pub fn text(difference: &Difference) -> String {
@@ -95,13 +96,14 @@ pub fn json(difference: &Difference) -> String {
 }
 
 fn nothing(difference: &Difference) -> String {
-    format!("Nobody gains or loses access: {} rules compared.", difference.compared)
+    format!("Nobody gains or loses access: {} compared.", counted(difference.compared, "rule"))
 }
 
 fn summary(difference: &Difference) -> String {
     let widened = difference.rules.iter().filter(|change| change.widens()).count();
     let narrowed = difference.rules.iter().filter(|change| change.narrows()).count();
-    format!("{} rules compared: {widened} widened, {narrowed} narrowed.", difference.compared)
+    let compared = counted(difference.compared, "rule");
+    format!("{compared} compared: {widened} widened, {narrowed} narrowed.")
 }
 
 fn needs(described: Option<&str>) -> String {

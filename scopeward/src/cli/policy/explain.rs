@@ -9,7 +9,13 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, files::read_token, providers, runtime::block_on},
+    cli::{
+        Deployment, Failure, Verdict,
+        files::read_token,
+        providers,
+        runtime::block_on,
+        scopes::{advice, joined},
+    },
     live::LivePolicy,
     policy::{
         CompiledPolicy, Feature, Operation, Scope, diagnostic::nearest, explain::Explanation,
@@ -77,13 +83,7 @@ pub(super) fn explain(
     let policy = Arc::new(deployment.compile()?);
     let granted = match (&arguments.token, &arguments.scopes) {
         (Some(file), _) => scopes_of_token(file, deployment, &policy, name)?,
-        (None, scopes) => {
-            let words = scopes.as_deref().unwrap_or_default().split_whitespace();
-            let parsed = words.map(|word| {
-                Scope::parse(word).map_err(|error| Failure::refused(format!("`{word}`: {error}")))
-            });
-            parsed.collect::<Result<_, _>>()?
-        }
+        (None, scopes) => scopes_of_option(scopes.as_deref().unwrap_or_default(), &policy)?,
     };
     let (feature, subject) = arguments.subject.named();
     let known = policy.rules().filter(|(other, ..)| *other == feature).map(|(_, name, _)| name);
@@ -109,6 +109,19 @@ pub(super) fn explain(
         Format::Json => print!("{}", explanation.json()),
     }
     Ok(Verdict::of(explanation.is_allowed()))
+}
+
+/// The scopes of `--scopes`. Scopes that are joined by a comma are refused, because the answer would be
+/// about a scope that nobody meant.
+fn scopes_of_option(text: &str, policy: &CompiledPolicy) -> Result<Vec<Scope>, Failure> {
+    let is_known = |word: &str| policy.scope_named(word).is_some();
+    let parsed = text.split_whitespace().map(|word| {
+        if let Some(parts) = joined(word, is_known) {
+            return Err(Failure::refused(advice(word, "--scopes", &parts)));
+        }
+        Scope::parse(word).map_err(|error| Failure::refused(format!("`{word}`: {error}")))
+    });
+    parsed.collect()
 }
 
 fn object(option: &str, text: Option<&str>) -> Result<Option<Map<String, Value>>, Failure> {
