@@ -66,7 +66,10 @@ impl<'p> Denial<'p> {
     ) -> impl Iterator<Item = &'p When> + 'a {
         let lacking = |when: &&When| {
             !when.requirement.is_met_by(held)
-                && self.clauses.iter().any(|clause| ptr::eq(*clause, &when.requirement))
+                && self
+                    .clauses
+                    .iter()
+                    .any(|clause| ptr::eq::<Requirement>(*clause, &raw const when.requirement))
         };
         self.rule.when.iter().filter(lacking)
     }

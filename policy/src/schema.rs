@@ -126,7 +126,7 @@ fn takes(what: &ValueKind, lints: &[Kind]) -> Value {
         ValueKind::Flag => json!({ "type": "boolean" }),
         ValueKind::True => json!({ "const": true }),
         ValueKind::Word(words) => json!({ "enum": words() }),
-        ValueKind::Table(shape) if ptr::eq(*shape, &shape::OPERATION) => rule(),
+        ValueKind::Table(shape) if ptr::eq(*shape, &raw const shape::OPERATION) => rule(),
         ValueKind::Table(shape) => table(shape, lints),
         ValueKind::Tables(shape) => json!({ "type": "array", "items": table(shape, lints) }),
         ValueKind::ByScope(each) => {

@@ -10,7 +10,7 @@ use std::fmt::Display;
 /// assert_eq!(counted(1, "rule"), "1 rule");
 /// assert_eq!(counted(0, "rule"), "0 rules");
 /// ```
-pub fn counted<N: Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+pub fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
     let plural = if number == N::from(1) { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }

@@ -7,7 +7,8 @@ mod tests;
 
 use super::suggest::in_backticks;
 use crate::{
-    Assertions, CompiledPolicy, Feature, GivenObject, Registry, Requirement, Rule, Scope,
+    Assertions, CompiledPolicy, Declaration, Feature, GivenObject, Registry, Requirement, Rule,
+    Scope,
     assertions::fit,
     diagnostic::{Diagnostic, Kind, Source},
 };
@@ -95,7 +96,7 @@ fn unfit(
     given: &GivenObject,
     registry: &Registry,
 ) -> Vec<Diagnostic> {
-    let schema = registry.get(feature, name).and_then(|declared| declared.arguments());
+    let schema = registry.get(feature, name).and_then(Declaration::arguments);
     let Some(schema) = schema else { return vec![] };
     let faults = fit::faults(&given.object, &schema, &format!("the {feature} `{name}`"));
     let failure = |(argument, fault): (String, String)| {

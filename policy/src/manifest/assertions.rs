@@ -81,19 +81,19 @@ fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Opt
     let name = reader.text("name", "say what the test shows, or leave it out", errors);
     let list = reader.strings("scopes", errors);
     let granted = list.map(|list| Located::new(scopes(&list.value, &[], errors), list.span));
-    let claims = given::claims(&reader, errors).whole();
-    let arguments = given::arguments(&reader, errors).whole();
+    let claims = given::claims(&reader, errors);
+    let arguments = given::arguments(&reader, errors);
     let mut tried = vec![];
     for (key, feature, can) in TRIED {
         let Some(list) = reader.get(key) else { continue };
         for (name, own) in read_tried(key, feature, &list, errors) {
             // The values in a resource's URI are its arguments.
-            let of_test = arguments.as_ref().filter(|_| feature != Feature::Resource);
+            let of_test = arguments.as_ref().ok().filter(|_| feature != Feature::Resource);
             let arguments = own.or_else(|| of_test.cloned().flatten());
             tried.push(Tried { feature, name, arguments, can });
         }
     }
-    if let Some(Some(arguments)) = &arguments {
+    if let Ok(Some(arguments)) = &arguments {
         let features = TRIED.iter().filter(|(key, ..)| reader.key_span(key).is_some());
         only_of_resources(arguments, features.map(|(_, feature, _)| *feature), errors);
     }
@@ -111,8 +111,9 @@ fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Opt
     }
     reader.finish(errors);
     // A test without its claims or its arguments would be another test.
-    arguments?;
-    Some(CaseEntry { name: name.map(|name| name.value), scopes: granted?, claims: claims?, tried })
+    arguments.ok()?;
+    let claims = claims.ok()?;
+    Some(CaseEntry { name: name.map(|name| name.value), scopes: granted?, claims, tried })
 }
 
 /// Reads one list of what a test tries: each a name, or a table with a name and arguments.
@@ -145,9 +146,9 @@ fn read_tried(
                     let error = Diagnostic::new(mistake::MISSING_KEY, item.span.clone(), message);
                     errors.push(error.help(help));
                 }
-                let arguments = given::arguments(&reader, errors).whole();
+                let arguments = given::arguments(&reader, errors);
                 reader.finish(errors);
-                if let (Some(name), Some(arguments)) = (name, arguments) {
+                if let (Some(name), Ok(arguments)) = (name, arguments) {
                     tried.push((name, arguments));
                 }
             }
@@ -224,9 +225,9 @@ fn read_invariant(
              `enough = { read = \"todo\" }` (everybody with it can)",
         ));
     }
-    let claims = given::claims(&reader, errors).whole();
-    let arguments = given::arguments(&reader, errors).whole();
-    if let Some(Some(arguments)) = &arguments
+    let claims = given::claims(&reader, errors);
+    let arguments = given::arguments(&reader, errors);
+    if let Ok(Some(arguments)) = &arguments
         && !about.is_empty()
     {
         only_of_resources(arguments, about.iter().map(|(feature, _)| *feature), errors);
@@ -244,7 +245,7 @@ fn read_invariant(
     reader.finish(errors);
     let name = name.map(|name| name.value);
     let at = table.span.clone();
-    let (claims, arguments) = (claims?, arguments?);
+    let (claims, arguments) = (claims.ok()?, arguments.ok()?);
     (is_whole && !about.is_empty()).then_some(InvariantEntry {
         at,
         name,

@@ -117,7 +117,7 @@ impl Attempt<'_> {
     fn advice(&self, denial: &Denial<'_>) -> String {
         let Tried { feature, name, .. } = self.tried;
         let name = &name.value;
-        let missing = self.not_given(self.deciding(denial));
+        let missing = self.not_given(&self.deciding(denial));
         let arguments = match feature {
             Feature::Resource => "a URI with the values of the refused calls in it".to_owned(),
             other => format!("`{{ {} = \"{name}\", arguments = {{ … }} }}`", other.word()),
@@ -174,7 +174,7 @@ impl Attempt<'_> {
         ]
     }
 
-    fn not_given(&self, conditions: Vec<&When>) -> Vec<Part> {
+    fn not_given(&self, conditions: &[&When]) -> Vec<Part> {
         let lacking: Vec<Part> =
             conditions.iter().flat_map(|when| self.lacks(when)).flatten().collect();
         [Part::Arguments, Part::Claims].into_iter().filter(|part| lacking.contains(part)).collect()
@@ -201,7 +201,7 @@ impl Attempt<'_> {
         if !told.is_empty() {
             return self.given(&told);
         }
-        match self.not_given(deciding.clone()).as_slice() {
+        match self.not_given(&deciding).as_slice() {
             [] => self.given(&deciding),
             [Part::Arguments] => " with some arguments".to_owned(),
             [Part::Claims] => " with some claims".to_owned(),
@@ -239,7 +239,7 @@ impl Attempt<'_> {
                 "and counts as met, because it cannot be evaluated for this call".to_owned()
             }
             Judgement::NotGiven => {
-                let lacking = self.not_given(vec![when]);
+                let lacking = self.not_given(&[when]);
                 let name = |part: &Part| match (part, self.tried.feature) {
                     (Part::Arguments, Feature::Resource) => "no values in the URI",
                     (Part::Arguments, _) => "no `arguments`",

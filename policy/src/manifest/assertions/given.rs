@@ -32,25 +32,11 @@ impl GivenObject {
     }
 }
 
-/// The result of reading an object.
-pub(crate) enum ReadObject {
-    Absent,
-    /// Something is wrong, and has been reported.
-    Unreadable,
-    Given(GivenObject),
-}
+/// Something in an object is wrong, and has been reported. A test without its arguments would be
+/// another test, so there is none.
+pub(super) struct Unreadable;
 
-impl ReadObject {
-    /// The object, if there is one; `None` if it has a mistake, because a test without its arguments
-    /// would be another test.
-    pub(super) fn whole(self) -> Option<Option<GivenObject>> {
-        match self {
-            Self::Absent => Some(None),
-            Self::Unreadable => None,
-            Self::Given(object) => Some(Some(object)),
-        }
-    }
-}
+type ReadObject = Result<Option<GivenObject>, Unreadable>;
 
 /// Reads `arguments`.
 pub(super) fn arguments(reader: &TableReader<'_, '_>, errors: &mut Vec<Diagnostic>) -> ReadObject {
@@ -60,8 +46,7 @@ pub(super) fn arguments(reader: &TableReader<'_, '_>, errors: &mut Vec<Diagnosti
 /// Reads `claims`. A claim that no token can have is a mistake, because a condition would answer
 /// something that no caller ever sees.
 pub(super) fn claims(reader: &TableReader<'_, '_>, errors: &mut Vec<Diagnostic>) -> ReadObject {
-    let read = read(reader, "claims", errors);
-    let ReadObject::Given(given) = &read else { return read };
+    let Some(given) = read(reader, "claims", errors)? else { return Ok(None) };
     let before = errors.len();
     for (name, value) in &given.object {
         if let Some(fault) = claim_fault(name, value) {
@@ -69,22 +54,22 @@ pub(super) fn claims(reader: &TableReader<'_, '_>, errors: &mut Vec<Diagnostic>)
             errors.push(error.help("write the claim as the tokens of your provider have it"));
         }
     }
-    if errors.len() > before { ReadObject::Unreadable } else { read }
+    if errors.len() > before { Err(Unreadable) } else { Ok(Some(given)) }
 }
 
 fn read(reader: &TableReader<'_, '_>, key: &str, errors: &mut Vec<Diagnostic>) -> ReadObject {
     if reader.get(key).is_none() {
-        return ReadObject::Absent;
+        return Ok(None);
     }
-    let Some(table) = reader.table(key, errors) else { return ReadObject::Unreadable };
+    let table = reader.table(key, errors).ok_or(Unreadable)?;
     let before = errors.len();
     let object = object(table.value, errors);
     if errors.len() > before {
-        return ReadObject::Unreadable;
+        return Err(Unreadable);
     }
     let names = table.value.keys();
     let names = names.map(|key| Located::new(key.get_ref().to_string(), key.span())).collect();
-    ReadObject::Given(GivenObject { object, span: table.span, names })
+    Ok(Some(GivenObject { object, span: table.span, names }))
 }
 
 fn object(table: &DeTable<'_>, errors: &mut Vec<Diagnostic>) -> Object {
