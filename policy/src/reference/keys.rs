@@ -139,7 +139,6 @@ fn takes(what: &ValueKind, sections: &[Section]) -> String {
         ValueKind::Scope => "a scope".to_owned(),
         ValueKind::Scopes => "a list of scopes".to_owned(),
         ValueKind::SomeScopes => "a list of at least one scope".to_owned(),
-        ValueKind::Texts => "a list of texts".to_owned(),
         ValueKind::Flag => "`true` or `false`".to_owned(),
         ValueKind::True => "`true`".to_owned(),
         ValueKind::Word(words) if words().len() == Provider::words().len() => {
@@ -161,7 +160,7 @@ fn takes(what: &ValueKind, sections: &[Section]) -> String {
         ValueKind::ByName(each) => format!("for each name {}", takes(each, sections)),
         ValueKind::ByLint(each) => format!("for each [lint](lints.md) {}", takes(each, sections)),
         ValueKind::Object => "a table with any keys".to_owned(),
-        ValueKind::List(ValueKind::Text) => "a list of texts".to_owned(),
+        ValueKind::Texts | ValueKind::List(ValueKind::Text) => "a list of texts".to_owned(),
         ValueKind::List(ValueKind::Either([ValueKind::Text, ValueKind::Table(shape)])) => {
             format!("a list of names and of `{{ {} = …, arguments = … }}`", shape.keys[0].name)
         }
