@@ -28,7 +28,7 @@ use crate::diagnostic::nearest;
 pub(crate) use fault::{ConditionFault, ConditionFix};
 pub(crate) use finding::finding;
 use place::Places;
-pub(crate) use types::{Fault, check};
+pub(crate) use types::{Fault, check, claim_fault};
 
 /// The most bytes that a condition may have, so that parsing it stays quick.
 const LONGEST: usize = 1_000;
@@ -52,6 +52,17 @@ pub(crate) struct Condition {
     program: Program,
     needs_arguments: bool,
     needs_claims: bool,
+}
+
+/// Whether a call meets a condition. All but [`NotMet`](Self::NotMet) count as met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    Met,
+    NotMet,
+    /// Arguments or claims that the condition needs are not given.
+    NotGiven,
+    /// The condition cannot be evaluated with these arguments and claims, or is not true or false.
+    NoAnswer,
 }
 
 impl Condition {
@@ -95,13 +106,18 @@ impl Condition {
     /// a missing argument must not make a rule weaker. Neither must arguments or claims that are not
     /// given, unless the question is about some of them.
     pub(crate) fn is_met(&self, arguments: Given<'_>, claims: Given<'_>) -> bool {
+        !matches!(self.judge(arguments, claims), Judgement::NotMet)
+    }
+
+    /// Whether a call meets the condition, and if it only counts as met, why.
+    pub(crate) fn judge(&self, arguments: Given<'_>, claims: Given<'_>) -> Judgement {
         let needed = [(self.needs_arguments, arguments), (self.needs_claims, claims)];
         let mut needed = needed.into_iter().filter(|(needs, _)| *needs).map(|(_, given)| given);
         if needed.clone().any(|given| matches!(given, Given::All)) {
-            return true;
+            return Judgement::NotGiven;
         }
         if needed.any(|given| matches!(given, Given::Some)) {
-            return false;
+            return Judgement::NotMet;
         }
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
         for (name, needed, given) in
@@ -110,10 +126,14 @@ impl Condition {
             if let Some(object) = given.object().filter(|_| needed)
                 && context.add_variable(name, object).is_err()
             {
-                return true;
+                return Judgement::NoAnswer;
             }
         }
-        !matches!(self.program.execute(&context), Ok(Value::Bool(false)))
+        match self.program.execute(&context) {
+            Ok(Value::Bool(true)) => Judgement::Met,
+            Ok(Value::Bool(false)) => Judgement::NotMet,
+            _ => Judgement::NoAnswer,
+        }
     }
 
     pub(crate) fn needs_arguments(&self) -> bool {

@@ -2,12 +2,14 @@
 //!
 //! A [`Diagnostic`] is plain data; [`render`] shows a list of them to a person or to a program.
 
+mod counted;
 mod fix;
 pub mod render;
 mod source;
 
 use std::{fmt, ops::Range};
 
+pub use counted::counted;
 pub use fix::{Change, Edit, Fix, Step};
 pub use source::Source;
 

@@ -98,7 +98,9 @@ pub use url::{ResourceUrl, ResourceUrlError};
 
 pub(crate) use assertions::{Case, Invariant};
 pub(crate) use compile::DraftPolicy;
-pub(crate) use manifest::{Allow, Entry, Manifest, RuleEntry, ScopeEntry, Selection};
+pub(crate) use manifest::{
+    Allow, Entry, GivenObject, Manifest, RuleEntry, ScopeEntry, Selection, Tried,
+};
 pub(crate) use reader::{Located, TableReader};
 pub(crate) use requirement::Requirement;
 pub(crate) use rule::When;

@@ -11,6 +11,7 @@ mod providers;
 mod resource;
 mod revocation;
 mod runtime;
+mod scopes;
 mod serve;
 mod token;
 

@@ -264,6 +264,12 @@ fn explain_decides_as_the_server_does() {
     let json = explain(&["--tool", "get_todo", "--scopes", "x", "--format", "json"]);
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["additions"], serde_json::json!([["todo:read"]]));
+    let joined = explain(&["--tool", "get_todo", "--scopes", "todo:read,todo:write"]);
+    assert_eq!(joined.status.code(), Some(2), "an answer about a scope that nobody meant");
+    let said = "write a space between two scopes: --scopes \"todo:read todo:write\"";
+    assert!(stderr(&joined).contains(said), "{joined:?}");
+    let unknown = explain(&["--tool", "get_todo", "--scopes", "a,b"]);
+    assert!(stdout(&unknown).contains("unknown  a,b"), "a scope may have a comma: {unknown:?}");
     let unknown = explain(&["--tool", "get_tood", "--scopes", "todo:read"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(stderr(&unknown).contains("did you mean `get_todo`?"));
@@ -309,6 +315,10 @@ fn test_runs_the_tests_and_proves_the_invariants() {
     .unwrap();
     assert_eq!(test().status.code(), Some(2), "a misspelt scope would make `cannot` true");
 
+    let one = "[[test]]\nscopes = [\"todo:read\"]\ncan = [\"list_todos\"]";
+    fs::write(folder.path().join("policy.test.toml"), one).unwrap();
+    assert!(stdout(&test()).contains("1 test, 1 invariant (for all sets of 3 scopes): all hold"));
+
     fs::remove_file(folder.path().join("policy.test.toml")).unwrap();
     let open = POLICY.replace(
         "delete_todo = { write = \"todo\" }",
@@ -319,6 +329,38 @@ fn test_runs_the_tests_and_proves_the_invariants() {
     assert_eq!(output.status.code(), Some(1));
     let said = "counterexample: a caller with just `admin:access` can call it";
     assert!(stdout(&output).contains(said), "{output:?}");
+}
+
+#[test]
+fn test_gives_a_condition_its_arguments_and_claims() {
+    let conditional = POLICY.replace(
+        "update_todo = { write = \"todo\" }",
+        "update_todo = { write = \"todo\", when = [{ if = \"has(args.completed) && args.completed\", all_of = [\"admin:access\"] }] }",
+    );
+    let folder = folder(&conditional);
+    let test = |lines: &str| {
+        let text = format!("[[test]]\nscopes = [\"todo:write\"]\n{lines}");
+        fs::write(folder.path().join("policy.test.toml"), text).unwrap();
+        command(folder.path()).args(["policy", "test"]).output().unwrap()
+    };
+    let entry = |completed: &str| {
+        format!("{{ tool = \"update_todo\", arguments = {{ completed = {completed} }} }}")
+    };
+    let both = format!("can = [{}]\ncannot = [{}]", entry("false"), entry("true"));
+    let output = test(&both);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = test(&format!("can = [{}]", entry("true")));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stdout(&output).contains("`update_todo` with these arguments: `admin:access` is missing")
+    );
+    let output = test("cannot = [\"update_todo\"]");
+    assert!(stdout(&output).contains("can call `update_todo` with some arguments"), "{output:?}");
+    let output = test("arguments = { complete = true }\ncannot = [\"update_todo\"]");
+    assert!(stdout(&output).contains("takes no argument `complete`: did you mean `completed`?"));
+    let output = test("claims = { sub = 5 }\ncannot = [\"update_todo\"]");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("the claim `sub` is a string, and this is a number"));
 }
 
 #[test]
@@ -344,6 +386,9 @@ fn fmt_writes_the_canonical_layout() {
 fn schema_is_the_committed_one() {
     let committed = include_str!("../../policy.schema.json");
     assert_eq!(stdout(&run(&POLICY, &["policy", "schema"])), committed);
+    let schema: Value = serde_json::from_str(committed).unwrap();
+    let purge = &schema["properties"]["tools"]["properties"]["purge_todos"];
+    assert_eq!(purge["description"], "Its author declared the scopes todo:write, admin:access.");
 }
 
 #[test]

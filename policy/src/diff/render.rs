@@ -6,6 +6,7 @@ use super::{
     Difference, Grants, RuleChange, SettingChange,
     accept::{Accepted, Judgement},
 };
+use crate::diagnostic::counted;
 
 /// The difference as plain text, for a terminal.
 pub fn text(difference: &Difference) -> String {
@@ -156,7 +157,7 @@ fn document(difference: &Difference) -> Value {
 }
 
 fn nothing(difference: &Difference) -> String {
-    format!("Nobody gains or loses access: {} rules compared.", difference.compared)
+    format!("Nobody gains or loses access: {} compared.", counted(difference.compared, "rule"))
 }
 
 fn summary(difference: &Difference) -> String {
@@ -168,8 +169,8 @@ fn summary(difference: &Difference) -> String {
         0 => String::new(),
         untold => format!(", {untold} changed in a way that cannot be told"),
     };
-    let compared = difference.compared;
-    format!("{compared} rules compared: {widened} widened, {narrowed} narrowed{untold}.")
+    let compared = counted(difference.compared, "rule");
+    format!("{compared} compared: {widened} widened, {narrowed} narrowed{untold}.")
 }
 
 /// What the rule needed; with the condition, if its text changed.

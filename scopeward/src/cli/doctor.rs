@@ -13,7 +13,10 @@ use super::{
 };
 use crate::{
     live::LivePolicy,
-    policy::{CompiledPolicy, Registry, agreement, diagnostic::Severity},
+    policy::{
+        CompiledPolicy, Registry, agreement,
+        diagnostic::{Severity, counted},
+    },
     remote::Remote,
     serve::startup,
 };
@@ -80,9 +83,10 @@ fn examine(
         match agreement::check(&source, registry, snapshot.as_ref()) {
             Ok(checked) if !checked.found().has_errors() => {
                 let policy = checked.policy();
-                let (rules, revision) = (policy.rules().count(), policy.revision());
+                let (rules, revision) =
+                    (counted(policy.rules().count(), "rule"), policy.revision());
                 let path = source.path();
-                report.ok("policy", format!("{path}: {rules} rules, revision {revision}"));
+                report.ok("policy", format!("{path}: {rules}, revision {revision}"));
             }
             outcome => {
                 let count = outcome.map_or_else(

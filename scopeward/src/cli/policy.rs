@@ -37,7 +37,7 @@ pub(super) enum PolicyCommand {
     Test(test::TestArguments),
     /// Write the policy in its canonical layout
     Fmt(fmt::FmtArguments),
-    /// Print the JSON Schema of policy.toml
+    /// Print the JSON Schema of policy.toml, with the names of this server's tools
     Schema,
     /// Ask the running server which policy it serves
     Status,
@@ -61,7 +61,7 @@ pub(super) fn run(
         PolicyCommand::Matrix(arguments) => matrix::matrix(deployment, registry, arguments),
         PolicyCommand::Test(arguments) => test::test(deployment, registry, arguments),
         PolicyCommand::Fmt(arguments) => fmt::fmt(deployment, arguments),
-        PolicyCommand::Schema => Ok(schema::schema()),
+        PolicyCommand::Schema => Ok(schema::schema(registry)),
         PolicyCommand::Status => status::status(deployment, registry),
     }
 }

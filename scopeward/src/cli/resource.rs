@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::{Deployment, Failure, Verdict, files, runtime::block_on};
 use crate::{
     identity::provider::{RegisteredError, pull},
-    policy::Snapshot,
+    policy::{Snapshot, diagnostic::counted},
     remote::Remote,
     serve::startup,
 };
@@ -100,9 +100,9 @@ fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdic
     files::replace(&path, &snapshot.to_toml())?;
     let names: Vec<&str> = snapshot.scopes().collect();
     anstream::println!(
-        "{}: {} scopes registered: {}",
+        "{}: {} registered: {}",
         path.display(),
-        names.len(),
+        counted(names.len(), "scope"),
         names.join(", ")
     );
     Ok(Verdict::Good)

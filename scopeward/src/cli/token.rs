@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Deployment, Failure, Verdict};
+use super::{
+    Deployment, Failure, Verdict,
+    scopes::{advice, joined},
+};
 use crate::{
     issuer::Issuer,
     live::LivePolicy,
@@ -46,6 +49,9 @@ fn registered(issuer: &Issuer, word: &str) -> Result<Scope, Failure> {
     let known = issuer.registered();
     if let Some(scope) = known.iter().find(|scope| scope.as_str() == word) {
         return Ok(scope.clone());
+    }
+    if let Some(parts) = joined(word, |name| known.iter().any(|scope| scope.as_str() == name)) {
+        return Err(Failure::refused(advice(word, "--scope", &parts)));
     }
     let names = known.iter().map(Scope::as_str);
     let help = match nearest(word, names.clone()) {

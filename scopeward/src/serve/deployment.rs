@@ -137,7 +137,8 @@ impl Deployment {
 
     /// The URL of the server before there is a policy: that of this deployment, or a port on loopback.
     pub(crate) fn first_url(&self) -> Result<ResourceUrl, StartError> {
-        let default = ResourceUrl::parse("http://localhost:3002/mcp").map_err(StartError::failed)?;
+        let default =
+            ResourceUrl::parse("http://localhost:3002/mcp").map_err(StartError::failed)?;
         self.override_url(Some(&default))
     }
 

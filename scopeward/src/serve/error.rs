@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use crate::policy::diagnostic::{Diagnostics, Severity};
+use crate::policy::diagnostic::{Diagnostics, Severity, counted};
 
 /// The error of the author's own code.
 type AuthorError = Box<dyn Error + Send + Sync>;
@@ -40,10 +40,7 @@ impl StartError {
     /// Findings in a file, their number and the `consequence`.
     pub(crate) fn found(found: Diagnostics, consequence: &str) -> Self {
         let path = found.source().path();
-        let count = match found.count(Severity::Error) {
-            1 => "1 error".to_owned(),
-            errors => format!("{errors} errors"),
-        };
+        let count = counted(found.count(Severity::Error), "error");
         let message = format!("{path} has {count}; {consequence}");
         Self { found: Some(found), ..Self::refused(message) }
     }

@@ -25,6 +25,7 @@ use crate::{
     identity::{provider::Registered, revocation::Revocations},
     limits::Limits,
     live::LivePolicy,
+    policy::diagnostic::counted,
     record::audit::Recorder,
 };
 
@@ -191,7 +192,7 @@ async fn run(
     }
     told_to_stop.await;
     let grace = Duration::from_secs(limits.grace);
-    tracing::info!("stopping: calls in flight have {} seconds", limits.grace);
+    tracing::info!("stopping: calls in flight have {}", counted(limits.grace, "second"));
     let deadline = Instant::now() + grace;
     let _ = stop.send(true);
     live.closing();

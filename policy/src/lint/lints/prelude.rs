@@ -9,7 +9,7 @@ pub(super) use unicode_security::skeleton;
 
 use crate::Location;
 pub(super) use crate::{
-    diagnostic::{Change, Diagnostic, Fix, Kind, Severity, Step, nearest},
+    diagnostic::{Change, Diagnostic, Fix, Kind, Severity, Step, counted, nearest},
     lint::{
         Example, Lint, Stage,
         context::LintContext,

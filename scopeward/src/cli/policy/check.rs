@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Deployment, Failure, Verdict, report_start, runtime::block_on},
-    policy::Registry,
+    policy::{Registry, diagnostic::counted},
     serve::{
         Report,
         startup::{self, Served},
@@ -14,9 +14,9 @@ pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<Verd
     let Served { policy: checked, registered, warning, .. } = served;
     report_start(&Report { found: checked.found().clone(), warning });
     let policy = checked.policy();
-    let rules = policy.rules().count();
+    let rules = counted(policy.rules().count(), "rule");
     anstream::println!(
-        "{} (revision {}): {rules} rules; the tools, the policy and the registered scopes agree",
+        "{} (revision {}): {rules}; the tools, the policy and the registered scopes agree",
         policy.source().path(),
         policy.revision()
     );

@@ -9,7 +9,13 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, files::read_token, providers, runtime::block_on},
+    cli::{
+        Deployment, Failure, Verdict,
+        files::read_token,
+        providers,
+        runtime::block_on,
+        scopes::{advice, joined},
+    },
     live::LivePolicy,
     policy::{
         CompiledPolicy, Feature, Operation, Registry, Rule, Scope, diagnostic::nearest,
@@ -79,15 +85,7 @@ pub(super) fn explain(
     let policy = Arc::new(deployment.compile()?);
     let granted = match (&arguments.token, &arguments.scopes) {
         (Some(file), _) => scopes_of_token(file, deployment, &policy, name)?,
-        (None, scopes) => {
-            let words = scopes.as_deref().unwrap_or_default().split_whitespace();
-            let parsed = words.map(|word| {
-                Scope::parse(word).map_err(|error| Failure::refused(format!("`{word}`: {error}")))
-            });
-            let granted = parsed.collect::<Result<Vec<_>, _>>()?;
-            separated_by_spaces(&policy, &granted)?;
-            granted
-        }
+        (None, scopes) => scopes_of_option(scopes.as_deref().unwrap_or_default(), &policy)?,
     };
     let (feature, subject) = arguments.subject.named();
     let known = policy.rules().filter(|(other, ..)| *other == feature).map(|(_, name, _)| name);
@@ -117,28 +115,17 @@ pub(super) fn explain(
     Ok(Verdict::of(explanation.is_allowed()))
 }
 
-/// Refuses scopes that were joined by commas. A scope may contain a comma (RFC 6749), so only an
-/// unknown one whose parts are known counts as several.
-fn separated_by_spaces(policy: &CompiledPolicy, granted: &[Scope]) -> Result<(), Failure> {
-    let known = |scope: &str| policy.scope_named(scope).is_some();
-    let parts = |scope: &str| -> Vec<String> {
-        let parts = scope.split([',', ';']).filter(|part| !part.is_empty());
-        parts.map(str::to_owned).collect()
-    };
-    let is_joined = |scope: &&Scope| {
-        let parts = parts(scope.as_str());
-        let is_split = parts.len() > 1 || parts.iter().any(|part| part != scope.as_str());
-        !known(scope.as_str()) && is_split && parts.iter().any(|part| known(part))
-    };
-    let Some(joined) = granted.iter().find(is_joined) else { return Ok(()) };
-    let right = granted.iter().flat_map(|scope| match is_joined(&scope) {
-        true => parts(scope.as_str()),
-        false => vec![scope.to_string()],
+/// The scopes of `--scopes`. Scopes that are joined by a comma are refused, because the answer would be
+/// about a scope that nobody meant.
+fn scopes_of_option(text: &str, policy: &CompiledPolicy) -> Result<Vec<Scope>, Failure> {
+    let is_known = |word: &str| policy.scope_named(word).is_some();
+    let parsed = text.split_whitespace().map(|word| {
+        if let Some(parts) = joined(word, is_known) {
+            return Err(Failure::refused(advice(word, "--scopes", &parts)));
+        }
+        Scope::parse(word).map_err(|error| Failure::refused(format!("`{word}`: {error}")))
     });
-    let right = right.collect::<Vec<_>>().join(" ");
-    Err(Failure::refused(format!(
-        "`[scopes]` has no scope `{joined}`; scopes are separated by spaces: write --scopes \"{right}\""
-    )))
+    parsed.collect()
 }
 
 fn object(option: &str, text: Option<&str>) -> Result<Option<Map<String, Value>>, Failure> {

@@ -6,7 +6,7 @@ use crate::{
     cli::{Deployment, Failure, Verdict},
     policy::{
         Assertions, CompiledPolicy, Registry,
-        diagnostic::{Diagnostic, Diagnostics, Source},
+        diagnostic::{Diagnostic, Diagnostics, Source, counted},
         lint::{
             self, Examined, LintInputs, Stage,
             verify::{self, Verified},
@@ -90,9 +90,11 @@ impl Tally {
         if tests + invariants == 0 {
             return "nothing to test: add `[[test]]` or `[[invariant]]` to the policy".to_owned();
         }
-        let scopes = policy.scopes().len();
         format!(
-            "\n{tests} tests, {invariants} invariants (for all sets of {scopes} scopes): {}",
+            "\n{}, {} (for all sets of {}): {}",
+            counted(*tests, "test"),
+            counted(*invariants, "invariant"),
+            counted(policy.scopes().len(), "scope"),
             if *failed == 0 { "all hold".to_owned() } else { format!("{failed} FAILED") }
         )
     }
