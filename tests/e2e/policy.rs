@@ -266,7 +266,8 @@ fn explain_decides_as_the_server_does() {
     assert_eq!(json["additions"], serde_json::json!([["todo:read"]]));
     let joined = explain(&["--tool", "get_todo", "--scopes", "todo:read,todo:write"]);
     assert_eq!(joined.status.code(), Some(2), "an answer about a scope that nobody meant");
-    let said = "write a space between two scopes: --scopes \"todo:read todo:write\"";
+    let said =
+        "write a space between two scopes, and no other sign: --scopes \"todo:read todo:write\"";
     assert!(stderr(&joined).contains(said), "{joined:?}");
     let unknown = explain(&["--tool", "get_todo", "--scopes", "a,b"]);
     assert!(stdout(&unknown).contains("unknown  a,b"), "a scope may have a comma: {unknown:?}");

@@ -14,18 +14,24 @@ pub(super) fn joined<'a>(word: &'a str, is_known: impl Fn(&str) -> bool) -> Opti
     parts.iter().any(|part| is_known(part)).then_some(parts)
 }
 
-/// What to write in place of scopes that are joined.
-pub(super) fn advice(word: &str, option: &str, parts: &[&str]) -> String {
+/// The error for `option` with a text in which `word` joins scopes: what to write in place of it.
+pub(super) fn advice(
+    word: &str,
+    (option, text): (&str, &str),
+    is_known: impl Fn(&str) -> bool,
+) -> String {
+    let words = text.split_whitespace();
+    let apart = words.flat_map(|word| joined(word, &is_known).unwrap_or_else(|| vec![word]));
+    let apart = apart.collect::<Vec<_>>().join(" ");
     format!(
         "`{word}` is one scope, which `[scopes]` does not define\n  = help: write a space between \
-         two scopes: {option} \"{}\"",
-        parts.join(" ")
+         two scopes, and no other sign: {option} \"{apart}\""
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::joined;
+    use super::{advice, joined};
 
     #[test]
     fn scopes_that_are_joined_by_another_sign_are_told_from_scopes_that_have_the_sign() {
@@ -38,5 +44,7 @@ mod tests {
         for word in ["b,c", "a:read", "x,y", "", ",", "x"] {
             assert_eq!(joined(word, known), None, "{word}");
         }
+        let said = advice("a:read,", ("--scopes", "a:read, a:write x"), known);
+        assert!(said.ends_with("no other sign: --scopes \"a:read a:write x\""), "{said}");
     }
 }

@@ -120,8 +120,8 @@ pub(super) fn explain(
 fn scopes_of_option(text: &str, policy: &CompiledPolicy) -> Result<Vec<Scope>, Failure> {
     let is_known = |word: &str| policy.scope_named(word).is_some();
     let parsed = text.split_whitespace().map(|word| {
-        if let Some(parts) = joined(word, is_known) {
-            return Err(Failure::refused(advice(word, "--scopes", &parts)));
+        if joined(word, is_known).is_some() {
+            return Err(Failure::refused(advice(word, ("--scopes", text), is_known)));
         }
         Scope::parse(word).map_err(|error| Failure::refused(format!("`{word}`: {error}")))
     });
