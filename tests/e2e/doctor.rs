@@ -258,7 +258,7 @@ fn doctor_changes_no_files() {
 #[test]
 fn doctor_names_the_command_that_shows_policy_mistakes() {
     let server = Server::prepare(&POLICY.replace("delete_todo =", "delete_tood ="), &[]);
-    finds(&server, None, "policy", &["WRONG", "errors that stop the start: 2", "policy check"]);
+    finds(&server, None, "policy", &["WRONG", "errors that stop the start: 1", "policy check"]);
     let server = Server::prepare("version = ", &[]);
     finds(&server, None, "policy", &["WRONG", "policy lint"]);
 }

@@ -106,7 +106,7 @@ fn the_refusal() {
 fn the_misspelt_tool() {
     let policy = SHIPPED.replace("delete_todo =", "delete_tood =");
     let output = run(&policy, &["policy", "check"]);
-    assert_eq!(block("tool-without-policy]"), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(block("unknown-tool]"), String::from_utf8(output.stderr).unwrap());
 }
 
 #[test]

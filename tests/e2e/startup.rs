@@ -53,7 +53,7 @@ fn a_misspelt_tool_stops_the_start() {
             "error[SW002 unknown-tool]",
             &place("delete_todo ="),
             "did you mean `delete_todo`?",
-            "error[SW001 tool-without-policy]",
+            "policy.toml has 1 error",
         ],
     );
 }

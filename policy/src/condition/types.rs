@@ -384,11 +384,12 @@ fn misspelt<'n>(
     names: impl Iterator<Item = &'n str> + Clone,
     what: &str,
 ) -> ConditionFault {
-    let fault = ConditionFault::new(at, message);
-    let fault = match nearest(name, names.clone()) {
-        Some(right) => fault.label(format!("did you mean `{right}`?")),
-        None => fault,
+    // In the message itself, because a format of one line has no label.
+    let message = match nearest(name, names.clone()) {
+        Some(right) => format!("{message}: did you mean `{right}`?"),
+        None => message,
     };
+    let fault = ConditionFault::new(at, message);
     let mut listed: Vec<String> =
         names.clone().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
     if names.count() > MOST_NAMES {
@@ -496,10 +497,7 @@ mod tests {
         let condition = Condition::parse(condition).unwrap();
         let found = check(&condition, schema.as_object(), None);
         let text = |fault: Fault| match fault {
-            Fault::Wrong(fault) => match &*fault.label {
-                label if label.starts_with("did you mean") => format!("{}: {label}", fault.message),
-                _ => fault.message,
-            },
+            Fault::Wrong(fault) => fault.message,
             Fault::MayBeAbsent(path, _) => format!("{path} may be absent"),
         };
         found.into_iter().map(text).collect::<Vec<_>>().join("; ")
