@@ -45,7 +45,7 @@ type Inner = Gated<tower::util::BoxCloneSyncService<Request<Body>, Response, Inf
 
 fn gate() -> Inner {
     let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).expect("a policy");
-    let keys = KEYS.verification_keys();
+    let keys = KEYS.verification_keys().expect("keys");
     let validator = Validator::new(ISSUER, RESOURCE, keys, TokenTypes::AccessToken);
     let nothing = service_fn(|_| async { Ok(StatusCode::OK.into_response()) });
     Gate::new(CheckedPolicy::unchecked(policy), validator)

@@ -33,7 +33,12 @@ fn token(name: &str, subject: usize) -> String {
 }
 
 fn validator() -> Validator {
-    Validator::new(ISSUER, RESOURCE, KEYS.verification_keys(), TokenTypes::AccessToken)
+    Validator::new(
+        ISSUER,
+        RESOURCE,
+        KEYS.verification_keys().expect("keys"),
+        TokenTypes::AccessToken,
+    )
 }
 
 /// The number of different tokens. Each is validated once, so that a processor's branch prediction

@@ -61,9 +61,12 @@ impl Issuer {
     }
 
     /// The public keys, to verify tokens with.
-    pub fn verification_keys(&self) -> VerificationKeys {
-        let text = serde_json::to_string(&self.published).unwrap_or_default();
-        VerificationKeys::parse(&text).unwrap_or_else(|error| panic!("{error}"))
+    ///
+    /// # Errors
+    ///
+    /// Keys that are no JWK Set.
+    pub fn verification_keys(&self) -> Result<VerificationKeys> {
+        Ok(VerificationKeys::parse(&serde_json::to_string(&self.published)?)?)
     }
 
     /// The public RSA key as PEM.

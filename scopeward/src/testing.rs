@@ -109,12 +109,8 @@ impl Server {
         };
         let resource = checked.policy().resource().as_str().to_owned();
         let live = LivePolicy::from(checked);
-        let issuer = match TestIssuer::new(resource) {
-            Some(issuer) => issuer,
-            None => panic!("no key could be generated"),
-        };
-        let mut limits = Limits::default();
-        limits.rate_per_caller = 0;
+        let Some(issuer) = TestIssuer::new(resource) else { panic!("no key could be generated") };
+        let limits = Limits { rate_per_caller: 0, ..Limits::default() };
         let router = serve::Server::with_validator(tools, live.clone(), issuer.validator())
             .with_limits(&limits)
             .router();

@@ -12,7 +12,10 @@ use axum::{Router, http::StatusCode, routing::get};
 use scopeward::{
     CustomProvider, Guarded, LivePolicy, Mount, Providers, ScopedTools, Server, StartError,
     issuer::Issuer,
-    policy::{agreement, diagnostic::Source},
+    policy::{
+        agreement,
+        diagnostic::{Diagnostics, Source},
+    },
     scoped_tools,
 };
 use serde_json::{Value, json};
@@ -236,7 +239,7 @@ fn what_disagrees_does_not_open() {
     let keycloak = Provider::start();
     let error = runtime.block_on(mount(folder.path(), &keycloak)).unwrap_err();
     assert!(error.is_refused());
-    assert!(error.findings().is_some_and(|found| found.has_errors()));
+    assert!(error.findings().is_some_and(Diagnostics::has_errors));
     assert!(error.to_string().contains("write_note"), "{error}");
     assert!(!folder.path().join("data").exists(), "a start that is refused leaves nothing behind");
 }

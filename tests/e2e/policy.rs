@@ -222,7 +222,7 @@ fn a_commit_accepts_one_widening_with_a_reason() {
     let markdown = stdout(&diff(&[&deny[..], &["--format", "markdown"]].concat()));
     assert!(markdown.contains("- accepted: `tools.delete_todo` by commit "), "{markdown}");
 
-    fs::write(folder.path().join("policy.toml"), &*POLICY).unwrap();
+    fs::write(folder.path().join("policy.toml"), *POLICY).unwrap();
     let output = diff(&deny);
     assert_eq!(output.status.code(), Some(1), "the lines outlived what they accepted");
     assert!(stderr(&output).contains("and this change does not widen it"), "{output:?}");
@@ -230,7 +230,7 @@ fn a_commit_accepts_one_widening_with_a_reason() {
     assert_eq!(diff(&head).status.code(), Some(0), "commits before the revision accept nothing");
     assert_eq!(diff(&["--git", "base"]).status.code(), Some(0), "nothing is denied");
 
-    fs::write(folder.path().join("old.toml"), &*POLICY).unwrap();
+    fs::write(folder.path().join("old.toml"), *POLICY).unwrap();
     fs::write(folder.path().join("policy.toml"), two_widened()).unwrap();
     let output = diff(&["old.toml", "--deny", "widening"]);
     assert_eq!(output.status.code(), Some(1));

@@ -11,7 +11,8 @@
 
 mod notes;
 mod sharing;
-#[cfg(all(test, feature = "testing"))]
+#[cfg(test)]
+#[cfg(feature = "testing")]
 mod tests;
 
 use axum::{Router, http::StatusCode, routing::get};
@@ -29,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .audit()
         .reload()
         .revocations()
-        .open(Notes::open)
+        .open(Notes::default())
         .await?;
     let app = Router::new()
         .route("/", get(|| async { "Notes" }))

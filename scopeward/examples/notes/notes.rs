@@ -2,12 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use scopeward::{
-    Environment, ErrorData, Json, Parameters, Principal, data,
+    ErrorData, Json, Parameters, Principal, data,
     rmcp::model::{ContentBlock, IntoContents, PromptMessage, Role},
     scoped_tools,
 };
@@ -100,10 +99,6 @@ impl From<NoSuchNote> for ErrorData {
 }
 
 impl Notes {
-    pub(crate) async fn open(_: Environment) -> Result<Self, Infallible> {
-        Ok(Self::default())
-    }
-
     pub(crate) fn all(&self) -> MutexGuard<'_, BTreeMap<u64, Note>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

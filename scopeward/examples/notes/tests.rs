@@ -10,8 +10,7 @@ fn server() -> Server {
 }
 
 async fn create(caller: &Caller, title: &str, text: &str) -> Note {
-    let note = caller.call("create_note", json!({ "title": title, "text": text })).await;
-    note.expect("a note")
+    caller.call("create_note", json!({ "title": title, "text": text })).await.unwrap()
 }
 
 /// The startup check in one line: policy and tools agree.

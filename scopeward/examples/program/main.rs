@@ -32,6 +32,7 @@ impl Counter {
 struct NotOpen(#[source] std::io::Error);
 
 impl Counter {
+    #[expect(clippy::unused_async, reason = "most servers open something that they wait for")]
     async fn open(environment: Environment) -> Result<Self, NotOpen> {
         let path = file(&environment);
         if !path.exists() {

@@ -6,7 +6,7 @@ const SEPARATORS: [char; 4] = [',', ';', '|', '+'];
 
 /// The scopes that `word` seems to join with another sign than a space; `None` if it is known itself,
 /// or if none of its parts is.
-pub(super) fn joined<'a>(word: &'a str, is_known: impl Fn(&str) -> bool) -> Option<Vec<&'a str>> {
+pub(super) fn joined(word: &str, is_known: impl Fn(&str) -> bool) -> Option<Vec<&str>> {
     if is_known(word) || !word.contains(SEPARATORS) {
         return None;
     }

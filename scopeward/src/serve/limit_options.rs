@@ -49,19 +49,19 @@ pub(crate) struct LimitOptions {
 
 impl From<LimitOptions> for Limits {
     fn from(options: LimitOptions) -> Self {
-        let mut limits = Self::default();
-        limits.max_body = options.max_body;
-        limits.max_head = options.max_head;
-        limits.max_connections = options.max_connections;
-        limits.max_connections_per_address = options.max_connections_per_address;
-        limits.max_requests = options.max_requests;
-        limits.rate_per_caller = options.rate_per_caller;
-        limits.rate_per_address = options.rate_per_address;
-        limits.head_timeout = options.head_timeout;
-        limits.body_timeout = options.body_timeout;
-        limits.write_timeout = options.write_timeout;
-        limits.grace = options.grace;
-        limits
+        Self {
+            max_body: options.max_body,
+            max_head: options.max_head,
+            max_connections: options.max_connections,
+            max_connections_per_address: options.max_connections_per_address,
+            max_requests: options.max_requests,
+            rate_per_caller: options.rate_per_caller,
+            rate_per_address: options.rate_per_address,
+            head_timeout: options.head_timeout,
+            body_timeout: options.body_timeout,
+            write_timeout: options.write_timeout,
+            grace: options.grace,
+        }
     }
 }
 

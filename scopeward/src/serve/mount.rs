@@ -228,18 +228,18 @@ impl Mount {
         let Self { deployment, options, details, .. } = &self;
         let registry = &T::Tools::REGISTRY;
         let name = T::Tools::SERVER.0;
-        let served = startup::checked(deployment, registry).await?;
-        let Served { policy, configured, registered, warning } = served;
+        let Served { policy, configured, registered, warning } =
+            startup::checked(deployment, registry).await?;
         let report = Report { found: policy.found().clone(), warning };
         file::make_data_folder(&deployment.data).map_err(|error| {
             StartError::refused(format!("cannot use {}: {error}", deployment.data.display()))
         })?;
         let lock = DataLock::take(&deployment.data)?;
-        let watched = self.has_revocations.then(|| RevocationWatch::open(&deployment.data));
+        let revoked = self.has_revocations.then(|| RevocationWatch::open(&deployment.data));
         // A list of revocations that cannot be read stops the start, because nobody would know whom
         // to refuse.
-        let watched = watched.transpose().map_err(StartError::refused)?;
-        let revocations = watched
+        let revoked = revoked.transpose().map_err(StartError::refused)?;
+        let revocations = revoked
             .as_ref()
             .map_or_else(Revocations::default, |watched| watched.revocations.clone());
         let recorder = if self.has_audit { self.audit_file()? } else { Recorder::default() };
@@ -247,7 +247,7 @@ impl Mount {
         let providers = startup::open_providers(deployment, &configured, &live, name)?;
         let environment = deployment.environment();
         let tools = tools.open(environment).await.map_err(StartError::by_author)?;
-        let watcher = self.has_reload.then(|| self.watcher::<T::Tools>(&live, &registered));
+        let reloads = self.has_reload.then(|| self.watcher::<T::Tools>(&live, &registered));
         // The server starts even if a provider is down, because the keys are fetched again later.
         providers.tried().await;
         let mut server = Server::new(tools, &live, &providers)
@@ -259,10 +259,10 @@ impl Mount {
         if deployment.sessions {
             server = server.with_sessions();
         }
-        if let Some(watched) = watched {
+        if let Some(watched) = revoked {
             revocation::watch(watched).map_err(StartError::failed)?;
         }
-        let running = Running { reloads: watcher.map(|watcher| tokio::spawn(watcher.run())), lock };
+        let running = Running { reloads: reloads.map(|reloads| tokio::spawn(reloads.run())), lock };
         let guarded = Guarded {
             routes: server.routes(Arc::new(running)),
             live,

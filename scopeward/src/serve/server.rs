@@ -246,7 +246,7 @@ impl Routes {
     /// The routes of a program that has no others.
     pub(crate) fn whole(&self) -> Router {
         let not_found = tower::service_fn(|_: Request<Body>| async {
-            Ok::<_, Infallible>(not_found().await.into_response())
+            Ok::<_, Infallible>(not_found().into_response())
         });
         self.own.clone().fallback_service(self.allowed.layer(not_found))
     }
@@ -269,6 +269,6 @@ pub(crate) fn may_serve(resource: &ResourceUrl) -> Result<(), PathTaken> {
     OWN.iter().find(|own| is_at(own)).map_or(Ok(()), |own| Err(PathTaken(own)))
 }
 
-async fn not_found() -> impl IntoResponse {
+fn not_found() -> impl IntoResponse {
     (StatusCode::NOT_FOUND, Json(serde_json::json!({ "error": "not_found" })))
 }
