@@ -11,7 +11,8 @@
 #   POLICY    the policy file (default: policy.toml)
 #   BASE      the Git revision to compare with (default: no comparison)
 #   DENY      the least severe finding that fails: error or warning (default: warning)
-#   WIDENING  "deny" fails a change that gives somebody access (default: the change is shown)
+#   WIDENING  "deny" fails a change that gives somebody access, unless a commit since BASE accepts it
+#             with the line `Widens: tools.NAME: why` in its message (default: the change is shown)
 set -uo pipefail
 
 fail() {
@@ -69,9 +70,18 @@ elif [ -n "${BASE:-}" ]; then
     || git fetch --quiet --depth=1 origin "$BASE" || true
   deny=()
   if [ "${WIDENING:-}" = deny ]; then deny=(--deny widening); fi
-  part diff --git "$BASE" ${deny[@]+"${deny[@]}"}
+  printf '\n-- policy diff\n' >&2
+  run diff --git "$BASE" ${deny[@]+"${deny[@]}"}
+  code=$?
+  if [ "$code" -ne 0 ]; then failed=1; fi
+  # 1 means refused. With another code the command did not run, and has said why.
+  if [ "$code" -eq 1 ] && [ -n "${GITHUB_ACTIONS:-}" ]; then
+    echo "::error title=Scopeward policy::The change widens access, or a commit accepts a widening that is not there. The log says which rule, and how to accept it." >&2
+  fi
   if [ -n "${GITHUB_STEP_SUMMARY:-}" ]; then
-    run diff --git "$BASE" --format markdown >> "$GITHUB_STEP_SUMMARY" || failed=1
+    # What is refused stands in the summary too; the messages are in the log already.
+    run diff --git "$BASE" ${deny[@]+"${deny[@]}"} --format markdown >> "$GITHUB_STEP_SUMMARY" 2> /dev/null \
+      || failed=1
   fi
 fi
 exit "$failed"

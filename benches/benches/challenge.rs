@@ -3,10 +3,7 @@
 
 #![allow(clippy::expect_used, reason = "a benchmark that cannot be set up should stop")]
 
-use std::{
-    convert::Infallible,
-    sync::{Arc, LazyLock},
-};
+use std::{convert::Infallible, sync::LazyLock};
 
 use axum::{
     body::Body,
@@ -18,8 +15,8 @@ use http::{Request, StatusCode};
 use jsonwebtoken::Algorithm;
 use scopeward::{
     gate::{Gate, Gated},
-    identity::token::{TokenTypes, Validator, VerificationKeys},
-    policy::{CompiledPolicy, diagnostic::Source},
+    identity::token::{TokenTypes, Validator},
+    policy::{CheckedPolicy, CompiledPolicy, diagnostic::Source},
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
 
@@ -48,10 +45,11 @@ type Inner = Gated<tower::util::BoxCloneSyncService<Request<Body>, Response, Inf
 
 fn gate() -> Inner {
     let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).expect("a policy");
-    let keys = VerificationKeys::new(KEYS.keys());
+    let keys = KEYS.verification_keys();
     let validator = Validator::new(ISSUER, RESOURCE, keys, TokenTypes::AccessToken);
     let nothing = service_fn(|_| async { Ok(StatusCode::OK.into_response()) });
-    Gate::new(Arc::new(policy), validator).layer(tower::util::BoxCloneSyncService::new(nothing))
+    Gate::new(CheckedPolicy::unchecked(policy), validator)
+        .layer(tower::util::BoxCloneSyncService::new(nothing))
 }
 
 fn token() -> String {

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use bench::issuer::{ALGORITHMS, Issuer, Subject};
 use divan::{Bencher, black_box};
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
-use scopeward::identity::token::{TokenTypes, Validator, VerificationKeys};
+use scopeward::identity::token::{TokenTypes, Validator};
 
 fn main() {
     divan::main();
@@ -33,7 +33,7 @@ fn token(name: &str, subject: usize) -> String {
 }
 
 fn validator() -> Validator {
-    Validator::new(ISSUER, RESOURCE, VerificationKeys::new(KEYS.keys()), TokenTypes::AccessToken)
+    Validator::new(ISSUER, RESOURCE, KEYS.verification_keys(), TokenTypes::AccessToken)
 }
 
 /// The number of different tokens. Each is validated once, so that a processor's branch prediction

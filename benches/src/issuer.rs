@@ -15,6 +15,7 @@ use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet},
 };
+use scopeward::identity::token::VerificationKeys;
 use serde_json::{Value, json};
 
 /// The algorithms of the issuer, each with the name of its key.
@@ -57,6 +58,12 @@ impl Issuer {
     /// The public keys.
     pub fn keys(&self) -> &JwkSet {
         &self.published
+    }
+
+    /// The public keys, to verify tokens with.
+    pub fn verification_keys(&self) -> VerificationKeys {
+        let text = serde_json::to_string(&self.published).unwrap_or_default();
+        VerificationKeys::parse(&text).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// The public RSA key as PEM.

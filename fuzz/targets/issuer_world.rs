@@ -1,12 +1,13 @@
 //! An embedded issuer for the fuzz targets. Only its state is on the disk.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use axum::{Router, body::Body, response::Response};
 use http::Request;
 use scopeward::{
+    Registry,
     issuer::Issuer,
-    policy::{CompiledPolicy, diagnostic::Source},
+    policy::{agreement, diagnostic::Source},
 };
 use tokio::runtime::Runtime;
 use tower::ServiceExt;
@@ -15,6 +16,7 @@ const POLICY: &str = r#"
 version = 1
 [server]
 url = "http://localhost:3002/mcp"
+startup_check = "warn"
 [scopes]
 "a:read" = "Read"
 "a:write" = { title = "Write", step_up = true }
@@ -33,8 +35,9 @@ pub(crate) fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
         let data = tempfile::tempdir().expect("a folder");
-        let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).expect("a policy");
-        let issuer = Issuer::open(data.path(), Arc::new(policy), "fuzzed").expect("an issuer");
+        let source = Source::new("policy.toml", POLICY);
+        let policy = agreement::check(&source, &Registry::new(&[]), None).expect("a policy");
+        let issuer = Issuer::open(data.path(), policy, "fuzzed").expect("an issuer");
         World {
             runtime: tokio::runtime::Builder::new_current_thread()
                 .enable_all()

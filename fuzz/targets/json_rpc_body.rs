@@ -17,10 +17,10 @@ use jsonwebtoken::{
     jwk::{Jwk, JwkSet},
 };
 use scopeward::{
-    Limits,
+    Limits, Registry,
     gate::Gate,
     identity::token::{TokenTypes, Validator, VerificationKeys},
-    policy::{CompiledPolicy, diagnostic::Source},
+    policy::{agreement, diagnostic::Source},
 };
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -30,6 +30,7 @@ const POLICY: &str = r#"
 version = 1
 [server]
 url = "http://localhost:3002/mcp"
+startup_check = "warn"
 [scopes]
 "a:read" = "Read"
 "a:write" = "Write"
@@ -56,7 +57,10 @@ fn world() -> &'static World {
             EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new());
         let key = EncodingKey::from_ec_der(pair.expect("a key").as_ref());
         let jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).expect("a public key");
-        let keys = VerificationKeys::new(&JwkSet { keys: vec![jwk] });
+        let keys = VerificationKeys::parse(
+            &serde_json::to_string(&JwkSet { keys: vec![jwk] }).expect("a text"),
+        )
+        .expect("a key set");
         let resource = "http://localhost:3002/mcp";
         let validator =
             Validator::new("https://i.example", resource, keys, TokenTypes::AccessTokenOrPlain)
@@ -66,7 +70,8 @@ fn world() -> &'static World {
             "scope": "a:read",
         });
         let token = encode(&Header::new(Algorithm::ES256), &claims, &key).expect("a token");
-        let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).expect("a policy");
+        let source = Source::new("policy.toml", POLICY);
+        let policy = agreement::check(&source, &Registry::new(&[]), None).expect("a policy");
         let mut limits = Limits::default();
         limits.rate_per_caller = 0;
         World {
@@ -74,7 +79,7 @@ fn world() -> &'static World {
                 .enable_all()
                 .build()
                 .expect("a runtime"),
-            gate: Gate::new(Arc::new(policy), validator).with_limits(&limits),
+            gate: Gate::new(policy, validator).with_limits(&limits),
             bearer: format!("Bearer {token}"),
             passed: Arc::default(),
         }

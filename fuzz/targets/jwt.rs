@@ -26,7 +26,10 @@ fn world() -> &'static World {
         let key = EncodingKey::from_ec_der(pair.expect("a key").as_ref());
         let mut jwk = Jwk::from_encoding_key(&key, Algorithm::ES256).expect("a public key");
         jwk.common.key_id = Some("ec".to_owned());
-        let keys = VerificationKeys::new(&JwkSet { keys: vec![jwk] });
+        let keys = VerificationKeys::parse(
+            &serde_json::to_string(&JwkSet { keys: vec![jwk] }).expect("a text"),
+        )
+        .expect("a key set");
         let validator = Validator::new(
             "https://i.example",
             "https://r.example/mcp",

@@ -1,7 +1,6 @@
 //! Reads the arguments of `#[scoped_tool(…)]` and its siblings, each argument on its own.
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
 use syn::{
     Ident, LitStr, Token, bracketed,
     ext::IdentExt,
@@ -19,59 +18,114 @@ pub(crate) struct Arguments {
     pub(crate) optional: Vec<LitStr>,
     /// `name = "…"`, also kept in `passed_on`.
     pub(crate) name: Option<LitStr>,
-    /// The hints of `annotations(…)`, which is also kept in `passed_on`.
+    /// `annotations(…)`.
     pub(crate) hints: Hints,
+    pub(crate) has_annotations: bool,
     /// `uri = "…"` of a resource.
     pub(crate) uri: Option<LitStr>,
     /// `complete = method`.
     pub(crate) complete: Option<Ident>,
-    /// The arguments that rmcp's attribute or the list of resources takes.
+    /// The arguments for the lists of tools, resources and prompts.
     pub(crate) passed_on: Vec<Passed>,
 }
 
-/// An argument that is passed on to rmcp's attribute, or to the list of resources.
+/// An argument that is passed on to the lists of tools, resources and prompts: `key = value`.
 pub(crate) struct Passed {
     pub(crate) key: Ident,
-    /// The whole argument: `key = value`.
-    pub(crate) tokens: TokenStream,
-    pub(crate) value: Option<syn::Expr>,
+    pub(crate) value: syn::Expr,
 }
 
-/// MCP's hints about the changes that a tool makes; `None` for a hint that is not written.
-#[derive(Default, Clone, Copy)]
+/// The annotations of a tool: its title, and MCP's hints; `None` for what is not written.
+#[derive(Default)]
 pub(crate) struct Hints {
+    pub(crate) title: Option<LitStr>,
     pub(crate) read_only: Option<bool>,
     pub(crate) destructive: Option<bool>,
+    pub(crate) idempotent: Option<bool>,
+    pub(crate) open_world: Option<bool>,
 }
 
 impl Hints {
-    /// Reads the forms that rmcp reads. A wrong form is left out, because rmcp reports it.
-    fn read(annotations: TokenStream) -> Self {
+    /// Reads the forms that rmcp reads: `hint`, `hint = true` and `hint = "true"`.
+    fn read(annotations: TokenStream, errors: &mut Vec<syn::Error>) -> Self {
+        let mut hints = Self::default();
         let list = Punctuated::<syn::Meta, Token![,]>::parse_terminated;
-        let list = list.parse2(annotations).unwrap_or_default();
-        let hint = |name: &str| {
-            let hint = list.iter().find(|hint| hint.path().is_ident(name))?;
-            match hint {
-                syn::Meta::Path(_) => Some(true),
-                syn::Meta::NameValue(syn::MetaNameValue {
-                    value: syn::Expr::Lit(syn::ExprLit { lit, .. }),
-                    ..
-                }) => match lit {
-                    syn::Lit::Bool(flag) => Some(flag.value),
-                    syn::Lit::Str(text) => text.value().parse().ok(),
-                    _ => None,
-                },
-                _ => None,
+        let list = match list.parse2(annotations) {
+            Ok(list) => list,
+            Err(error) => {
+                errors.push(error);
+                return hints;
             }
         };
-        Self { read_only: hint("read_only_hint"), destructive: hint("destructive_hint") }
+        for meta in &list {
+            let name = meta.path().get_ident().map(Ident::to_string).unwrap_or_default();
+            let hint = match name.as_str() {
+                "title" => {
+                    hints.title = text_of(meta);
+                    if hints.title.is_none() {
+                        let message = "`title` takes a text\nhelp: write `title = \"…\"`";
+                        errors.push(syn::Error::new_spanned(meta, message));
+                    }
+                    continue;
+                }
+                "read_only_hint" => &mut hints.read_only,
+                "destructive_hint" => &mut hints.destructive,
+                "idempotent_hint" => &mut hints.idempotent,
+                "open_world_hint" => &mut hints.open_world,
+                unknown => {
+                    let nearest = nearest(HINTS.iter().copied(), unknown);
+                    let help = match nearest {
+                        Some(name) => format!("did you mean `{name}`?"),
+                        None => format!("known annotations: {}", HINTS.join(", ")),
+                    };
+                    let message = format!("unknown annotation `{unknown}`\nhelp: {help}");
+                    errors.push(syn::Error::new_spanned(meta.path(), message));
+                    continue;
+                }
+            };
+            *hint = flag_of(meta);
+            if hint.is_none() {
+                let message = format!("`{name}` is true or false\nhelp: write `{name} = true`");
+                errors.push(syn::Error::new_spanned(meta, message));
+            }
+        }
+        hints
+    }
+
+    /// Whether anything is written.
+    pub(crate) fn is_empty(&self) -> bool {
+        let hints = [self.read_only, self.destructive, self.idempotent, self.open_world];
+        self.title.is_none() && hints.iter().all(Option::is_none)
+    }
+}
+
+const HINTS: [&str; 5] =
+    ["title", "read_only_hint", "destructive_hint", "idempotent_hint", "open_world_hint"];
+
+fn text_of(meta: &syn::Meta) -> Option<LitStr> {
+    match meta {
+        syn::Meta::NameValue(syn::MetaNameValue {
+            value: syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }),
+            ..
+        }) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn flag_of(meta: &syn::Meta) -> Option<bool> {
+    match meta {
+        syn::Meta::Path(_) => Some(true),
+        syn::Meta::NameValue(syn::MetaNameValue {
+            value: syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Bool(flag), .. }),
+            ..
+        }) => Some(flag.value),
+        other => text_of(other)?.value().parse().ok(),
     }
 }
 
 /// One argument as written: `key`, `key = value` or `key(…)`.
 struct Argument {
     key: Ident,
-    tokens: TokenStream,
     value: Value,
 }
 
@@ -86,15 +140,13 @@ enum Value {
 impl Parse for Argument {
     fn parse(input: ParseStream) -> syn::Result<Self> {
         let key = input.call(Ident::parse_any)?;
-        let mut tokens = key.to_token_stream();
         let mut value = Value::None;
         if input.peek(Token![=]) {
-            input.parse::<Token![=]>()?.to_tokens(&mut tokens);
+            input.parse::<Token![=]>()?;
             if key == "scopes" || key == "optional" {
                 value = Value::Strings(parse_strings(&key, input)?);
             } else {
                 let expression: syn::Expr = input.parse()?;
-                expression.to_tokens(&mut tokens);
                 value = match expression {
                     syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => {
                         Value::String(text)
@@ -104,10 +156,9 @@ impl Parse for Argument {
             }
         } else if input.peek(syn::token::Paren) {
             let group = input.parse::<proc_macro2::Group>()?;
-            group.to_tokens(&mut tokens);
             value = Value::List(group.stream());
         }
-        Ok(Self { key, tokens, value })
+        Ok(Self { key, value })
     }
 }
 
@@ -143,6 +194,7 @@ impl Arguments {
             optional: vec![],
             name: None,
             hints: Hints::default(),
+            has_annotations: false,
             uri: None,
             complete: None,
             passed_on: vec![],
@@ -182,7 +234,7 @@ impl Arguments {
     }
 
     fn take(&mut self, feature: Feature, argument: Argument, errors: &mut Vec<syn::Error>) {
-        let Argument { key, tokens, value } = argument;
+        let Argument { key, value } = argument;
         let word = key.to_string();
         if feature.own_arguments().contains(&&*word) {
             return self.take_own(&key, value, errors);
@@ -198,7 +250,31 @@ impl Arguments {
                 return;
             }
             ("annotations", Value::List(annotations)) if feature == Feature::Tool => {
-                self.hints = Hints::read(annotations.clone());
+                self.hints = Hints::read(annotations.clone(), errors);
+                self.has_annotations = true;
+                return;
+            }
+            ("annotations", _) if feature == Feature::Tool => {
+                errors.push(syn::Error::new(
+                    key.span(),
+                    "`annotations` takes a list\nhelp: write `annotations(read_only_hint = true)`",
+                ));
+                return;
+            }
+            ("title", value)
+                if feature != Feature::Resource && !matches!(value, Value::String(_)) =>
+            {
+                let message = "`title` takes a text\nhelp: write `title = \"…\"`";
+                errors.push(syn::Error::new(key.span(), message));
+                return;
+            }
+            ("local", _) if feature != Feature::Resource => {
+                errors.push(syn::Error::new(
+                    key.span(),
+                    "`local` has no effect here, because calls run on several threads\nhelp: \
+                     remove it",
+                ));
+                return;
             }
             (known, _) if feature.arguments().contains(&known) => {}
             (unknown, _) => {
@@ -217,11 +293,11 @@ impl Arguments {
             Value::Expression(expression) => Some(expression),
             _ => None,
         };
-        if feature == Feature::Resource && value.is_none() {
+        if value.is_none() {
             let message = format!("`{word}` needs a value\nhelp: write `{word} = …`");
             errors.push(syn::Error::new(key.span(), message));
         }
-        self.passed_on.push(Passed { key, tokens, value });
+        self.passed_on.extend(value.map(|value| Passed { key, value }));
     }
 
     fn take_own(&mut self, key: &Ident, value: Value, errors: &mut Vec<syn::Error>) {
@@ -274,7 +350,11 @@ fn known_arguments(feature: Feature) -> impl Iterator<Item = &'static str> {
 }
 
 fn nearest_argument(feature: Feature, unknown: &str) -> Option<&'static str> {
-    known_arguments(feature)
+    nearest(known_arguments(feature), unknown)
+}
+
+fn nearest(known: impl Iterator<Item = &'static str>, unknown: &str) -> Option<&'static str> {
+    known
         .map(|name| (strsim::damerau_levenshtein(name, unknown), name))
         .min()
         .filter(|(distance, _)| *distance <= 3)

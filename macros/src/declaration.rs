@@ -1,12 +1,12 @@
 //! One annotated method and its declaration, checked on its own.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use proc_macro2::Span;
 use syn::{Attribute, Ident, ImplItemFn, LitStr, ext::IdentExt};
 
 use crate::{
     attributes::{Arguments, Hints, Passed},
     feature::Feature,
+    signature,
 };
 
 /// The declaration of a method, read from its `#[scoped_tool]` or one of the siblings of that
@@ -20,6 +20,8 @@ pub(crate) struct Declaration {
     pub(crate) scopes: Vec<LitStr>,
     pub(crate) optional: Vec<LitStr>,
     pub(crate) hints: Hints,
+    /// Whether `annotations(…)` was written.
+    pub(crate) has_annotations: bool,
     pub(crate) complete: Option<Ident>,
     pub(crate) passed_on: Vec<Passed>,
     /// The position of the attribute, for messages about the declaration.
@@ -80,6 +82,7 @@ impl Declaration {
                 ),
             ));
         }
+        signature::check(feature, method, errors);
         Some(Self::read(feature, method, &attribute, errors))
     }
 
@@ -114,7 +117,7 @@ impl Declaration {
             }
         }
         let ident = method.sig.ident.clone();
-        let mut passed_on = arguments.passed_on;
+        let passed_on = arguments.passed_on;
         let name = match (feature, arguments.uri, arguments.name) {
             (Feature::Resource, Some(uri), _) => (uri.value(), uri.span()),
             (Feature::Resource, None, _) => {
@@ -126,14 +129,7 @@ impl Declaration {
                 (ident.unraw().to_string(), ident.span())
             }
             (_, _, Some(name)) => (name.value(), name.span()),
-            (_, _, None) => {
-                let name = ident.unraw().to_string();
-                // The name is passed to rmcp as well, so that the router and the registry cannot
-                // disagree.
-                let key = Ident::new("name", ident.span());
-                passed_on.push(Passed { tokens: quote!(#key = #name), value: None, key });
-                (name, ident.span())
-            }
+            (_, _, None) => (ident.unraw().to_string(), ident.span()),
         };
         Self {
             feature,
@@ -142,6 +138,7 @@ impl Declaration {
             scopes,
             optional: arguments.optional,
             hints: arguments.hints,
+            has_annotations: arguments.has_annotations,
             complete: arguments.complete,
             passed_on,
             declared_at: attribute
@@ -152,8 +149,8 @@ impl Declaration {
         }
     }
 
-    /// The arguments that are passed on, as they were written.
-    pub(crate) fn for_rmcp(&self) -> impl Iterator<Item = &TokenStream> {
-        self.passed_on.iter().map(|passed| &passed.tokens)
+    /// The value of an argument for the list, if it was written.
+    pub(crate) fn passed(&self, key: &str) -> Option<&syn::Expr> {
+        self.passed_on.iter().find(|passed| passed.key == key).map(|passed| &passed.value)
     }
 }

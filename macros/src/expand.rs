@@ -1,302 +1,338 @@
-//! Writes the expansion: rmcp's own attributes, the check as each method's first parameter, and the
-//! registry. The expansion adds nothing at run time but that parameter.
+//! Writes the expansion: the block as its author wrote it, and beside it a trait implementation with
+//! the registry and the routes. No route leads to a method but through the library's check.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
-use syn::{FnArg, Ident, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Generics, ImplItem, ImplItemFn, ItemImpl, Type, parse_quote};
 
-use crate::{declaration::Declaration, feature::Feature};
-
-/// Puts the check in front of the method's own parameters. Parameters are extracted in order, and
-/// the first failure ends the call, so the check runs before the arguments are read.
-fn insert_check(method: &mut ImplItemFn, index: usize) {
-    let check: FnArg = parse_quote!(_: ::scopeward::__private::ScopeCheck<#index>);
-    let position = usize::from(method.sig.receiver().is_some());
-    method.sig.inputs.insert(position, check);
-}
-
-fn set_attributes(method: &mut ImplItemFn, declared: &Declaration) {
-    let for_rmcp = declared.for_rmcp();
-    match declared.feature {
-        Feature::Tool => method.attrs.push(parse_quote!(#[rmcp::tool(#(#for_rmcp),*)])),
-        Feature::Prompt => method.attrs.push(parse_quote!(#[rmcp::prompt(#(#for_rmcp),*)])),
-        Feature::Resource => {}
-    }
-    // These lints are off, because the author does not choose the shape of such a method.
-    method.attrs.push(parse_quote!(
-        #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
-    ));
-    // rmcp 3.11 takes the description from the doc comment, and loses it if another attribute
-    // follows. So the doc comment is moved to the end.
-    method.attrs.sort_by_key(|attribute| attribute.path().is_ident("doc"));
-}
+use crate::{
+    asked,
+    declaration::Declaration,
+    feature::Feature,
+    place::{Place, hash},
+    route::{prompt_arguments, route},
+    tokens::{parameters, replaced, spaced, without_lifetimes},
+    typed,
+};
 
 /// Expands a block that has no mistakes.
-pub(crate) fn block(mut block: ItemImpl, declared: &[Declaration]) -> TokenStream {
-    let mut routes = vec![];
-    let mut answering = vec![];
-    let mut has_tasks = false;
+pub(crate) fn block(mut block: ItemImpl, declared: &[Declaration], place: &Place) -> TokenStream {
     for item in &mut block.items {
         let ImplItem::Fn(method) = item else { continue };
-        let number = declared.iter().position(|one| one.method == method.sig.ident);
-        let Some(number) = number else { continue };
-        let one = &declared[number];
-        if one.feature == Feature::Tool && only_answers(method) {
-            answering.push(number);
+        if declared.iter().any(|one| one.method == method.sig.ident) {
+            // These lints are off, because the author does not choose the shape of such a method.
+            // They stand before the author's own attributes, which therefore count.
+            method.attrs.insert(0, parse_quote!(
+                #[allow(clippy::needless_pass_by_value, clippy::unused_async, clippy::unused_self)]
+            ));
         }
-        insert_check(method, number);
-        if one.feature == Feature::Resource {
-            routes.push(route(method, one));
-        }
-        has_tasks = has_tasks || (one.feature == Feature::Tool && takes_tasks(method));
-        set_attributes(method, one);
     }
-    let has = |feature: Feature| declared.iter().any(|one| one.feature == feature);
-    let entries = declared.iter().enumerate().map(|(number, one)| {
-        let entry = declaration(one);
-        let only = answering.contains(&number).then(|| quote!(.answering_only()));
-        quote!(#entry #only)
-    });
-    let tools = if has(Feature::Tool) {
-        quote!(::scopeward::__private::refusals_as_results(Self::__scopeward_router()))
-    } else {
-        quote!(::core::default::Default::default())
-    };
-    let prompts = has(Feature::Prompt).then(|| quote! {
-        fn prompt_router() -> ::scopeward::rmcp::handler::server::router::prompt::PromptRouter<Self> {
-            Self::__scopeward_prompt_router()
-        }
-    });
-    let completions: Vec<TokenStream> = declared.iter().filter_map(completion).collect();
-    let registration = scoped_tools_impl(
-        &block,
-        &quote!(::scopeward::Registry::new(&[#(#entries),*])),
-        &tools,
-        &quote! {
-            const HAS_TASKS: bool = #has_tasks;
-
-            fn resource_router() -> ::scopeward::mcp::ResourceRouter<Self> {
-                ::scopeward::mcp::ResourceRouter::default() #(#routes)*
-            }
-
-            #prompts
-
-            fn completions() -> ::scopeward::mcp::Completions<Self> {
-                ::scopeward::mcp::Completions::default() #(#completions)*
-            }
-        },
-    );
-    let tool_router =
-        has(Feature::Tool).then(|| quote!(#[rmcp::tool_router(router = __scopeward_router)]));
-    let prompt_router = has(Feature::Prompt)
-        .then(|| quote!(#[rmcp::prompt_router(router = "__scopeward_prompt_router")]));
-    // rmcp's macros expand to paths that begin with `rmcp::`. The constant makes that name known,
-    // so that the author does not need rmcp as a dependency.
+    let methods: Vec<(&ImplItemFn, &Declaration)> = block
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            ImplItem::Fn(method) => Some(method),
+            _ => None,
+        })
+        .filter_map(|method| {
+            Some((method, declared.iter().find(|one| one.method == method.sig.ident)?))
+        })
+        .collect();
+    let checks = TypeChecks::of(&block, &methods, place);
+    let asked = asked::checks(&block, declared);
+    let in_constant = &checks.in_constant;
+    let part = part(&methods);
+    let implementation = implementation(&block, place, in_constant, &part);
+    let beside = &checks.beside;
     quote! {
+        #block
+
         const _: () = {
             #[allow(unused_imports)]
-            use ::scopeward::rmcp;
-
-            #tool_router
-            #prompt_router
-            #block
-
-            #registration
+            use ::scopeward::{
+                __private::{
+                    AnswerNothing as _, AnswerPrompt as _, AnswerResource as _, AnswerTool as _,
+                    Take as _, TakeFromPrompt as _, TakeFromResource as _, TakeNothing as _,
+                    Unknown as _, UnknownPart as _,
+                },
+                rmcp,
+            };
+            #implementation
+            #(#beside)*
+            #(#asked)*
         };
     }
 }
 
-/// Expands a block that has mistakes to its methods and an empty registry, so that the rest of the
+/// Expands a block that has mistakes to its methods and an empty part, so that the rest of the
 /// program compiles and the mistakes are the only errors on the screen.
-pub(crate) fn after_errors(block: &ItemImpl) -> TokenStream {
+pub(crate) fn after_errors(block: &ItemImpl, place: &Place) -> TokenStream {
     if block.trait_.is_some() {
         return quote!(#block);
     }
-    let registration = scoped_tools_impl(
-        block,
-        &quote!(::scopeward::Registry::new(&[])),
-        &quote!(::core::default::Default::default()),
-        &TokenStream::new(),
-    );
+    let mut visible = block.clone();
+    for item in &mut visible.items {
+        if let ImplItem::Fn(method) = item {
+            method.attrs.push(parse_quote!(#[allow(dead_code)]));
+        }
+    }
+    let place = match place {
+        Place::Main(_) => Place::Main(vec![]),
+        Place::Part(part) => Place::Part(part.clone()),
+    };
+    let lifetimes = block.generics.lifetimes().count() > 0;
+    let empty = quote!(::scopeward::__private::Part::EMPTY);
+    let implementation =
+        (!lifetimes).then(|| implementation(block, &place, &TokenStream::new(), &empty));
     quote! {
         #[allow(dead_code, clippy::all)]
-        #block
-        #registration
+        #visible
+        #implementation
     }
 }
 
-fn scoped_tools_impl(
-    block: &ItemImpl,
-    registry: &TokenStream,
-    router: &TokenStream,
-    more: &TokenStream,
-) -> TokenStream {
-    let self_ty = &block.self_ty;
-    let (impl_generics, _, where_clause) = block.generics.split_for_impl();
-    quote! {
-        #[automatically_derived]
-        impl #impl_generics ::scopeward::ScopedTools for #self_ty #where_clause {
-            const REGISTRY: ::scopeward::Registry = #registry;
-            const SERVER: (&'static str, &'static str) = (
-                ::core::env!("CARGO_CRATE_NAME"),
-                ::core::env!("CARGO_PKG_VERSION"),
-            );
+/// The checks of types: beside the implementation, where they are made by `cargo check`, or within
+/// its constant if they name parameters of the block.
+struct TypeChecks {
+    beside: Vec<TokenStream>,
+    in_constant: TokenStream,
+}
 
-            fn tool_router() -> ::scopeward::rmcp::handler::server::router::tool::ToolRouter<Self> {
-                #router
-            }
-
-            #more
+impl TypeChecks {
+    fn of(block: &ItemImpl, methods: &[(&ImplItemFn, &Declaration)], place: &Place) -> Self {
+        if block.generics.params.is_empty() {
+            let server = block.self_ty.to_token_stream();
+            let resolve = |type_: &Type| {
+                let named = quote!(<#server>);
+                replaced(without_lifetimes(type_), &named)
+            };
+            let of_types = methods
+                .iter()
+                .map(|(method, declared)| typed::checks(method, declared, &server, &resolve));
+            let main = main_block();
+            let declared = quote!(<#server as #main>::DECLARED);
+            let checks = of_types.chain(of_parts(&server, &server, place));
+            let checks = checks.chain(of_names(&declared, place));
+            let beside = checks.map(|checks| quote!(const _: () = { #checks };)).collect();
+            Self { beside, in_constant: TokenStream::new() }
+        } else {
+            let server = quote!(Self);
+            let of_types = methods.iter().map(|(method, declared)| {
+                typed::checks(method, declared, &server, &|type_| without_lifetimes(type_))
+            });
+            let shown = block.self_ty.to_token_stream();
+            let in_constant = of_types.chain(of_parts(&server, &shown, place)).collect();
+            Self { beside: vec![], in_constant }
         }
     }
 }
 
-/// Whether a tool has a parameter of type `Tasks`.
-fn takes_tasks(method: &ImplItemFn) -> bool {
-    parameters(method).any(|name| name.is_some_and(|name| name == "Tasks"))
-}
-
-/// Whether no parameter lets the tool send something to its caller before the result. A parameter
-/// of an unknown type might.
-fn only_answers(method: &ImplItemFn) -> bool {
-    const KNOWN: [&str; 3] = ["Parameters", "Principal", "Updates"];
-    parameters(method).all(|name| name.is_some_and(|name| KNOWN.iter().any(|known| name == known)))
-}
-
-/// The types of the parameters, each by the last part of its path; `None` for a type without a
-/// path.
-fn parameters(method: &ImplItemFn) -> impl Iterator<Item = Option<&Ident>> {
-    method.sig.inputs.iter().filter_map(|input| match input {
-        FnArg::Typed(typed) => Some(match &*typed.ty {
-            Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
-            _ => None,
-        }),
-        FnArg::Receiver(_) => None,
-    })
-}
-
-/// The route of a resource: its details, and a closure that extracts each parameter, the check
-/// first, and calls the method.
-fn route(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
-    let types: Vec<&Type> = method
-        .sig
-        .inputs
-        .iter()
-        .filter_map(|input| match input {
-            FnArg::Typed(typed) => Some(&*typed.ty),
-            FnArg::Receiver(_) => None,
-        })
-        .collect();
-    let names: Vec<_> = (0..types.len()).map(|number| format_ident!("part_{number}")).collect();
-    let (uri, ident) = (&declared.name.0, &declared.method);
-    let receiver = method.sig.receiver().map(|_| quote!(server,));
-    let wait = method.sig.asyncness.map(|_| quote!(.await));
-    let passed = |key: &str| {
-        let passed = declared.passed_on.iter().find(|passed| passed.key == key)?;
-        passed.value.as_ref()
-    };
-    let some = |value: Option<TokenStream>| {
-        value.map_or_else(
-            || quote!(::core::option::Option::None),
-            |value| quote!(::core::option::Option::Some(#value)),
-        )
-    };
-    let text =
-        |key: &str| some(passed(key).map(|value| quote!(::std::string::String::from(#value))));
-    let optional_value = |key: &str| some(passed(key).map(|value| quote!(#value)));
-    let own_name = syn::ext::IdentExt::unraw(ident).to_string();
-    let name = passed("name").map_or_else(|| quote!(#own_name), |name| quote!(#name));
-    let description = match passed("description") {
-        Some(_) => text("description"),
-        None => some(documentation(method).map(|text| quote!(::std::string::String::from(#text)))),
-    };
-    let (title, mime_type) = (text("title"), text("mime_type"));
-    let (icons, meta) = (optional_value("icons"), optional_value("meta"));
-    let media = optional_value("mime_type");
-    quote! {
-        .with(
-            #uri,
-            ::scopeward::mcp::ResourceDetails {
-                name: ::std::string::String::from(#name),
-                title: #title,
-                description: #description,
-                mime_type: #mime_type,
-                icons: #icons,
-                meta: #meta,
-            },
-            |mut context| ::std::boxed::Box::pin(async move {
-                #[allow(unused_variables)]
-                let server: &Self = context.server();
-                let uri = context.uri().to_owned();
-                #(
-                    let #names: #types = rmcp::handler::server::common::FromContextPart::<
-                        ::scopeward::mcp::ResourceContext<'_, Self>,
-                    >::from_context_part(&mut context)?;
-                )*
-                ::scopeward::mcp::IntoResource::into_resource(
-                    Self::#ident(#receiver #(#names),*) #wait,
-                    &uri,
-                    #media,
-                )
-            }),
-        )
+/// The checks that the blocks of a type know of each other.
+fn of_parts(server: &TokenStream, shown: &TokenStream, place: &Place) -> Vec<TokenStream> {
+    let shown = spaced(shown);
+    match place {
+        Place::Main(parts) => parts
+            .iter()
+            .map(|part| {
+                let name = hash(part);
+                let message = format!(
+                    "`{shown}` has no part `{part}`\nhelp: write `#[scoped_tools(part = {part})] \
+                         impl {shown} {{ … }}` in any file of this crate, or remove `{part}` here"
+                );
+                let panic = typed::panic(part.span(), &message);
+                quote! {
+                    if !::scopeward::__private::PartProbe::<#server, #name>::EXISTS { #panic }
+                }
+            })
+            .collect(),
+        Place::Part(part) => {
+            let name = hash(part);
+            let message = format!(
+                "no block of `{shown}` lists the part `{part}`\nhelp: write `#[scoped_tools(parts = \
+                 [{part}])]` on the block without `part`, or add `{part}` to its list"
+            );
+            let panic = typed::panic(part.span(), &message);
+            vec![quote! {
+                if !::scopeward::__private::PartProbe::<#server, #name>::IS_LISTED { #panic }
+            }]
+        }
     }
 }
 
-/// The text of the doc comment; `None` if there is none.
-fn documentation(method: &ImplItemFn) -> Option<String> {
-    let lines: Vec<String> = method
-        .attrs
+/// The check that no name stands in two parts.
+fn of_names(declared: &TokenStream, place: &Place) -> Option<TokenStream> {
+    let Place::Main(parts) = place else { return None };
+    let panic = quote_spanned!(parts.first()?.span()=> ::core::panic!("{}", sentence.as_str()));
+    Some(quote! {
+        if let ::core::option::Option::Some(sentence) =
+            &::scopeward::__private::two_with_one_name(#declared)
+        {
+            #panic
+        }
+    })
+}
+
+fn main_block() -> TokenStream {
+    quote!(::scopeward::__private::MainBlock<::scopeward::__private::Hint>)
+}
+
+/// The implementation of the trait that makes the block a part of its type's server.
+fn implementation(
+    block: &ItemImpl,
+    place: &Place,
+    checks: &TokenStream,
+    part: &TokenStream,
+) -> TokenStream {
+    let self_ty = &block.self_ty;
+    let generics = with_bounds(&block.generics);
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let attributes = quote! {
+        #[automatically_derived]
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
+    };
+    match place {
+        Place::Main(parts) => {
+            let names: Vec<u64> = parts.iter().map(hash).collect();
+            let numbers = 0..=parts.len();
+            let main = main_block();
+            let declared = quote!(&[#(<Self as #main>::PARTS[#numbers].declared()),*]);
+            // Of a type without parameters, `cargo check` makes the check (`TypeChecks`).
+            let of_names =
+                (!block.generics.params.is_empty()).then(|| of_names(&declared, place)).flatten();
+            quote! {
+                #attributes
+                impl #impl_generics #main for #self_ty #where_clause {
+                    const PARTS: &'static [::scopeward::__private::Part<Self>] = {
+                        #checks
+                        &[
+                            #part,
+                            #(::scopeward::__private::PartProbe::<Self, #names>::PART,)*
+                        ]
+                    };
+                    const DECLARED: &'static [&'static [::scopeward::Declaration]] = {
+                        #of_names
+                        #declared
+                    };
+                    const SERVER: (&'static str, &'static str) = (
+                        ::core::env!("CARGO_CRATE_NAME"),
+                        ::core::env!("CARGO_PKG_VERSION"),
+                    );
+                }
+                #(
+                    #[automatically_derived]
+                    impl #impl_generics ::scopeward::__private::ListsPart<#names> for #self_ty
+                        #where_clause {}
+                )*
+            }
+        }
+        Place::Part(name) => {
+            let name = hash(name);
+            quote! {
+                #attributes
+                impl #impl_generics ::scopeward::__private::HasPart<#name> for #self_ty
+                    #where_clause
+                {
+                    const PART: ::scopeward::__private::Part<Self> = {
+                        #checks
+                        #part
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// The generics of the block, each type of which can be used by several threads, because every
+/// server is.
+fn with_bounds(generics: &Generics) -> Generics {
+    let mut generics = generics.clone();
+    for parameter in generics.type_params_mut() {
+        let bounds = [quote!(::core::marker::Send), quote!(::core::marker::Sync), quote!('static)];
+        parameter
+            .bounds
+            .extend(bounds.map(|bound| -> syn::TypeParamBound { parse_quote!(#bound) }));
+    }
+    generics
+}
+
+/// What the block adds, as a constant expression.
+fn part(methods: &[(&ImplItemFn, &Declaration)]) -> TokenStream {
+    let entries = methods.iter().map(|(method, one)| declaration(method, one));
+    let tasks = methods
         .iter()
-        .filter(|attribute| attribute.path().is_ident("doc"))
-        .filter_map(|attribute| match &attribute.meta {
-            syn::Meta::NameValue(syn::MetaNameValue {
-                value: syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }),
-                ..
-            }) => Some(text.value().trim().to_owned()),
-            _ => None,
-        })
-        .collect();
-    let text = lines.join("\n").trim().to_owned();
-    (!text.is_empty()).then_some(text)
+        .filter(|(_, one)| one.feature == Feature::Tool)
+        .flat_map(|(method, _)| parameters(method));
+    let routes = |feature: Feature| -> TokenStream {
+        let of = methods.iter().enumerate().filter(move |(_, (_, one))| one.feature == feature);
+        of.map(|(number, (method, one))| route(number, method, one)).collect()
+    };
+    let (tools, resources, prompts) =
+        (routes(Feature::Tool), routes(Feature::Resource), routes(Feature::Prompt));
+    let completions = methods.iter().filter_map(|(_, one)| completion(one));
+    quote! {
+        ::scopeward::__private::Part::new(
+            const { &[#(#entries),*] },
+            false #(|| ::scopeward::__private::Probe::<#tasks, ()>::IS_TASKS)*,
+            |router| { let _ = &router; #tools },
+            |router| { let _ = &router; #resources },
+            |router| { let _ = &router; #prompts },
+            |all| all #(#completions)*,
+        )
+    }
 }
 
 /// The completions of a resource or prompt; `None` without `complete = method`.
 fn completion(declared: &Declaration) -> Option<TokenStream> {
     let method = declared.complete.as_ref()?;
     let (feature, name) = (declared.feature.path(), &declared.name.0);
-    Some(quote! {
-        .with(#feature, #name, |server, caller, request| {
-            ::std::boxed::Box::pin(Self::#method(server, caller, request))
-        })
-    })
+    let call = quote_spanned! {method.span()=>
+        ::std::boxed::Box::pin(Self::#method(server, caller, request))
+    };
+    Some(quote!(.with(#feature, #name, |server, caller, request| #call)))
 }
 
 /// The entry in the registry, as a constant expression.
-fn declaration(declared: &Declaration) -> TokenStream {
+fn declaration(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
     let (feature, name) = (declared.feature.path(), &declared.name.0);
     let (scopes, optional) = (&declared.scopes, &declared.optional);
     let (line, column) = position(declared.declared_at);
-    let hint = |hint: Option<bool>| {
-        hint.map_or_else(
-            || quote!(::core::option::Option::None),
-            |hint| quote!(::core::option::Option::Some(#hint)),
-        )
-    };
-    let (read_only, destructive) =
-        (hint(declared.hints.read_only), hint(declared.hints.destructive));
-    let arguments = match declared.feature {
+    let types: Vec<&Type> = parameters(method).collect();
+    let more = match declared.feature {
         Feature::Tool => {
-            let attribute = format_ident!("{}_tool_attr", declared.method);
-            quote!(.with_arguments(|| Self::#attribute().input_schema))
+            let of_types = || {
+                quote! {
+                    ::scopeward::__private::input_schema(
+                        &[#(::scopeward::__private::Probe::<#types, ()>::INPUT_SCHEMA),*],
+                    )
+                }
+            };
+            let written = declared.passed("input_schema");
+            let schema = written.map_or_else(of_types, |schema| quote!(#schema));
+            let only =
+                quote!(true #(&& ::scopeward::__private::Probe::<#types, ()>::ONLY_ANSWERS)*);
+            let hints = (!declared.hints.is_empty()).then(|| {
+                let hint = |hint: Option<bool>| {
+                    hint.map_or_else(
+                        || quote!(::core::option::Option::None),
+                        |hint| quote!(::core::option::Option::Some(#hint)),
+                    )
+                };
+                let (read_only, destructive) =
+                    (hint(declared.hints.read_only), hint(declared.hints.destructive));
+                quote!(.with_hints(#read_only, #destructive))
+            });
+            quote!(#hints .with_arguments(|| #schema).answering_only_if(#only))
         }
         Feature::Prompt => {
-            let attribute = format_ident!("{}_prompt_attr", declared.method);
-            quote!(.with_arguments(|| ::scopeward::__private::prompt_arguments(&Self::#attribute())))
+            let arguments = prompt_arguments(method, declared);
+            quote!(.with_arguments(|| ::scopeward::__private::prompt_arguments(#arguments)))
         }
-        Feature::Resource => {
-            quote!(.with_arguments(|| ::scopeward::__private::uri_arguments(#name)))
-        }
+        Feature::Resource => quote! {
+            .with_arguments(|| ::scopeward::__private::uri_arguments(#name))
+            .with_fields(::scopeward::__private::fields(
+                &[#(::scopeward::__private::Probe::<#types, ()>::FIELDS),*],
+            ))
+        },
     };
     quote! {
         ::scopeward::Declaration::new(
@@ -306,8 +342,7 @@ fn declaration(declared: &Declaration) -> TokenStream {
             &[#(#optional),*],
             ::scopeward::Location::new(::core::file!(), #line, #column),
         )
-        .with_hints(#read_only, #destructive)
-        #arguments
+        #more
     }
 }
 

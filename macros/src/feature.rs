@@ -49,8 +49,8 @@ impl Feature {
         }
     }
 
-    /// The arguments that the attribute passes on: to rmcp's `#[tool]` and `#[prompt]` (rmcp 3.11,
-    /// `rmcp-macros/src`), or to the list of resources.
+    /// The arguments for the lists of tools, resources and prompts: those of rmcp's `#[tool]` and
+    /// `#[prompt]` (rmcp 3.11, `rmcp-macros/src`).
     pub(crate) fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::Tool => &[
@@ -62,12 +62,9 @@ impl Feature {
                 "annotations",
                 "icons",
                 "meta",
-                "local",
             ],
             Self::Resource => &["name", "title", "description", "mime_type", "icons", "meta"],
-            Self::Prompt => {
-                &["name", "title", "description", "arguments", "icons", "meta", "local"]
-            }
+            Self::Prompt => &["name", "title", "description", "arguments", "icons", "meta"],
         }
     }
 

@@ -9,12 +9,19 @@
 
 use proc_macro::TokenStream;
 
+mod asked;
 mod attributes;
+mod data;
 mod declaration;
 mod expand;
 mod feature;
+mod place;
+mod route;
 mod scope;
+mod signature;
+mod tokens;
 mod tools;
+mod typed;
 mod uri;
 
 /// Makes the `#[scoped_tool]` methods of an inherent impl block into MCP tools, its
@@ -55,7 +62,7 @@ pub fn scoped_tools(arguments: TokenStream, block: TokenStream) -> TokenStream {
 /// |---|---|
 /// | `scopes = ["todo:write"]` | required: every scope that a caller must hold; `[]` lets any authenticated caller in |
 /// | `optional = ["admin:access"]` | scopes that the tool asks for itself, with `caller.has("…")` |
-/// | `name`, `title`, `description`, `annotations(…)`, `input_schema`, `output_schema`, `icons`, `meta`, `local` | passed on to rmcp's `#[tool]` |
+/// | `name`, `title`, `description`, `annotations(…)`, `input_schema`, `output_schema`, `icons`, `meta` | as in rmcp's `#[tool]` |
 ///
 /// The check runs before the arguments are read, so that a caller without the scopes learns nothing
 /// about them.
@@ -90,4 +97,42 @@ pub fn scoped_resource(_arguments: TokenStream, method: TokenStream) -> TokenStr
 #[proc_macro_attribute]
 pub fn scoped_prompt(_arguments: TokenStream, method: TokenStream) -> TokenStream {
     tools::outside_block(feature::Feature::Prompt, &method.into()).into()
+}
+
+/// Makes a struct or an enum the arguments or the result of a tool: derives `Deserialize`,
+/// `Serialize` and `JsonSchema` from Scopeward's own dependencies, so that a program needs neither
+/// serde nor schemars.
+///
+/// ```
+/// use scopeward::{Json, Parameters, data, scoped_tools};
+///
+/// #[data]
+/// struct Numbers {
+///     /// The numbers to add
+///     #[serde(default)]
+///     numbers: Vec<f64>,
+/// }
+///
+/// #[data]
+/// struct Sum {
+///     sum: f64,
+/// }
+///
+/// struct Calculator;
+///
+/// #[scoped_tools]
+/// impl Calculator {
+///     /// Adds numbers.
+///     #[scoped_tool(scopes = [])]
+///     fn add(&self, Parameters(Numbers { numbers }): Parameters<Numbers>) -> Json<Sum> {
+///         Json(Sum { sum: numbers.iter().sum() })
+///     }
+/// }
+/// ```
+///
+/// Attributes of serde and schemars work on the type and on its fields. What the type derives
+/// itself is not derived again.
+#[proc_macro_attribute]
+pub fn data(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    data::data(&arguments.into(), &item.into()).into()
 }

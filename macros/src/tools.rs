@@ -2,9 +2,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use syn::{ImplItem, ItemImpl};
+use syn::{ImplItem, ItemImpl, ReceiverKind, ReturnType};
 
-use crate::{declaration::Declaration, expand, feature::Feature, uri};
+use crate::{declaration::Declaration, expand, feature::Feature, place::Place, uri};
 
 /// Expands `#[scoped_tools]` on an impl block.
 pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> TokenStream {
@@ -18,18 +18,19 @@ pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> Toke
         return quote!(#error #tokens);
     };
     let mut errors = vec![];
-    if !arguments.is_empty() {
-        errors.push(syn::Error::new_spanned(
-            arguments,
-            "`#[scoped_tools]` takes no arguments\nhelp: scopes belong on each tool: \
-             `#[scoped_tool(scopes = [\"…\"])]`",
-        ));
-    }
+    let place = Place::read(arguments, &mut errors);
     if let Some((of_trait, _)) = &block.trait_ {
         errors.push(syn::Error::new_spanned(
             of_trait,
             "`#[scoped_tools]` belongs on an impl block of the type itself, not of a trait\nhelp: \
              move the tools into `impl Server { … }`",
+        ));
+    }
+    for lifetime in block.generics.lifetimes() {
+        errors.push(syn::Error::new_spanned(
+            lifetime,
+            "a server owns what it holds, because it lives as long as the program\nhelp: remove the \
+             lifetime; use an `Arc` for what is shared",
         ));
     }
     let declared = collect(&mut block, &mut errors);
@@ -42,10 +43,10 @@ pub(crate) fn scoped_tools(arguments: TokenStream, tokens: &TokenStream) -> Toke
     }
 
     if errors.is_empty() {
-        expand::block(block, &declared)
+        expand::block(block, &declared, &place)
     } else {
         let errors = errors.iter().map(syn::Error::to_compile_error);
-        let rest = expand::after_errors(&block);
+        let rest = expand::after_errors(&block, &place);
         quote!(#(#errors)* #rest)
     }
 }
@@ -84,7 +85,35 @@ fn collect(block: &mut ItemImpl, errors: &mut Vec<syn::Error>) -> Vec<Declaratio
         }
         declared.push(one);
     }
+    for one in &declared {
+        check_completion(block, one, errors);
+    }
     declared
+}
+
+/// Reports a completion whose method stands in the block and has another form.
+fn check_completion(block: &ItemImpl, declared: &Declaration, errors: &mut Vec<syn::Error>) {
+    let Some(name) = &declared.complete else { return };
+    let method = block.items.iter().find_map(|item| match item {
+        ImplItem::Fn(method) if method.sig.ident == *name => Some(method),
+        _ => None,
+    });
+    let Some(method) = method else { return };
+    let signature = &method.sig;
+    let takes_self = matches!(
+        signature.receiver().map(|receiver| &receiver.kind),
+        Some(ReceiverKind::Reference(_, _, None))
+    );
+    let returns = matches!(signature.output, ReturnType::Type(..));
+    if signature.asyncness.is_none() || !takes_self || signature.inputs.len() != 3 || !returns {
+        errors.push(syn::Error::new(
+            name.span(),
+            format!(
+                "`{name}` has not the form of a completion\nhelp: write `async fn {name}(&self, \
+                 caller: Principal, request: CompleteRequestParams) -> Vec<String>`"
+            ),
+        ));
+    }
 }
 
 /// Reports an attribute that stands outside a `#[scoped_tools]` block, because nothing would check

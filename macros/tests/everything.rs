@@ -105,8 +105,10 @@ fn tools_are_in_the_registry_and_the_router() {
     );
     assert_eq!((tools[2].name(), tools[2].scopes().len()), ("loop", 0));
     // The hints of the annotations, and MCP's defaults where there are none.
-    let hints =
-        tools[..3].iter().map(|t| (t.is_read_only(), t.is_destructive(), t.says_what_it_changes()));
+    let hints = tools
+        .iter()
+        .take(3)
+        .map(|t| (t.is_read_only(), t.is_destructive(), t.says_what_it_changes()));
     assert!(hints.eq([(true, false, true), (false, false, true), (false, true, false)]));
 
     let router = Server::<String>::tool_router();

@@ -2,11 +2,13 @@
 //!
 //! An invariant is proved for every set of scopes, not sampled: see [`CompiledPolicy::entails`].
 
+pub(crate) mod fit;
+
 use std::ops::Range;
 
 use super::{
     CompiledPolicy, Feature, Requirement, Scope,
-    manifest::{self, CaseEntry, InvariantEntry, Selection},
+    manifest::{self, CaseEntry, GivenObject, InvariantEntry, Selection, Tried},
     reader::Located,
     syntax,
     vocabulary::Vocabulary,
@@ -26,8 +28,10 @@ pub(crate) struct Case {
     pub(crate) name: Option<String>,
     pub(crate) scopes: Vec<Scope>,
     pub(crate) scopes_at: Range<usize>,
+    /// The claims of the caller. `None` stands for any claims.
+    pub(crate) claims: Option<GivenObject>,
     /// The operations that the test tries, and whether the caller may do each.
-    pub(crate) tried: Vec<(Feature, Located<String>, bool)>,
+    pub(crate) tried: Vec<Tried>,
 }
 
 /// One `[[invariant]]`: what must hold for every set of scopes.
@@ -36,6 +40,10 @@ pub(crate) struct Invariant {
     pub(crate) at: Range<usize>,
     pub(crate) name: Option<String>,
     pub(crate) about: Vec<(Feature, Located<Selection>)>,
+    /// The claims of the callers that it is about. `None` stands for any claims.
+    pub(crate) claims: Option<GivenObject>,
+    /// The arguments of the calls that it is about. `None` stands for any arguments.
+    pub(crate) arguments: Option<GivenObject>,
     /// The scopes without which nobody may use what the invariant is about.
     pub(crate) needs: Option<Located<Requirement>>,
     /// The scopes with which everybody may use what the invariant is about.
@@ -74,6 +82,7 @@ impl Assertions {
                 name: entry.name.clone(),
                 scopes: entry.scopes.value.iter().map(|scope| scope.value.clone()).collect(),
                 scopes_at: entry.scopes.span.clone(),
+                claims: entry.claims.clone(),
                 tried: entry.tried.clone(),
             }
         });
@@ -88,6 +97,8 @@ impl Assertions {
                 at: entry.at.clone(),
                 name: entry.name.clone(),
                 about: entry.about.clone(),
+                claims: entry.claims.clone(),
+                arguments: entry.arguments.clone(),
                 needs: requirement(&entry.needs),
                 enough: requirement(&entry.enough),
             }

@@ -75,7 +75,7 @@ impl CompiledPolicy {
     }
 
     /// The settings of the provider where callers sign in.
-    pub fn trust(&self) -> &ProviderSettings {
+    pub fn provider_settings(&self) -> &ProviderSettings {
         &self.settings.trust
     }
 

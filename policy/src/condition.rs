@@ -23,12 +23,12 @@ use cel::{
     common::ast::{CallExpr, Expr, IdedExpr},
 };
 
-use super::operation::Object;
+use super::operation::Given;
 use crate::diagnostic::nearest;
 pub(crate) use fault::{ConditionFault, ConditionFix};
 pub(crate) use finding::finding;
 use place::Places;
-pub(crate) use types::{Fault, check};
+pub(crate) use types::{Fault, check, claim_fault};
 
 /// The most bytes that a condition may have, so that parsing it stays quick.
 const LONGEST: usize = 1_000;
@@ -52,6 +52,17 @@ pub(crate) struct Condition {
     program: Program,
     needs_arguments: bool,
     needs_claims: bool,
+}
+
+/// Whether a call meets a condition. All but [`NotMet`](Self::NotMet) count as met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    Met,
+    NotMet,
+    /// Arguments or claims that the condition needs are not given.
+    NotGiven,
+    /// The condition cannot be evaluated with these arguments and claims, or is not true or false.
+    NoAnswer,
 }
 
 impl Condition {
@@ -92,32 +103,48 @@ impl Condition {
     }
 
     /// Whether a call meets the condition. A condition that cannot be evaluated counts as met, because
-    /// a missing argument must not make a rule weaker. `None` stands for arguments or claims that are
-    /// not known; a condition that needs them then counts as not met.
-    pub(crate) fn is_met(&self, arguments: Option<&Object>, claims: Option<&Object>) -> bool {
-        let is_known = (!self.needs_arguments || arguments.is_some())
-            && (!self.needs_claims || claims.is_some());
-        if !is_known {
-            return false;
+    /// a missing argument must not make a rule weaker. Neither must arguments or claims that are not
+    /// given, unless the question is about some of them.
+    pub(crate) fn is_met(&self, arguments: Given<'_>, claims: Given<'_>) -> bool {
+        !matches!(self.judge(arguments, claims), Judgement::NotMet)
+    }
+
+    /// Whether a call meets the condition, and if it only counts as met, why.
+    pub(crate) fn judge(&self, arguments: Given<'_>, claims: Given<'_>) -> Judgement {
+        let needed = [(self.needs_arguments, arguments), (self.needs_claims, claims)];
+        let mut needed = needed.into_iter().filter(|(needs, _)| *needs).map(|(_, given)| given);
+        if needed.clone().any(|given| matches!(given, Given::All)) {
+            return Judgement::NotGiven;
+        }
+        if needed.any(|given| matches!(given, Given::Some)) {
+            return Judgement::NotMet;
         }
         let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        for (name, needed, object) in
+        for (name, needed, given) in
             [(ARGUMENTS, self.needs_arguments, arguments), (CLAIMS, self.needs_claims, claims)]
         {
-            if let Some(object) = object.filter(|_| needed)
+            if let Some(object) = given.object().filter(|_| needed)
                 && context.add_variable(name, object).is_err()
             {
-                return true;
+                return Judgement::NoAnswer;
             }
         }
-        !matches!(self.program.execute(&context), Ok(Value::Bool(false)))
+        match self.program.execute(&context) {
+            Ok(Value::Bool(true)) => Judgement::Met,
+            Ok(Value::Bool(false)) => Judgement::NotMet,
+            _ => Judgement::NoAnswer,
+        }
     }
 
     pub(crate) fn needs_arguments(&self) -> bool {
         self.needs_arguments
     }
 
-    fn expression(&self) -> &IdedExpr {
+    pub(crate) fn needs_claims(&self) -> bool {
+        self.needs_claims
+    }
+
+    pub(crate) fn expression(&self) -> &IdedExpr {
         self.program.expression()
     }
 }
@@ -335,7 +362,8 @@ mod tests {
         let is_met = |text: &str, arguments: serde_json::Value| {
             let claims = json!({ "sub": "ada", "level": 3 });
             let condition = Condition::parse(text).unwrap();
-            condition.is_met(arguments.as_object(), claims.as_object())
+            let (arguments, claims) = (arguments.as_object().unwrap(), claims.as_object().unwrap());
+            condition.is_met(Given::These(arguments), Given::These(claims))
         };
         assert!(is_met("args.n == 5", json!({ "n": 5 })));
         assert!(is_met("args.n == 5", json!({ "n": 5.0 })));
@@ -348,8 +376,12 @@ mod tests {
         assert!(is_met("args.n > 3", json!({})));
         assert!(is_met("args.n > 3", json!({ "n": "x" })));
         assert!(is_met("args.n", json!({ "n": 0 })));
-        // A condition on unknown arguments counts as not met.
+        // A condition on arguments that are not given counts as met, unless some are asked about.
         let condition = Condition::parse("args.n > 3").unwrap();
-        assert!(!condition.is_met(None, None));
+        assert!(condition.is_met(Given::All, Given::Some));
+        assert!(!condition.is_met(Given::Some, Given::All), "the condition needs no claims");
+        let condition = Condition::parse("args.owner != claims.sub").unwrap();
+        assert!(condition.is_met(Given::Some, Given::All));
+        assert!(!condition.is_met(Given::Some, Given::Some));
     }
 }

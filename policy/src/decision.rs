@@ -1,9 +1,12 @@
 //! The decision: may a caller who holds these scopes do this operation? No other code decides it.
 
+use std::ptr;
+
 use smallvec::SmallVec;
 
+use super::operation::Given;
 use super::{
-    CompiledPolicy, Feature, Object, Operation, Requirement, Rule, Scope, ScopeId, ScopeSet,
+    CompiledPolicy, Feature, Operation, Requirement, Rule, Scope, ScopeId, ScopeSet, When,
 };
 
 /// The answer to "may this caller do this?".
@@ -53,6 +56,22 @@ impl<'p> Denial<'p> {
         let mut clauses = self.clauses.iter();
         let first = clauses.next().map_or(Requirement::Authenticated, |first| (*first).clone());
         clauses.fold(first, |all, clause| all.and(clause))
+    }
+
+    /// The conditions without which the caller might be allowed: they count as met, and the caller
+    /// lacks what they need.
+    pub(crate) fn conditions<'a>(
+        &'a self,
+        held: &'a ScopeSet,
+    ) -> impl Iterator<Item = &'p When> + 'a {
+        let lacking = |when: &&When| {
+            !when.requirement.is_met_by(held)
+                && self
+                    .clauses
+                    .iter()
+                    .any(|clause| ptr::eq::<Requirement>(*clause, &raw const when.requirement))
+        };
+        self.rule.when.iter().filter(lacking)
     }
 
     /// The part of [`required`](Self::required) that `held` lacks.
@@ -145,25 +164,22 @@ impl CompiledPolicy {
         };
         // A template by its own text cannot be read, because it is not a resource. Completion asks
         // about it without arguments.
-        if values.is_none() && operation.arguments().is_some() {
+        if values.is_none() && operation.arguments().object().is_some() {
             return Decision::Unknown;
         }
         // The values in a URI count as its arguments, even if the operation has others.
-        let arguments = values.as_ref().or(operation.arguments());
+        let arguments = values.as_ref().map_or(operation.arguments(), Given::These);
         self.decide_by(rule, arguments, operation.claims(), held)
     }
 
     fn decide_by<'p>(
         &'p self,
         rule: &'p Rule,
-        arguments: Option<&Object>,
-        claims: Option<&Object>,
+        arguments: Given<'_>,
+        claims: Given<'_>,
         held: &ScopeSet,
     ) -> Decision<'p> {
-        let conditions = rule.when.iter().filter(|when| when.condition.is_met(arguments, claims));
-        let clauses: SmallVec<[&Requirement; 2]> = std::iter::once(&rule.requirement)
-            .chain(conditions.map(|when| &when.requirement))
-            .collect();
+        let clauses = rule.clauses(arguments, claims);
         if clauses.iter().all(|clause| clause.is_met_by(held)) {
             return Decision::Allow(rule);
         }

@@ -1,6 +1,6 @@
 //! The declared scopes: what authors wrote in `#[scoped_tool]` and its siblings, as plain data.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Index, sync::Arc};
 
 use super::{Feature, Object, Scope};
 
@@ -16,6 +16,16 @@ impl Location {
     /// Makes a place in a source file. Line and column count from 1.
     pub const fn new(file: &'static str, line: u32, column: u32) -> Self {
         Self { file, line, column }
+    }
+
+    /// The path of the source file.
+    pub const fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line in the file.
+    pub const fn line(&self) -> u32 {
+        self.line
     }
 }
 
@@ -37,6 +47,7 @@ pub struct Declaration {
     destructive: Option<bool>,
     location: Location,
     arguments: Option<fn() -> Arc<Object>>,
+    fields: Option<fn() -> Arc<Object>>,
     only_answers: bool,
 }
 
@@ -65,6 +76,7 @@ impl Declaration {
             destructive: None,
             location,
             arguments: None,
+            fields: None,
             only_answers: false,
         }
     }
@@ -74,6 +86,12 @@ impl Declaration {
     #[must_use]
     pub const fn answering_only(self) -> Self {
         Self { only_answers: true, ..self }
+    }
+
+    /// The same tool, marked as [`Self::answering_only`] does if `only` is `true`.
+    #[must_use]
+    pub const fn answering_only_if(self, only: bool) -> Self {
+        Self { only_answers: only, ..self }
     }
 
     /// The same tool with its annotations: MCP's `readOnlyHint` and `destructiveHint`.
@@ -89,6 +107,13 @@ impl Declaration {
         Self { arguments: Some(arguments), ..self }
     }
 
+    /// The same resource with the JSON Schema of the struct that its variables are read into, if
+    /// there is one. The lint compares the struct with the URI template.
+    #[must_use]
+    pub const fn with_fields(self, fields: Option<fn() -> Arc<Object>>) -> Self {
+        Self { fields, ..self }
+    }
+
     /// Whether this is a tool, a resource or a prompt.
     pub const fn feature(&self) -> Feature {
         self.feature
@@ -102,6 +127,11 @@ impl Declaration {
     /// The declared scopes: by its author, a caller must hold all of them.
     pub const fn scopes(&self) -> &'static [&'static str] {
         self.scopes
+    }
+
+    /// Whether the declaration names this scope, in `scopes` or in `optional`.
+    pub fn names_scope(&self, scope: &str) -> bool {
+        self.scopes.contains(&scope) || self.optional.contains(&scope)
     }
 
     /// The scopes that the tool asks about itself (`optional`), to answer more to some callers.
@@ -141,6 +171,12 @@ impl Declaration {
     pub fn arguments(&self) -> Option<Arc<Object>> {
         self.arguments.map(|schema| schema())
     }
+
+    /// The JSON Schema of the struct that the variables of a resource's URI are read into, if it is
+    /// known.
+    pub fn fields(&self) -> Option<Arc<Object>> {
+        self.fields.map(|schema| schema())
+    }
 }
 
 const fn assert_scopes(scopes: &[&str]) {
@@ -152,27 +188,120 @@ const fn assert_scopes(scopes: &[&str]) {
 }
 
 /// Every tool, resource and prompt that a server offers, as declared.
+///
+/// The declarations stand in parts: the blocks of `#[scoped_tools]` that a type has.
 #[derive(Debug, Clone, Copy)]
-pub struct Registry(&'static [Declaration]);
+pub struct Registry {
+    first: &'static [Declaration],
+    more: &'static [&'static [Declaration]],
+}
 
 impl Registry {
-    /// Makes a registry. `#[scoped_tools]` calls this in a constant.
+    /// Makes a registry of one part.
     pub const fn new(declarations: &'static [Declaration]) -> Self {
-        Self(declarations)
+        Self { first: declarations, more: &[] }
     }
 
-    /// All declarations, in the order of the methods in the source.
-    pub const fn all(&self) -> &'static [Declaration] {
-        self.0
+    /// Makes a registry of several parts, which are not copied.
+    pub const fn of_parts(parts: &'static [&'static [Declaration]]) -> Self {
+        match parts {
+            [first, more @ ..] => Self { first, more },
+            [] => Self::new(&[]),
+        }
+    }
+
+    /// All declarations, part by part, in the order of the methods in the source.
+    pub const fn all(&self) -> Declarations {
+        Declarations { part: self.first, more: self.more }
     }
 
     /// The declarations of one feature.
     pub fn of(&self, feature: Feature) -> impl Iterator<Item = &'static Declaration> + Clone {
-        self.0.iter().filter(move |declaration| declaration.feature == feature)
+        self.all().filter(move |declaration| declaration.feature == feature)
     }
 
     /// The declaration of a feature and name.
     pub fn get(&self, feature: Feature, name: &str) -> Option<&'static Declaration> {
         self.of(feature).find(|declaration| declaration.name == name)
+    }
+}
+
+/// Declarations, one after the other. [`Registry::all`] makes them.
+///
+/// ```
+/// use scopeward_policy::{Declaration, Feature, Location, Registry};
+///
+/// const LOOK: Declaration =
+///     Declaration::new(Feature::Tool, "look", &[], &[], Location::new("src/main.rs", 1, 1));
+/// let all = Registry::of_parts(&[&[LOOK], &[], &[LOOK]]).all();
+/// assert_eq!(all.len(), 2);
+/// assert_eq!(all[1].name(), "look");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Declarations {
+    part: &'static [Declaration],
+    more: &'static [&'static [Declaration]],
+}
+
+impl Declarations {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The declarations again, for loops that should leave these as they are.
+    #[must_use]
+    pub fn iter(&self) -> Self {
+        self.clone()
+    }
+
+    /// The declaration with this number.
+    pub fn get(&self, number: usize) -> Option<&'static Declaration> {
+        self.clone().nth(number)
+    }
+}
+
+impl IntoIterator for &Declarations {
+    type Item = &'static Declaration;
+    type IntoIter = Declarations;
+
+    fn into_iter(self) -> Declarations {
+        self.iter()
+    }
+}
+
+impl Iterator for Declarations {
+    type Item = &'static Declaration;
+
+    fn next(&mut self) -> Option<&'static Declaration> {
+        loop {
+            if let [first, rest @ ..] = self.part {
+                self.part = rest;
+                return Some(first);
+            }
+            let [next, more @ ..] = self.more else { return None };
+            (self.part, self.more) = (next, more);
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let all = self.part.len() + self.more.iter().map(|part| part.len()).sum::<usize>();
+        (all, Some(all))
+    }
+}
+
+impl ExactSizeIterator for Declarations {}
+
+impl Index<usize> for Declarations {
+    type Output = Declaration;
+
+    /// The declaration with this number.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, as a slice does.
+    #[expect(clippy::panic, reason = "an index that is out of range panics everywhere")]
+    fn index(&self, number: usize) -> &Declaration {
+        self.get(number).unwrap_or_else(|| panic!("no declaration has the number {number}"))
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! A [`Diagnostic`] is plain data; [`render`] shows a list of them to a person or to a program.
 
+mod counted;
 mod fix;
 pub mod render;
 mod source;
 
 use std::{fmt, ops::Range};
 
+pub use counted::counted;
 pub use fix::{Change, Edit, Fix, Step};
 pub use source::Source;
 
@@ -267,6 +269,8 @@ impl<'a> IntoIterator for &'a Diagnostics {
 }
 
 /// Writes one line for each finding: `policy.toml:18:1: error: …`.
+impl std::error::Error for Diagnostics {}
+
 impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, finding) in self.list.iter().enumerate() {

@@ -5,8 +5,14 @@
 //! token carries. Each policy decides with its own vocabulary and its own `implies` whether a grant
 //! suffices.
 
+pub mod accept;
+mod causes;
+#[cfg(test)]
+mod condition_tests;
+mod formula;
 mod grants;
 mod render;
+mod rules;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -14,9 +20,10 @@ mod tests;
 use std::{collections::BTreeSet, fmt};
 
 use grants::{ComparedPolicy, GrantComparison};
-pub use render::{json, markdown, text};
+pub use render::{json, json_judged, judged_markdown, judged_text, markdown, text};
+use rules::{Change, Comparison};
 
-use crate::{CompiledPolicy, Feature, Requirement, Scope};
+use crate::{CompiledPolicy, Feature, Registry, Requirement, Scope};
 
 /// The scopes that a token carries.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +66,18 @@ impl Grants {
     pub fn is_empty(&self) -> bool {
         self.smallest.is_empty()
     }
+
+    /// Adds grants, and removes those that hold all scopes of another one.
+    fn add(&mut self, more: Self) {
+        self.is_cut |= more.is_cut;
+        for grant in more.smallest {
+            if !self.smallest.iter().any(|known| known.0.is_subset(&grant.0)) {
+                self.smallest.retain(|known| !grant.0.is_subset(&known.0));
+                self.smallest.push(grant);
+            }
+        }
+        self.smallest.sort_unstable();
+    }
 }
 
 /// The change of access to one tool, resource or prompt.
@@ -70,6 +89,11 @@ pub struct RuleChange {
     pub name: String,
     /// The condition under which access changed; `None` if it changed for every call.
     pub when: Option<String>,
+    /// The condition that `when` replaced, if its text changed.
+    pub was_when: Option<String>,
+    /// The optional scope whose holders the tool answers more to, if the change is about them and not
+    /// about who may call it.
+    pub more_with: Option<String>,
     /// The requirement of the old rule; `None` if the old policy has no rule.
     pub old: Option<String>,
     /// The requirement of the new rule; `None` if the new policy has no rule.
@@ -78,6 +102,14 @@ pub struct RuleChange {
     pub gained: Grants,
     /// The grants that no longer suffice.
     pub lost: Grants,
+    /// Whether `gained` depends on how an old and a new condition hold together, which nobody knows.
+    pub is_gain_unsure: bool,
+    /// Whether `lost` depends on that.
+    pub is_loss_unsure: bool,
+    /// The changes of `[scopes]` that changed who holds the needed scopes, each as a sentence.
+    pub causes: Vec<String>,
+    /// The optional scopes of the tool, if its declaration is known: it answers more to their holders.
+    pub optional: Vec<String>,
 }
 
 impl RuleChange {
@@ -87,15 +119,25 @@ impl RuleChange {
             Feature::Prompt => format!("prompt {}", self.name),
             _ => self.name.clone(),
         };
-        self.when.as_ref().map_or_else(|| name.clone(), |when| format!("{name} when {when}"))
+        match (&self.more_with, &self.when) {
+            (Some(scope), _) => format!("{name}, more with {scope},"),
+            (None, Some(when)) => format!("{name} when {when}"),
+            (None, None) => name,
+        }
     }
 
-    /// Whether somebody gains access.
+    /// Whether it is known in which direction the change goes. Otherwise it may widen and it may
+    /// narrow, and counts as both.
+    pub fn is_told(&self) -> bool {
+        (self.widens() && !self.is_gain_unsure) || (self.narrows() && !self.is_loss_unsure)
+    }
+
+    /// Whether somebody gains access, or may gain it.
     pub fn widens(&self) -> bool {
         !self.gained.is_empty()
     }
 
-    /// Whether somebody loses access.
+    /// Whether somebody loses access, or may lose it.
     pub fn narrows(&self) -> bool {
         !self.lost.is_empty()
     }
@@ -103,6 +145,9 @@ impl RuleChange {
     /// The direction of the change in words.
     pub fn direction(&self) -> &'static str {
         match (self.widens(), self.narrows()) {
+            (true, true) if !self.is_told() => "changed, and whether it widens cannot be told",
+            (true, true) if self.is_gain_unsure => "narrows, and may widen",
+            (true, true) if self.is_loss_unsure => "widens, and may narrow",
             (true, true) => "widens and narrows",
             (true, false) => "widens",
             (false, true) => "narrows",
@@ -129,14 +174,16 @@ pub struct Difference {
     pub rules: Vec<RuleChange>,
     /// Each changed setting.
     pub settings: Vec<SettingChange>,
+    /// Each changed reason (`relax`) for a rule that asks for less than declared.
+    pub reasons: Vec<SettingChange>,
     /// How many tools, resources and prompts have a rule in at least one of the policies.
     pub compared: usize,
 }
 
 impl Difference {
-    /// Whether neither access nor a setting changed.
+    /// Whether neither access nor a setting nor a reason changed.
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty() && self.settings.is_empty()
+        self.rules.is_empty() && self.settings.is_empty() && self.reasons.is_empty()
     }
 
     /// Whether somebody gains access to something.
@@ -169,69 +216,64 @@ impl Difference {
 /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
 /// ```
 pub fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Difference {
+    compare_declared(old, new, &Registry::new(&[]))
+}
+
+/// Compares two policies of a server whose declarations are known, so that a change of who holds an
+/// optional scope is seen too.
+pub fn compare_declared(
+    old: &CompiledPolicy,
+    new: &CompiledPolicy,
+    registry: &Registry,
+) -> Difference {
     let named = old.rules().chain(new.rules()).map(|(feature, name, _)| (feature, name));
     let named: BTreeSet<(Feature, &str)> = named.collect();
     let (before, after) = (ComparedPolicy::new(old), ComparedPolicy::new(new));
     let same_scopes = grants::with_same_givers(&before, &after);
-    let gains = GrantComparison::new(&after, &before, &same_scopes);
-    let losses = GrantComparison::new(&before, &after, &same_scopes);
+    let comparison = Comparison {
+        gains: GrantComparison::new(&after, &before, &same_scopes),
+        losses: GrantComparison::new(&before, &after, &same_scopes),
+    };
+    let links = causes::changed_links(old, new);
     let mut rules = vec![];
     for (feature, name) in &named {
-        // Under a condition a call needs what the rule needs and what the condition adds. Sets of
-        // conditions need no comparison, because a caller who gains or loses access under several
-        // conditions also does so under one of them.
-        for when in std::iter::once(None).chain(conditions(*feature, name, [old, new])) {
-            let (ours, theirs) =
-                (needed(new, *feature, name, when), needed(old, *feature, name, when));
-            let gained = gains.only(ours.as_ref(), theirs.as_ref());
-            let lost = losses.only(theirs.as_ref(), ours.as_ref());
-            let described = |policy: &CompiledPolicy, needed: Option<&Requirement>| {
-                needed.map(|needed| policy.describe_requirement(needed))
+        let declared = registry.get(*feature, name);
+        let optional = declared.map_or(&[][..], |declared| declared.optional());
+        let (was, is) = (old.rule(*feature, name), new.rule(*feature, name));
+        let finish = |change: Change, more_with: Option<&str>| {
+            let described = |policy: &CompiledPolicy, needed: &Option<Requirement>| {
+                needed.as_ref().map(|needed| policy.describe_requirement(needed))
             };
-            let change = RuleChange {
+            let scopes = causes::scopes(old, change.old.as_ref())
+                .chain(causes::scopes(new, change.new.as_ref()))
+                .filter(|scope| !same_scopes.contains(scope));
+            RuleChange {
                 feature: *feature,
                 name: (*name).to_owned(),
-                when: when.map(str::to_owned),
-                old: described(old, theirs.as_ref()),
-                new: described(new, ours.as_ref()),
-                gained,
-                lost,
-            };
-            let is_changed = change.widens() || change.narrows();
-            // A change for every call is not repeated for each condition.
-            let is_repetition = rules.last().is_some_and(|last: &RuleChange| {
-                last.name == change.name
-                    && last.feature == change.feature
-                    && last.when.is_none()
-                    && (&last.gained, &last.lost) == (&change.gained, &change.lost)
-            });
-            if is_changed && !is_repetition {
-                rules.push(change);
+                old: described(old, &change.old),
+                new: described(new, &change.new),
+                when: change.when,
+                was_when: change.was_when,
+                more_with: more_with.map(str::to_owned),
+                gained: change.gained,
+                lost: change.lost,
+                is_gain_unsure: change.is_gain_unsure,
+                is_loss_unsure: change.is_loss_unsure,
+                causes: causes::causes(old, new, &links, &scopes.collect()),
+                optional: optional.iter().map(|scope| (*scope).to_owned()).collect(),
+            }
+        };
+        rules.extend(comparison.rules(was, is).into_iter().map(|change| finish(change, None)));
+        for scope in optional {
+            let is_defined = |policy: &CompiledPolicy| policy.scope_id(scope).is_some();
+            let is_same = is_defined(old) == is_defined(new) && same_scopes.contains(scope);
+            // A new or a removed rule already says who gains or loses all of it.
+            if !is_same && was.is_some() && is.is_some() {
+                let change = comparison.optional((old, was), (new, is), scope);
+                rules.extend(change.map(|change| finish(change, Some(*scope))));
             }
         }
     }
-    Difference { rules, settings: settings::compare(old, new), compared: named.len() }
-}
-
-/// The conditions that the rules of the two policies have, each once.
-fn conditions<'p>(
-    feature: Feature,
-    name: &str,
-    policies: [&'p CompiledPolicy; 2],
-) -> impl Iterator<Item = Option<&'p str>> {
-    let rules = policies.into_iter().filter_map(|policy| policy.rule(feature, name));
-    let conditions = rules.flat_map(|rule| &rule.when).map(|when| when.condition.as_str());
-    conditions.collect::<BTreeSet<_>>().into_iter().map(Some)
-}
-
-/// The requirement of a call under a condition; `None` if the policy has no rule.
-fn needed(
-    policy: &CompiledPolicy,
-    feature: Feature,
-    name: &str,
-    when: Option<&str>,
-) -> Option<Requirement> {
-    let rule = policy.rule(feature, name)?;
-    let met = rule.when.iter().filter(|one| when == Some(one.condition.as_str()));
-    Some(met.fold(rule.requirement.clone(), |all, one| all.and(&one.requirement)))
+    let reasons = settings::reasons(old, new);
+    Difference { rules, settings: settings::compare(old, new), reasons, compared: named.len() }
 }

@@ -3,7 +3,10 @@
 
 use serde_json::json;
 
-use crate::{CompiledPolicy, Decision, Feature, Operation, Rule, Scope, ScopeSet};
+use crate::{
+    CompiledPolicy, Decision, Declaration, Feature, Operation, Rule, Scope, ScopeSet, When,
+    operation::Given,
+};
 
 /// The decision about one caller and one operation, with the reasons.
 #[derive(Debug)]
@@ -13,7 +16,50 @@ pub struct Explanation<'p> {
     name: String,
     granted: Vec<Scope>,
     held: ScopeSet,
+    /// Each condition of the rule, and whether it holds.
+    conditions: Vec<(&'p When, Holds)>,
+    optional: &'static [&'static str],
     decision: Decision<'p>,
+}
+
+/// Whether a condition of a rule holds for the use that is explained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Yes,
+    No,
+    /// It depends on arguments or claims that were not given.
+    Depends,
+}
+
+impl Holds {
+    /// Asks under both readings of what is not given: as if every condition on it held, and as if
+    /// none did.
+    fn of(when: &When, arguments: Option<Given<'_>>, claims: Option<Given<'_>>) -> Self {
+        let met = |unknown: Given<'static>| {
+            when.condition.is_met(arguments.unwrap_or(unknown), claims.unwrap_or(unknown))
+        };
+        match (met(Given::All), met(Given::Some)) {
+            (true, true) => Self::Yes,
+            (false, false) => Self::No,
+            _ => Self::Depends,
+        }
+    }
+
+    /// What the text says about it.
+    fn note(self, when: &When) -> String {
+        match self {
+            Self::Yes => "holds here".to_owned(),
+            Self::No => "does not hold here".to_owned(),
+            Self::Depends => {
+                let needs = [
+                    (when.condition.needs_arguments(), "arguments"),
+                    (when.condition.needs_claims(), "claims"),
+                ];
+                let needs = needs.iter().filter(|(needs, _)| *needs).map(|(_, word)| *word);
+                format!("depends on the {}", needs.collect::<Vec<_>>().join(" and "))
+            }
+        }
+    }
 }
 
 impl<'p> Explanation<'p> {
@@ -41,7 +87,47 @@ impl<'p> Explanation<'p> {
         let held = policy.hold(granted.iter().map(Scope::as_str));
         let decision = policy.decide(operation, &held);
         let (feature, name) = (operation.feature(), operation.name().to_owned());
-        Self { policy, feature, name, granted, held, decision }
+        let mut explanation = Self {
+            policy,
+            feature,
+            name,
+            granted,
+            held,
+            conditions: vec![],
+            optional: &[],
+            decision,
+        };
+        if let Some(rule) = explanation.rule() {
+            // The values in a URI are the arguments of a resource, as in a decision.
+            let values = match feature {
+                Feature::Resource => policy.find_resource(operation.name()).and_then(|(_, v)| v),
+                _ => None,
+            };
+            let known = |given: Given<'_>| given.object().is_some();
+            let arguments = match &values {
+                Some(values) => Some(Given::These(values)),
+                None => Some(operation.arguments()).filter(|given| known(*given)),
+            };
+            let claims = Some(operation.claims()).filter(|given| known(*given));
+            let each = rule.when.iter();
+            explanation.conditions =
+                each.map(|when| (when, Holds::of(when, arguments, claims))).collect();
+        }
+        explanation
+    }
+
+    /// The same explanation, with the scopes that the author declared as `optional`.
+    #[must_use]
+    pub fn with_declared(self, declaration: Option<&Declaration>) -> Self {
+        Self { optional: declaration.map_or(&[], Declaration::optional), ..self }
+    }
+
+    /// Whether arguments or claims that were not given could make a condition hold that this caller
+    /// does not meet.
+    fn depends(&self) -> bool {
+        self.conditions.iter().any(|(when, holds)| {
+            *holds == Holds::Depends && !when.requirement.is_met_by(&self.held)
+        })
     }
 
     /// Whether the operation is allowed.
@@ -106,7 +192,11 @@ impl<'p> Explanation<'p> {
     /// The explanation for a person.
     pub fn text(&self) -> String {
         let name = &self.name;
-        let verdict = if self.is_allowed() { "allowed" } else { "not allowed" };
+        let verdict = match (self.is_allowed(), self.depends()) {
+            (true, true) => "allowed, unless a condition asks for more",
+            (true, false) => "allowed",
+            (false, _) => "not allowed",
+        };
         let mut text = format!("{name}: {verdict}\n\n");
         text.push_str(&format!("  granted  {}\n", join(&self.granted, "nothing")));
         let implied = self.implied();
@@ -130,7 +220,22 @@ impl<'p> Explanation<'p> {
         };
         let (line, _) = source.position(rule.span().start);
         let written = source.text().lines().nth(line - 1).unwrap_or_default().trim();
-        text.push_str(&format!("  needs    {}\n", self.policy.describe(rule)));
+        text.push_str(&format!("  needs    {}\n", self.policy.needs(rule)));
+        for (when, holds) in &self.conditions {
+            let (condition, note) = (when.condition.as_str(), holds.note(when));
+            let needs = self.policy.describe_requirement(&when.requirement);
+            text.push_str(&format!("  when     {condition}: also {needs} ({note})\n"));
+        }
+        if !self.optional.is_empty() {
+            let held = |scope: &str| self.policy.is_held(scope, &self.held);
+            let note =
+                if self.optional.iter().any(|scope| held(scope)) { "held" } else { "not held" };
+            text.push_str(&format!(
+                "  optional {} ({note}; the {} answers more to its holder)\n",
+                self.optional.join(" or "),
+                self.feature
+            ));
+        }
         let place = self.policy.place(rule);
         text.push_str(&format!("  rule     {place}  {written}\n"));
         let additions = self.additions();
@@ -163,7 +268,17 @@ impl<'p> Explanation<'p> {
             "granted": self.granted,
             "implied": self.implied(),
             "unknown": self.unknown().collect::<Vec<_>>(),
-            "needs": self.rule().map(|rule| self.policy.describe(rule)),
+            "needs": self.rule().map(|rule| self.policy.needs(rule)),
+            "when": self.conditions.iter().map(|(when, holds)| json!({
+                "if": when.condition.as_str(),
+                "needs": self.policy.describe_requirement(&when.requirement),
+                "holds": match holds {
+                    Holds::Yes => Some(true),
+                    Holds::No => Some(false),
+                    Holds::Depends => None,
+                },
+            })).collect::<Vec<_>>(),
+            "optional": self.optional,
             "rule": place,
             "additions": self.additions(),
             "revision": self.policy.revision().to_string(),
@@ -175,4 +290,58 @@ impl<'p> Explanation<'p> {
 fn join<'a>(scopes: impl IntoIterator<Item = &'a Scope>, nothing: &str) -> String {
     let names: Vec<&str> = scopes.into_iter().map(Scope::as_str).collect();
     if names.is_empty() { nothing.to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Location, diagnostic::Source};
+
+    const POLICY: &str = r#"version = 1
+[server]
+url = "http://localhost/mcp"
+[scopes]
+"n:write" = "W"
+"n:share" = "S"
+"x:admin" = "X"
+[tools]
+share = { write = "n", when = [{ if = "args.public", all_of = ["n:share"] }, { if = "claims.guest && args.n > 1", all_of = ["x:admin"] }] }
+[resources]
+"note://{id}" = { write = "n", when = [{ if = "args.id == 'all'", all_of = ["x:admin"] }] }
+"#;
+
+    #[test]
+    fn conditions_say_whether_they_hold_and_optional_scopes_whether_they_are_held() {
+        let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
+        let declared = Declaration::new(
+            Feature::Tool,
+            "share",
+            &["n:write"],
+            &["x:admin"],
+            Location::new("a.rs", 1, 1),
+        );
+        let object = |value: serde_json::Value| value.as_object().unwrap().clone();
+        let (public, private) =
+            (object(json!({ "public": true, "n": 1 })), object(json!({ "public": false, "n": 9 })));
+        let (guest, nobody) = (object(json!({ "guest": true })), object(json!({})));
+        let share = || Operation::tool("share").for_some_arguments().for_some_claims();
+        let mut said = String::new();
+        for (operation, scopes) in [
+            (share(), "n:write"),
+            (share(), "n:write n:share x:admin"),
+            (share().with_arguments(&public), "n:write"),
+            (share().with_arguments(&private), "n:write x:admin"),
+            (share().with_arguments(&private).with_claims(&guest), "n:write"),
+            (share().with_arguments(&private).with_claims(&nobody), "n:write"),
+            (Operation::resource("note://all").for_some_claims(), "n:write"),
+            (Operation::resource("note://7").for_some_claims(), "n:write"),
+        ] {
+            let granted = scopes.split(' ').map(|scope| Scope::parse(scope).unwrap()).collect();
+            let declared = Some(&declared).filter(|_| operation.feature() == Feature::Tool);
+            let explanation = Explanation::new(&policy, operation, granted).with_declared(declared);
+            let json: serde_json::Value = serde_json::from_str(&explanation.json()).unwrap();
+            said += &format!("{}{}\n\n", explanation.text(), json["when"]);
+        }
+        insta::assert_snapshot!("conditions", said);
+    }
 }

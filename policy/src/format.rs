@@ -88,6 +88,13 @@ fn arrange_entries(table: &mut Table, takes: &ValueKind, position: &mut isize) {
                 arrange(item, each, false, position);
             }
         }
+        // The keys of arguments and claims stay in the author's order.
+        ValueKind::Object => {
+            for (_, item) in table.iter_mut() {
+                arrange(item, takes, false, position);
+            }
+        }
+        ValueKind::List(each) => arrange_entries(table, each, position),
         ValueKind::Either(several) => {
             if let Some(takes) = several.iter().find(|takes| matches!(takes, ValueKind::Table(_))) {
                 arrange_entries(table, takes, position);
@@ -162,7 +169,7 @@ fn lay_out(value: &mut Value, takes: &ValueKind) {
         }
         (Value::InlineTable(table), ValueKind::Table(shape)) => inline(table, Some(shape)),
         (Value::InlineTable(table), _) => inline(table, None),
-        (Value::Array(array), ValueKind::Some(each)) => list(array, each),
+        (Value::Array(array), ValueKind::Some(each) | ValueKind::List(each)) => list(array, each),
         (Value::Array(array), _) => list(array, &ValueKind::Text),
         _ => {}
     }
@@ -347,6 +354,23 @@ url="http://localhost:3002/mcp"
         let text = "version = 1\n[tools]\n[[resource.also]]\n[resource]\n[scopes]\n";
         let headers = "version = 1\n\n[resource]\n\n[[resource.also]]\n\n[scopes]\n\n[tools]\n";
         assert_eq!(format(text).unwrap(), headers);
+    }
+
+    #[test]
+    fn arguments_of_a_test_stay_with_their_test_in_every_form() {
+        let text = "version = 1\n\
+            [[test]]\ncan=[{arguments={b=1,a=[2]},tool=\"x\"}, \"y\"]\nclaims={sub=\"ada\"}\nscopes=[]\n\
+            [[test.cannot]]\ntool = \"x\"\n[test.cannot.arguments]\nn = 1\n[test.cannot.arguments.deep]\nn = 2\n\
+            [[test.cannot]]\ntool = \"x\"\n[test.cannot.arguments]\nn = 3\n\
+            [[test]]\nscopes = []\ncan = []\n[test.arguments]\nn = 4\n[test.claims]\nsub = \"bob\"\n\
+            [tools]\nx = { read = \"a\" }\n";
+        let tidy = format(text).unwrap();
+        let values = |text: &str| toml::from_str::<toml::Value>(text).unwrap();
+        assert_eq!(values(text), values(&tidy), "{tidy}");
+        assert_eq!(format(&tidy).unwrap(), tidy);
+        let first = "scopes = []\nclaims = { sub = \"ada\" }\n\
+                     can = [{ tool = \"x\", arguments = { b = 1, a = [2] } }, \"y\"]\n";
+        assert!(tidy.contains(first), "{tidy}");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use toml_edit::{Array, Value};
 
 use crate::{
@@ -65,7 +64,7 @@ pub fn first_policy(
     url: &ResourceUrl,
     provider: Option<&str>,
 ) -> Result<FirstPolicy, NoFirstPolicy> {
-    let inputs = LintInputs { registry, snapshot: None, now: Timestamp::UNIX_EPOCH };
+    let inputs = LintInputs { registry, snapshot: None, now: std::time::UNIX_EPOCH };
     let mut allowed = Allowed::new();
     let mut pass = 0;
     loop {

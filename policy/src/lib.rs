@@ -73,11 +73,12 @@ mod uri;
 pub mod url;
 mod vocabulary;
 
+pub use agreement::CheckedPolicy;
 pub use assertions::Assertions;
 pub use compiled::{CompiledPolicy, ConditionalNeed};
 pub use counts::DecisionCounts;
 pub use decision::{Decision, Denial};
-pub use declared::{Declaration, Location, Registry};
+pub use declared::{Declaration, Declarations, Location, Registry};
 pub use feature::Feature;
 pub use known_client::KnownClient;
 pub use manifest::written_url;
@@ -97,7 +98,9 @@ pub use url::{ResourceUrl, ResourceUrlError};
 
 pub(crate) use assertions::{Case, Invariant};
 pub(crate) use compile::DraftPolicy;
-pub(crate) use manifest::{Allow, Entry, Manifest, RuleEntry, ScopeEntry, Selection};
+pub(crate) use manifest::{
+    Allow, Entry, GivenObject, Manifest, RuleEntry, ScopeEntry, Selection, Tried,
+};
 pub(crate) use reader::{Located, TableReader};
 pub(crate) use requirement::Requirement;
 pub(crate) use rule::When;

@@ -17,8 +17,6 @@ mod suggest;
 pub(crate) mod tests;
 pub mod verify;
 
-use jiff::Timestamp;
-
 pub use catalogue::{changeable, find, kinds};
 use context::LintContext;
 #[cfg(test)]
@@ -27,6 +25,8 @@ pub use explain::explain;
 pub use lints::LINTS;
 use report::LintReport;
 pub(crate) use suggest::rule_for;
+
+use std::time::SystemTime;
 
 use crate::{
     Snapshot,
@@ -109,7 +109,7 @@ pub struct LintInputs<'a> {
     /// The registered scopes, if another source than the policy has them.
     pub snapshot: Option<&'a Snapshot>,
     /// The current time, for the age of the snapshot.
-    pub now: Timestamp,
+    pub now: SystemTime,
 }
 
 /// The result of [`examine`].
@@ -136,7 +136,7 @@ pub struct Examined {
 ///
 /// let source = Source::new("policy.toml", "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n");
 /// let registry = Registry::new(&[]);
-/// let now = jiff::Timestamp::now();
+/// let now = std::time::SystemTime::now();
 /// let inputs = LintInputs { registry: &registry, snapshot: None, now };
 /// assert!(lint::examine(&source, &inputs, Stage::Advice).found.is_empty());
 /// ```

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use toml::de::DeTable;
 
-pub(crate) use assertions::{CaseEntry, InvariantEntry, Selection};
+pub(crate) use assertions::{CaseEntry, GivenObject, InvariantEntry, Selection, Tried};
 pub(crate) use clients::ClientEntry;
 pub(crate) use rules::{Entry, RuleEntry};
 pub(crate) use scopes::ScopeEntry;

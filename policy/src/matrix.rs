@@ -2,11 +2,44 @@
 
 use serde_json::json;
 
-use crate::{CompiledPolicy, Feature, Rule};
+use crate::{CompiledPolicy, Feature, Registry, Requirement, Rule, ScopeSet};
+
+/// What one scope does for the use of one tool, resource or prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cell {
+    /// What it does for the scopes that every use needs.
+    pub effect: Effect,
+    /// Whether a condition changes what is said here: the scope is enough until a condition asks for
+    /// more, or it is one that a condition asks for.
+    pub is_conditional: bool,
+    /// Whether the author declared the scope as `optional`: the tool answers more to its holder.
+    pub is_optional: bool,
+}
+
+impl Cell {
+    /// The characters in the text table: the effect, with `*` for a condition and `+` for a scope
+    /// that is optional.
+    pub fn mark(self) -> String {
+        let signs = [(self.is_conditional, "*"), (self.is_optional, "+")];
+        let signs: String = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
+        match self.effect {
+            Effect::Nothing if !signs.is_empty() => signs,
+            effect => format!("{}{signs}", effect.mark()),
+        }
+    }
+
+    /// The words for a person who cannot see the mark.
+    pub fn words(self) -> String {
+        let mut words = vec![self.effect.word()];
+        words.extend(self.is_conditional.then_some("under a condition"));
+        words.extend(self.is_optional.then_some("answers more"));
+        words.join(", ")
+    }
+}
 
 /// The effect of one scope on the access to one tool, resource or prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cell {
+pub enum Effect {
     /// A caller with only this scope may use it.
     Enough,
     /// The scope is one of several that are needed together.
@@ -15,7 +48,7 @@ pub enum Cell {
     Nothing,
 }
 
-impl Cell {
+impl Effect {
     /// The character in the text table.
     pub fn mark(self) -> &'static str {
         match self {
@@ -35,6 +68,11 @@ impl Cell {
     }
 }
 
+/// The sentence of the legend about conditions.
+pub const CONDITIONAL: &str = "* a condition asks for more";
+/// The sentence of the legend about optional scopes.
+pub const OPTIONAL: &str = "+ answers more to its holder";
+
 /// A table of tools, resources and prompts by scopes, in the order of the file.
 #[derive(Debug)]
 pub struct Matrix<'p> {
@@ -48,35 +86,42 @@ pub struct Row<'p> {
     feature: Feature,
     name: &'p str,
     needs: String,
+    conditions: Vec<(&'p str, String)>,
+    optional: &'static [&'static str],
     line: usize,
     cells: Vec<Cell>,
 }
 
 impl<'p> Matrix<'p> {
-    /// Asks the policy about each rule with each scope.
+    /// Asks the policy about each rule with each scope. `registry` knows the optional scopes.
     ///
     /// ```
-    /// use scopeward_policy::{CompiledPolicy, diagnostic::Source, matrix::Matrix};
+    /// use scopeward_policy::{CompiledPolicy, Registry, diagnostic::Source, matrix::Matrix};
     ///
     /// let text = "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n\
     ///             [scopes]\n\"a:read\" = \"Look\"\n[tools]\nlook = { read = \"a\" }\n";
     /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
-    /// assert!(Matrix::new(&policy).text().contains("look  ●"));
+    /// assert!(Matrix::new(&policy, &Registry::new(&[])).text().contains("look  ●"));
     /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
     /// ```
-    pub fn new(policy: &'p CompiledPolicy) -> Self {
+    pub fn new(policy: &'p CompiledPolicy, registry: &Registry) -> Self {
         let mut rules: Vec<(Feature, &str, &Rule)> = policy.rules().collect();
         rules.sort_by_key(|(feature, _, rule)| (*feature, rule.span().start));
-        let rows = rules.into_iter().map(|(feature, name, rule)| Row {
-            feature,
-            name,
-            needs: policy.describe(rule),
-            line: policy.source().position(rule.span().start).0,
-            cells: policy
-                .scopes()
-                .iter()
-                .map(|scope| cell(policy, rule, scope.name().as_str()))
-                .collect(),
+        let rows = rules.into_iter().map(|(feature, name, rule)| {
+            let optional = registry.get(feature, name).map_or(&[][..], |one| one.optional());
+            let conditions = policy.conditional_needs(rule);
+            let scopes = policy.scopes().iter();
+            Row {
+                feature,
+                name,
+                needs: policy.needs(rule),
+                conditions: conditions.map(|when| (when.condition, when.needs)).collect(),
+                optional,
+                line: policy.source().position(rule.span().start).0,
+                cells: scopes
+                    .map(|scope| cell(policy, rule, optional, scope.name().as_str()))
+                    .collect(),
+            }
         });
         Self { policy, rows: rows.collect() }
     }
@@ -85,18 +130,31 @@ impl<'p> Matrix<'p> {
         self.policy.scopes().iter().map(|scope| scope.name().as_str())
     }
 
+    /// Whether at least one cell depends on a condition.
+    pub fn has_conditions(&self) -> bool {
+        self.rows.iter().any(|row| !row.conditions.is_empty())
+    }
+
+    /// Whether at least one tool answers more to the holder of an optional scope.
+    pub fn has_optional(&self) -> bool {
+        self.rows.iter().any(|row| !row.optional.is_empty())
+    }
+
     /// The table as plain text, for a terminal.
     pub fn text(&self) -> String {
-        let tool_width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+        let width = |text: &str| text.chars().count();
+        let tool_width = self.rows.iter().map(|row| width(row.name)).max().unwrap_or(0);
         let mut text = format!("  {:tool_width$}", "");
         for scope in self.scopes() {
-            text.push_str(&format!("  {scope}"));
+            text.push_str(&format!("  {scope:3}"));
         }
+        text.truncate(text.trim_end().len());
         text.push('\n');
         for row in &self.rows {
             text.push_str(&format!("  {:tool_width$}", row.name));
             for (scope, cell) in self.scopes().zip(&row.cells) {
-                text.push_str(&format!("  {:width$}", cell.mark(), width = scope.chars().count()));
+                // A mark may have three characters, and so may a column have no fewer.
+                text.push_str(&format!("  {:width$}", cell.mark(), width = width(scope).max(3)));
             }
             text.truncate(text.trim_end().len());
             text.push('\n');
@@ -104,18 +162,45 @@ impl<'p> Matrix<'p> {
         text.push_str(
             "\n  ● enough by itself   ◐ part of what is needed   · does nothing for it\n",
         );
+        let signs = [(self.has_conditions(), CONDITIONAL), (self.has_optional(), OPTIONAL)];
+        let signs: Vec<&str> = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
+        if signs.is_empty() {
+            return text;
+        }
+        text.push_str(&format!("  {}\n\n", signs.join("   ")));
+        for row in &self.rows {
+            for line in row.notes() {
+                text.push_str(&format!("  {:tool_width$}  {line}\n", row.name));
+            }
+        }
         text
     }
 
     /// The table as JSON, for programs.
     pub fn json(&self) -> String {
         let row = |row: &Row<'_>| {
+            let marked = |is: fn(&Cell) -> bool| -> Vec<&str> {
+                let marked = self.scopes().zip(&row.cells).filter(|(_, cell)| is(cell));
+                marked.map(|(scope, _)| scope).collect()
+            };
             let cells: serde_json::Map<String, serde_json::Value> = self
                 .scopes()
                 .zip(&row.cells)
-                .map(|(scope, cell)| (scope.to_owned(), cell.word().into()))
+                .map(|(scope, cell)| (scope.to_owned(), cell.effect.word().into()))
                 .collect();
-            json!({ (row.feature.word()): row.name, "needs": row.needs, "line": row.line, "scopes": cells })
+            let conditions = row.conditions.iter();
+            let conditions =
+                conditions.map(|(condition, needs)| json!({ "if": condition, "needs": needs }));
+            json!({
+                (row.feature.word()): row.name,
+                "needs": row.needs,
+                "when": conditions.collect::<Vec<_>>(),
+                "optional": row.optional,
+                "line": row.line,
+                "scopes": cells,
+                "conditional": marked(|cell| cell.is_conditional),
+                "answers_more": marked(|cell| cell.is_optional),
+            })
         };
         let document = json!({
             "resource": self.policy.resource().as_str(),
@@ -143,9 +228,20 @@ impl<'p> Row<'p> {
         self.name
     }
 
-    /// The scopes that the rule needs, as text for a person.
+    /// The scopes that every use needs, as text for a person.
     pub fn needs(&self) -> &str {
         &self.needs
+    }
+
+    /// One line for each condition, and one for the optional scopes.
+    pub fn notes(&self) -> Vec<String> {
+        let conditions = self.conditions.iter();
+        let mut notes: Vec<String> =
+            conditions.map(|(condition, needs)| asks_more(condition, needs)).collect();
+        if !self.optional.is_empty() {
+            notes.push(answers_more(self.optional));
+        }
+        notes
     }
 
     /// One cell for each scope, in the order of [`CompiledPolicy::scopes`].
@@ -154,11 +250,113 @@ impl<'p> Row<'p> {
     }
 }
 
-fn cell(policy: &CompiledPolicy, rule: &Rule, scope: &str) -> Cell {
+/// What a condition asks for, as a line for a person.
+pub fn asks_more(condition: &str, needs: &str) -> String {
+    format!("* when {condition}: also {needs}")
+}
+
+/// What the optional scopes of a declaration are for, as a line for a person.
+pub fn answers_more(optional: &[&str]) -> String {
+    format!("+ answers more to a caller with {}", optional.join(" or "))
+}
+
+fn cell(policy: &CompiledPolicy, rule: &Rule, optional: &[&str], scope: &str) -> Cell {
     let held = policy.hold([scope]);
-    if rule.requirement.is_met_by(&held) {
-        return Cell::Enough;
+    let effect = effect(&rule.requirement, &held);
+    let mut conditional = rule.when.iter().map(|when| self::effect(&when.requirement, &held));
+    Cell {
+        effect,
+        is_conditional: match effect {
+            Effect::Enough => conditional.any(|more| more != Effect::Enough),
+            // What any caller meets is asked for by no condition.
+            _ => rule.when.iter().any(|when| is_named(&when.requirement, &held)),
+        },
+        is_optional: optional.iter().any(|one| policy.is_held(one, &held)),
     }
-    let mut needed = rule.requirement.alternatives().iter().flatten();
-    if needed.any(|scope| held.contains(*scope)) { Cell::Part } else { Cell::Nothing }
+}
+
+fn effect(requirement: &Requirement, held: &ScopeSet) -> Effect {
+    if requirement.is_met_by(held) {
+        Effect::Enough
+    } else if is_named(requirement, held) {
+        Effect::Part
+    } else {
+        Effect::Nothing
+    }
+}
+
+/// Whether the requirement asks for at least one of the held scopes.
+fn is_named(requirement: &Requirement, held: &ScopeSet) -> bool {
+    requirement.alternatives().iter().flatten().any(|scope| held.contains(*scope))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Declaration, Location, diagnostic::Source};
+
+    static DECLARED: &[Declaration] = &[
+        Declaration::new(
+            Feature::Tool,
+            "stats",
+            &["a:read"],
+            &["x:admin"],
+            Location::new("a.rs", 1, 1),
+        ),
+        Declaration::new(
+            Feature::Prompt,
+            "plan",
+            &["a:read"],
+            &["x:admin", "gone"],
+            Location::new("a.rs", 2, 1),
+        ),
+    ];
+
+    const POLICY: &str = r#"version = 1
+[server]
+url = "http://localhost/mcp"
+[scopes]
+"a:read" = "R"
+"a:write" = { title = "W", implies = ["a:read"] }
+"x:admin" = { title = "X", implies = ["a:read"] }
+z = "Z"
+[tools]
+look = { read = "a" }
+stats = { read = "a" }
+share = { write = "a", when = [{ if = "args.public", all_of = ["z", "x:admin"] }, { if = "args.n > 1", authenticated = true }] }
+weak = { read = "a", when = [{ if = "args.x", read = "a" }] }
+[prompts]
+plan = { authenticated = true }
+"#;
+
+    fn policy(text: &str) -> CompiledPolicy {
+        CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap()
+    }
+
+    #[test]
+    fn conditions_and_optional_scopes_are_marked_in_each_format() {
+        let policy = policy(POLICY);
+        let matrix = Matrix::new(&policy, &Registry::new(DECLARED));
+        insta::assert_snapshot!("text", matrix.text());
+        insta::assert_snapshot!("json", matrix.json());
+    }
+
+    #[test]
+    fn the_legend_explains_only_the_marks_that_occur() {
+        let legend = |text: &str, declared| {
+            let policy = policy(text);
+            Matrix::new(&policy, &Registry::new(declared)).text()
+        };
+        let without = POLICY
+            .lines()
+            .filter(|line| !line.contains("when"))
+            .map(|line| format!("{line}\n"))
+            .collect::<String>();
+        let plain = legend(&without, &[]);
+        assert!(!plain.contains('*') && !plain.contains('+'), "{plain}");
+        let conditional = legend(POLICY, &[]);
+        assert!(conditional.contains(CONDITIONAL) && !conditional.contains(OPTIONAL));
+        let optional = legend(&without, DECLARED);
+        assert!(!optional.contains(CONDITIONAL) && optional.contains(OPTIONAL));
+    }
 }

@@ -35,4 +35,5 @@ mistakes! {
     OVERLAPPING_RESOURCES "SW123" "overlapping-resources" "A URI could be of two resources; access never depends on a guess."
     DUPLICATE_CLIENT "SW124" "duplicate-client" "Two clients have the same id."
     TWO_SERVERS "SW125" "two-servers" "`[server]` and its former name `[resource]` are both there; which of them counts would be a guess."
+    INVALID_CALL "SW126" "invalid-call" "A test or an invariant gives arguments that no call can have, or claims that no token can have."
 }

@@ -9,29 +9,70 @@ pub type Object = Map<String, Value>;
 
 /// A use of a tool, a resource or a prompt.
 ///
-/// An operation without arguments stands for a use whose arguments are not known yet, as in a list.
-/// A decision about it leaves out the conditions on arguments, and without claims also the
-/// conditions on claims. So an operation that is about to run must have its arguments, even if they
-/// are an empty object.
+/// A use whose arguments are not given is decided as if every condition on arguments held, so a
+/// caller who is allowed is allowed whatever the arguments are. The same holds for claims that are
+/// not given. [`for_some_arguments`](Self::for_some_arguments) asks the weaker question that a list
+/// needs: may the caller do this with some arguments?
 ///
 /// ```
-/// use scopeward_policy::Operation;
+/// use scopeward_policy::{CompiledPolicy, Operation, diagnostic::Source};
 ///
-/// let operation = Operation::tool("create_todo");
-/// assert_eq!(operation.name(), "create_todo");
+/// let policy = CompiledPolicy::compile(Source::new("policy.toml", r#"
+///     version = 1
+///     [server]
+///     url = "http://localhost:3002/mcp"
+///     [scopes]
+///     "note:write" = "Write notes"
+///     "note:share" = "Share notes"
+///     [tools.save_note]
+///     write = "note"
+///     [[tools.save_note.when]]
+///     if = "args.public"
+///     all_of = ["note:share"]
+/// "#))?;
+/// let writer = policy.hold(["note:write"]);
+/// let saving = Operation::tool("save_note");
+/// assert!(!policy.decide(saving, &writer).is_allow(), "not with every argument");
+/// assert!(policy.decide(saving.for_some_arguments(), &writer).is_allow());
+///
+/// let private = serde_json::json!({ "public": false });
+/// let saving = saving.with_arguments(private.as_object().ok_or("not an object")?);
+/// assert!(policy.decide(saving, &writer).is_allow());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Operation<'a> {
     feature: Feature,
     name: &'a str,
-    arguments: Option<&'a Object>,
-    claims: Option<&'a Object>,
+    arguments: Given<'a>,
+    claims: Given<'a>,
+}
+
+/// The arguments or claims for which a decision is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Given<'a> {
+    /// Any: the answer must hold for all of them.
+    All,
+    /// Any: the answer must hold for some of them.
+    Some,
+    /// These.
+    These(&'a Object),
+}
+
+impl<'a> Given<'a> {
+    /// The object, if there is one.
+    pub(crate) fn object(self) -> Option<&'a Object> {
+        match self {
+            Self::These(object) => Some(object),
+            Self::All | Self::Some => None,
+        }
+    }
 }
 
 impl<'a> Operation<'a> {
     /// The use of a tool or prompt by its name, or of a resource by its URI.
     pub fn new(feature: Feature, name: &'a str) -> Self {
-        Self { feature, name, arguments: None, claims: None }
+        Self { feature, name, arguments: Given::All, claims: Given::All }
     }
 
     /// The call of a tool by its name.
@@ -53,13 +94,27 @@ impl<'a> Operation<'a> {
     /// The same operation with arguments. A call without arguments has an empty object.
     #[must_use]
     pub fn with_arguments(self, arguments: &'a Map<String, Value>) -> Self {
-        Self { arguments: Some(arguments), ..self }
+        Self { arguments: Given::These(arguments), ..self }
+    }
+
+    /// The same operation with arguments that are not known: may the caller do it with some of them?
+    /// Lists ask so. A use that is about to run must be decided with its own arguments.
+    #[must_use]
+    pub fn for_some_arguments(self) -> Self {
+        Self { arguments: Given::Some, ..self }
+    }
+
+    /// The same operation by a caller whose claims are not known: may some caller with these scopes do
+    /// it?
+    #[must_use]
+    pub fn for_some_claims(self) -> Self {
+        Self { claims: Given::Some, ..self }
     }
 
     /// The same operation by a caller whose token has these claims.
     #[must_use]
     pub fn with_claims(self, claims: &'a Map<String, Value>) -> Self {
-        Self { claims: Some(claims), ..self }
+        Self { claims: Given::These(claims), ..self }
     }
 
     /// The feature of MCP that is used.
@@ -72,11 +127,11 @@ impl<'a> Operation<'a> {
         self.name
     }
 
-    pub(super) fn arguments(&self) -> Option<&'a Object> {
+    pub(super) fn arguments(&self) -> Given<'a> {
         self.arguments
     }
 
-    pub(super) fn claims(&self) -> Option<&'a Object> {
+    pub(super) fn claims(&self) -> Given<'a> {
         self.claims
     }
 }

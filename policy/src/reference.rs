@@ -33,10 +33,3 @@ fn the_page_of_keys_is_up_to_date() {
 fn the_page_of_lints_is_up_to_date() {
     compare("docs/src/reference/lints.md", &lints::page());
 }
-
-/// `policy.schema.json` is what `policy schema` prints.
-#[test]
-fn the_schema_is_up_to_date() {
-    let lints: Vec<_> = crate::lint::changeable().collect();
-    compare("policy.schema.json", &format!("{:#}\n", crate::schema::json_schema(&lints)));
-}

@@ -5,7 +5,9 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{DecisionCounts, Requirement, condition::Condition};
+use smallvec::SmallVec;
+
+use super::{DecisionCounts, Requirement, condition::Condition, operation::Given};
 
 /// The rule of one tool, resource or prompt: who may use it.
 #[derive(Debug)]
@@ -48,6 +50,16 @@ impl Rule {
     /// once. So the counters can outlive the policy, and go on when a reload replaces it.
     pub fn counts(&self, find: impl FnOnce(&str) -> Arc<DecisionCounts>) -> &DecisionCounts {
         self.counts.get_or_init(|| find(&self.name))
+    }
+
+    /// What a call needs: the requirement of the rule, and those of the conditions that count as met.
+    pub(crate) fn clauses(
+        &self,
+        arguments: Given<'_>,
+        claims: Given<'_>,
+    ) -> SmallVec<[&Requirement; 2]> {
+        let met = self.when.iter().filter(|when| when.condition.is_met(arguments, claims));
+        std::iter::once(&self.requirement).chain(met.map(|when| &when.requirement)).collect()
     }
 
     /// Whether lists leave it out for callers who may not use it.

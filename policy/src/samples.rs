@@ -19,6 +19,37 @@ whoami = { authenticated = true, hidden = true }
 email = "string"
 "#;
 
+/// The good policy with tests and invariants that use every key of theirs.
+pub(crate) fn with_tests() -> String {
+    format!(
+        "{GOOD}{}",
+        r#"[resources]
+"todo://items/{id}" = { read = "todo" }
+[prompts]
+plan = { read = "todo" }
+[[test]]
+name = "a reader"
+scopes = ["todo:read"]
+claims = { sub = "ada", exp = 1e9, aud = ["a", "b"], groups = [{ id = 7 }] }
+arguments = { full = true, limit = 0x10, part = -0.5, deep = { list = [[], {}] } }
+can = ["list_todos", { tool = "whoami" }]
+cannot = ["purge_todos", { tool = "create_todo", arguments = {} }]
+can_read = ["todo://items/7"]
+cannot_read = []
+can_get = [{ prompt = "plan", arguments = { day = "monday" } }]
+cannot_get = []
+[[invariant]]
+name = "readers"
+tools = ["list_todos"]
+resources = "all"
+claims = { tenant = "acme" }
+arguments = { full = false }
+needs = { read = "todo" }
+enough = { read = "todo" }
+"#
+    )
+}
+
 /// The good policy with `[server]` under its former name, in every form that TOML has.
 pub(crate) fn under_the_former_name() -> [String; 3] {
     let server = "[server]\nurl = \"http://localhost:3002/mcp\"\n";
@@ -177,5 +208,72 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "hidden = true }\n[[invariant]]\nprompts = \"destructive\"\nneeds = { read = \"todo\" }",
         "unknown-value",
         "14:11",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\ncan = [{ tool = \"whoami\", arguments = { at = 2026-01-02 } }]",
+        "invalid-call",
+        "15:46",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\narguments = { n = [inf] }\ncan = [\"whoami\"]",
+        "invalid-call",
+        "15:20",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\narguments = {}\ncan_read = []",
+        "invalid-call",
+        "15:1",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\nclaims = { sub = 5 }\ncan = [\"whoami\"]",
+        "invalid-call",
+        "15:12",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[invariant]]\ntools = \"all\"\nclaims = { aud = true }\nneeds = { read = \"todo\" }",
+        "invalid-call",
+        "15:12",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\nclaims = [\"sub\"]\ncan = [\"whoami\"]",
+        "wrong-type",
+        "15:10",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\ncan = [{ tol = \"whoami\" }]",
+        "unknown-key",
+        "15:10",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\ncan_get = [{ arguments = {} }]",
+        "missing-key",
+        "15:12",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\ncan_read = [{ resource = \"t://x\" }]",
+        "wrong-type",
+        "15:13",
+    ),
+    ("hidden = true }", "hidden = true }\n[[test]]\nscopes = []\ncan = [7]", "wrong-type", "15:8"),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\ncan = \"x\"",
+        "wrong-type",
+        "15:7",
+    ),
+    (
+        "hidden = true }",
+        "hidden = true }\n[[test]]\nscopes = []\ncan = [\" \"]",
+        "empty-text",
+        "15:8",
     ),
 ];

@@ -1,10 +1,20 @@
 //! The JSON Schema of `policy.toml`, with which editors complete and validate. It is made from the
 //! shape that the reader uses, so that both accept the same files.
+//!
+//! The declared tools, resources and prompts are known keys, so that editors complete their names.
+//! Another name is allowed as well: the schema is a committed file, which may be older than the
+//! server, and the lint, which asks the server itself, reports a name that nothing declares
+//! (`unknown-tool`).
+
+use std::ptr;
 
 use serde_json::{Map, Value, json};
 
 use super::shape::{self, Key, TableShape, ValueKind};
-use crate::diagnostic::Kind;
+use crate::{Declaration, Feature, Registry, diagnostic::Kind};
+
+/// Where the schema of a rule stands, because each declared name refers to it.
+const RULE: &str = "rule";
 
 /// The pattern of a scope-token (RFC 6749, section 3.3).
 const SCOPE: &str = r"^[\x21\x23-\x5b\x5d-\x7e]+$";
@@ -12,12 +22,55 @@ const SCOPE: &str = r"^[\x21\x23-\x5b\x5d-\x7e]+$";
 const TEXT: &str = r"\S";
 
 /// The JSON Schema (2020-12) of `policy.toml`. `lints` are the lints whose level `[lint]` may set
-/// ([`lint::changeable`](crate::lint::changeable)).
-pub fn json_schema(lints: &[Kind]) -> Value {
+/// ([`lint::changeable`](crate::lint::changeable)). `registry` has the tools, resources and prompts
+/// whose names editors complete.
+///
+/// ```
+/// use scopeward_policy::{Declaration, Feature, Location, Registry, schema::json_schema};
+///
+/// const LIST: Declaration = Declaration::new(
+///     Feature::Tool, "list_notes", &["note:read"], &[], Location::new("src/notes.rs", 1, 1),
+/// );
+/// let schema = json_schema(&[], &Registry::new(&[LIST]));
+/// let known = &schema["properties"]["tools"]["properties"]["list_notes"];
+/// assert_eq!(known["description"], "Its author declared the scope note:read.");
+/// ```
+pub fn json_schema(lints: &[Kind], registry: &Registry) -> Value {
     let mut schema = table(&shape::POLICY, lints);
+    schema["$defs"] = json!({ RULE: table(&shape::OPERATION, lints) });
+    for feature in Feature::ALL {
+        let known: Map<String, Value> = registry.of(feature).map(known).collect();
+        if !known.is_empty() {
+            schema["properties"][feature.table()]["properties"] = known.into();
+        }
+    }
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "policy.toml of Scopeward: who may call which tool".into();
     schema
+}
+
+/// The key of a declared name. `allOf`, because editors for older drafts ignore what stands beside
+/// `$ref`.
+fn known(declared: &Declaration) -> (String, Value) {
+    let schema = json!({ "allOf": [rule()], "description": declares(declared) });
+    (declared.name().to_owned(), schema)
+}
+
+fn rule() -> Value {
+    json!({ "$ref": format!("#/$defs/{RULE}") })
+}
+
+/// What the author of a tool, resource or prompt declared, in one sentence.
+fn declares(declared: &Declaration) -> String {
+    let optional = match declared.optional() {
+        [] => String::new(),
+        some => format!(" It answers more to callers with {}.", some.join(", ")),
+    };
+    match declared.scopes() {
+        [] => format!("Its author declared no scopes.{optional}"),
+        [one] => format!("Its author declared the scope {one}.{optional}"),
+        several => format!("Its author declared the scopes {}.{optional}", several.join(", ")),
+    }
 }
 
 fn table(shape: &TableShape, lints: &[Kind]) -> Value {
@@ -73,6 +126,7 @@ fn takes(what: &ValueKind, lints: &[Kind]) -> Value {
         ValueKind::Flag => json!({ "type": "boolean" }),
         ValueKind::True => json!({ "const": true }),
         ValueKind::Word(words) => json!({ "enum": words() }),
+        ValueKind::Table(shape) if ptr::eq(*shape, &raw const shape::OPERATION) => rule(),
         ValueKind::Table(shape) => table(shape, lints),
         ValueKind::Tables(shape) => json!({ "type": "array", "items": table(shape, lints) }),
         ValueKind::ByScope(each) => {
@@ -92,6 +146,8 @@ fn takes(what: &ValueKind, lints: &[Kind]) -> Value {
                 .collect();
             json!({ "type": "object", "properties": properties, "additionalProperties": false })
         }
+        ValueKind::Object => json!({ "type": "object" }),
+        ValueKind::List(each) => json!({ "type": "array", "items": takes(each, lints) }),
         ValueKind::Some(each) => {
             json!({ "type": "array", "items": takes(each, lints), "minItems": 1 })
         }

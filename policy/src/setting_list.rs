@@ -20,7 +20,8 @@ impl CompiledPolicy {
         let also: Vec<_> = self.also().iter().map(ProviderSettings::describe).collect();
         let also = if also.is_empty() { "none".to_owned() } else { also.join("; ") };
         let fixed = [("url", self.resource().to_string())];
-        let fixed = fixed.into_iter().chain(self.trust().settings()).chain([("also", also)]);
+        let fixed =
+            fixed.into_iter().chain(self.provider_settings().settings()).chain([("also", also)]);
         let free = [
             ("list", self.list_mode().as_str()),
             ("on_denied", self.on_denied().as_str()),

@@ -69,6 +69,10 @@ pub(crate) enum ValueKind {
     ByName(&'static ValueKind),
     /// A table whose keys are the names of lints.
     ByLint(&'static ValueKind),
+    /// A table with any keys: a JSON object.
+    Object,
+    /// A list, which may be empty.
+    List(&'static ValueKind),
     /// A list with at least one item.
     Some(&'static ValueKind),
     /// A value of one of several kinds.
@@ -378,16 +382,68 @@ pub(crate) static CASE: TableShape = TableShape {
     keys: &[
         key("name", ValueKind::Text, "What the case shows."),
         required("scopes", ValueKind::Scopes, "The scopes that the caller was granted."),
-        key("can", ValueKind::Texts, "Tools that this caller can call."),
-        key("cannot", ValueKind::Texts, "Tools that this caller cannot call."),
-        key("can_read", ValueKind::Texts, "Resources that this caller can read."),
-        key("cannot_read", ValueKind::Texts, "Resources that this caller cannot read."),
-        key("can_get", ValueKind::Texts, "Prompts that this caller can get."),
-        key("cannot_get", ValueKind::Texts, "Prompts that this caller cannot get."),
+        key(
+            "claims",
+            ValueKind::Object,
+            "The claims of the caller's token. Without them, the test is about callers with any claims.",
+        ),
+        key(
+            "arguments",
+            ValueKind::Object,
+            "The arguments of each tool and prompt that the test tries, unless an entry has its own. Without them, the test is about calls with any arguments.",
+        ),
+        key(
+            "can",
+            TRIED_TOOLS,
+            "Tools that this caller can call; without `arguments`, whatever the arguments are.",
+        ),
+        key(
+            "cannot",
+            TRIED_TOOLS,
+            "Tools that this caller cannot call; without `arguments`, with no arguments at all.",
+        ),
+        key(
+            "can_read",
+            ValueKind::List(&ValueKind::Text),
+            "Resources that this caller can read. Their arguments are in the URI.",
+        ),
+        key(
+            "cannot_read",
+            ValueKind::List(&ValueKind::Text),
+            "Resources that this caller cannot read. Their arguments are in the URI.",
+        ),
+        key(
+            "can_get",
+            TRIED_PROMPTS,
+            "Prompts that this caller can get; without `arguments`, whatever the arguments are.",
+        ),
+        key(
+            "cannot_get",
+            TRIED_PROMPTS,
+            "Prompts that this caller cannot get; without `arguments`, with no arguments at all.",
+        ),
     ],
     one_of: &[],
     some_of: &["can", "cannot", "can_read", "cannot_read", "can_get", "cannot_get"],
 };
+
+const TRIED_TOOLS: ValueKind =
+    ValueKind::List(&ValueKind::Either(&[ValueKind::Text, ValueKind::Table(&TRIED_TOOL)]));
+const TRIED_PROMPTS: ValueKind =
+    ValueKind::List(&ValueKind::Either(&[ValueKind::Text, ValueKind::Table(&TRIED_PROMPT)]));
+const ONLY_ARGUMENTS: Key = key(
+    "arguments",
+    ValueKind::Object,
+    "The arguments of this call, in place of those of the test.",
+);
+
+/// A tool that a test tries with arguments of its own.
+pub(crate) static TRIED_TOOL: TableShape =
+    table(&[required("tool", ValueKind::Text, "The name of the tool."), ONLY_ARGUMENTS]);
+
+/// A prompt that a test tries with arguments of its own.
+pub(crate) static TRIED_PROMPT: TableShape =
+    table(&[required("prompt", ValueKind::Text, "The name of the prompt."), ONLY_ARGUMENTS]);
 
 /// The keys of a test that try names: each with its feature, and whether the caller can use them.
 pub(crate) const TRIED: [(&str, Feature, bool); 6] = [
@@ -417,6 +473,16 @@ pub(crate) static INVARIANT: TableShape = TableShape {
             "prompts",
             ValueKind::Either(&[ValueKind::Word(|| words(ALL)), ValueKind::Texts]),
             "Which prompts: \"all\", or a list of names.",
+        ),
+        key(
+            "claims",
+            ValueKind::Object,
+            "Only callers whose token has these claims. Without them, callers with any claims.",
+        ),
+        key(
+            "arguments",
+            ValueKind::Object,
+            "Only calls with these arguments. Without them, calls with any arguments.",
         ),
         key("needs", ValueKind::Table(&RULE), "The scopes without which nobody can use them."),
         key(

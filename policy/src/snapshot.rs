@@ -1,6 +1,8 @@
 //! The snapshot of the registered scopes: a committed file with the authorization server's answer, so
 //! that the lint works without a network.
 
+use std::time::SystemTime;
+
 use jiff::Timestamp;
 use toml::de::DeTable;
 use toml_edit::{Array, DocumentMut, value};
@@ -28,8 +30,9 @@ impl Snapshot {
     pub const FILE: &str = "registered-scopes.toml";
 
     /// Makes the snapshot of an issuer's answer about a server, by the server's URL.
-    pub fn new(resource: &str, issuer: &str, pulled_at: Timestamp, scopes: Vec<Scope>) -> Self {
+    pub fn new(resource: &str, issuer: &str, pulled_at: SystemTime, scopes: Vec<Scope>) -> Self {
         let (resource, issuer) = (resource.to_owned(), issuer.to_owned());
+        let pulled_at = timestamp(pulled_at);
         Self { path: None, resource, issuer, provider: None, source: None, pulled_at, scopes }
     }
 
@@ -157,9 +160,14 @@ impl Snapshot {
     }
 
     /// The age of the snapshot in whole days.
-    pub fn age_in_days(&self, now: Timestamp) -> i64 {
-        now.duration_since(self.pulled_at).as_hours() / 24
+    pub fn age_in_days(&self, now: SystemTime) -> i64 {
+        timestamp(now).duration_since(self.pulled_at).as_hours() / 24
     }
+}
+
+/// A time of the system's clock; the start of 1970 for one that no calendar has.
+fn timestamp(at: SystemTime) -> Timestamp {
+    Timestamp::try_from(at).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -169,13 +177,18 @@ mod tests {
     #[test]
     fn a_written_snapshot_is_read_back_unchanged() {
         let scopes = ["todo:read", "a'b#c"].map(|scope| Scope::parse(scope).unwrap()).to_vec();
-        let at: Timestamp = "2026-01-31T12:00:00Z".parse().unwrap();
-        let written = Snapshot::new("http://localhost/mcp", "http://localhost", at, scopes)
-            .said_by("oauth", "http://localhost/.well-known/oauth-authorization-server");
+        let at = |text: &str| SystemTime::try_from(text.parse::<Timestamp>().unwrap()).unwrap();
+        let written = Snapshot::new(
+            "http://localhost/mcp",
+            "http://localhost",
+            at("2026-01-31T12:00:00Z"),
+            scopes,
+        )
+        .said_by("oauth", "http://localhost/.well-known/oauth-authorization-server");
         let source = Source::new(Snapshot::FILE, written.to_toml());
         let read = Snapshot::parse(&source).unwrap();
         assert_eq!(read, Snapshot { path: Some(Snapshot::FILE.to_owned()), ..written.clone() });
-        assert_eq!(written.age_in_days("2026-02-02T11:00:00Z".parse().unwrap()), 1);
+        assert_eq!(written.age_in_days(at("2026-02-02T11:00:00Z")), 1);
         insta::assert_snapshot!(source.text());
     }
 

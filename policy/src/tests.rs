@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::{
     model::model,
-    samples::{GOOD, MISTAKES, mutilated, under_the_former_name},
+    samples::{GOOD, MISTAKES, mutilated, under_the_former_name, with_tests},
     *,
 };
 use crate::{
@@ -90,9 +90,15 @@ proptest! {
                 let more = names.iter().map(String::as_str).chain(denial.missing(&held).map(Scope::as_str));
                 prop_assert!(policy.decide(operation, &policy.hold(more)).is_allow());
             }
-            // A list does not know the arguments, so only the rule's own scopes count.
-            let listed = policy.decide(Operation::tool("special").with_claims(claims), &held);
-            prop_assert_eq!(listed.is_allow(), own.is_subset(&naive));
+            // A list does not know the arguments, so only the rule's own scopes count. Who is asked
+            // about without arguments must be allowed with every one of them.
+            let unknown = Operation::tool("special").with_claims(claims);
+            let listed = policy.decide(unknown.for_some_arguments(), &held).is_allow();
+            prop_assert_eq!(listed, own.is_subset(&naive));
+            let always = own.is_subset(&naive)
+                && naive.contains(&first)
+                && (naive.contains(&second) || naive.contains(&first));
+            prop_assert_eq!(policy.decide(unknown, &held).is_allow(), always);
         }
     }
 
@@ -134,6 +140,7 @@ fn the_good_policy_is_good() {
     let asked: Vec<&str> = policy.sign_in_scopes().map(Scope::as_str).collect();
     assert_eq!(asked, ["todo:read", "todo:write"], "step_up scopes are not asked for at first");
     assert!(policy.decide(Operation::tool("whoami"), &policy.hold([])).is_allow());
+    compile(&with_tests()).unwrap_or_else(|found| panic!("{found}"));
 }
 
 /// A mutilated policy never makes the compiler panic. If it compiles, it has no rule for a name that
@@ -295,10 +302,46 @@ fn the_revision_follows_the_text() {
     assert_ne!(one.revision(), two.revision());
 }
 
+/// `policy.schema.json` is what `policy schema` of the todo server prints. The names of its tools,
+/// which this crate does not know, are compared in `tests/e2e/policy.rs`.
 #[test]
-fn the_schema_marks_former_names_as_deprecated() {
-    let schema = schema::json_schema(&lint::changeable().collect::<Vec<_>>());
+fn the_committed_schema_is_the_generated_one() {
+    let committed = include_str!("../../policy.schema.json");
+    let mut committed: serde_json::Value = serde_json::from_str(committed).unwrap();
+    for feature in Feature::ALL {
+        let rules = committed["properties"][feature.table()].as_object_mut().unwrap();
+        rules.remove("properties");
+    }
+    let schema = schema::json_schema(&lint::changeable().collect::<Vec<_>>(), &Registry::new(&[]));
+    assert!(committed == schema, "run `cargo run -q -- policy schema > policy.schema.json`");
     for (key, is_deprecated) in [("server", None), ("resource", Some(true))] {
         assert_eq!(schema["properties"][key]["deprecated"].as_bool(), is_deprecated, "{key}");
     }
+}
+
+#[test]
+fn the_schema_names_the_declared_tools_with_their_scopes() {
+    const fn declared(
+        feature: Feature,
+        name: &'static str,
+        scopes: &'static [&'static str],
+        optional: &'static [&'static str],
+    ) -> Declaration {
+        Declaration::new(feature, name, scopes, optional, Location::new("src/notes.rs", 1, 1))
+    }
+    const DECLARED: &[Declaration] = &[
+        declared(Feature::Tool, "list", &["note:read"], &["note:admin"]),
+        declared(Feature::Tool, "move", &["note:read", "note:write"], &[]),
+        declared(Feature::Resource, "note://items/{id}", &[], &[]),
+    ];
+    let schema = schema::json_schema(&[], &Registry::new(DECLARED));
+    let known = |table: &str| &schema["properties"][table]["properties"];
+    let about = |table: &str, name: &str| known(table)[name]["description"].as_str().unwrap();
+    assert_eq!(
+        about("tools", "list"),
+        "Its author declared the scope note:read. It answers more to callers with note:admin."
+    );
+    assert_eq!(about("tools", "move"), "Its author declared the scopes note:read, note:write.");
+    assert_eq!(about("resources", "note://items/{id}"), "Its author declared no scopes.");
+    assert!(known("prompts").is_null(), "nothing is declared, so no key is known");
 }

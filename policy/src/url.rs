@@ -32,7 +32,7 @@ pub struct ResourceUrl {
 pub enum ResourceUrlError {
     /// The text is not an absolute URL.
     #[error("this is not an absolute URL ({0})")]
-    Syntax(url::ParseError),
+    Syntax(String),
     /// The scheme is neither `https` nor, on loopback, `http`.
     #[error("the URL must begin with https:// (http:// is for loopback only)")]
     Scheme,
@@ -45,7 +45,7 @@ pub enum ResourceUrlError {
 impl ResourceUrl {
     /// Parses a URL into its canonical form.
     pub fn parse(text: &str) -> Result<Self, ResourceUrlError> {
-        let url = Url::parse(text).map_err(ResourceUrlError::Syntax)?;
+        let url = Url::parse(text).map_err(|error| ResourceUrlError::Syntax(error.to_string()))?;
         let has_credentials = !url.username().is_empty() || url.password().is_some();
         if url.query().is_some() || url.fragment().is_some() || has_credentials {
             return Err(ResourceUrlError::Extra);
@@ -117,7 +117,9 @@ impl ResourceUrl {
     }
 }
 
-/// Whether a URL's host is this machine: `localhost`, `127.0.0.0/8` or `[::1]`.
+/// Whether a URL's host is this machine: `localhost`, `127.0.0.0/8` or `[::1]`. For scopeward, whose
+/// URLs are parsed by the same crate; not a public API.
+#[doc(hidden)]
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

@@ -14,5 +14,6 @@ pages! {
     Tools = "docs/src/authors/tools.md",
     ResourcesAndPrompts = "docs/src/authors/resources-and-prompts.md",
     LongerCalls = "docs/src/authors/longer-calls.md",
+    Testing = "docs/src/authors/testing.md",
     Mounting = "docs/src/authors/mounting.md",
 }

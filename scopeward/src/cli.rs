@@ -1,30 +1,32 @@
 //! The command line of every server that is built on this library.
 
+mod app;
 mod audit;
-mod deployment;
 mod doctor;
 mod files;
-mod lock;
+mod own;
 mod policy;
 mod provider;
 mod providers;
 mod resource;
 mod revocation;
 mod runtime;
+mod scopes;
 mod serve;
-mod startup;
 mod token;
 
-use std::{
-    fmt::Display,
-    path::{Path, PathBuf},
-    process::ExitCode,
+use std::{error::Error, fmt::Display, io::IsTerminal};
+
+#[cfg(test)]
+use clap::CommandFactory;
+use clap::{Parser, Subcommand};
+
+use crate::{
+    policy::diagnostic::Diagnostics,
+    serve::{Report, StartError, deployment::Deployment, options::Options},
 };
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-
-use crate::mcp::ScopedTools;
-use deployment::Deployment;
+pub use app::{App, main};
 
 /// The exit code of a command that failed: a port is taken, a database does not open.
 const FAILED: u8 = 1;
@@ -47,29 +49,6 @@ impl Verdict {
     }
 }
 
-/// The environment of a server, for the function that opens it: its data folder and its settings.
-#[derive(Debug, Clone)]
-pub struct Environment {
-    data: PathBuf,
-}
-
-impl Environment {
-    /// The folder for data that the server keeps between runs. The folder exists.
-    pub fn data(&self) -> &Path {
-        &self.data
-    }
-
-    /// A setting of the deployment, from the process environment or `.env`. An empty value counts
-    /// as absent.
-    pub fn variable(&self, name: &str) -> Option<String> {
-        Self::setting(name)
-    }
-
-    fn setting(name: &str) -> Option<String> {
-        std::env::var(name).ok().filter(|value| !value.is_empty())
-    }
-}
-
 /// An MCP server with scopes: policy.toml says who may call which tool
 #[derive(Debug, Parser)]
 #[command(version, about, disable_help_subcommand = true, after_help = AFTER_HELP)]
@@ -77,7 +56,7 @@ struct Cli {
     #[command(flatten)]
     deployment: Deployment,
     #[command(flatten)]
-    serving: serve::Options,
+    serving: Options,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -143,83 +122,32 @@ impl Failure {
     }
 }
 
-/// Runs the command line of a server, as the body of its `main`. The commands are `serve`,
-/// `policy lint` (and `diff`, `explain`, `matrix`, `test`, `fmt`, …), `resource pull`,
-/// `provider list`, `audit tail`, `revocation add`, `doctor` and `token`.
-///
-/// `open` makes the tools, and opens the things that they need, such as a database. It is called
-/// only by `serve`.
-///
-/// ```no_run
-/// use std::{convert::Infallible, process::ExitCode};
-///
-/// use scopeward::{Environment, scoped_tools};
-///
-/// struct Clock;
-///
-/// #[scoped_tools]
-/// impl Clock {
-///     /// The time, in seconds since 1970.
-///     #[scoped_tool(scopes = ["clock:read"])]
-///     fn now(&self) -> String {
-///         let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
-///         now.as_secs().to_string()
-///     }
-/// }
-///
-/// impl Clock {
-///     async fn open(_: Environment) -> Result<Self, Infallible> {
-///         Ok(Self)
-///     }
-/// }
-///
-/// fn main() -> ExitCode {
-///     scopeward::main(Clock::open)
-/// }
-/// ```
-pub fn main<S, F, Fut, E>(open: F) -> ExitCode
-where
-    S: ScopedTools,
-    F: FnOnce(Environment) -> Fut,
-    Fut: Future<Output = Result<S, E>>,
-    E: Display,
-{
-    let outcome = read_env_file().and_then(|()| {
-        let (name, version) = S::SERVER;
-        let command = Cli::command().name(name).version(version);
-        let cli = Cli::from_arg_matches(&command.get_matches()).map_err(Failure::refused)?;
-        run(&cli, open)
-    });
-    match outcome {
-        Ok(Verdict::Good) => ExitCode::SUCCESS,
-        Ok(Verdict::Bad) => ExitCode::from(FAILED),
-        Err(failure) => {
-            anstream::eprintln!("{}", failure.message);
-            ExitCode::from(failure.code)
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let code = if error.is_refused() { REFUSED } else { FAILED };
+        let found = error.findings().map_or_else(String::new, render);
+        let mut message = format!("{found}error: {}", error.message());
+        let mut cause = error.source();
+        while let Some(one) = cause {
+            message.push_str(&format!("\n  caused by: {one}"));
+            cause = one.source();
         }
+        Self { code, message }
     }
 }
 
-fn run<S, F, Fut, E>(cli: &Cli, open: F) -> Result<Verdict, Failure>
-where
-    S: ScopedTools,
-    F: FnOnce(Environment) -> Fut,
-    Fut: Future<Output = Result<S, E>>,
-    E: Display,
-{
-    match &cli.command {
-        None | Some(Command::Serve) => serve::serve(&cli.deployment, &cli.serving, open),
-        Some(Command::Policy { command }) => {
-            policy::run(command, &cli.deployment, &S::REGISTRY, S::SERVER)
-        }
-        Some(Command::Resource { command }) => resource::run(command, &cli.deployment),
-        Some(Command::Provider { command }) => provider::run(command),
-        Some(Command::Audit { command }) => audit::run(command, &cli.deployment),
-        Some(Command::Revocation { command }) => revocation::run(command, &cli.deployment),
-        Some(Command::Doctor(arguments)) => {
-            doctor::doctor(&cli.deployment, &S::REGISTRY, S::SERVER.0, arguments)
-        }
-        Some(Command::Token(arguments)) => token::token(&cli.deployment, S::SERVER.0, arguments),
+/// The findings as text for the terminal.
+fn render(found: &Diagnostics) -> String {
+    found.render(std::io::stderr().is_terminal())
+}
+
+/// Prints what the startup check has to say although the server starts.
+fn report_start(report: &Report) {
+    if let Some(warning) = &report.warning {
+        anstream::eprintln!("warning: {warning}\n");
+    }
+    if !report.found.is_empty() {
+        anstream::eprint!("{}", render(&report.found));
     }
 }
 

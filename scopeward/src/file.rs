@@ -34,14 +34,32 @@ pub(crate) fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Makes the folder if it does not exist. An existing folder keeps its permissions.
-pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+/// Makes the data folder if it does not exist. An existing folder keeps its permissions.
+///
+/// The folder makes Git ignore all of it, as Cargo's and uv's folders do, because it holds keys. A
+/// folder that is more than a data folder (it holds a project) is left as it is.
+pub(crate) fn make_data_folder(path: &Path) -> io::Result<()> {
     let mut folder = DirBuilder::new();
     folder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
-    folder.create(path)
+    folder.create(path)?;
+    let is_project = PROJECT.iter().any(|name| path.join(name).exists());
+    if is_project {
+        return Ok(());
+    }
+    match File::create_new(path.join(".gitignore")) {
+        Ok(mut file) => file.write_all(IGNORE_ALL.as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // A folder that cannot be written is reported by whoever needs to write there.
+        Err(_) => Ok(()),
+    }
 }
+
+/// Names that stand in the folder of a project, and not in a data folder.
+const PROJECT: [&str; 5] = [".git", "Cargo.toml", "policy.toml", "package.json", "src"];
+/// The content of a `.gitignore` that ignores its own folder.
+const IGNORE_ALL: &str = "# Keys and records of people are kept here.\n*\n";
 
 /// Replaces a file's content in one step, so that a reader or a crash finds the old content or the new
 /// one. The content is on the disk when this returns. A symbolic link stays one.
@@ -142,5 +160,23 @@ mod tests {
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         replace(&path, b"secret", Access::OwnerOnly).unwrap();
         assert_eq!(mode(&path), 0o600);
+    }
+
+    #[test]
+    fn a_data_folder_ignores_itself_and_a_project_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("new/data");
+        make_data_folder(&data).unwrap();
+        assert_eq!(read(&data.join(".gitignore")).unwrap(), IGNORE_ALL);
+        fs::write(data.join(".gitignore"), "mine").unwrap();
+        make_data_folder(&data).unwrap();
+        assert_eq!(read(&data.join(".gitignore")).unwrap(), "mine");
+        for name in PROJECT {
+            let project = folder.path().join(format!("project of {name}"));
+            fs::create_dir(&project).unwrap();
+            fs::write(project.join(name), "").unwrap();
+            make_data_folder(&project).unwrap();
+            assert!(!project.join(".gitignore").exists(), "{name}");
+        }
     }
 }

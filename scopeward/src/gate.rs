@@ -66,32 +66,32 @@ pub struct Gate {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Inner {
     policy: LivePolicy,
-    validator: Validator,
+    validator: Arc<Validator>,
     challenged: ChallengeMemory,
     sessions: Sessions,
     tasks: Option<TaskOwners>,
     limits: Limits,
-    rate: RateLimiter<u64>,
+    rate: Arc<RateLimiter<u64>>,
     recorder: Recorder,
 }
 
 impl Gate {
     /// Makes a gate that guards the policy's resource and accepts the tokens that `validator`
-    /// accepts. The policy is an `Arc<CompiledPolicy>`, or a [`LivePolicy`], which can be replaced
-    /// while the gate serves.
+    /// accepts. The policy is a [`CheckedPolicy`](crate::policy::CheckedPolicy), or a [`LivePolicy`],
+    /// which can be replaced while the gate serves.
     pub fn new(policy: impl Into<LivePolicy>, validator: Validator) -> Self {
         let limits = Limits::default();
         Self {
             inner: Arc::new(Inner {
                 policy: policy.into(),
-                validator,
+                validator: Arc::new(validator),
                 challenged: ChallengeMemory::default(),
                 sessions: Sessions::default(),
                 tasks: None,
-                rate: RateLimiter::per_second(limits.rate_per_caller),
+                rate: Arc::new(RateLimiter::per_second(limits.rate_per_caller)),
                 limits,
                 recorder: Recorder::default(),
             }),
@@ -100,32 +100,33 @@ impl Gate {
 
     /// Replaces the [default limits](Limits::default). The gate applies three of them: the size of
     /// a body in bytes, the time that a body may take, and the requests per second of one caller.
+    ///
+    /// Clones that were made before keep their limits, and count the requests of a caller apart.
     #[must_use]
-    pub fn with_limits(mut self, limits: &Limits) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.rate = RateLimiter::per_second(limits.rate_per_caller);
+    pub fn with_limits(self, limits: &Limits) -> Self {
+        self.with(|inner| {
+            inner.rate = Arc::new(RateLimiter::per_second(limits.rate_per_caller));
             inner.limits = limits.clone();
-        }
+        })
+    }
+
+    /// The gate with a change. Sessions and challenges are shared with the clones made before.
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        change(Arc::make_mut(&mut self.inner));
         self
     }
 
     /// Records the gate's decisions with `recorder`. If the recorder has no audit file, a policy
     /// that says `audit = "required"` lets nobody in.
     #[must_use]
-    pub(crate) fn with_recorder(mut self, recorder: Recorder) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.recorder = recorder;
-        }
-        self
+    pub(crate) fn with_recorder(self, recorder: Recorder) -> Self {
+        self.with(|inner| inner.recorder = recorder)
     }
 
     /// Also lets callers ask for their own tasks, if the handler behind the gate makes tasks.
     #[must_use]
-    pub(crate) fn with_tasks(mut self, tasks: Option<TaskOwners>) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.tasks = tasks;
-        }
-        self
+    pub(crate) fn with_tasks(self, tasks: Option<TaskOwners>) -> Self {
+        self.with(|inner| inner.tasks = tasks)
     }
 
     /// Finds the caller of a request, or the answer that refuses it (RFC 6750, section 3.1): no
@@ -221,14 +222,14 @@ where
             let caller = match admitted {
                 Ok(caller) => caller,
                 Err(refusal) => {
-                    Box::pin(drain::read_away(request.into_body())).await;
+                    Box::pin(drain::discard(request.into_body())).await;
                     return Ok(refusal);
                 }
             };
             let Inner { challenged, sessions, tasks, limits, recorder, .. } = &*gate.inner;
             let membership = sessions.membership(request.headers(), &caller);
             if membership == Membership::Foreign {
-                Box::pin(drain::read_away(request.into_body())).await;
+                Box::pin(drain::discard(request.into_body())).await;
                 return Ok(sessions::no_such_session());
             }
             let state = GateState { challenged, tasks: tasks.as_ref(), recorder, membership };

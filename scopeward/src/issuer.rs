@@ -112,7 +112,7 @@ impl Issuer {
         let policy = policy.into();
         let resource = policy.current().resource().clone();
         Self::may_serve(&resource)?;
-        file::make_folder(data)
+        file::make_data_folder(data)
             .map_err(|source| IssuerError::Io { path: data.display().to_string(), source })?;
         Ok(Self(Arc::new(Inner {
             url: resource.origin(),

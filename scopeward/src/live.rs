@@ -7,36 +7,39 @@
 mod background;
 mod watch;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
 };
 
 use arc_swap::ArcSwap;
-use jiff::Timestamp;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch::{Receiver, Sender};
 
 pub(crate) use watch::{RefusedPolicy, Watcher};
 
-use crate::policy::CompiledPolicy;
+use crate::policy::{CheckedPolicy, CompiledPolicy, Feature, Registry, agreement};
 
-/// A handle to the policy that a running server serves. Clones are handles to the same policy.
+/// A handle to the policy that a running server serves. Clones are handles to the same policy. The
+/// handle takes only policies that passed the startup check
+/// ([`agreement::check`]).
 ///
 /// ```
-/// use std::sync::Arc;
+/// use scopeward::{LivePolicy, Registry, policy::{agreement, diagnostic::Source}};
 ///
-/// use scopeward::{live::LivePolicy, policy::{CompiledPolicy, diagnostic::Source}};
-///
-/// let compile = |text: &str| CompiledPolicy::compile(Source::new("policy.toml", text));
-/// let old = compile("version = 1\n[server]\nurl = \"http://localhost/mcp\"\n")?;
-/// let new = compile("version = 1\n[server]\nurl = \"http://localhost/mcp\"\n# reviewed\n")?;
-/// let live = LivePolicy::from(Arc::new(old));
+/// let declared = Registry::new(&[]);
+/// let check = |text: &str| agreement::check(&Source::new("policy.toml", text), &declared, None);
+/// let old = check("version = 1\n[server]\nurl = \"http://localhost/mcp\"\n")?;
+/// let new = check("version = 1\n[server]\nurl = \"http://localhost/mcp\"\n# reviewed\n")?;
+/// let live = LivePolicy::from(old);
 ///
 /// let request = live.current();
-/// live.replace(new).expect("the same resource");
+/// live.replace(new)?;
 /// assert_ne!(request.revision(), live.current().revision(), "a request keeps its policy");
-/// # Ok::<(), scopeward::policy::diagnostic::Diagnostics>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct LivePolicy(Arc<Live>);
@@ -44,6 +47,8 @@ pub struct LivePolicy(Arc<Live>);
 #[derive(Debug)]
 struct Live {
     current: ArcSwap<CompiledPolicy>,
+    /// The declarations that every policy of this handle was checked against.
+    registry: Registry,
     status: Mutex<Status>,
     /// Wakes the tasks that wait for another policy. The value is `true` once the server stops.
     changes: Sender<bool>,
@@ -55,24 +60,57 @@ struct Live {
 #[non_exhaustive]
 pub struct Status {
     /// When the current policy was loaded.
-    pub loaded_at: Timestamp,
+    pub loaded_at: SystemTime,
     /// The number of policies that were loaded, the first one included.
     pub loaded: u64,
     /// The number of changed policy files that were refused.
     pub refused: u64,
     /// When the last policy file was refused.
-    pub refused_at: Option<Timestamp>,
+    pub refused_at: Option<SystemTime>,
     /// Whether the file in its present state is refused, so that an older policy keeps serving.
     pub is_refused: bool,
 }
 
-/// The error of a new policy with another value of a setting that cannot change while the server
-/// runs, because tokens are issued for it.
+/// The reason why a policy cannot replace the policy that is served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{setting}` cannot change while the server runs (it is {old}): restart the server")]
-pub struct FixedSetting {
-    setting: &'static str,
-    old: String,
+#[non_exhaustive]
+pub enum ReplaceError {
+    /// The policy has another value of a setting that cannot change while the server runs, because
+    /// tokens are issued for it.
+    #[error("`{setting}` cannot change while the server runs (it is {old}): restart the server")]
+    #[non_exhaustive]
+    FixedSetting {
+        /// The setting's name in `[server]`.
+        setting: &'static str,
+        /// The value that is served.
+        old: String,
+    },
+    /// The policy was checked against the declarations of another server.
+    #[error("{0}")]
+    OtherTools(OtherTools),
+}
+
+/// The error of a policy that was checked against other tools, resources or prompts than those that
+/// it is to serve.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the policy was checked against another set of tools: the {feature} `{name}` is declared in one \
+     of the two only, or differently\n  = help: check the policy against `T::REGISTRY` of the type T \
+     that is served"
+)]
+pub struct OtherTools {
+    feature: Feature,
+    name: &'static str,
+}
+
+impl OtherTools {
+    /// Checks that a policy was checked against these declarations.
+    pub(crate) fn check(checked: &Registry, served: &Registry) -> Result<(), Self> {
+        match agreement::first_difference(checked, served) {
+            Some((feature, name)) => Err(Self { feature, name }),
+            None => Ok(()),
+        }
+    }
 }
 
 impl LivePolicy {
@@ -85,24 +123,53 @@ impl LivePolicy {
     ///
     /// # Errors
     ///
-    /// [`FixedSetting`] if the new policy changes a setting that cannot change while the server
-    /// runs.
-    pub fn replace(&self, policy: CompiledPolicy) -> Result<(), FixedSetting> {
+    /// [`ReplaceError::FixedSetting`] if the new policy changes a setting that cannot change while the
+    /// server runs, and [`ReplaceError::OtherTools`] if it was checked against other declarations.
+    pub fn replace(&self, policy: CheckedPolicy) -> Result<(), ReplaceError> {
+        OtherTools::check(&policy.registry(), &self.0.registry)
+            .map_err(ReplaceError::OtherTools)?;
+        let policy = policy.into_policy();
         let old = self.current();
         for (old, new) in old.settings().into_iter().zip(policy.settings()) {
             if old.is_fixed && old != new {
-                return Err(FixedSetting { setting: old.name, old: old.value });
+                return Err(ReplaceError::FixedSetting { setting: old.name, old: old.value });
             }
         }
         self.0.current.store(Arc::new(policy));
         {
             let mut status = self.status_mut();
-            status.loaded_at = Timestamp::now();
+            status.loaded_at = SystemTime::now();
             status.loaded += 1;
             status.is_refused = false;
         }
         self.0.changes.send_modify(|_| {});
         Ok(())
+    }
+
+    /// The declarations that the policy was checked against.
+    pub fn registry(&self) -> Registry {
+        self.0.registry
+    }
+
+    /// A handle for a command or a test that serves nothing to others, and so needs no check.
+    pub(crate) fn unserved(policy: Arc<CompiledPolicy>) -> Self {
+        Self::of(policy, Registry::new(&[]))
+    }
+
+    fn of(policy: Arc<CompiledPolicy>, registry: Registry) -> Self {
+        Self(Arc::new(Live {
+            current: ArcSwap::new(policy),
+            registry,
+            status: Mutex::new(Status {
+                loaded_at: SystemTime::now(),
+                loaded: 1,
+                refused: 0,
+                refused_at: None,
+                is_refused: false,
+            }),
+            changes: Sender::new(false),
+            is_closing: AtomicBool::new(false),
+        }))
     }
 
     /// The state of the policy file.
@@ -114,7 +181,7 @@ impl LivePolicy {
     pub(crate) fn refuse(&self) {
         let mut status = self.status_mut();
         status.refused += 1;
-        status.refused_at = Some(Timestamp::now());
+        status.refused_at = Some(SystemTime::now());
         status.is_refused = true;
     }
 
@@ -149,26 +216,10 @@ impl LivePolicy {
     }
 }
 
-impl From<Arc<CompiledPolicy>> for LivePolicy {
-    fn from(policy: Arc<CompiledPolicy>) -> Self {
-        Self(Arc::new(Live {
-            current: ArcSwap::new(policy),
-            status: Mutex::new(Status {
-                loaded_at: Timestamp::now(),
-                loaded: 1,
-                refused: 0,
-                refused_at: None,
-                is_refused: false,
-            }),
-            changes: Sender::new(false),
-            is_closing: AtomicBool::new(false),
-        }))
-    }
-}
-
-impl From<&Arc<CompiledPolicy>> for LivePolicy {
-    fn from(policy: &Arc<CompiledPolicy>) -> Self {
-        Self::from(Arc::clone(policy))
+impl From<CheckedPolicy> for LivePolicy {
+    fn from(checked: CheckedPolicy) -> Self {
+        let registry = checked.registry();
+        Self::of(Arc::new(checked.into_policy()), registry)
     }
 }
 

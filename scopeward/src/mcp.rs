@@ -3,11 +3,15 @@
 
 mod check;
 mod completion;
+mod details;
 pub(crate) mod direct;
 mod extract;
 pub mod handler;
 mod log;
+mod names;
+mod part;
 pub(crate) mod plain_call;
+mod probe;
 pub mod refusal;
 mod resource;
 mod round;
@@ -15,11 +19,25 @@ mod scoped_tools;
 mod services;
 mod stray;
 mod task;
+mod text;
 mod updates;
 
 #[doc(hidden)]
-pub use check::{ScopeCheck, prompt_arguments, refusals_as_results, uri_arguments};
+pub mod generated {
+    //! Items that the macros expand to.
+    pub use super::{
+        check::{prompt_arguments, uri_arguments},
+        names::two_with_one_name,
+        part::{HasPart, Hint, ListsPart, MainBlock, Part, its_name, needs_scoped_tools},
+        probe::{
+            AnswerNothing, AnswerPrompt, AnswerResource, AnswerTool, PartProbe, Probe, Take,
+            TakeFromPrompt, TakeFromResource, TakeNothing, Unknown, UnknownPart, arguments, fields,
+            input_schema, probe_of, prompt_answer, resource_answer, tool_answer,
+        },
+    };
+}
 pub use completion::{Completions, suggest};
+pub(crate) use details::ServerDetails;
 pub use log::LogLevel;
 pub use resource::{
     IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,

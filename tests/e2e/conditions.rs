@@ -144,8 +144,11 @@ fn a_condition_that_cannot_work_stops_the_start() {
 #[test]
 fn the_commands_show_conditions() {
     let show = stdout(&run(&policy(), &["policy", "show"]));
-    assert!(show.contains("  when has(args.completed) && args.completed"), "{show}");
-    assert!(show.contains("and admin:access"), "{show}");
+    let condition = "    * when has(args.completed) && args.completed: also admin:access\n";
+    assert!(show.contains(condition), "{show}");
+    assert!(show.contains("update_todo  todo:write *  "), "{show}");
+    assert!(show.contains("  * a condition asks for more"), "the signs are explained: {show}");
+    assert!(show.lines().all(|line| line.chars().count() <= 80), "{show}");
 
     let explain = |arguments: &str, claims: &str| {
         let output = run(

@@ -27,16 +27,17 @@ use rmcp::{
     service::RequestContext,
 };
 use scopeward::{
-    Limits,
+    Declaration, Limits, Location, Registry,
     gate::Gate,
-    identity::token::{TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenTypes, Validator},
+    policy::Feature,
 };
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt};
 
 use crate::{
     harness::{http_service, small_policy},
-    keys::keys,
+    keys::{keys, verification_keys},
 };
 
 const RULES: &str = r#"
@@ -51,6 +52,25 @@ denied = { write = "a" }
 "x:denied" = { write = "a" }
 "x:t/{value}" = { read = "a" }
 "#;
+
+/// What the recorder serves, as an author who does not use the macros declares it.
+const DECLARED: &[Declaration] = &[
+    declared(Feature::Tool, "allowed", &["a:read"]),
+    declared(Feature::Tool, "denied", &["a:write"]),
+    declared(Feature::Prompt, "allowed", &["a:read"]),
+    declared(Feature::Prompt, "denied", &["a:write"]),
+    declared(Feature::Resource, "x:allowed", &["a:read"]),
+    declared(Feature::Resource, "x:denied", &["a:write"]),
+    declared(Feature::Resource, "x:t/{value}", &["a:read"]),
+];
+
+const fn declared(
+    feature: Feature,
+    name: &'static str,
+    scopes: &'static [&'static str],
+) -> Declaration {
+    Declaration::new(feature, name, scopes, &[], Location::new(file!(), line!(), column!()))
+}
 
 /// The number of generated bodies.
 const BODIES: usize = 40_000;
@@ -394,12 +414,12 @@ const ISSUER: &str = "https://issuer.example";
 const AUDIENCE: &str = "http://localhost:3002/mcp";
 
 fn gate() -> Gate {
-    let policy = small_policy("http://localhost:3002/mcp", RULES);
-    let keys = VerificationKeys::new(&keys().published);
+    let policy = small_policy("http://localhost:3002/mcp", RULES, &Registry::new(DECLARED));
+    let keys = verification_keys(&keys().published);
     let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain);
     let mut limits = Limits::default();
     limits.rate_per_caller = 0;
-    Gate::new(Arc::new(policy), validator).with_limits(&limits)
+    Gate::new(policy, validator).with_limits(&limits)
 }
 
 fn token(scope: &str) -> String {

@@ -22,7 +22,7 @@ use rmcp::{
     schemars,
 };
 use scopeward::{
-    Limits, Principal, ScopedTools, Server,
+    Limits, LivePolicy, Principal, ScopedTools, Server,
     issuer::Issuer,
     policy::{Feature, Scope},
     scoped_tools,
@@ -162,12 +162,13 @@ fn world() -> World {
     let tools = Tools::default();
     let mut token = String::new();
     let origin = harness::serve(|origin| {
-        let policy = Arc::new(small_policy(&format!("{origin}/mcp"), RULES));
-        let issuer = Issuer::open(data.path(), Arc::clone(&policy), "direct").unwrap();
+        let policy =
+            LivePolicy::from(small_policy(&format!("{origin}/mcp"), RULES, &Tools::REGISTRY));
+        let issuer = Issuer::open(data.path(), &policy, "direct").unwrap();
         token = issuer.sign("ada", "test", &[Scope::parse("a:read").unwrap()]).unwrap();
         let mut limits = Limits::default();
         limits.rate_per_caller = 0;
-        Server::new(tools.clone(), policy, &issuer).with_limits(&limits).router()
+        Server::new(tools.clone(), policy, &issuer).unwrap().with_limits(&limits).router()
     });
     World { url: format!("{origin}/mcp"), tools, token, _data: data }
 }

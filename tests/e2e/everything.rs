@@ -4,7 +4,7 @@
 mod inputs;
 mod server;
 
-use std::{net::TcpListener, sync::Arc, thread};
+use std::{net::TcpListener, thread};
 
 use axum::{
     Router,
@@ -16,7 +16,7 @@ use scopeward::{
     Limits, ScopedTools, Server,
     issuer::Issuer,
     live::LivePolicy,
-    policy::{CompiledPolicy, Feature, Scope, diagnostic::Source},
+    policy::{CheckedPolicy, Feature, Scope, agreement, diagnostic::Source},
 };
 use tempfile::TempDir;
 
@@ -27,7 +27,7 @@ pub(crate) const SCOPES: [&str; 2] = ["test:use", "test:read"];
 
 /// A policy with a rule for each declaration, which needs the declared scopes. Nobody can reach the
 /// tool and the prompt `comes_and_goes…` unless `are_there` is set.
-pub(crate) fn policy(url: &str, are_there: bool) -> CompiledPolicy {
+pub(crate) fn policy(url: &str, are_there: bool) -> CheckedPolicy {
     let mut text = format!(
         "version = 1\n[server]\nurl = \"{url}\"\nlist = \"callable\"\non_denied = \"challenge\"\n[scopes]\n\
          \"test:use\" = \"Use the tools\"\n\"test:read\" = \"Read\"\n\"test:never\" = \"Nobody has it\"\n"
@@ -42,7 +42,8 @@ pub(crate) fn policy(url: &str, are_there: bool) -> CompiledPolicy {
             text += &format!("{:?} = {{ all_of = {scopes:?} }}\n", declared.name());
         }
     }
-    CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap_or_else(|e| panic!("{e}"))
+    agreement::check(&Source::new("policy.toml", text), &Everything::REGISTRY, None)
+        .unwrap_or_else(|e| panic!("{}", e.render(false)))
 }
 
 /// The server, which runs until the tests end.
@@ -60,14 +61,14 @@ impl Running {
         listener.set_nonblocking(true).unwrap();
         let url = format!("http://localhost:{}/mcp", listener.local_addr().unwrap().port());
         let data = tempfile::tempdir().unwrap();
-        let live = LivePolicy::from(Arc::new(policy(&url, true)));
+        let live = LivePolicy::from(policy(&url, true));
         let issuer = Issuer::open(data.path(), &live, "everything").unwrap();
         let running = Self { url, issuer, _data: data };
         let tools = Everything::new(live.clone());
         // No rate limit, because one or two callers make all requests of a test.
         let mut limits = Limits::default();
         limits.rate_per_caller = 0;
-        let server = Server::new(tools, &live, &running.issuer).with_limits(&limits);
+        let server = Server::new(tools, &live, &running.issuer).unwrap().with_limits(&limits);
         let server = if has_sessions { server.with_sessions() } else { server };
         let mut router = server.router();
         if signed_in {

@@ -357,7 +357,7 @@ async fn without_the_gate_every_feature_is_closed() {
     use scopeward::{live::LivePolicy, mcp::handler::McpHandler};
 
     let policy = crate::everything::policy("http://localhost:1/mcp", true);
-    let live = LivePolicy::from(std::sync::Arc::new(policy));
+    let live = LivePolicy::from(policy);
     let (here, there) = tokio::io::duplex(64 * 1024);
     let server = McpHandler::new(Everything::new(live));
     tokio::spawn(async move { server.serve(there).await.unwrap().waiting().await });

@@ -13,7 +13,10 @@ use std::{
 use rmcp::transport::streamable_http_server::{
     StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
 };
-use scopeward::policy::{CompiledPolicy, diagnostic::Source};
+use scopeward::{
+    Registry,
+    policy::{CheckedPolicy, agreement, diagnostic::Source},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::http;
@@ -47,7 +50,8 @@ pub(crate) fn todo() -> &'static Path {
         let folder = std::env::current_exe().unwrap();
         let folder = folder.parent().and_then(Path::parent).unwrap();
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "todo", "--bin", "todo"]);
+        // Of the whole workspace, so that Cargo takes what it has built for the tests.
+        build.args(["build", "--quiet", "--workspace", "--bin", "todo"]);
         build.current_dir(env!("CARGO_MANIFEST_DIR"));
         if folder.ends_with("release") {
             build.arg("--release");
@@ -362,12 +366,12 @@ pub(crate) fn send(request: http::Request<String>) -> Reply {
 
 /// A policy with the scopes `a:read` and `a:write` for this URL. `rules` are the tables of its
 /// rules.
-pub(crate) fn small_policy(url: &str, rules: &str) -> CompiledPolicy {
+pub(crate) fn small_policy(url: &str, rules: &str, registry: &Registry) -> CheckedPolicy {
     let text = format!(
         "version = 1\n[server]\nurl = \"{url}\"\non_denied = \"challenge\"\n\
          [scopes]\n\"a:read\" = \"Read\"\n\"a:write\" = \"Write\"\n{rules}"
     );
-    CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap()
+    agreement::check(&Source::new("policy.toml", text), registry, None).unwrap()
 }
 
 /// Serves a router on a free port until the tests end, and returns its origin.

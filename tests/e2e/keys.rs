@@ -12,6 +12,12 @@ use jsonwebtoken::{
     Algorithm, EncodingKey,
     jwk::{Jwk, JwkSet},
 };
+use scopeward::identity::token::VerificationKeys;
+
+/// The keys that a gate verifies tokens with.
+pub(crate) fn verification_keys(published: &JwkSet) -> VerificationKeys {
+    VerificationKeys::parse(&serde_json::to_string(published).unwrap()).unwrap()
+}
 
 pub(crate) struct Keys {
     pub(crate) rsa: EncodingKey,

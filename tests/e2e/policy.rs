@@ -170,6 +170,76 @@ fn diff_compares_with_a_revision_and_denies_widening() {
     assert_eq!(json["rules"][0]["newly_enough"]["grants"], serde_json::json!([["todo:write"]]));
 }
 
+/// The rules of the shipped policy, where two of them ask for less.
+fn two_widened() -> String {
+    POLICY
+        .replace("all_of = [\"todo:write\", \"admin:access\"]", "write = \"todo\"")
+        .replace("delete_todo = { write", "delete_todo = { read")
+}
+
+#[test]
+fn a_commit_accepts_one_widening_with_a_reason() {
+    let folder = folder(&POLICY);
+    let diff = |arguments: &[&str]| {
+        command(folder.path()).args(["policy", "diff"]).args(arguments).output().unwrap()
+    };
+    let commit = |message: &str| {
+        git(folder.path(), &["commit", "--quiet", "--allow-empty", "-a", "-m", message]);
+    };
+    git(folder.path(), &["init", "--quiet"]);
+    git(folder.path(), &["add", "policy.toml"]);
+    commit("policy");
+    git(folder.path(), &["tag", "base"]);
+    let deny = ["--git", "base", "--deny", "widening"];
+
+    fs::write(folder.path().join("policy.toml"), two_widened()).unwrap();
+    commit("widen both");
+    let output = diff(&deny);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stderr(&output);
+    for said in [
+        "`--deny widening` refuses the widening of\n  tools.delete_todo\n  tools.purge_todos\n",
+        "in the message of a commit since base",
+        "\n  Widens: tools.purge_todos: <why>\n",
+    ] {
+        assert!(text.contains(said), "no `{said}` in {text}");
+    }
+
+    commit("Accept one\n\nWidens: tools.purge_todos: admins left");
+    let output = diff(&deny);
+    assert_eq!(output.status.code(), Some(1), "a second widening is still refused");
+    assert!(!stderr(&output).contains("purge_todos"), "{output:?}");
+    assert!(stderr(&output).contains("Widens: tools.delete_todo: <why>"), "{output:?}");
+    assert!(stdout(&output).contains(": tools.purge_todos: admins left"), "{output:?}");
+
+    commit("Accept the other\n\nWidens: tools.delete_todo: readers clean up");
+    let output = diff(&deny);
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+    let json = stdout(&diff(&[&deny[..], &["--format", "json"]].concat()));
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["accepted"][0]["reason"], "readers clean up");
+    assert_eq!(json["refused"], serde_json::json!([]));
+    let markdown = stdout(&diff(&[&deny[..], &["--format", "markdown"]].concat()));
+    assert!(markdown.contains("- accepted: `tools.delete_todo` by commit "), "{markdown}");
+
+    fs::write(folder.path().join("policy.toml"), &*POLICY).unwrap();
+    let output = diff(&deny);
+    assert_eq!(output.status.code(), Some(1), "the lines outlived what they accepted");
+    assert!(stderr(&output).contains("and this change does not widen it"), "{output:?}");
+    let head = ["--git", "HEAD", "--deny", "widening"];
+    assert_eq!(diff(&head).status.code(), Some(0), "commits before the revision accept nothing");
+    assert_eq!(diff(&["--git", "base"]).status.code(), Some(0), "nothing is denied");
+
+    fs::write(folder.path().join("old.toml"), &*POLICY).unwrap();
+    fs::write(folder.path().join("policy.toml"), two_widened()).unwrap();
+    let output = diff(&["old.toml", "--deny", "widening"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("if the comparison is made with `--git`"), "{output:?}");
+    let output = diff(&["policy.toml", "old.toml", "--deny", "narrowing"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("`--deny narrowing` refuses"), "{output:?}");
+}
+
 #[test]
 fn explain_decides_as_the_server_does() {
     let server = Server::start();
@@ -194,6 +264,13 @@ fn explain_decides_as_the_server_does() {
     let json = explain(&["--tool", "get_todo", "--scopes", "x", "--format", "json"]);
     let json: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["additions"], serde_json::json!([["todo:read"]]));
+    let joined = explain(&["--tool", "get_todo", "--scopes", "todo:read,todo:write"]);
+    assert_eq!(joined.status.code(), Some(2), "an answer about a scope that nobody meant");
+    let said =
+        "write a space between two scopes, and no other sign: --scopes \"todo:read todo:write\"";
+    assert!(stderr(&joined).contains(said), "{joined:?}");
+    let unknown = explain(&["--tool", "get_todo", "--scopes", "a,b"]);
+    assert!(stdout(&unknown).contains("unknown  a,b"), "a scope may have a comma: {unknown:?}");
     let unknown = explain(&["--tool", "get_tood", "--scopes", "todo:read"]);
     assert_eq!(unknown.status.code(), Some(1));
     assert!(stderr(&unknown).contains("did you mean `get_todo`?"));
@@ -239,6 +316,10 @@ fn test_runs_the_tests_and_proves_the_invariants() {
     .unwrap();
     assert_eq!(test().status.code(), Some(2), "a misspelt scope would make `cannot` true");
 
+    let one = "[[test]]\nscopes = [\"todo:read\"]\ncan = [\"list_todos\"]";
+    fs::write(folder.path().join("policy.test.toml"), one).unwrap();
+    assert!(stdout(&test()).contains("1 test, 1 invariant (for all sets of 3 scopes): all hold"));
+
     fs::remove_file(folder.path().join("policy.test.toml")).unwrap();
     let open = POLICY.replace(
         "delete_todo = { write = \"todo\" }",
@@ -249,6 +330,38 @@ fn test_runs_the_tests_and_proves_the_invariants() {
     assert_eq!(output.status.code(), Some(1));
     let said = "counterexample: a caller with just `admin:access` can call it";
     assert!(stdout(&output).contains(said), "{output:?}");
+}
+
+#[test]
+fn test_gives_a_condition_its_arguments_and_claims() {
+    let conditional = POLICY.replace(
+        "update_todo = { write = \"todo\" }",
+        "update_todo = { write = \"todo\", when = [{ if = \"has(args.completed) && args.completed\", all_of = [\"admin:access\"] }] }",
+    );
+    let folder = folder(&conditional);
+    let test = |lines: &str| {
+        let text = format!("[[test]]\nscopes = [\"todo:write\"]\n{lines}");
+        fs::write(folder.path().join("policy.test.toml"), text).unwrap();
+        command(folder.path()).args(["policy", "test"]).output().unwrap()
+    };
+    let entry = |completed: &str| {
+        format!("{{ tool = \"update_todo\", arguments = {{ completed = {completed} }} }}")
+    };
+    let both = format!("can = [{}]\ncannot = [{}]", entry("false"), entry("true"));
+    let output = test(&both);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let output = test(&format!("can = [{}]", entry("true")));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stdout(&output).contains("`update_todo` with these arguments: `admin:access` is missing")
+    );
+    let output = test("cannot = [\"update_todo\"]");
+    assert!(stdout(&output).contains("can call `update_todo` with some arguments"), "{output:?}");
+    let output = test("arguments = { complete = true }\ncannot = [\"update_todo\"]");
+    assert!(stdout(&output).contains("takes no argument `complete`: did you mean `completed`?"));
+    let output = test("claims = { sub = 5 }\ncannot = [\"update_todo\"]");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("the claim `sub` is a string, and this is a number"));
 }
 
 #[test]
@@ -274,6 +387,9 @@ fn fmt_writes_the_canonical_layout() {
 fn schema_is_the_committed_one() {
     let committed = include_str!("../../policy.schema.json");
     assert_eq!(stdout(&run(&POLICY, &["policy", "schema"])), committed);
+    let schema: Value = serde_json::from_str(committed).unwrap();
+    let purge = &schema["properties"]["tools"]["properties"]["purge_todos"];
+    assert_eq!(purge["description"], "Its author declared the scopes todo:write, admin:access.");
 }
 
 #[test]
@@ -340,7 +456,11 @@ fn the_action_annotates_and_summarizes() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(summary.contains("| `purge_todos` | **widens** |"), "{summary}");
     assert!(stdout(&output).contains("::error file=policy.toml,line="), "{output:?}");
+    assert!(stderr(&output).contains("Widens: tools.purge_todos: <why>"), "{output:?}");
+    assert!(stderr(&output).contains("::error title=Scopeward policy::The change"), "{output:?}");
+    assert!(summary.contains("- **refused**: `tools.purge_todos` widens"), "{summary}");
     let (output, _) = run("show");
+    assert!(!stderr(&output).contains("Widens:"), "{output:?}");
     assert_eq!(output.status.code(), Some(1), "weakened, whoever may widen");
 }
 

@@ -1,13 +1,16 @@
 //! The JSON Schema of `policy.toml` by an independent judge.
 
-use scopeward::policy::{CompiledPolicy, diagnostic::Source, lint, schema::json_schema};
+use scopeward::policy::{
+    CompiledPolicy, Declaration, Feature, Location, Registry, diagnostic::Source, lint,
+    schema::json_schema,
+};
 use serde_json::Value;
 
 use crate::harness::SHIPPED;
 
 #[path = "../../policy/src/samples.rs"]
 mod samples;
-use samples::{GOOD, MISTAKES, mutilated, under_the_former_name};
+use samples::{GOOD, MISTAKES, mutilated, under_the_former_name, with_tests};
 
 /// The mistakes that a JSON Schema can see; the others take two places together, or a parser.
 const STRUCTURAL: &[&str] = &[
@@ -28,8 +31,17 @@ const STRUCTURAL: &[&str] = &[
     "two-servers",
 ];
 
+/// A declared name is a known key, and is judged like every other.
+const DECLARED: &[Declaration] = &[Declaration::new(
+    Feature::Tool,
+    "list_todos",
+    &["todo:read"],
+    &[],
+    Location::new("src/todos.rs", 1, 1),
+)];
+
 fn whole_schema() -> Value {
-    json_schema(&lint::changeable().collect::<Vec<_>>())
+    json_schema(&lint::changeable().collect::<Vec<_>>(), &Registry::new(DECLARED))
 }
 
 /// Editors say what the server says: a file is valid by the schema exactly when the reader finds
@@ -50,6 +62,7 @@ fn the_schema_and_the_reader_agree() {
         assert_eq!(errors.is_empty(), structural.is_empty(), "{structural:?} {errors:?}\n{text}");
     };
     judge(GOOD);
+    judge(&with_tests());
     for (from, to, ..) in MISTAKES {
         judge(&GOOD.replace(from, to));
     }

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use scopeward::{
-    Principal,
+    Limits, Principal, ScopedTools,
     gate::Gate,
-    identity::token::{TokenError, TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenError, TokenTypes, Validator},
     mcp::handler::McpHandler,
     scoped_tools,
 };
@@ -20,7 +20,7 @@ use tower::Layer;
 
 use crate::{
     harness::{Reply, http_service, mcp_request, mount, send, small_policy},
-    keys::keys,
+    keys::{keys, verification_keys},
 };
 
 const RULES: &str = r#"
@@ -63,12 +63,12 @@ impl Tools {
 fn url() -> &'static str {
     static URL: OnceLock<String> = OnceLock::new();
     URL.get_or_init(|| {
-        let policy = small_policy(AUDIENCE, RULES);
-        let keys = VerificationKeys::new(&keys().published);
+        let policy = small_policy(AUDIENCE, RULES, &Tools::REGISTRY);
+        let keys = verification_keys(&keys().published);
         assert_eq!(keys.len(), 3, "a key for encryption verifies nothing");
         let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)
             .with_clock(|| NOW);
-        mount(Gate::new(Arc::new(policy), validator).layer(http_service(|| McpHandler::new(Tools))))
+        mount(Gate::new(policy, validator).layer(http_service(|| McpHandler::new(Tools))))
     })
 }
 
@@ -138,7 +138,7 @@ fn the_three_algorithms() {
 fn a_cached_token_is_compared_whole_and_still_expires() {
     let now = Arc::new(AtomicU64::new(NOW));
     let clock = Arc::clone(&now);
-    let keys = VerificationKeys::new(&keys().published);
+    let keys = verification_keys(&keys().published);
     let validator = Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain)
         .with_clock(move || clock.load(Ordering::Relaxed));
     let token = token(&json!({ "nbf": NOW }));
@@ -366,4 +366,32 @@ fn malformed_tokens_and_headers() {
     // A token in the query is not accepted (MCP, "Token Requirements").
     assert_eq!(ask(&[], &format!("?access_token={good}")).status, 401);
     assert_eq!(ask(&["Bearer".into()], "").challenge("error"), Some("invalid_request"));
+}
+
+/// Limits that are set on a clone hold for that clone, and leave the gate that it was made of alone.
+#[test]
+fn a_clone_of_a_gate_has_limits_of_its_own() {
+    let validator = || {
+        Validator::new(
+            ISSUER,
+            AUDIENCE,
+            verification_keys(&keys().published),
+            TokenTypes::AccessTokenOrPlain,
+        )
+        .with_clock(|| NOW)
+    };
+    let gate = Gate::new(small_policy(AUDIENCE, RULES, &Tools::REGISTRY), validator());
+    let mut limits = Limits::default();
+    limits.max_body = 64;
+    let narrow = gate.clone().with_limits(&limits);
+    let handler = || http_service(|| McpHandler::new(Tools));
+    let [gate, narrow] = [gate, narrow].map(|gate| mount(gate.layer(handler())));
+    let body =
+        json!({ "jsonrpc": "2.0", "id": 1, "method": "ping", "params": { "_": "x".repeat(64) } });
+    let status = |url: &str| {
+        let request =
+            mcp_request(url).header("authorization", format!("Bearer {}", token(&json!({}))));
+        send(request.body(body.to_string()).unwrap()).status
+    };
+    assert_eq!((status(&gate), status(&narrow)), (200, 413));
 }

@@ -41,7 +41,7 @@ impl Vault {
 #[tool_handler(router = Self::tool_router())]
 impl ServerHandler for Vault {}
 
-/// Serves a tool through a router that is made by hand, under another name.
+/// Serves a tool's route through a router that is made by hand, under another name.
 #[derive(Clone)]
 struct ByHand;
 
@@ -51,9 +51,9 @@ impl ServerHandler for ByHand {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let mut tool = Vault::open_door_tool_attr();
-        tool.name = "harmless".into();
-        let router = ToolRouter::new().with_route((tool, Vault::open_door));
+        let mut route = Vault::tool_router().map.remove("open_door").unwrap();
+        route.attr.name = "harmless".into();
+        let router = ToolRouter::new().with_route(route);
         router.call(ToolCallContext::new(&Vault, request, context)).await
     }
 }
@@ -95,8 +95,7 @@ fn mounted_with_rmcps_own_handler() {
 fn mounted_by_hand_under_another_name() {
     let url = mount(http_service(|| ByHand));
     let reply = call(&url, "harmless", &json!({ "number": 1 }));
-    // The refusal is a protocol error, because the router is not the one that the macro made.
-    assert_eq!(reply.json["error"]["data"]["error"], "invalid_token", "{reply:#?}");
-    assert_eq!(reply.json["error"]["data"]["tool"], "open_door", "the tool's own rule counts");
-    assert!(!reply.text.contains("is open"), "{reply:#?}");
+    assert_refused(&reply, &json!(["vault:open"]));
+    let refusal = &reply.json["result"]["structuredContent"];
+    assert_eq!(refusal["tool"], "open_door", "the tool's own rule counts");
 }

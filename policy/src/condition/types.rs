@@ -52,6 +52,17 @@ impl Type {
         }
     }
 
+    fn of_value(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Bool,
+            Value::Number(_) => Self::Number,
+            Value::String(_) => Self::Text,
+            Value::Array(_) => Self::List,
+            Value::Object(_) => Self::Object,
+        }
+    }
+
     fn may_be(self, other: Self) -> bool {
         self == other || self == Self::Any || other == Self::Any
     }
@@ -94,6 +105,31 @@ pub(crate) fn check(
         checker.wrong(ConditionFault::new(checker.places.whole(whole), message));
     }
     checker.faults
+}
+
+/// The type of a claim's values.
+fn of_claim(kind: ClaimType) -> Type {
+    match kind {
+        ClaimType::String => Type::Text,
+        ClaimType::Number => Type::Number,
+        ClaimType::Boolean => Type::Bool,
+        ClaimType::List => Type::List,
+        ClaimType::Object => Type::Object,
+        ClaimType::Any => Type::Any,
+    }
+}
+
+/// The fault of a claim that no token can have, in one sentence.
+pub(crate) fn claim_fault(name: &str, value: &Value) -> Option<String> {
+    let is_list_of_texts = value.as_array().is_some_and(|items| items.iter().all(Value::is_string));
+    if name == "aud" {
+        let fits = value.is_string() || is_list_of_texts;
+        return (!fits).then(|| "the claim `aud` is a string or a list of strings".to_owned());
+    }
+    let wanted = ClaimType::registered(name).map_or(Type::Any, of_claim);
+    let found = Type::of_value(value);
+    let fault = || format!("the claim `{name}` is {}, and this is {}", wanted.word(), found.word());
+    (!wanted.may_be(found)).then(fault)
 }
 
 struct TypeChecker<'s, 'e> {
@@ -291,14 +327,7 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
             }
             return Typed::of(Type::Any);
         };
-        Typed::of(match kind {
-            ClaimType::String => Type::Text,
-            ClaimType::Number => Type::Number,
-            ClaimType::Boolean => Type::Bool,
-            ClaimType::List => Type::List,
-            ClaimType::Object => Type::Object,
-            ClaimType::Any => Type::Any,
-        })
+        Typed::of(of_claim(kind))
     }
 
     /// The type of a value that has this JSON Schema.

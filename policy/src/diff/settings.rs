@@ -1,7 +1,7 @@
 //! Compares the settings of two policies that give or take no access, but that a reviewer should see.
 
 use super::SettingChange;
-use crate::{CompiledPolicy, Scope, ScopeInfo};
+use crate::{CompiledPolicy, Rule, Scope, ScopeInfo};
 
 pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<SettingChange> {
     let mut changes = vec![];
@@ -38,6 +38,26 @@ pub(super) fn compare(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<Setting
         }
     }
     changes
+}
+
+/// The changed reasons for rules that ask for less than declared. A new rule had none before.
+pub(super) fn reasons(old: &CompiledPolicy, new: &CompiledPolicy) -> Vec<SettingChange> {
+    let mut reasons: Vec<SettingChange> = new
+        .rules()
+        .filter_map(|(feature, name, rule)| {
+            let before = old.rule(feature, name).and_then(Rule::relax);
+            let shown = |reason: Option<&str>| {
+                reason.map_or("none".to_owned(), |reason| format!("\"{reason}\""))
+            };
+            (before != rule.relax()).then(|| SettingChange {
+                setting: format!("[{}] {name} relax", feature.table()),
+                old: shown(before),
+                new: shown(rule.relax()),
+            })
+        })
+        .collect();
+    reasons.sort_by(|one, other| one.setting.cmp(&other.setting));
+    reasons
 }
 
 /// The names, sorted, because their order in `[scopes]` does not matter.

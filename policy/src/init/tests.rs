@@ -83,7 +83,7 @@ fn url() -> ResourceUrl {
 
 /// What `policy lint` says, and what `policy test` says about the tests.
 fn findings(policy: &str, tests: &str, registry: &Registry) -> String {
-    let inputs = LintInputs { registry, snapshot: None, now: Timestamp::now() };
+    let inputs = LintInputs { registry, snapshot: None, now: std::time::SystemTime::now() };
     let source = Source::new("policy.toml", policy);
     let examined = lint::examine(&source, &inputs, Stage::Advice);
     let mut said = examined.found.render(false);
@@ -148,7 +148,8 @@ fn a_bare_policy_is_filled_by_the_fix() {
     ];
     let bare = "# ours\nversion = 1\n\n[server]\nurl = \"http://localhost:3002/mcp\" # here\n";
     let registry = Registry::new(DECLARED);
-    let inputs = LintInputs { registry: &registry, snapshot: None, now: Timestamp::now() };
+    let inputs =
+        LintInputs { registry: &registry, snapshot: None, now: std::time::SystemTime::now() };
     let source = Source::new("policy.toml", bare);
     let before = lint::examine(&source, &inputs, Stage::Advice).found;
     assert_eq!(before.iter().count(), 3, "one for each table\n{before}");
@@ -202,7 +203,7 @@ proptest! {
     #[test]
     fn a_bare_policy_has_no_error_after_the_fix(registry in registries()) {
         let bare = "version = 1\n\n[server]\nurl = \"http://localhost:3002/mcp\"\n";
-        let inputs = LintInputs { registry: &registry, snapshot: None, now: Timestamp::now() };
+        let inputs = LintInputs { registry: &registry, snapshot: None, now: std::time::SystemTime::now() };
         let source = Source::new("policy.toml", bare);
         let before = lint::examine(&source, &inputs, Stage::Advice).found;
         prop_assert!(before.iter().count() <= 3, "{}", before);

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 use super::{Lint, LintInputs};
 use crate::{
@@ -26,7 +26,7 @@ pub(crate) struct LintContext<'a> {
     pub(crate) unreadable: &'a [(Feature, Located<String>)],
     pub(crate) registry: &'a Registry,
     pub(crate) snapshot: Option<&'a Snapshot>,
-    pub(crate) now: Timestamp,
+    pub(crate) now: SystemTime,
     /// The scopes that at least one rule needs.
     pub(crate) needed: ScopeSet,
     /// The scopes that a declaration names as `optional`, because its code asks for them itself.
@@ -43,7 +43,7 @@ impl<'a> LintContext<'a> {
         inputs: &LintInputs<'a>,
     ) -> Self {
         let registry = inputs.registry;
-        let all = registry.all().iter();
+        let all = registry.all();
         Self {
             policy,
             manifest,

@@ -41,4 +41,6 @@ lints! {
     step_up_bypassed,
     deprecated_key,
     old_snapshot,
+    unfilled_field,
+    declared_twice,
 }

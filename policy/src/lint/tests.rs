@@ -1,13 +1,12 @@
 //! Runs every lint on its own examples, and lints two hundred mutations of a good policy.
 
-use jiff::Timestamp;
-
 use super::*;
 use crate::{Feature, Location, Operation, model::model};
 use proptest::prelude::*;
 
-fn now() -> Timestamp {
-    "2026-11-24T12:00:00Z".parse().unwrap()
+fn now() -> SystemTime {
+    // 2026-11-24T12:00:00Z
+    SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_795_521_600)
 }
 
 /// Lints a whole file.
@@ -53,6 +52,25 @@ fn ids_and_names_are_unique_and_in_order() {
     assert!(explain("SW999").is_none());
     let pages: Vec<String> = all.iter().map(|kind| explain(kind.id).unwrap()).collect();
     insta::assert_snapshot!("explain", pages.join("\n----\n"));
+}
+
+/// Two parts of a server have one resource: both places are named.
+#[test]
+fn resources_of_two_parts_may_not_overlap() {
+    const fn item(uri: &'static str, file: &'static str) -> Declaration {
+        Declaration::new(Feature::Resource, uri, &[], &[], Location::new(file, 1, 1))
+    }
+    const PARTS: &[&[Declaration]] = &[
+        &[item("note://{id}", "src/notes.rs")],
+        &[],
+        &[item("note://{+path}", "src/sharing.rs"), item("note://all", "src/sharing.rs")],
+    ];
+    let registry = Registry::of_parts(PARTS);
+    let text = "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n";
+    let found = lint(text, &registry).render(false);
+    let (_, twice) = found.split_once("SW027").unwrap();
+    assert!(twice.contains("src/notes.rs:1:1 and src/sharing.rs:1:1"), "{found}");
+    assert_eq!(found.matches("SW027").count(), 1, "{found}");
 }
 
 const READER: Declaration =

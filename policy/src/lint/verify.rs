@@ -1,13 +1,19 @@
 //! Checks the tests and invariants of a policy against its decisions.
 
-use std::ops::Range;
+mod case;
+mod invariant;
+#[cfg(test)]
+mod tests;
 
 use super::suggest::in_backticks;
 use crate::{
-    Assertions, Case, CompiledPolicy, Decision, Feature, Invariant, Located, Operation, Registry,
-    Requirement, Rule, Scope, ScopeInfo, Selection,
+    Assertions, CompiledPolicy, Declaration, Feature, GivenObject, Registry, Requirement, Rule,
+    Scope,
+    assertions::fit,
     diagnostic::{Diagnostic, Kind, Source},
 };
+pub(super) use case::case;
+pub(super) use invariant::invariant;
 
 /// A `[[test]]` that failed.
 pub(super) const FAILED_TEST: Kind =
@@ -48,7 +54,7 @@ pub fn verify(
         Verified {
             is_invariant: false,
             name: one.name.clone().unwrap_or_else(unnamed),
-            failures: case(one, policy),
+            failures: case(one, policy, registry),
         }
     });
     let invariants = assertions.invariants.iter().map(|one| {
@@ -61,163 +67,6 @@ pub fn verify(
         }
     });
     tests.chain(invariants).collect()
-}
-
-/// Each decision that a test expects otherwise.
-pub(super) fn case(case: &Case, policy: &CompiledPolicy) -> Vec<Diagnostic> {
-    let granted = case.scopes.iter().map(Scope::as_str);
-    let held = policy.hold(granted.clone());
-    let who = describe_caller(granted);
-    let mut failures = vec![];
-    for (feature, tried, can) in &case.tried {
-        let (name, verb) = (&tried.value, feature.verb());
-        let failed = |message: String| Diagnostic::new(FAILED_TEST, tried.span.clone(), message);
-        let failure = match (policy.decide(Operation::new(*feature, name), &held), can) {
-            (Decision::Allow(_), true) | (Decision::Deny(_), false) => continue,
-            (Decision::Unknown, _) => failed(format!("the policy has no rule for `{name}`"))
-                .help("correct the name, or take it out of the test"),
-            (Decision::Allow(rule), false) => failed(format!("{who} can {verb} `{name}`"))
-                .note(rule_note(policy, name, rule))
-                .help(format!("correct the rule, or move the {feature} to `can`")),
-            (Decision::Deny(denial), true) => {
-                let missing = in_backticks(denial.missing(&held).map(Scope::as_str));
-                failed(format!("{who} cannot {verb} `{name}`: {missing} is missing"))
-                    .note(rule_note(policy, name, denial.rule()))
-                    .help(format!("correct the rule, or move the {feature} to `cannot`"))
-            }
-        };
-        failures.push(match &case.name {
-            Some(name) => {
-                failure.context(case.scopes_at.clone(), format!("in the test \"{name}\""))
-            }
-            None => failure.context(case.scopes_at.clone(), "the scopes of this test"),
-        });
-    }
-    failures
-}
-
-/// Each rule for which an invariant does not hold, with a counterexample.
-pub(super) fn invariant(
-    invariant: &Invariant,
-    policy: &CompiledPolicy,
-    registry: &Registry,
-) -> Vec<Diagnostic> {
-    let (selected, mut failures) = select(invariant, policy, registry);
-    if selected.is_empty() && failures.is_empty() {
-        failures.push(selects_nothing(invariant));
-    }
-    for one in &selected {
-        failures.extend(lacks_needed(invariant, policy, one));
-        failures.extend(enough_is_refused(invariant, policy, one));
-    }
-    failures
-}
-
-/// A tool, resource or prompt that an invariant is about.
-struct Selected<'p> {
-    feature: Feature,
-    name: &'p str,
-    rule: &'p Rule,
-}
-
-/// The rules that an invariant is about, and a failure for each name that has no rule.
-fn select<'p>(
-    invariant: &'p Invariant,
-    policy: &'p CompiledPolicy,
-    registry: &Registry,
-) -> (Vec<Selected<'p>>, Vec<Diagnostic>) {
-    let mut selected = vec![];
-    let mut failures = vec![];
-    for (feature, selection) in &invariant.about {
-        let feature = *feature;
-        match &selection.value {
-            Selection::Behaviour(behaviour) => {
-                let declared = registry.of(feature).filter(|one| behaviour.includes(one));
-                selected.extend(declared.filter_map(|one| {
-                    let (name, rule) = (one.name(), policy.rule(feature, one.name())?);
-                    Some(Selected { feature, name, rule })
-                }));
-            }
-            Selection::Named(names) => {
-                for Located { value: name, span } in names {
-                    if let Some(rule) = policy.rule(feature, name) {
-                        selected.push(Selected { feature, name, rule });
-                    } else {
-                        let message = format!("the policy has no rule for `{name}`");
-                        let failure = Diagnostic::new(BROKEN_INVARIANT, span.clone(), message);
-                        failures.push(
-                            failure.help("correct the name, or take it out of the invariant"),
-                        );
-                    }
-                }
-            }
-        }
-    }
-    (selected, failures)
-}
-
-fn broken(invariant: &Invariant, message: String) -> Diagnostic {
-    Diagnostic::new(BROKEN_INVARIANT, invariant.at.clone(), message)
-}
-
-/// The failure of an invariant that selects nothing, because it would hold for any policy.
-fn selects_nothing(invariant: &Invariant) -> Diagnostic {
-    let message = "the invariant selects no tool, resource or prompt, so it proves nothing";
-    let mut failure = broken(invariant, message.to_owned());
-    for (feature, selection) in &invariant.about {
-        failure = failure.context(selection.span.clone(), format!("selects no {feature}"));
-    }
-    failure.help("select others, or remove the invariant")
-}
-
-/// The failure if a caller without the scopes of `needs` can use it.
-fn lacks_needed(
-    invariant: &Invariant,
-    policy: &CompiledPolicy,
-    selected: &Selected<'_>,
-) -> Option<Diagnostic> {
-    let needs = invariant.needs.as_ref()?;
-    let granted = policy.entails(&selected.rule.requirement, &needs.value).err()?;
-    let (caller, verb) = (caller_with_only(&granted), selected.feature.verb());
-    let note = format!("counterexample: {caller} can {verb} it");
-    Some(does_not_hold(invariant, policy, selected, (&needs.span, "what it needs"), note))
-}
-
-/// The failure if a caller with the scopes of `enough` cannot use it with some arguments.
-fn enough_is_refused(
-    invariant: &Invariant,
-    policy: &CompiledPolicy,
-    selected: &Selected<'_>,
-) -> Option<Diagnostic> {
-    let enough = invariant.enough.as_ref()?;
-    // One after the other: all requirements multiplied into one can have millions of alternatives.
-    let conditional = selected.rule.when.iter().map(|when| &when.requirement);
-    let requirements = std::iter::once(&selected.rule.requirement).chain(conditional);
-    let refused = requirements.filter_map(|needed| policy.entails(&enough.value, needed).err());
-    let granted = refused.min_by_key(Vec::len)?;
-    let (caller, verb) = (caller_with_only(&granted), selected.feature.verb());
-    let note = format!("counterexample: {caller} cannot {verb} it");
-    Some(does_not_hold(invariant, policy, selected, (&enough.span, "what should be enough"), note))
-}
-
-fn does_not_hold(
-    invariant: &Invariant,
-    policy: &CompiledPolicy,
-    selected: &Selected<'_>,
-    (span, label): (&Range<usize>, &str),
-    counterexample: String,
-) -> Diagnostic {
-    let named = invariant.name.as_ref().map(|name| format!("\"{name}\""));
-    let title = named.unwrap_or_else(|| "the invariant".to_owned());
-    broken(invariant, format!("{title} does not hold for `{}`", selected.name))
-        .context(span.clone(), label)
-        .note(counterexample)
-        .note(rule_note(policy, selected.name, selected.rule))
-        .help("correct the rule, or the invariant")
-}
-
-fn caller_with_only(granted: &[&ScopeInfo]) -> String {
-    describe_caller(granted.iter().map(|scope| scope.name().as_str()))
 }
 
 fn describe_caller<'a>(granted: impl Iterator<Item = &'a str>) -> String {
@@ -237,4 +86,22 @@ fn rule_note(policy: &CompiledPolicy, name: &str, rule: &Rule) -> String {
         }
     };
     format!("{place} says that `{name}` {needs}")
+}
+
+/// A failure for each argument that the tool or prompt does not take, because a condition would then
+/// answer something that no call ever sees.
+fn unfit(
+    kind: Kind,
+    (feature, name): (Feature, &str),
+    given: &GivenObject,
+    registry: &Registry,
+) -> Vec<Diagnostic> {
+    let schema = registry.get(feature, name).and_then(Declaration::arguments);
+    let Some(schema) = schema else { return vec![] };
+    let faults = fit::faults(&given.object, &schema, &format!("the {feature} `{name}`"));
+    let failure = |(argument, fault): (String, String)| {
+        let failure = Diagnostic::new(kind, given.place_of(&argument), fault);
+        failure.help(format!("write the arguments as the schema of `{name}` names them"))
+    };
+    faults.into_iter().map(failure).collect()
 }

@@ -1,8 +1,12 @@
 //! Reads `[[test]]` and `[[invariant]]`, as written.
 
+mod given;
+
 use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
+
+pub(crate) use given::GivenObject;
 
 use super::{
     rules::{RuleEntry, read_rule},
@@ -13,9 +17,9 @@ use crate::{
     mistake,
     {
         Feature,
-        reader::{Located, TableReader, string, strings, word, wrong_type},
+        reader::{Located, TableReader, located, not_blank, string, strings, word, wrong_type},
         scope::Scope,
-        shape::{self, ALL, Behaviour, SELECTIONS, TRIED},
+        shape::{self, ALL, Behaviour, SELECTIONS, TRIED, TableShape},
     },
 };
 
@@ -24,8 +28,20 @@ use crate::{
 pub(crate) struct CaseEntry {
     pub(crate) name: Option<String>,
     pub(crate) scopes: Located<Vec<Located<Scope>>>,
-    /// The names that the test tries, and whether its caller may use each.
-    pub(crate) tried: Vec<(Feature, Located<String>, bool)>,
+    /// The claims of the caller. `None` stands for any claims.
+    pub(crate) claims: Option<GivenObject>,
+    pub(crate) tried: Vec<Tried>,
+}
+
+/// One use that a test tries: of which it says whether its caller may.
+#[derive(Debug, Clone)]
+pub(crate) struct Tried {
+    pub(crate) feature: Feature,
+    pub(crate) name: Located<String>,
+    /// `None` stands for any arguments. A resource has none: they are in its URI.
+    pub(crate) arguments: Option<GivenObject>,
+    /// Whether the caller can use it.
+    pub(crate) can: bool,
 }
 
 /// One `[[invariant]]` as written: what must hold for every set of scopes.
@@ -34,6 +50,10 @@ pub(crate) struct InvariantEntry {
     pub(crate) at: Range<usize>,
     pub(crate) name: Option<String>,
     pub(crate) about: Vec<(Feature, Located<Selection>)>,
+    /// The claims of the callers that it is about. `None` stands for any claims.
+    pub(crate) claims: Option<GivenObject>,
+    /// The arguments of the calls that it is about. `None` stands for any arguments.
+    pub(crate) arguments: Option<GivenObject>,
     pub(crate) needs: Option<Located<RuleEntry>>,
     pub(crate) enough: Option<Located<RuleEntry>>,
 }
@@ -61,10 +81,21 @@ fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Opt
     let name = reader.text("name", "say what the test shows, or leave it out", errors);
     let list = reader.strings("scopes", errors);
     let granted = list.map(|list| Located::new(scopes(&list.value, &[], errors), list.span));
+    let claims = given::claims(&reader, errors);
+    let arguments = given::arguments(&reader, errors);
     let mut tried = vec![];
     for (key, feature, can) in TRIED {
-        let names = reader.strings(key, errors).map(|list| list.value).unwrap_or_default();
-        tried.extend(names.into_iter().map(|name| (feature, name, can)));
+        let Some(list) = reader.get(key) else { continue };
+        for (name, own) in read_tried(key, feature, &list, errors) {
+            // The values in a resource's URI are its arguments.
+            let of_test = arguments.as_ref().ok().filter(|_| feature != Feature::Resource);
+            let arguments = own.or_else(|| of_test.cloned().flatten());
+            tried.push(Tried { feature, name, arguments, can });
+        }
+    }
+    if let Ok(Some(arguments)) = &arguments {
+        let features = TRIED.iter().filter(|(key, ..)| reader.key_span(key).is_some());
+        only_of_resources(arguments, features.map(|(_, feature, _)| *feature), errors);
     }
     if reader.key_span("scopes").is_none() {
         errors.push(
@@ -79,7 +110,85 @@ fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Opt
         );
     }
     reader.finish(errors);
-    Some(CaseEntry { name: name.map(|name| name.value), scopes: granted?, tried })
+    // A test without its claims or its arguments would be another test.
+    arguments.ok()?;
+    let claims = claims.ok()?;
+    Some(CaseEntry { name: name.map(|name| name.value), scopes: granted?, claims, tried })
+}
+
+/// Reads one list of what a test tries: each a name, or a table with a name and arguments.
+fn read_tried(
+    key: &str,
+    feature: Feature,
+    list: &Located<&DeValue<'_>>,
+    errors: &mut Vec<Diagnostic>,
+) -> Vec<(Located<String>, Option<GivenObject>)> {
+    let what = format!("`{key}`");
+    let (shape, named): (Option<&'static TableShape>, &str) = match feature {
+        Feature::Tool => (Some(&shape::TRIED_TOOL), "tool"),
+        Feature::Prompt => (Some(&shape::TRIED_PROMPT), "prompt"),
+        Feature::Resource => (None, "resource"),
+    };
+    let Some(items) = list.value.as_array() else {
+        errors.push(wrong_type(list, &what, "a list"));
+        return vec![];
+    };
+    let mut tried = vec![];
+    for item in items.iter().map(located) {
+        match (item.value, shape) {
+            (DeValue::Table(table), Some(shape)) => {
+                let whose = format!("an entry of {what}");
+                let reader = TableReader::new(table, shape, &whose);
+                let help = format!("write the {named}'s name: `{{ {named} = \"…\", arguments = {{ … }} }}`");
+                let name = reader.text(named, &help, errors);
+                if reader.get(named).is_none() && !reader.misspelt().any(|meant| meant == named) {
+                    let message = format!("{whose} does not say which {named} it tries");
+                    let error = Diagnostic::new(mistake::MISSING_KEY, item.span.clone(), message);
+                    errors.push(error.help(help));
+                }
+                let arguments = given::arguments(&reader, errors);
+                reader.finish(errors);
+                if let (Some(name), Ok(arguments)) = (name, arguments) {
+                    tried.push((name, arguments));
+                }
+            }
+            (DeValue::Table(_), None) => errors.push(
+                wrong_type(&item, format_args!("each item of {what}"), "a URI")
+                    .help("write the URI with its values, because they are the arguments: `\"note://items/7\"`"),
+            ),
+            (DeValue::String(text), _) => {
+                let name = Located::new(text.to_string(), item.span);
+                let each = format!("an item of {what}");
+                let help = format!("name a {named}, or remove it");
+                tried.extend(not_blank(name, each, &help, errors).map(|name| (name, None)));
+            }
+            (_, Some(_)) => errors.push(wrong_type(
+                &item,
+                format_args!("each item of {what}"),
+                &format!("a name or `{{ {named} = \"…\", arguments = {{ … }} }}`"),
+            )),
+            (_, None) => {
+                errors.push(wrong_type(&item, format_args!("each item of {what}"), "a URI"));
+            }
+        }
+    }
+    tried
+}
+
+/// Reports `arguments` that nothing takes, because there are only resources.
+fn only_of_resources(
+    arguments: &GivenObject,
+    mut features: impl Iterator<Item = Feature>,
+    errors: &mut Vec<Diagnostic>,
+) {
+    if features.all(|feature| feature == Feature::Resource) {
+        let message = "`arguments` are for tools and prompts, and there is none here";
+        let error = Diagnostic::new(mistake::INVALID_CALL, arguments.span.clone(), message);
+        errors.push(error.help(
+            "name a resource by its URI with the values in it, because they are its arguments: \
+             `\"note://items/7\"`",
+        ));
+    }
 }
 
 fn missing(table: &Located<&DeTable<'_>>, message: &str) -> Diagnostic {
@@ -116,6 +225,13 @@ fn read_invariant(
              `enough = { read = \"todo\" }` (everybody with it can)",
         ));
     }
+    let claims = given::claims(&reader, errors);
+    let arguments = given::arguments(&reader, errors);
+    if let Ok(Some(arguments)) = &arguments
+        && !about.is_empty()
+    {
+        only_of_resources(arguments, about.iter().map(|(feature, _)| *feature), errors);
+    }
     let mut rule = |key: &str| {
         let rule = reader.table(key, errors)?;
         let named = format!("`{key}`");
@@ -129,7 +245,16 @@ fn read_invariant(
     reader.finish(errors);
     let name = name.map(|name| name.value);
     let at = table.span.clone();
-    (is_whole && !about.is_empty()).then_some(InvariantEntry { at, name, about, needs, enough })
+    let (claims, arguments) = (claims.ok()?, arguments.ok()?);
+    (is_whole && !about.is_empty()).then_some(InvariantEntry {
+        at,
+        name,
+        about,
+        claims,
+        arguments,
+        needs,
+        enough,
+    })
 }
 
 fn read_selection(

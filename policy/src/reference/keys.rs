@@ -139,7 +139,6 @@ fn takes(what: &ValueKind, sections: &[Section]) -> String {
         ValueKind::Scope => "a scope".to_owned(),
         ValueKind::Scopes => "a list of scopes".to_owned(),
         ValueKind::SomeScopes => "a list of at least one scope".to_owned(),
-        ValueKind::Texts => "a list of texts".to_owned(),
         ValueKind::Flag => "`true` or `false`".to_owned(),
         ValueKind::True => "`true`".to_owned(),
         ValueKind::Word(words) if words().len() == Provider::words().len() => {
@@ -160,6 +159,12 @@ fn takes(what: &ValueKind, sections: &[Section]) -> String {
         ValueKind::ByScope(each) => format!("for each scope {}", takes(each, sections)),
         ValueKind::ByName(each) => format!("for each name {}", takes(each, sections)),
         ValueKind::ByLint(each) => format!("for each [lint](lints.md) {}", takes(each, sections)),
+        ValueKind::Object => "a table with any keys".to_owned(),
+        ValueKind::Texts | ValueKind::List(ValueKind::Text) => "a list of texts".to_owned(),
+        ValueKind::List(ValueKind::Either([ValueKind::Text, ValueKind::Table(shape)])) => {
+            format!("a list of names and of `{{ {} = …, arguments = … }}`", shape.keys[0].name)
+        }
+        ValueKind::List(each) => format!("a list of: {}", takes(each, sections)),
         ValueKind::Some(each) => format!("a list of at least one of: {}", takes(each, sections)),
         ValueKind::Either(several) => {
             let several: Vec<String> = several.iter().map(|one| takes(one, sections)).collect();

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{Deployment, Failure, Verdict};
+use crate::policy::diagnostic::counted;
 use crate::record::audit::{
     chain::{ChainHead, ChainWalk},
     journal,
@@ -168,7 +169,8 @@ fn verify(data: &Path, arguments: &VerifyArguments) -> Result<Verdict, Failure> 
         return Ok(Verdict::Bad);
     }
     if walk.unchained > 0 {
-        anstream::println!("{} records are older than the chain", walk.unchained);
+        let are = if walk.unchained == 1 { "is" } else { "are" };
+        anstream::println!("{} {are} older than the chain", counted(walk.unchained, "record"));
     }
     if walk.first > 1 {
         anstream::println!("records before number {} were rotated away", walk.first);

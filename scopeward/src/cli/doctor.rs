@@ -9,17 +9,16 @@ mod token;
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    Deployment, Environment, Failure, Verdict, files::read_token, providers, runtime::block_on,
-    startup,
+    Deployment, Failure, Verdict, files::read_token, own::OwnSetting, providers, runtime::block_on,
 };
 use crate::{
-    identity::provider::ConfiguredProviders,
+    live::LivePolicy,
     policy::{
-        CompiledPolicy, Registry,
-        agreement::{self, Checked},
-        diagnostic::Severity,
+        CompiledPolicy, Registry, agreement,
+        diagnostic::{Severity, counted},
     },
     remote::Remote,
+    serve::startup,
 };
 use report::DoctorReport;
 
@@ -34,10 +33,12 @@ pub(super) fn doctor(
     deployment: &Deployment,
     registry: &Registry,
     name: &str,
+    own: &[OwnSetting],
     arguments: &DoctorArguments,
 ) -> Result<Verdict, Failure> {
     let token = arguments.token.as_deref().map(read_token).transpose()?;
     let mut report = DoctorReport::default();
+    settings::of_own_settings(&mut report, own, |name| deployment.settings.get(name));
     let examined = examine(&mut report, deployment, registry, name, token.as_deref());
     anstream::print!("{report}");
     examined?;
@@ -57,7 +58,7 @@ fn examine(
         return Ok(());
     };
     let policy = Arc::new(deployment.deploy(policy)?);
-    let configured = match ConfiguredProviders::of(&policy, Environment::setting) {
+    let configured = match startup::try_configured(deployment, &policy) {
         Ok(configured) => configured,
         Err(error) => {
             let env_file = dotenvy::dotenv().ok().map(|path| path.display().to_string());
@@ -65,7 +66,7 @@ fn examine(
             return Ok(());
         }
     };
-    settings::of_settings(report, &policy, &configured, Environment::setting);
+    settings::of_settings(report, &policy, &configured, |name| deployment.settings.get(name));
     block_on(async {
         let remote = Remote::default();
         for configured in configured.all() {
@@ -80,13 +81,18 @@ fn examine(
             None => deployment.snapshot_of(&source)?,
         };
         match agreement::check(&source, registry, snapshot.as_ref()) {
-            Ok(Checked { policy, found }) if !found.has_errors() => {
-                let (rules, revision) = (policy.rules().count(), policy.revision());
+            Ok(checked) if !checked.found().has_errors() => {
+                let policy = checked.policy();
+                let (rules, revision) =
+                    (counted(policy.rules().count(), "rule"), policy.revision());
                 let path = source.path();
-                report.ok("policy", format!("{path}: {rules} rules, revision {revision}"));
+                report.ok("policy", format!("{path}: {rules}, revision {revision}"));
             }
-            Ok(Checked { found, .. }) | Err(found) => {
-                let count = found.count(Severity::Error);
+            outcome => {
+                let count = outcome.map_or_else(
+                    |found| found.count(Severity::Error),
+                    |checked| checked.found().count(Severity::Error),
+                );
                 let text = format!("errors that stop the start: {count}");
                 report.wrong("policy", text, "run `policy check`, which shows them");
             }
@@ -99,7 +105,8 @@ fn examine(
         let servers: Vec<&str> = embedded.into_iter().chain(elsewhere).collect();
         outside::seen_from_outside(report, &remote, &policy, &servers).await;
         if let Some(token) = token {
-            let validator = providers::validator(deployment, &configured, &policy, name).await?;
+            let unserved = LivePolicy::unserved(Arc::clone(&policy));
+            let validator = providers::validator(deployment, &configured, &unserved, name).await?;
             token::examine(report, &validator, &policy, token).await;
         }
         Ok(())

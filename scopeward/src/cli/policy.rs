@@ -37,7 +37,7 @@ pub(super) enum PolicyCommand {
     Test(test::TestArguments),
     /// Write the policy in its canonical layout
     Fmt(fmt::FmtArguments),
-    /// Print the JSON Schema of policy.toml
+    /// Print the JSON Schema of policy.toml, with the names of this server's tools
     Schema,
     /// Ask the running server which policy it serves
     Status,
@@ -52,14 +52,16 @@ pub(super) fn run(
     match command {
         PolicyCommand::Init(arguments) => init::init(deployment, registry, arguments),
         PolicyCommand::Check => check::check(deployment, registry),
-        PolicyCommand::Show => show::show(deployment),
+        PolicyCommand::Show => show::show(deployment, registry),
         PolicyCommand::Lint(arguments) => lint::lint(deployment, registry, server, arguments),
-        PolicyCommand::Diff(arguments) => diff::diff(deployment, arguments),
-        PolicyCommand::Explain(arguments) => explain::explain(deployment, server.0, arguments),
-        PolicyCommand::Matrix(arguments) => matrix::matrix(deployment, arguments),
+        PolicyCommand::Diff(arguments) => diff::diff(deployment, registry, arguments),
+        PolicyCommand::Explain(arguments) => {
+            explain::explain(deployment, registry, server.0, arguments)
+        }
+        PolicyCommand::Matrix(arguments) => matrix::matrix(deployment, registry, arguments),
         PolicyCommand::Test(arguments) => test::test(deployment, registry, arguments),
         PolicyCommand::Fmt(arguments) => fmt::fmt(deployment, arguments),
-        PolicyCommand::Schema => Ok(schema::schema()),
+        PolicyCommand::Schema => Ok(schema::schema(registry)),
         PolicyCommand::Status => status::status(deployment, registry),
     }
 }

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use super::{Deployment, Failure, Verdict, files, runtime::block_on, startup};
+use super::{Deployment, Failure, Verdict, files, runtime::block_on};
 use crate::{
     identity::provider::{RegisteredError, pull},
-    policy::Snapshot,
+    policy::{Snapshot, diagnostic::counted},
     remote::Remote,
+    serve::startup,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -46,7 +47,7 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
         let scopes = policy.registered_scopes().map(|scope| scope.name().as_str()).collect();
         anstream::println!("{} says `registered`: {}", policy.source().path(), list(scopes));
     }
-    let Some(configured) = startup::configured(&policy)?.main else {
+    let Some(configured) = startup::configured(deployment, &policy)?.main else {
         anstream::println!("The embedded issuer registers the scopes of the policy.");
         return Ok(Verdict::Good);
     };
@@ -78,7 +79,7 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
 
 fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdict, Failure> {
     let policy = deployment.compile()?;
-    let configured = startup::configured(&policy)?.main;
+    let configured = startup::configured(deployment, &policy)?.main;
     let pulled = block_on(async {
         match (&arguments.issuer, configured) {
             (None, Some(configured)) => {
@@ -99,9 +100,9 @@ fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdic
     files::replace(&path, &snapshot.to_toml())?;
     let names: Vec<&str> = snapshot.scopes().collect();
     anstream::println!(
-        "{}: {} scopes registered: {}",
+        "{}: {} registered: {}",
         path.display(),
-        names.len(),
+        counted(names.len(), "scope"),
         names.join(", ")
     );
     Ok(Verdict::Good)

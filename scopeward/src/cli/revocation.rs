@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::{Deployment, Failure, Verdict, lock::DataLock};
-use crate::identity::{
-    revocation::{self, RevokedList},
-    token::{Revocation, RevocationTarget},
+use super::{Deployment, Failure, Verdict};
+use crate::{
+    identity::{
+        revocation::{self, RevokedList},
+        token::{Revocation, RevocationTarget},
+    },
+    serve::lock::DataLock,
 };
 
 #[derive(Debug, clap::Subcommand)]

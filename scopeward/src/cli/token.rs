@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Deployment, Failure, Verdict};
+use super::{
+    Deployment, Failure, Verdict,
+    scopes::{advice, joined},
+};
 use crate::{
     issuer::Issuer,
+    live::LivePolicy,
     policy::{Scope, diagnostic::nearest},
 };
 
@@ -31,19 +35,27 @@ pub(super) fn token(
             policy.provider().as_str()
         )));
     }
-    let issuer = Issuer::open(&deployment.data, policy, name).map_err(Failure::refused)?;
+    let issuer = Issuer::open(&deployment.data, LivePolicy::unserved(policy), name)
+        .map_err(Failure::refused)?;
     let words = arguments.scope.split_whitespace();
-    let scopes = words.map(|word| registered(&issuer, word)).collect::<Result<Vec<_>, _>>()?;
+    let scopes = words
+        .map(|word| registered(&issuer, word, &arguments.scope))
+        .collect::<Result<Vec<_>, _>>()?;
     let token =
         issuer.sign(&arguments.subject, "scopeward-token", &scopes).map_err(Failure::failed)?;
     anstream::println!("{token}");
     Ok(Verdict::Good)
 }
 
-fn registered(issuer: &Issuer, word: &str) -> Result<Scope, Failure> {
+/// The scope `word` of `text`, all of the option.
+fn registered(issuer: &Issuer, word: &str, text: &str) -> Result<Scope, Failure> {
     let known = issuer.registered();
     if let Some(scope) = known.iter().find(|scope| scope.as_str() == word) {
         return Ok(scope.clone());
+    }
+    let is_known = |name: &str| known.iter().any(|scope| scope.as_str() == name);
+    if joined(word, is_known).is_some() {
+        return Err(Failure::refused(advice(word, ("--scope", text), is_known)));
     }
     let names = known.iter().map(Scope::as_str);
     let help = match nearest(word, names.clone()) {

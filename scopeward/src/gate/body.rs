@@ -40,7 +40,7 @@ pub(super) async fn read(mut body: Body, limits: &Limits) -> Result<Bytes, Respo
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + rest.len() + data.len() > largest {
             metrics().limited(Limit::Body);
-            Box::pin(drain::read_away(body)).await;
+            Box::pin(drain::discard(body)).await;
             let message = format!("the request's body is larger than {largest} bytes");
             let error = ErrorData::new(ErrorCode::INVALID_REQUEST, message, None);
             return Err(json_rpc_error(StatusCode::PAYLOAD_TOO_LARGE, None, error));

@@ -15,7 +15,9 @@ const REMEMBERED: Duration = Duration::from_mins(10);
 /// At most this many challenges are remembered, so that callers cannot fill the memory.
 const MAX_CHALLENGES: u64 = 10_000;
 
-/// The recent challenges: which caller was challenged for which operation, with which grant.
+/// The recent challenges: which caller was challenged for which operation, with which grant. Clones
+/// share them.
+#[derive(Clone)]
 pub(super) struct ChallengeMemory(Cache<[u8; 32], ()>);
 
 impl Default for ChallengeMemory {

@@ -149,7 +149,7 @@ impl RequestDecider<'_> {
             return Err(unknown_method(request.method(), self.id));
         };
         match tasks.tool_of(task, self.caller) {
-            Some(tool) => self.decide_operation(Operation::tool(&tool)),
+            Some(tool) => self.decide_operation(Operation::tool(&tool).for_some_arguments()),
             // An unknown task and another caller's task get the same answer from the handler, which
             // looks for the owner again.
             None => Ok(()),

@@ -94,7 +94,7 @@ impl AllowedOrigins {
 
     /// Makes a CORS layer for the allowed origins, with the methods and headers that a client in a
     /// browser needs to sign in and to call tools.
-    pub fn cors(&self) -> CorsLayer {
+    pub(crate) fn cors(&self) -> CorsLayer {
         let this = self.clone();
         CorsLayer::new()
             .allow_origin(AllowOrigin::predicate(move |origin, _| {
@@ -211,7 +211,7 @@ where
 }
 
 async fn forbidden(request: Request, message: &'static str) -> Response {
-    drain::read_away(request.into_body()).await;
+    drain::discard(request.into_body()).await;
     let body = serde_json::json!({
         "jsonrpc": "2.0",
         "error": { "code": -32600, "message": message },

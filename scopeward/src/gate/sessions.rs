@@ -23,7 +23,9 @@ const MAX_IDLE: Duration = Duration::from_hours(24);
 /// At most this many sessions are remembered, so that callers cannot fill the memory.
 const MAX_SESSIONS: u64 = 100_000;
 
-/// The open sessions: for each id, the caller and the client that began the session.
+/// The open sessions: for each id, the caller and the client that began the session. Clones share
+/// them.
+#[derive(Clone)]
 pub(super) struct Sessions(Cache<Arc<str>, (String, Option<String>)>);
 
 impl Default for Sessions {

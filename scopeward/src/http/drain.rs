@@ -17,7 +17,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 const MAX_TIME: Duration = Duration::from_secs(1);
 
 /// Reads the rest of a body, and drops it.
-pub(crate) async fn read_away(mut body: Body) {
+pub(crate) async fn discard(mut body: Body) {
     let reading = async {
         let mut read = 0;
         while read < MAX_BYTES

@@ -1,9 +1,11 @@
 //! The authenticated caller, under one policy.
 
+mod doubt;
+
 use std::{fmt, sync::Arc};
 
 use super::token::AccessToken;
-use crate::policy::{CompiledPolicy, Decision, Operation, Scope, ScopeSet};
+use crate::policy::{CompiledPolicy, Decision, Declaration, Operation, Scope, ScopeSet};
 
 /// An authenticated caller: its subject, the client that acts for it, and the scopes that it was
 /// granted. A principal can be made only from an [`AccessToken`], and an access token only by
@@ -30,7 +32,11 @@ use crate::policy::{CompiledPolicy, Decision, Operation, Scope, ScopeSet};
 /// The principal carries the policy that admitted it, so that one policy decides a request from
 /// start to end.
 #[derive(Clone)]
-pub struct Principal(Arc<Inner>);
+pub struct Principal {
+    inner: Arc<Inner>,
+    /// The tool, resource or prompt whose method has this principal as a parameter.
+    used: Option<&'static Declaration>,
+}
 
 struct Inner {
     token: AccessToken,
@@ -42,31 +48,36 @@ impl Principal {
     /// Makes the caller that `token` authenticates, under `policy`.
     pub fn new(token: AccessToken, policy: Arc<CompiledPolicy>) -> Self {
         let held = policy.hold(token.scopes().iter().map(Scope::as_str));
-        Self(Arc::new(Inner { token, policy, held }))
+        Self { inner: Arc::new(Inner { token, policy, held }), used: None }
     }
 
     /// The same caller, under another policy.
     pub(crate) fn under(&self, policy: Arc<CompiledPolicy>) -> Self {
-        Self::new(self.0.token.clone(), policy)
+        Self::new(self.inner.token.clone(), policy)
+    }
+
+    /// The same caller, as a parameter of the method of this declaration.
+    pub(crate) fn in_use_of(&self, declared: &'static Declaration) -> Self {
+        Self { inner: Arc::clone(&self.inner), used: Some(declared) }
     }
 
     pub(crate) fn token(&self) -> &AccessToken {
-        &self.0.token
+        &self.inner.token
     }
 
     /// When the caller's token expires, in seconds since the Unix epoch.
     pub fn expires_at(&self) -> u64 {
-        self.0.token.expires_at()
+        self.inner.token.expires_at()
     }
 
     /// The subject: the caller's identifier at its issuer (`sub`).
     pub fn subject(&self) -> &str {
-        self.0.token.subject()
+        self.inner.token.subject()
     }
 
     /// The issuer of the caller's token (`iss`).
     pub fn issuer(&self) -> &str {
-        self.0.token.issuer()
+        self.inner.token.issuer()
     }
 
     /// Identifies the caller among the callers of every issuer. Keep data that belongs to a caller
@@ -76,28 +87,36 @@ impl Principal {
     /// 5.7).
     pub fn id(&self) -> String {
         // An issuer contains no space, so two different callers never have the same identifier.
-        format!("{} {}", self.0.token.canonical_issuer(), self.subject())
+        format!("{} {}", self.inner.token.canonical_issuer(), self.subject())
     }
 
     /// The caller's identifier as a number, for counting. Two callers hardly ever share a number,
     /// and nobody can aim at the number of another caller, because the hash is keyed.
     pub(crate) fn number(&self) -> u64 {
-        self.0.token.caller()
+        self.inner.token.caller()
     }
 
     /// The OAuth client that acts for the caller (`client_id`, or `azp`).
     pub fn client(&self) -> Option<&str> {
-        self.0.token.client()
+        self.inner.token.client()
     }
 
     /// The scopes that the token carries, without the scopes that they imply.
     pub fn granted(&self) -> &[Scope] {
-        self.0.token.scopes()
+        self.inner.token.scopes()
     }
 
     /// Whether the caller holds `scope`, directly or because a granted scope implies it.
+    ///
+    /// A scope that the tool declares neither in `scopes` nor in `optional` does not compile where
+    /// the macro sees it. Where it does not, the log warns once; so it does about a scope that
+    /// `[scopes]` of the policy does not define, which nobody ever holds.
     pub fn has(&self, scope: &str) -> bool {
-        self.0.policy.is_held(scope, &self.0.held)
+        let is_held = self.inner.policy.is_held(scope, &self.inner.held);
+        if self.used.is_some_and(|declared| !declared.names_scope(scope)) || !is_held {
+            doubt::warn_once(&self.inner.policy, self.used, scope);
+        }
+        is_held
     }
 
     /// Decides whether this caller may do `operation`. Every check of a caller goes through this
@@ -111,7 +130,7 @@ impl Principal {
     /// }
     /// ```
     pub fn may(&self, operation: Operation<'_>) -> Decision<'_> {
-        let Inner { token, policy, held } = &*self.0;
+        let Inner { token, policy, held } = &*self.inner;
         if policy.has_conditions() {
             policy.decide(operation.with_claims(token.claims()), held)
         } else {
@@ -121,16 +140,16 @@ impl Principal {
 
     /// The value of a claim that has no method of its own; `None` if the token does not have it.
     pub fn claim(&self, name: &str) -> Option<&serde_json::Value> {
-        self.0.token.claim(name)
+        self.inner.token.claim(name)
     }
 
     /// The policy that admitted the caller.
     pub fn policy(&self) -> &CompiledPolicy {
-        &self.0.policy
+        &self.inner.policy
     }
 
     pub(crate) fn held(&self) -> &ScopeSet {
-        &self.0.held
+        &self.inner.held
     }
 }
 

@@ -1,6 +1,7 @@
 //! The providers: the facts about each one as data, and how a deployment reaches it.
 
 mod configured;
+mod custom;
 pub(crate) mod pull;
 mod registered;
 mod scalekit;
@@ -8,4 +9,5 @@ mod scalekit;
 pub(crate) use configured::{
     ConfiguredProvider, ConfiguredProviders, ProviderConfigError, TokenCheck,
 };
+pub use custom::CustomProvider;
 pub(crate) use registered::{Registered, RegisteredError};

@@ -36,7 +36,7 @@ pub use error::{Expected, Rejected, TokenError};
 pub use header::{BearerError, bearer};
 pub(crate) use introspection::{EndpointAt, Introspection, IntrospectionClient, Introspector};
 pub(crate) use issuer_rules::{IssuerRules, LEEWAY};
-pub use keys::VerificationKeys;
+pub use keys::{KeySetError, VerificationKeys};
 pub(crate) use remote_keys::{Fetched, KeysAt, RemoteKeys, fetch as fetch_keys};
 pub use revocations::Revocations;
 pub(crate) use revocations::{Revocation, RevocationTarget};

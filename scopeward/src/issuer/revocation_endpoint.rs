@@ -46,7 +46,7 @@ async fn answer(
         ));
     }
     match issuer.state().revoke(token, &client.id)? {
-        RevocationOutcome::OfAnother => {
+        RevocationOutcome::IssuedToAnotherClient => {
             Err(TokenRequestError::grant("the token was issued to another client"))
         }
         // RFC 7009, section 2.2: a token that does not exist counts as revoked.

@@ -101,7 +101,7 @@ pub(super) enum RevocationOutcome {
     /// The token does not exist, or does not exist any more.
     Gone,
     /// The token belongs to another client, and stays valid.
-    OfAnother,
+    IssuedToAnotherClient,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -269,7 +269,9 @@ impl State {
         let id = token.split_once('.').map_or(token, |(id, _)| id);
         match self.kept.families.get(id) {
             None => Ok(RevocationOutcome::Gone),
-            Some(family) if family.grant.client_id != client_id => Ok(RevocationOutcome::OfAnother),
+            Some(family) if family.grant.client_id != client_id => {
+                Ok(RevocationOutcome::IssuedToAnotherClient)
+            }
             Some(_) => {
                 self.kept.families.remove(id);
                 self.save()?;

@@ -13,7 +13,7 @@ use super::{LivePolicy, background::in_background};
 use crate::{
     file,
     policy::{
-        CompiledPolicy,
+        CheckedPolicy, CompiledPolicy,
         diagnostic::{Diagnostics, Source},
         diff,
     },
@@ -60,7 +60,7 @@ pub(crate) struct Watcher<L> {
 
 impl<L> Watcher<L>
 where
-    L: Fn(Source) -> Result<CompiledPolicy, RefusedPolicy> + Clone + Send + Sync + 'static,
+    L: Fn(Source) -> Result<CheckedPolicy, RefusedPolicy> + Clone + Send + Sync + 'static,
 {
     /// Watches the file until the returned future is dropped. From this call on, before the future
     /// is polled, SIGHUP no longer ends the process: it loads the file again.
@@ -117,12 +117,12 @@ where
         // In the background, because compiling a large policy must not slow requests down.
         let compiled = in_background(move || {
             let new = load(source)?;
-            let difference = diff::compare(&old, &new);
+            let difference = diff::compare(&old, new.policy());
             Ok((new, difference))
         });
         match compiled.await {
             Some(Ok((new, difference))) => {
-                let revision = new.revision().clone();
+                let revision = new.policy().revision().clone();
                 match self.live.replace(new) {
                     Ok(()) => {
                         retire(retired);

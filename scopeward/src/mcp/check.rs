@@ -1,83 +1,102 @@
-//! The check that `#[scoped_tool]` and its siblings put in front of a method's body.
+//! The check that stands in front of each method of `#[scoped_tools]`, in the route to it.
 
 use std::sync::Arc;
 
 use rmcp::{
     ErrorData,
-    handler::server::{
-        common::FromContextPart, prompt::PromptContext, router::tool::ToolRouter,
-        tool::ToolCallContext,
-    },
-    model::{Extensions, JsonObject, Prompt},
+    handler::server::{prompt::PromptContext, tool::ToolCallContext},
+    model::{Extensions, JsonObject, PromptArgument},
 };
 use serde_json::json;
 
 use super::{ResourceContext, Services, extract::principal_of, stray::find_stray_argument};
 use crate::{
-    mcp::{
-        ScopedTools,
-        refusal::{Refusal, refusal_to_result},
-    },
+    mcp::refusal::Refusal,
     policy::{Decision, Declaration, Operation, Rule, UriTemplate},
     record::audit::{Denied, Recorder},
 };
 
-/// Proof that the caller may use the declaration with this number in the registry. rmcp extracts
-/// the proof before any other parameter, so no method can run without it, however the method is
-/// mounted.
-#[derive(Debug, Clone, Copy)]
-pub struct ScopeCheck<const NUMBER: usize>(());
+/// The context of a call whose caller passed the check of a declaration. Only this module makes
+/// one, and the parameters of a method can be taken only from it. So no route of `#[scoped_tools]`
+/// runs its method, or reads an argument, before the check.
+#[derive(Debug)]
+pub struct Checked<C> {
+    context: C,
+    declared: &'static Declaration,
+}
 
-impl<S: ScopedTools, const NUMBER: usize> FromContextPart<ToolCallContext<'_, S>>
-    for ScopeCheck<NUMBER>
-{
-    fn from_context_part(context: &mut ToolCallContext<'_, S>) -> Result<Self, ErrorData> {
+impl<C> Checked<C> {
+    /// The context, from which parameters are taken.
+    pub(super) fn context(&mut self) -> &mut C {
+        &mut self.context
+    }
+
+    /// The declaration whose check passed.
+    pub(super) fn declared(&self) -> &'static Declaration {
+        self.declared
+    }
+}
+
+impl<'s, S> Checked<ToolCallContext<'s, S>> {
+    /// Checks the caller of a tool.
+    pub(super) fn tool(
+        declared: &'static Declaration,
+        context: ToolCallContext<'s, S>,
+    ) -> Result<Self, ErrorData> {
         let extensions = &context.request_context.extensions;
-        check_own::<S>(NUMBER, context.arguments.as_ref(), extensions)?;
-        Ok(Self(()))
+        check(declared, declared.name(), context.arguments.as_ref(), extensions)?;
+        Ok(Self { context, declared })
+    }
+
+    /// The value whose method is the tool.
+    pub fn server(&self) -> &'s S {
+        self.context.service
     }
 }
 
-impl<S: ScopedTools, const NUMBER: usize> FromContextPart<PromptContext<'_, S>>
-    for ScopeCheck<NUMBER>
-{
-    fn from_context_part(context: &mut PromptContext<'_, S>) -> Result<Self, ErrorData> {
-        check_own::<S>(NUMBER, context.arguments.as_ref(), &context.context.extensions)?;
-        Ok(Self(()))
+impl<'s, S> Checked<PromptContext<'s, S>> {
+    /// Checks the caller of a prompt.
+    pub(super) fn prompt(
+        declared: &'static Declaration,
+        context: PromptContext<'s, S>,
+    ) -> Result<Self, ErrorData> {
+        let extensions = &context.context.extensions;
+        check(declared, declared.name(), context.arguments.as_ref(), extensions)?;
+        Ok(Self { context, declared })
+    }
+
+    /// The value whose method is the prompt.
+    pub fn server(&self) -> &'s S {
+        self.context.server
     }
 }
 
-impl<S: ScopedTools, const NUMBER: usize> FromContextPart<ResourceContext<'_, S>>
-    for ScopeCheck<NUMBER>
-{
-    fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
-        let declared = declared::<S>(NUMBER);
+impl<'s, S> Checked<ResourceContext<'s, S>> {
+    /// Checks the caller of a resource.
+    pub(super) fn resource(
+        declared: &'static Declaration,
+        context: ResourceContext<'s, S>,
+    ) -> Result<Self, ErrorData> {
         // The rule is found by the URI, as at the gate. It is this resource's own rule, because the
         // URIs of two resources never overlap.
         check(declared, context.uri(), None, &context.request_context().extensions)?;
-        Ok(Self(()))
+        Ok(Self { context, declared })
+    }
+
+    /// The value whose method reads the resource.
+    pub fn server(&self) -> &'s S {
+        self.context.server()
+    }
+
+    /// The URI that is read.
+    pub fn uri(&self) -> &str {
+        self.context.uri()
     }
 }
 
-/// The declaration with this number. No other function here names the registry, because the
-/// compiler examines the whole constant in every function that names it, and each declaration has
-/// its own copy of the functions above.
-fn declared<S: ScopedTools>(number: usize) -> &'static Declaration {
-    &S::REGISTRY.all()[number]
-}
-
-/// Checks a tool or a prompt by its declared name, not by the name in the call, so that a tool that
-/// is mounted under another name keeps its rule.
-fn check_own<S: ScopedTools>(
-    number: usize,
-    arguments: Option<&JsonObject>,
-    extensions: &Extensions,
-) -> Result<(), ErrorData> {
-    let declared = declared::<S>(number);
-    check(declared, declared.name(), arguments, extensions)
-}
-
-/// Checks that the caller in `extensions` may use the declaration, and records a refusal.
+/// Checks that the caller in `extensions` may use the declaration, and records a refusal. A tool or
+/// prompt is checked by its declared name, not by the name in the call, so that a route that is
+/// mounted under another name keeps its rule.
 fn check(
     declared: &Declaration,
     name: &str,
@@ -129,30 +148,12 @@ fn check_names(
     }
 }
 
-/// Turns the refusals of a router's tools into tool results, because every transport and client can
-/// show a tool result. All other answers pass unchanged.
-pub fn refusals_as_results<S: 'static>(mut router: ToolRouter<S>) -> ToolRouter<S> {
-    for route in router.map.values_mut() {
-        let call = Arc::clone(&route.call);
-        route.call = Arc::new(move |context| {
-            let answer = call(context);
-            Box::pin(async move {
-                match answer.await {
-                    Err(error) => refusal_to_result(error).map(Into::into),
-                    answer => answer,
-                }
-            })
-        });
-    }
-    router
-}
-
 /// The JSON Schema of a prompt's arguments, which are all strings.
-pub fn prompt_arguments(prompt: &Prompt) -> Arc<JsonObject> {
-    let arguments = prompt.arguments.iter().flatten();
-    let required = arguments.clone().filter(|argument| argument.required == Some(true));
+pub fn prompt_arguments(arguments: Option<Vec<PromptArgument>>) -> Arc<JsonObject> {
+    let arguments = arguments.unwrap_or_default();
+    let required = arguments.iter().filter(|argument| argument.required == Some(true));
     Arc::new(strings(
-        arguments.clone().map(|argument| &*argument.name),
+        arguments.iter().map(|argument| &*argument.name),
         required.map(|argument| &*argument.name),
     ))
 }

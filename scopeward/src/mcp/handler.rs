@@ -34,8 +34,8 @@ use crate::{
     identity::revocation::Revocations,
     live::LivePolicy,
     mcp::{
-        Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ScopedTools, ServerTasks,
-        Services,
+        Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ScopedTools, ServerDetails,
+        ServerTasks, Services,
         extract::{self, principal_of},
         refusal::{Refusal, unknown},
     },
@@ -56,6 +56,7 @@ pub struct McpHandler<S: ScopedTools> {
     inner: Arc<Inner<S>>,
     live: Option<LivePolicy>,
     revocations: Revocations,
+    details: ServerDetails,
     /// The server's description, built once because rmcp asks for it at every request.
     info: Arc<ServerConfig>,
     /// The state of one session; `None` on a transport without sessions.
@@ -91,6 +92,7 @@ impl<S: ScopedTools> McpHandler<S> {
             inner: Arc::clone(&self.inner),
             live: self.live.clone(),
             revocations: self.revocations.clone(),
+            details: self.details.clone(),
             info: Arc::clone(&self.info),
             session: self.session.as_ref().map(|_| Session::default()),
         }
@@ -118,7 +120,14 @@ impl<S: ScopedTools> McpHandler<S> {
         };
         let info = Arc::new(ServerConfig::default());
         let revocations = Revocations::default();
-        Self { inner: Arc::new(inner), live: None, revocations, info, session: None }.described()
+        let (inner, details) = (Arc::new(inner), ServerDetails::default());
+        Self { inner, live: None, revocations, details, info, session: None }.described()
+    }
+
+    /// Adds what the server says of itself.
+    #[must_use]
+    pub(crate) fn with_details(self, details: ServerDetails) -> Self {
+        Self { details, ..self }.described()
     }
 
     /// Also notifies subscribers when a change of the policy changes their lists.
@@ -149,8 +158,11 @@ impl<S: ScopedTools> McpHandler<S> {
     /// Describes the server anew, after a change of its capabilities.
     fn described(mut self) -> Self {
         let (name, version) = S::SERVER;
-        let info = ServerConfig::new(self.capabilities());
-        self.info = Arc::new(info.with_server_info(Implementation::new(name, version)));
+        let mut implementation = Implementation::new(name, version);
+        implementation.title.clone_from(&self.details.title);
+        let mut info = ServerConfig::new(self.capabilities()).with_server_info(implementation);
+        info.instructions.clone_from(&self.details.instructions);
+        self.info = Arc::new(info);
         self
     }
 
@@ -409,7 +421,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
             _ => Some(name.as_str()),
         };
         let declared = declared.and_then(|name| S::REGISTRY.get(feature, name));
-        let is_allowed = caller.may(Operation::new(feature, name)).is_allow();
+        let is_allowed = caller.may(Operation::new(feature, name).for_some_arguments()).is_allow();
         match declared.filter(|_| is_allowed) {
             Some(declared) => {
                 let completed = (feature, declared.name());

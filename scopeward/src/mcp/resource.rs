@@ -16,8 +16,8 @@ use rmcp::{
     service::RequestContext,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 
+use super::text;
 use crate::{
     mcp::refusal::unknown,
     policy::{Feature, UriIndex, UriTemplate},
@@ -59,15 +59,26 @@ impl<S> AsRequestContext for ResourceContext<'_, S> {
     }
 }
 
-/// Extracts the decoded variables of the URI template.
+/// Extracts the decoded variables of the URI template, each read into what its field is.
 impl<S, P: DeserializeOwned> FromContextPart<ResourceContext<'_, S>> for Parameters<P> {
     fn from_context_part(context: &mut ResourceContext<'_, S>) -> Result<Self, ErrorData> {
-        let variables = Value::Object(std::mem::take(&mut context.variables));
-        // A value of the wrong type names no resource, because the template never expands to it.
-        let values = serde_json::from_value(variables)
-            .map_err(|_| unknown(Feature::Resource, &context.uri))?;
-        Ok(Self(values))
+        read_variables(context, None).map(Self)
     }
+}
+
+/// Reads the variables of the URI template into a struct. A value that does not fit names no
+/// resource, because the template never expands to it. The log says what was expected, and never
+/// the value, because it comes from the caller.
+pub(super) fn read_variables<S, P: DeserializeOwned>(
+    context: &mut ResourceContext<'_, S>,
+    template: Option<&'static str>,
+) -> Result<P, ErrorData> {
+    let variables = std::mem::take(&mut context.variables);
+    text::read(&variables).map_err(|mismatch| {
+        let resource = template.unwrap_or("a resource");
+        tracing::warn!(resource, "the URI does not fit the method's struct: {mismatch}");
+        unknown(Feature::Resource, &context.uri)
+    })
 }
 
 /// The return types of methods that read a resource.

@@ -2,7 +2,10 @@
 
 use rmcp::handler::server::router::{prompt::PromptRouter, tool::ToolRouter};
 
-use super::{Completions, ResourceRouter};
+use super::{
+    Completions, ResourceRouter,
+    part::{Hint, MainBlock, Prompts, Resources, Tools},
+};
 use crate::policy::Registry;
 
 /// A server's tools, resources and prompts, each behind its check. `#[scoped_tools]` implements
@@ -33,5 +36,48 @@ pub trait ScopedTools: Send + Sync + Sized + 'static {
     /// The methods that complete the arguments of resources and prompts.
     fn completions() -> Completions<Self> {
         Completions::default()
+    }
+}
+
+/// The block of `#[scoped_tools]` without `part`, and the parts that it lists, are one server.
+#[diagnostic::do_not_recommend]
+impl<S: MainBlock<Hint>> ScopedTools for S {
+    const REGISTRY: Registry = Registry::of_parts(S::DECLARED);
+    const SERVER: (&'static str, &'static str) = S::SERVER;
+    const HAS_TASKS: bool = {
+        let (mut has_tasks, mut number) = (false, 0);
+        while number < S::PARTS.len() {
+            has_tasks |= S::PARTS[number].has_tasks;
+            number += 1;
+        }
+        has_tasks
+    };
+
+    fn tool_router() -> ToolRouter<S> {
+        let mut router = ToolRouter::new();
+        for part in S::PARTS {
+            (part.tools)(&mut Tools::new(&mut router, part.declared));
+        }
+        router
+    }
+
+    fn resource_router() -> ResourceRouter<S> {
+        let mut router = ResourceRouter::default();
+        for part in S::PARTS {
+            (part.resources)(&mut Resources::new(&mut router, part.declared));
+        }
+        router
+    }
+
+    fn prompt_router() -> PromptRouter<S> {
+        let mut router = PromptRouter::new();
+        for part in S::PARTS {
+            (part.prompts)(&mut Prompts::new(&mut router, part.declared));
+        }
+        router
+    }
+
+    fn completions() -> Completions<S> {
+        S::PARTS.iter().fold(Completions::default(), |all, part| (part.completions)(all))
     }
 }

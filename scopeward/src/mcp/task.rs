@@ -73,9 +73,9 @@ impl ServerTasks {
         caller: Option<&Principal>,
     ) -> Result<&TaskManager, ErrorData> {
         let tool = caller.and_then(|caller| self.owners.tool_of(task, caller));
-        let is_allowed = caller
-            .zip(tool.as_deref())
-            .is_some_and(|(caller, tool)| caller.may(Operation::tool(tool)).is_allow());
+        let is_allowed = caller.zip(tool.as_deref()).is_some_and(|(caller, tool)| {
+            caller.may(Operation::tool(tool).for_some_arguments()).is_allow()
+        });
         // Another caller's task and an unknown task get the same error, so that nobody learns which
         // tasks exist.
         if is_allowed { Ok(&self.manager) } else { Err(unknown_task()) }

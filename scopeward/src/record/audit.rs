@@ -10,13 +10,14 @@ mod queue;
 pub(crate) mod record;
 pub(crate) mod writer;
 
-use std::{borrow::Cow, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use jiff::Timestamp;
 
-pub(crate) use queue::{AuditHealth, AuditSink};
+pub(crate) use queue::AuditHealth;
 
 use record::Record;
+use writer::AuditWriter;
 
 use super::metrics::metrics;
 use crate::{
@@ -51,9 +52,9 @@ fn is_traceparent(text: &str) -> bool {
 }
 
 /// Records decisions in the audit file (if there is one), in the metrics, and in the log. Clones of
-/// a recorder write to the same file.
+/// a recorder write to the same file, whose writer ends with the last of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Recorder(Option<AuditSink>);
+pub(crate) struct Recorder(Option<Arc<AuditWriter>>);
 
 /// A use that was refused.
 #[derive(Debug, Clone, Copy)]
@@ -68,21 +69,21 @@ pub(crate) struct Denied<'a> {
 }
 
 impl Recorder {
-    /// Makes a recorder that writes to this sink. Without a sink there is no audit file.
-    pub(crate) fn new(sink: Option<AuditSink>) -> Self {
-        Self(sink)
+    /// Makes a recorder that writes to the audit file. The default recorder has no file.
+    pub(crate) fn new(writer: AuditWriter) -> Self {
+        Self(Some(Arc::new(writer)))
     }
 
     /// The health of the audit file, if there is one.
     pub(crate) fn health(&self) -> Option<AuditHealth> {
-        self.0.as_ref().map(AuditSink::health)
+        self.0.as_ref().map(|writer| writer.sink().health())
     }
 
     /// Returns whether all requests are refused now, because the policy says `audit = "required"`
     /// and records are not being kept.
     pub(crate) fn refuses(&self, policy: &CompiledPolicy) -> bool {
         policy.audit_mode() == AuditMode::Required
-            && !self.0.as_ref().is_some_and(AuditSink::is_keeping)
+            && !self.0.as_ref().is_some_and(|writer| writer.sink().is_keeping())
     }
 
     /// Records that the gate let an operation through.
@@ -161,9 +162,9 @@ impl Recorder {
     }
 
     fn write(&self, mut record: Record<'_>) {
-        if let Some(sink) = &self.0 {
+        if let Some(writer) = &self.0 {
             record.timestamp = format!("{:.6}", Timestamp::now()).into();
-            sink.record(&record);
+            writer.sink().record(&record);
         }
         record.log();
     }

@@ -90,11 +90,11 @@ async fn answer() -> String {
     let folder = tempfile::tempdir().unwrap();
     let audit = AuditWriter::start(folder.path(), Rotation { size: 0, kept: 0 }).unwrap();
     let monitor = Monitor {
-        live: LivePolicy::from(&Arc::new(policy)),
+        live: LivePolicy::unserved(Arc::new(policy)),
         providers: Providers::connect(None, &configured, Remote::default()),
-        recorder: Recorder::new(Some(audit.sink().clone())),
+        recorder: Recorder::new(audit),
         revocations: Revocations::default(),
-        connections: ConnectionServer::new(axum::Router::new(), &Limits::default(), None),
+        connections: Some(ConnectionServer::new(axum::Router::new(), &Limits::default(), None)),
     };
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
     let response = monitor.router(false).oneshot(request).await.unwrap();

@@ -199,7 +199,7 @@ impl ConnectionServer {
             Ok(held) => held,
             Err((limit, wait)) => {
                 metrics().limited(limit);
-                drain::read_away(request.into_body()).await;
+                drain::discard(request.into_body()).await;
                 return Ok(refused(limit, wait));
             }
         };

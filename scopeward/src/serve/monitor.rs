@@ -39,8 +39,9 @@ pub(crate) struct Monitor {
     pub(crate) providers: Providers,
     pub(crate) recorder: Recorder,
     pub(crate) revocations: Revocations,
-    /// The server of MCP's connections, not the monitor's own.
-    pub(crate) connections: ConnectionServer,
+    /// The server of MCP's connections, not the monitor's own; `None` where the program accepts the
+    /// connections.
+    pub(crate) connections: Option<ConnectionServer>,
 }
 
 impl Monitor {

@@ -64,6 +64,20 @@ impl Providers {
         Self { embedded, connected, remote: Some(remote) }
     }
 
+    /// No providers, for a server whose tokens are checked in another way.
+    #[cfg(feature = "testing")]
+    pub(crate) fn none() -> Self {
+        Self { embedded: None, connected: vec![], remote: None }
+    }
+
+    /// The provider where callers sign in, by its word in the policy.
+    pub(crate) fn main(&self) -> &'static str {
+        match (&self.embedded, &*self.connected) {
+            (None, [main, ..]) => main.configured.preset.word,
+            _ => "embedded",
+        }
+    }
+
     /// Waits until the keys of each provider were fetched once, or failed to be.
     pub(crate) async fn tried(&self) {
         for provider in &self.connected {

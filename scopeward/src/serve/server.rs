@@ -14,25 +14,27 @@ use tower::Layer;
 
 use crate::{
     gate::{Gate, metadata, origin},
-    identity::revocation::Revocations,
+    identity::{revocation::Revocations, token::Validator},
     limits::Limits,
-    live::LivePolicy,
-    mcp::{ScopedTools, direct::DirectCalls, handler::McpHandler},
+    live::{LivePolicy, OtherTools},
+    mcp::{ScopedTools, ServerDetails, direct::DirectCalls, handler::McpHandler},
     policy::ResourceUrl,
     record::audit::Recorder,
     serve::providers::Providers,
 };
 
-/// A server as an axum router, to be served by itself or mounted in a larger router.
-/// [`main`](crate::main) makes one and listens.
+/// The routes of a server, made of parts that the program has opened itself: tools, a checked policy,
+/// and providers. [`Mount`](crate::Mount) opens the parts as well.
 ///
 /// ```
-/// use std::sync::Arc;
+/// use scopeward::{Limits, LivePolicy, Providers, ScopedTools, Server, ServerError};
 ///
-/// use scopeward::{Providers, Limits, ScopedTools, Server, policy::CompiledPolicy};
-///
-/// fn routes<S: ScopedTools>(tools: S, policy: Arc<CompiledPolicy>, providers: Providers) -> axum::Router {
-///     Server::new(tools, policy, providers).with_limits(&Limits::default()).router()
+/// fn routes<S: ScopedTools>(
+///     tools: S,
+///     policy: &LivePolicy,
+///     providers: Providers,
+/// ) -> Result<axum::Router, ServerError> {
+///     Ok(Server::new(tools, policy, providers)?.with_limits(&Limits::default()).router())
 /// }
 /// ```
 #[derive(Debug)]
@@ -44,24 +46,83 @@ pub struct Server<S> {
     limits: Limits,
     revocations: Revocations,
     recorder: Recorder,
+    details: ServerDetails,
+    /// Checks tokens in place of the providers' own validator.
+    validator: Option<Validator>,
+}
+
+/// The reason why tools, a policy and providers do not make a server.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The policy was checked against other tools.
+    #[error(transparent)]
+    OtherTools(#[from] OtherTools),
+    /// The policy names another provider than the one that is given, so clients would be sent to a
+    /// sign-in that the policy does not know of.
+    #[error(
+        "the policy says `provider = \"{named}\"`, and the server is given {given}\n  = help: give it \
+         the provider that the policy names, or change the policy"
+    )]
+    #[non_exhaustive]
+    OtherProvider {
+        /// The provider that the policy names.
+        named: &'static str,
+        /// The provider that was given.
+        given: &'static str,
+    },
 }
 
 impl<S: ScopedTools> Server<S> {
-    /// Makes a server of tools, a policy and providers. The policy is an `Arc<CompiledPolicy>`, or
-    /// a [`LivePolicy`] that can be replaced while the server runs. The providers are
-    /// [`Providers`], or the embedded [`Issuer`](crate::issuer::Issuer).
+    /// Makes a server of tools, a policy and providers. The policy is a
+    /// [`CheckedPolicy`](crate::policy::CheckedPolicy), or a [`LivePolicy`] that can be replaced while
+    /// the server runs. The providers are [`Providers`], or the embedded
+    /// [`Issuer`](crate::issuer::Issuer).
     ///
     /// MCP is served without sessions: each request brings its own token and is decided alone, so
     /// there is no session that somebody could take over.
-    pub fn new(tools: S, policy: impl Into<LivePolicy>, providers: impl Into<Providers>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// [`ServerError`] if the policy was checked against other tools, or names another provider.
+    pub fn new(
+        tools: S,
+        policy: impl Into<LivePolicy>,
+        providers: impl Into<Providers>,
+    ) -> Result<Self, ServerError> {
+        let (live, providers) = (policy.into(), providers.into());
+        OtherTools::check(&live.registry(), &S::REGISTRY)?;
+        let (named, given) = (live.current().provider().as_str(), providers.main());
+        if named != given {
+            return Err(ServerError::OtherProvider { named, given });
+        }
+        Ok(Self {
             tools,
-            live: policy.into(),
-            providers: providers.into(),
+            live,
+            providers,
             has_sessions: false,
             limits: Limits::default(),
             revocations: Revocations::default(),
             recorder: Recorder::default(),
+            details: ServerDetails::default(),
+            validator: None,
+        })
+    }
+
+    /// Makes a server for tests, whose tokens this validator checks, whatever provider the policy
+    /// names.
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_validator(tools: S, live: LivePolicy, validator: Validator) -> Self {
+        Self {
+            tools,
+            live,
+            providers: Providers::none(),
+            has_sessions: false,
+            limits: Limits::default(),
+            revocations: Revocations::default(),
+            recorder: Recorder::default(),
+            details: ServerDetails::default(),
+            validator: Some(validator),
         }
     }
 
@@ -97,22 +158,41 @@ impl<S: ScopedTools> Server<S> {
         self
     }
 
-    /// The router of the MCP endpoint behind its gate, the metadata, and the embedded issuer.
+    /// Adds what the server says of itself.
+    #[must_use]
+    pub(crate) fn with_details(mut self, details: ServerDetails) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// The router of the MCP endpoint behind its gate, the metadata, and the embedded issuer. It has
+    /// no fallback, so that it can be merged into a router that has one.
     pub fn router(self) -> Router {
+        self.routes(Arc::new(())).own
+    }
+
+    /// The routes, which keep `alive` for as long as they are served.
+    pub(crate) fn routes<T: Send + Sync + 'static>(self, alive: Arc<T>) -> Routes {
         let config = StreamableHttpServerConfig::default();
         if self.has_sessions {
-            self.serve(config, LocalSessionManager::default())
+            self.serve(config, LocalSessionManager::default(), alive)
         } else {
             let config = config.with_legacy_session_mode(false).with_json_response(true);
-            self.serve(config, NeverSessionManager::default())
+            self.serve(config, NeverSessionManager::default(), alive)
         }
     }
 
-    fn serve(self, config: StreamableHttpServerConfig, sessions: impl SessionManager) -> Router {
-        let Self { tools, live, providers, has_sessions, limits, revocations, recorder } = self;
+    fn serve<T: Send + Sync + 'static>(
+        self,
+        config: StreamableHttpServerConfig,
+        sessions: impl SessionManager,
+        alive: Arc<T>,
+    ) -> Routes {
+        let Self { tools, live, providers, has_sessions, limits, revocations, .. } = self;
+        let Self { recorder, details, validator, .. } = self;
         let policy = live.current();
         let allowed = origin::AllowedOrigins::new(policy.resource().clone());
-        let handler = McpHandler::recording(tools, recorder.clone());
+        let handler = McpHandler::recording(tools, recorder.clone()).with_details(details);
         let handler = if has_sessions { handler.with_sessions() } else { handler };
         let handler = handler.watching(live.clone()).with_revocations(revocations.clone());
         let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
@@ -125,6 +205,7 @@ impl<S: ScopedTools> Server<S> {
         ));
         // Behind an `Arc`, because rmcp's service clones its whole configuration for each request.
         let mcp = tower::service_fn(move |mut request: Request<Body>| {
+            let _ = &alive;
             if let Some(answer) = direct.as_ref().and_then(|direct| direct.answer(&mut request)) {
                 return Either::Left(answer);
             }
@@ -134,7 +215,8 @@ impl<S: ScopedTools> Server<S> {
                 Ok::<_, Infallible>(mcp.handle(request).await.map(Body::new))
             }))
         });
-        let gate = Gate::new(&live, providers.validator(revocations))
+        let validator = validator.unwrap_or_else(|| providers.validator(revocations));
+        let gate = Gate::new(&live, validator)
             .with_tasks(tasks)
             .with_limits(&limits)
             .with_recorder(recorder);
@@ -142,14 +224,31 @@ impl<S: ScopedTools> Server<S> {
         // Layered by hand, because each layer of the router would cost every call a boxed future.
         let mcp =
             allowed.layer(origin::BrowserAnswersLayer(allowed.clone()).layer(gate.layer(mcp)));
-        Router::new()
+        let own = Router::new()
             .merge(metadata::router(&live, S::SERVER.0, &providers.urls()))
             .merge(providers.endpoints())
             .layer(allowed.cors())
             .merge(providers.pages())
-            .fallback(not_found)
-            .layer(allowed)
-            .route_service(path, mcp)
+            .layer(allowed.clone())
+            .route_service(path, mcp);
+        Routes { own, allowed }
+    }
+}
+
+/// The routes of a server.
+#[derive(Debug)]
+pub(crate) struct Routes {
+    pub(crate) own: Router,
+    allowed: origin::AllowedOrigins,
+}
+
+impl Routes {
+    /// The routes of a program that has no others.
+    pub(crate) fn whole(&self) -> Router {
+        let not_found = tower::service_fn(|_: Request<Body>| async {
+            Ok::<_, Infallible>(not_found().await.into_response())
+        });
+        self.own.clone().fallback_service(self.allowed.layer(not_found))
     }
 }
 

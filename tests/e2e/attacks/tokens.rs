@@ -1,6 +1,6 @@
 //! Tokens that no server should accept.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -9,9 +9,9 @@ use jsonwebtoken::{
     jwk::{AlgorithmParameters, Jwk, JwkSet},
 };
 use scopeward::{
-    Limits, Principal,
+    Limits, Principal, ScopedTools,
     gate::Gate,
-    identity::token::{TokenTypes, Validator, VerificationKeys},
+    identity::token::{TokenTypes, Validator},
     mcp::handler::McpHandler,
     scoped_tools,
 };
@@ -21,7 +21,7 @@ use tower::Layer;
 use super::{attacks, small};
 use crate::{
     harness::{Reply, http_service, mcp_request, mount, send, small_policy},
-    keys::keys,
+    keys::{keys, verification_keys},
 };
 
 const RULES: &str = r#"
@@ -65,13 +65,13 @@ fn url() -> &'static str {
 }
 
 fn mounted(published: &JwkSet) -> String {
-    let policy = small_policy(AUDIENCE, RULES);
-    let keys = VerificationKeys::new(published);
+    let policy = small_policy(AUDIENCE, RULES, &Tools::REGISTRY);
+    let keys = verification_keys(published);
     let validator =
         Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessToken).with_clock(|| NOW);
     let mut limits = Limits::default();
     limits.rate_per_caller = 0;
-    let gate = Gate::new(Arc::new(policy), validator).with_limits(&limits);
+    let gate = Gate::new(policy, validator).with_limits(&limits);
     mount(gate.layer(http_service(|| McpHandler::new(Tools))))
 }
 

@@ -24,10 +24,15 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
     let at = context.manifest.server.span();
     report.push(
         PolicyEntry::File,
-        finding(&LINT, at, format!("the registered scopes were looked up {days} days ago"))
-            .note(snapshot.describe())
-            .help(format!(
-                "run `resource pull`, and commit the file; more than {limit} days count as old"
-            )),
+        finding(
+            &LINT,
+            at,
+            format!("the registered scopes were looked up {} ago", counted(days, "day")),
+        )
+        .note(snapshot.describe())
+        .help(format!(
+            "run `resource pull`, and commit the file; more than {} count as old",
+            counted(limit, "day")
+        )),
     );
 }

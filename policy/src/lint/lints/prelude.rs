@@ -9,7 +9,7 @@ pub(super) use unicode_security::skeleton;
 
 use crate::Location;
 pub(super) use crate::{
-    diagnostic::{Change, Diagnostic, Fix, Kind, Severity, Step, nearest},
+    diagnostic::{Change, Diagnostic, Fix, Kind, Severity, Step, counted, nearest},
     lint::{
         Example, Lint, Stage,
         context::LintContext,
@@ -56,3 +56,21 @@ pub(super) const UPDATER: Declaration =
         });
         std::sync::Arc::new(schema.as_object().cloned().unwrap_or_default())
     });
+
+/// A resource whose variables are read into a struct with the field `id`.
+const fn item(name: &'static str, line: u32) -> Declaration {
+    let location = Location::new("src/tools.rs", line, 7);
+    Declaration::new(Feature::Resource, name, &["todo:read"], &[], location).with_fields(Some(
+        || {
+            let schema = serde_json::json!({
+                "type": "object",
+                "properties": { "id": { "type": "integer" } },
+                "required": ["id"],
+            });
+            std::sync::Arc::new(schema.as_object().cloned().unwrap_or_default())
+        },
+    ))
+}
+
+pub(super) const ITEM: Declaration = item("todo://items/{id}", 40);
+pub(super) const MISNAMED_ITEM: Declaration = item("todo://items/{item}", 50);

@@ -9,7 +9,7 @@ use crate::{
         provider::{ConfiguredProvider, RegisteredError, TokenCheck},
         token::{Fetched, Introspector, KeysAt, LEEWAY, TokenError, VerificationKeys, fetch_keys},
     },
-    policy::CompiledPolicy,
+    policy::{CompiledPolicy, diagnostic::counted},
     remote::{JsonAnswer, Metadata, Remote, RemoteError},
 };
 
@@ -112,10 +112,9 @@ async fn keys(
 }
 
 fn describe(keys: &VerificationKeys, url: &str) -> String {
-    let plural = if keys.len() == 1 { "key" } else { "keys" };
     let names: BTreeSet<String> = keys.algorithms().map(|name| format!("{name:?}")).collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    format!("{} {plural} at {url} ({names})", keys.len())
+    format!("{} at {url} ({names})", counted(keys.len(), "key"))
 }
 
 /// Asks the provider about a token that nobody issued, which it must call inactive.
@@ -156,8 +155,13 @@ async fn registered(
     let known = policy.scopes().iter().map(|scope| scope.name().as_str());
     let missing: Vec<&str> = known.filter(|scope| !registered.contains(scope)).collect();
     if missing.is_empty() {
-        return report
-            .ok(ABOUT, format!("all {} of the policy are registered", policy.scopes().len()));
+        return report.ok(
+            ABOUT,
+            match policy.scopes().len() {
+                1 => "the one scope of the policy is registered".to_owned(),
+                all => format!("all {all} scopes of the policy are registered"),
+            },
+        );
     }
     for scope in missing {
         let other = registered.iter().find(|other| other.eq_ignore_ascii_case(scope));

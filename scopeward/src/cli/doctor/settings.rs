@@ -1,6 +1,7 @@
 //! Examines the settings of the deployment and the URL of the server.
 
 use super::report::DoctorReport;
+use crate::cli::own::OwnSetting;
 use crate::{
     identity::provider::{ConfiguredProviders, ProviderConfigError},
     policy::{CompiledPolicy, provider::Setup},
@@ -53,6 +54,20 @@ pub(crate) fn of_settings(
         _ => url.to_string(),
     };
     report.ok("url", text);
+}
+
+/// Reports which of the author's own settings are set, never their values.
+pub(crate) fn of_own_settings(
+    report: &mut DoctorReport,
+    settings: &[OwnSetting],
+    variable: impl Fn(&str) -> Option<String>,
+) {
+    for OwnSetting { name, help } in settings {
+        match variable(name) {
+            Some(_) => report.ok("own settings", format!("{name} is set: {help}")),
+            None => report.ok("own settings", format!("{name} is not set: {help}")),
+        }
+    }
 }
 
 /// Reports settings that are missing or wrong, so that no provider can be asked. `env_file` is the

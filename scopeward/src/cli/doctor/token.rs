@@ -47,7 +47,7 @@ pub(crate) async fn examine(
     }
     let (mut can, mut lacks) = (vec![], vec![]);
     for (feature, name, _) in policy.rules() {
-        match caller.may(Operation::new(feature, name)) {
+        match caller.may(Operation::new(feature, name).for_some_arguments()) {
             Decision::Allow(_) => can.push(name),
             Decision::Deny(denial) => {
                 let missing: Vec<&str> = denial.missing(caller.held()).map(Scope::as_str).collect();

@@ -1,18 +1,22 @@
 //! The command `policy check`: the startup check without serving.
 
 use crate::{
-    cli::{
-        Deployment, Failure, Verdict,
+    cli::{Deployment, Failure, Verdict, report_start, runtime::block_on},
+    policy::{Registry, diagnostic::counted},
+    serve::{
+        Report,
         startup::{self, Served},
     },
-    policy::Registry,
 };
 
 pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<Verdict, Failure> {
-    let Served { policy, registered, .. } = startup::checked(deployment, registry)?;
-    let rules = policy.rules().count();
+    let served = block_on(startup::checked(deployment, registry))??;
+    let Served { policy: checked, registered, warning, .. } = served;
+    report_start(&Report { found: checked.found().clone(), warning });
+    let policy = checked.policy();
+    let rules = counted(policy.rules().count(), "rule");
     anstream::println!(
-        "{} (revision {}): {rules} rules; the tools, the policy and the registered scopes agree",
+        "{} (revision {}): {rules}; the tools, the policy and the registered scopes agree",
         policy.source().path(),
         policy.revision()
     );

@@ -6,12 +6,16 @@ use std::{
 };
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, deployment},
+    cli::{Deployment, Failure, Verdict},
     policy::{
-        CompiledPolicy,
+        CompiledPolicy, Registry,
         diagnostic::Source,
-        diff::{self, Difference},
+        diff::{
+            self, Difference,
+            accept::{self, Judgement},
+        },
     },
+    serve::{StartError, deployment},
 };
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +32,8 @@ pub(in crate::cli) struct DiffArguments {
     /// How to print the difference
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
-    /// Fail if a caller gains (widening) or loses (narrowing) access
+    /// Fail if a caller gains (widening) or loses (narrowing) access. With --git, a commit since REV
+    /// accepts the widening of one rule with the line `Widens: tools.NAME: why` in its message
     #[arg(long, value_enum, value_name = "DIRECTION")]
     deny: Vec<Direction>,
 }
@@ -47,13 +52,22 @@ enum Direction {
     Narrowing,
 }
 
-pub(super) fn diff(deployment: &Deployment, arguments: &DiffArguments) -> Result<Verdict, Failure> {
+pub(super) fn diff(
+    deployment: &Deployment,
+    registry: &Registry,
+    arguments: &DiffArguments,
+) -> Result<Verdict, Failure> {
     let policy = deployment.policy_path();
+    let mut messages = vec![];
     let (old, new) = match (&arguments.git, &arguments.first) {
         (Some(revision), path) => {
             let path = path.as_deref().unwrap_or(policy);
             let new = compile(deployment::read(path)?)?;
-            (at_revision(revision, path, &new)?, new)
+            let old = at_revision(revision, path, &new)?;
+            if arguments.deny.contains(&Direction::Widening) {
+                messages = messages_since(revision, path)?;
+            }
+            (old, new)
         }
         (None, first) => {
             let old = first.as_deref().unwrap_or(policy);
@@ -61,26 +75,91 @@ pub(super) fn diff(deployment: &Deployment, arguments: &DiffArguments) -> Result
             (compile(deployment::read(old)?)?, compile(deployment::read(new)?)?)
         }
     };
-    let difference = diff::compare(&old, &new);
-    match arguments.format {
-        Format::Text => anstream::print!("{}", diff::text(&difference)),
-        Format::Markdown => print!("{}", diff::markdown(&difference)),
-        Format::Json => print!("{}", diff::json(&difference)),
+    let difference = diff::compare_declared(&old, &new, registry);
+    let is_judged = arguments.deny.contains(&Direction::Widening);
+    let judgement = is_judged.then(|| {
+        let messages = messages.iter().map(|(commit, message)| (&**commit, &**message));
+        accept::judge(&difference, messages)
+    });
+    print(arguments.format, &difference, judgement.as_ref());
+    let mut is_good = true;
+    if let Some(judgement) = judgement.filter(|judgement| !judgement.is_good()) {
+        anstream::eprint!("{}", why_refused(&judgement, arguments));
+        is_good = false;
     }
-    let is_denied = |direction: &Direction| is_in(*direction, &difference);
-    Ok(Verdict::of(!arguments.deny.iter().any(is_denied)))
+    if arguments.deny.contains(&Direction::Narrowing) && difference.narrows() {
+        anstream::eprintln!("error: access is narrowed, which `--deny narrowing` refuses");
+        is_good = false;
+    }
+    Ok(Verdict::of(is_good))
 }
 
-fn is_in(direction: Direction, difference: &Difference) -> bool {
-    match direction {
-        Direction::Widening => difference.widens(),
-        Direction::Narrowing => difference.narrows(),
+fn print(format: Format, difference: &Difference, judgement: Option<&Judgement>) {
+    let nothing = Judgement::default();
+    let said = judgement.unwrap_or(&nothing);
+    match (format, judgement) {
+        (Format::Text, _) => {
+            anstream::print!("{}{}", diff::text(difference), diff::judged_text(said));
+        }
+        (Format::Markdown, _) => {
+            print!("{}{}", diff::markdown(difference), diff::judged_markdown(said));
+        }
+        (Format::Json, None) => print!("{}", diff::json(difference)),
+        (Format::Json, Some(judgement)) => {
+            print!("{}", diff::json_judged(difference, judgement));
+        }
     }
+}
+
+/// What `--deny widening` refuses, and what to do next.
+fn why_refused(judgement: &Judgement, arguments: &DiffArguments) -> String {
+    let mut text = String::new();
+    for problem in &judgement.problems {
+        text.push_str(&format!("error: {problem}\n"));
+    }
+    if judgement.refused.is_empty() {
+        return text;
+    }
+    text.push_str("error: `--deny widening` refuses the widening of\n");
+    for rule in &judgement.refused {
+        text.push_str(&format!("  {rule}\n"));
+    }
+    let Some(revision) = &arguments.git else {
+        text.push_str("A commit can accept a widening, if the comparison is made with `--git`.\n");
+        return text;
+    };
+    let these = if judgement.refused.len() == 1 { "it is" } else { "they are" };
+    text.push_str(&format!(
+        "If {these} intended, say why in the message of a commit since {revision}, one line a rule:\n\n"
+    ));
+    for rule in &judgement.refused {
+        text.push_str(&format!("  {}\n", rule.line()));
+    }
+    text
+}
+
+/// The commits since a revision, each with its message. They are those that a pull request adds.
+fn messages_since(revision: &str, path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let shallow = git(path, &["rev-parse", "--is-shallow-repository"])?;
+    if shallow.is_some_and(|answer| answer.trim() == "true") {
+        anstream::eprintln!(
+            "note: this clone is shallow, so commits that accept a widening may be missing: \
+             fetch all of them (`fetch-depth: 0` of actions/checkout)"
+        );
+    }
+    let range = format!("{revision}..HEAD");
+    let arguments = ["log", "--encoding=UTF-8", "--format=%x00%h%n%B", "--end-of-options", &range];
+    let log = git_bytes(path, &arguments)?
+        .ok_or_else(|| Failure::refused(format!("cannot list the commits since `{revision}`")))?;
+    // An old message in another encoding accepts nothing, and must not stop the comparison.
+    let log = String::from_utf8_lossy(&log);
+    let commits = log.split('\0').filter_map(|commit| commit.split_once('\n'));
+    Ok(commits.map(|(commit, message)| (commit.to_owned(), message.to_owned())).collect())
 }
 
 fn compile(source: Source) -> Result<CompiledPolicy, Failure> {
     CompiledPolicy::compile(source)
-        .map_err(|found| deployment::refuse(&found, "it cannot be compared"))
+        .map_err(|found| StartError::found(found, "it cannot be compared").into())
 }
 
 /// The policy at a revision. A policy that did not exist there allowed nothing.
@@ -103,17 +182,19 @@ fn at_revision(
     compile(Source::new(shown, nothing))
 }
 
-/// The output of a Git command; `None` if Git exits with an error.
+/// The output of a Git command, which must be UTF-8; `None` if Git exits with an error.
 fn git(path: &Path, arguments: &[&str]) -> Result<Option<String>, Failure> {
+    let text = git_bytes(path, arguments)?.map(String::from_utf8).transpose();
+    text.map_err(|_| Failure::refused("the policy at that revision is not UTF-8"))
+}
+
+/// The output of a Git command; `None` if Git exits with an error.
+fn git_bytes(path: &Path, arguments: &[&str]) -> Result<Option<Vec<u8>>, Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let output = Command::new("git")
         .current_dir(folder.unwrap_or(Path::new(".")))
         .args(arguments)
         .output()
         .map_err(|error| Failure::refused(format!("cannot run git: {error}")))?;
-    if !output.status.success() {
-        return Ok(None);
-    }
-    let text = String::from_utf8(output.stdout);
-    text.map(Some).map_err(|_| Failure::refused("the policy at that revision is not UTF-8"))
+    Ok(output.status.success().then_some(output.stdout))
 }

@@ -9,10 +9,19 @@ use std::{
 use serde_json::{Map, Value};
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, files::read_token, providers, runtime::block_on, startup},
-    policy::{
-        CompiledPolicy, Feature, Operation, Scope, diagnostic::nearest, explain::Explanation,
+    cli::{
+        Deployment, Failure, Verdict,
+        files::read_token,
+        providers,
+        runtime::block_on,
+        scopes::{advice, joined},
     },
+    live::LivePolicy,
+    policy::{
+        CompiledPolicy, Feature, Operation, Registry, Rule, Scope, diagnostic::nearest,
+        explain::Explanation,
+    },
+    serve::startup,
 };
 
 #[derive(Debug, clap::Args)]
@@ -69,19 +78,14 @@ enum Format {
 
 pub(super) fn explain(
     deployment: &Deployment,
+    registry: &Registry,
     name: &str,
     arguments: &ExplainArguments,
 ) -> Result<Verdict, Failure> {
     let policy = Arc::new(deployment.compile()?);
     let granted = match (&arguments.token, &arguments.scopes) {
         (Some(file), _) => scopes_of_token(file, deployment, &policy, name)?,
-        (None, scopes) => {
-            let words = scopes.as_deref().unwrap_or_default().split_whitespace();
-            let parsed = words.map(|word| {
-                Scope::parse(word).map_err(|error| Failure::refused(format!("`{word}`: {error}")))
-            });
-            parsed.collect::<Result<_, _>>()?
-        }
+        (None, scopes) => scopes_of_option(scopes.as_deref().unwrap_or_default(), &policy)?,
     };
     let (feature, subject) = arguments.subject.named();
     let known = policy.rules().filter(|(other, ..)| *other == feature).map(|(_, name, _)| name);
@@ -92,19 +96,36 @@ pub(super) fn explain(
     }
     let given = object("--arguments", arguments.arguments.as_deref())?;
     let claims = object("--claims", arguments.claims.as_deref())?;
-    let mut operation = Operation::new(feature, subject);
+    // Without arguments or claims the question is whether some would be allowed. The text names the
+    // conditions.
+    let mut operation = Operation::new(feature, subject).for_some_arguments().for_some_claims();
     if let Some(given) = &given {
         operation = operation.with_arguments(given);
     }
     if let Some(claims) = &claims {
         operation = operation.with_claims(claims);
     }
-    let explanation = Explanation::new(&policy, operation, granted);
+    let rule = policy.rule(feature, subject).map_or(subject, Rule::name);
+    let explanation =
+        Explanation::new(&policy, operation, granted).with_declared(registry.get(feature, rule));
     match arguments.format {
         Format::Text => anstream::print!("{}", explanation.text()),
         Format::Json => print!("{}", explanation.json()),
     }
     Ok(Verdict::of(explanation.is_allowed()))
+}
+
+/// The scopes of `--scopes`. Scopes that are joined by a comma are refused, because the answer would be
+/// about a scope that nobody meant.
+fn scopes_of_option(text: &str, policy: &CompiledPolicy) -> Result<Vec<Scope>, Failure> {
+    let is_known = |word: &str| policy.scope_named(word).is_some();
+    let parsed = text.split_whitespace().map(|word| {
+        if joined(word, is_known).is_some() {
+            return Err(Failure::refused(advice(word, ("--scopes", text), is_known)));
+        }
+        Scope::parse(word).map_err(|error| Failure::refused(format!("`{word}`: {error}")))
+    });
+    parsed.collect()
 }
 
 fn object(option: &str, text: Option<&str>) -> Result<Option<Map<String, Value>>, Failure> {
@@ -120,10 +141,11 @@ fn scopes_of_token(
     name: &str,
 ) -> Result<Vec<Scope>, Failure> {
     let text = read_token(file)?;
-    let configured = startup::configured(policy)?;
+    let configured = startup::configured(deployment, policy)?;
+    let unserved = LivePolicy::unserved(Arc::clone(policy));
     let token = block_on(async {
-        let validator = providers::validator(deployment, &configured, policy, name).await?;
-        Ok(validator.authenticate(&text).await)
+        let validator = providers::validator(deployment, &configured, &unserved, name).await?;
+        Ok::<_, Failure>(validator.authenticate(&text).await)
     })??;
     let token = token.map_err(|error| {
         Failure::refused(format!("the server would not accept this token: {error}"))

@@ -6,11 +6,12 @@ use std::{
 };
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, deployment, files},
+    cli::{Deployment, Failure, Verdict, files},
     policy::{
         Registry,
         init::{self, FirstPolicy},
     },
+    serve::StartError,
 };
 
 /// The workflow that checks the policy, from the root of the repository.
@@ -33,7 +34,7 @@ pub(super) fn init(
     let is_embedded = cfg!(feature = "embedded-issuer") && url.is_loopback();
     let provider = is_embedded.then_some("embedded");
     let FirstPolicy { policy, tests } = init::first_policy(registry, &url, provider)
-        .map_err(|failed| deployment::refuse(&failed.found, "nothing was written"))?;
+        .map_err(|failed| StartError::found(failed.found, "nothing was written"))?;
     let path = deployment.policy_path();
     let mut texts = vec![(path.to_owned(), policy), (path.with_extension("test.toml"), tests)];
     if arguments.workflow {

@@ -1,8 +1,6 @@
 //! The command `policy lint`, which prints findings for people and for CI.
 
-use std::{io::IsTerminal, path::PathBuf};
-
-use jiff::Timestamp;
+use std::{io::IsTerminal, path::PathBuf, time::SystemTime};
 
 use crate::{
     cli::{Deployment, Failure, Verdict, files},
@@ -61,7 +59,7 @@ pub(super) fn lint(
     }
     let mut source = deployment.source()?;
     let snapshot = deployment.snapshot(arguments.snapshot.as_deref())?;
-    let inputs = LintInputs { registry, snapshot: snapshot.as_ref(), now: Timestamp::now() };
+    let inputs = LintInputs { registry, snapshot: snapshot.as_ref(), now: SystemTime::now() };
     if arguments.fix {
         let fixed = lint::fix::fix(&source, &inputs).map_err(Failure::refused)?;
         for (line, what) in &fixed.done {

@@ -4,7 +4,7 @@ use askama::Template;
 
 use crate::{
     cli::{Deployment, Failure, Verdict},
-    policy::matrix::Matrix,
+    policy::{Registry, matrix::Matrix},
 };
 
 #[derive(Debug, clap::Args)]
@@ -31,10 +31,11 @@ struct Page<'m> {
 
 pub(super) fn matrix(
     deployment: &Deployment,
+    registry: &Registry,
     arguments: &MatrixArguments,
 ) -> Result<Verdict, Failure> {
     let policy = deployment.compile()?;
-    let matrix = Matrix::new(&policy);
+    let matrix = Matrix::new(&policy, registry);
     match arguments.format {
         Format::Text => anstream::print!("{}", matrix.text()),
         Format::Json => print!("{}", matrix.json()),

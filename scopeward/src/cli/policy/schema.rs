@@ -1,11 +1,12 @@
-//! The command `policy schema`, which prints the JSON Schema of policy.toml for editors.
+//! The command `policy schema`, which prints the JSON Schema of policy.toml for editors, with the names
+//! of this server's tools, resources and prompts.
 
 use crate::{
     cli::Verdict,
-    policy::{lint, schema::json_schema},
+    policy::{Registry, lint, schema::json_schema},
 };
 
-pub(super) fn schema() -> Verdict {
-    println!("{:#}", json_schema(&lint::changeable().collect::<Vec<_>>()));
+pub(super) fn schema(registry: &Registry) -> Verdict {
+    println!("{:#}", json_schema(&lint::changeable().collect::<Vec<_>>(), registry));
     Verdict::Good
 }

@@ -6,15 +6,9 @@ use std::{fmt::Write, time::Duration};
 use serde_json::Value;
 
 use crate::{
-    cli::{
-        Deployment, Failure, Verdict,
-        deployment::{MonitorAt, render},
-        runtime::block_on,
-    },
-    policy::{
-        Registry, Revision,
-        agreement::{self, Checked},
-    },
+    cli::{Deployment, Failure, Verdict, render, runtime::block_on},
+    policy::{Registry, Revision, agreement},
+    serve::deployment::MonitorAt,
 };
 
 /// How long the running server may take to answer.
@@ -25,9 +19,7 @@ pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Ver
     let revision = Revision::of(source.text()).to_string();
     let snapshot = deployment.snapshot_of(&source)?;
     let (refused, findings, url) = match agreement::check(&source, registry, snapshot.as_ref()) {
-        Ok(Checked { policy, found }) => {
-            (false, found, deployment.deploy(policy)?.resource().clone())
-        }
+        Ok(checked) => (false, checked.found().clone(), deployment.url_of(checked.policy())?),
         Err(found) => (true, found, deployment.address_of(&source)?),
     };
     let address = match deployment.monitor {

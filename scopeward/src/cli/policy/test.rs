@@ -1,19 +1,18 @@
 //! The command `policy test`, which runs the policy's tests and proves its invariants.
 
-use std::{io::IsTerminal, path::PathBuf};
-
-use jiff::Timestamp;
+use std::{io::IsTerminal, path::PathBuf, time::SystemTime};
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, deployment},
+    cli::{Deployment, Failure, Verdict},
     policy::{
         Assertions, CompiledPolicy, Registry,
-        diagnostic::{Diagnostic, Diagnostics, Source},
+        diagnostic::{Diagnostic, Diagnostics, Source, counted},
         lint::{
             self, Examined, LintInputs, Stage,
             verify::{self, Verified},
         },
     },
+    serve::{StartError, deployment},
 };
 
 #[derive(Debug, clap::Args)]
@@ -29,10 +28,10 @@ pub(super) fn test(
     arguments: &TestArguments,
 ) -> Result<Verdict, Failure> {
     let source = deployment.source()?;
-    let inputs = LintInputs { registry, snapshot: None, now: Timestamp::now() };
+    let inputs = LintInputs { registry, snapshot: None, now: SystemTime::now() };
     let Examined { policy, assertions, found } = lint::examine(&source, &inputs, Stage::Agreement);
     let Some(policy) = policy else {
-        return Err(deployment::refuse(&found, "it cannot be tested"));
+        return Err(StartError::found(found, "it cannot be tested").into());
     };
     let mut files = vec![(source, assertions)];
     let beside = deployment.policy_path().with_extension("test.toml");
@@ -40,7 +39,7 @@ pub(super) fn test(
     if let Some(path) = path {
         let source = deployment::read(&path)?;
         let assertions = Assertions::read(&source, &policy)
-            .map_err(|found| deployment::refuse(&found, "it cannot be run"))?;
+            .map_err(|found| StartError::found(found, "it cannot be run"))?;
         files.push((source, assertions));
     }
     let mut tally = Tally::default();
@@ -91,9 +90,11 @@ impl Tally {
         if tests + invariants == 0 {
             return "nothing to test: add `[[test]]` or `[[invariant]]` to the policy".to_owned();
         }
-        let scopes = policy.scopes().len();
         format!(
-            "\n{tests} tests, {invariants} invariants (for all sets of {scopes} scopes): {}",
+            "\n{}, {} (for all sets of {}): {}",
+            counted(*tests, "test"),
+            counted(*invariants, "invariant"),
+            counted(policy.scopes().len(), "scope"),
             if *failed == 0 { "all hold".to_owned() } else { format!("{failed} FAILED") }
         )
     }

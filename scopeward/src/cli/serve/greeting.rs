@@ -2,20 +2,18 @@
 
 use std::net::SocketAddr;
 
-use crate::{
-    cli::policy::table, identity::provider::Registered, mcp::ScopedTools, policy::CompiledPolicy,
-    serve::Providers,
-};
+use crate::{cli::policy::table, policy::Registry, serve::Guarded};
 
 /// The text of the greeting: the server's URL, policy and provider, the table of rules, and a
 /// command to try.
-pub(super) fn greeting<S: ScopedTools>(
-    policy: &CompiledPolicy,
-    providers: &Providers,
-    registered: &Registered,
+pub(super) fn greeting(
+    (name, version): (&str, &str),
+    registry: &Registry,
+    guarded: &Guarded,
     health: Option<SocketAddr>,
 ) -> String {
-    let (name, version) = S::SERVER;
+    let policy = &*guarded.policy().current();
+    let (providers, registered) = (guarded.providers(), guarded.registered());
     let provider = match policy.provider().preset() {
         None => "embedded issuer: development sign-in, this machine only".to_owned(),
         Some(preset) => format!("{}: {}", preset.title, providers.urls().join(", ")),
@@ -46,6 +44,6 @@ pub(super) fn greeting<S: ScopedTools>(
         url = policy.resource(),
         path = policy.source().path(),
         revision = policy.revision(),
-        table = table(policy),
+        table = table(policy, registry),
     )
 }

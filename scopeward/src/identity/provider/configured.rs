@@ -33,9 +33,9 @@ pub(crate) struct ConfiguredProvider {
     /// The audiences that its tokens may be issued for.
     pub(crate) audiences: Vec<String>,
     /// The URL of the protected resource.
-    resource: String,
+    pub(super) resource: String,
     /// The prefix of this resource's scopes in tokens.
-    scope_prefix: Option<String>,
+    pub(super) scope_prefix: Option<String>,
     /// The prefix of this resource's scopes where scopes are requested and registered.
     pub(crate) asked_prefix: Option<String>,
     /// How its tokens are checked.
@@ -62,6 +62,12 @@ pub(crate) enum TokenCheck {
 /// A mistake in the configuration of the providers, with its fix.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ProviderConfigError {
+    #[error(
+        "the program brings a provider of its own ({custom}), and the policy names another one: \
+         {written}\n  = help: write `provider = \"{word}\"` in `[server]`, without an `issuer`; or take \
+         the provider out of the program"
+    )]
+    OtherThanCustom { word: &'static str, custom: String, written: String },
     #[error("provider = \"{provider}\" needs {what}\n  = help: {help}")]
     Missing { provider: &'static str, what: &'static str, help: &'static str },
     #[error(
@@ -87,7 +93,7 @@ impl ConfiguredProviders {
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ProviderConfigError> {
-        let main = ConfiguredProvider::of(policy.trust(), policy, &variable)?;
+        let main = ConfiguredProvider::of(policy.provider_settings(), policy, &variable)?;
         // ISSUER_URL overrides the issuer of the main provider only.
         let others = |name: &str| variable(name).filter(|_| name != "ISSUER_URL");
         let also =
@@ -312,7 +318,7 @@ fn introspection(
 }
 
 /// The policy's scope prefix, if this provider's tokens contain it.
-fn granted_prefix(preset: &Preset, settings: &ProviderSettings) -> Option<String> {
+pub(super) fn granted_prefix(preset: &Preset, settings: &ProviderSettings) -> Option<String> {
     let prefix = settings.scope_prefix().map(str::to_owned);
     prefix.filter(|_| preset.prefix == PrefixIn::RequestsAndTokens)
 }

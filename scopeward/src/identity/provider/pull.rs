@@ -1,7 +1,7 @@
 //! Pulls the registered scopes: the resource's metadata (RFC 9728) names the authorization server,
 //! and `scopes_supported` in the metadata of that server (RFC 8414) lists the scopes.
 
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 use crate::{
     policy::{Provider, ResourceUrl, Snapshot},
@@ -28,7 +28,7 @@ pub(crate) async fn pull(
         expected: "authorization server metadata (RFC 8414)",
         reason: "it has no `scopes_supported`".to_owned(),
     })?;
-    let snapshot = Snapshot::new(resource.as_str(), &issuer, Timestamp::now(), scopes);
+    let snapshot = Snapshot::new(resource.as_str(), &issuer, SystemTime::now(), scopes);
     Ok(snapshot.said_by(provider.as_str(), &metadata.url))
 }
 

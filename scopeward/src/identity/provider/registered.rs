@@ -1,7 +1,7 @@
 //! The scopes that are registered for the resource: from the provider, from the snapshot, or from
 //! the policy itself.
 
-use jiff::Timestamp;
+use std::time::SystemTime;
 
 use super::ConfiguredProvider;
 use crate::{
@@ -56,7 +56,7 @@ impl ConfiguredProvider {
         let server = &self.authorization_server;
         let snapshot = |scopes: Vec<Scope>, source: &str| {
             let own = scopes.iter().filter_map(|scope| self.without_prefix(scope)).collect();
-            Snapshot::new(resource.as_str(), server, Timestamp::now(), own)
+            Snapshot::new(resource.as_str(), server, SystemTime::now(), own)
                 .said_by(self.preset.word, source)
         };
         if let Some(api) = &self.management {

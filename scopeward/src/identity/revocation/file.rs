@@ -112,7 +112,7 @@ pub(crate) fn edit<T>(
 ) -> Result<(String, T), RevokedError> {
     let path = path(data);
     let write = |error| RevokedError::Write(path.display().to_string(), error);
-    file::make_folder(data).map_err(write)?;
+    file::make_data_folder(data).map_err(write)?;
     let lock = fs::File::create(data.join("revoked.lock")).map_err(write)?;
     lock.lock().map_err(write)?;
     let text = read(&path)?.unwrap_or_default();

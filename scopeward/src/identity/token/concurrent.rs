@@ -2,10 +2,7 @@
 //! checked.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
 };
 
@@ -26,7 +23,7 @@ use super::{
 use crate::{
     identity::Principal,
     live::LivePolicy,
-    policy::{CompiledPolicy, Operation, diagnostic::Source},
+    policy::{CheckedPolicy, CompiledPolicy, Operation, diagnostic::Source},
 };
 
 const ISSUER: &str = "https://issuer.example";
@@ -171,7 +168,7 @@ fn a_request_has_one_policy() {
     let remote = RemoteKeys::standing(VerificationKeys::new(&key.published));
     let token = validator(remote).validate(&key.token("ada")).unwrap();
     // Under each of the two policies, the caller may use exactly one of the tools.
-    let live = LivePolicy::from(Arc::new(policy("read", "write")));
+    let live = LivePolicy::from(CheckedPolicy::unchecked(policy("read", "write")));
     let is_over = AtomicBool::new(false);
     thread::scope(|scope| {
         for _ in 0..3 {
@@ -187,7 +184,7 @@ fn a_request_has_one_policy() {
         }
         for round in 0..500 {
             let (read, write) = if round % 2 == 0 { ("write", "read") } else { ("read", "write") };
-            live.replace(policy(read, write)).unwrap();
+            live.replace(CheckedPolicy::unchecked(policy(read, write))).unwrap();
         }
         is_over.store(true, Ordering::SeqCst);
     });

@@ -15,6 +15,11 @@ use super::TokenError;
 /// section 3.3).
 const SHORTEST_RSA_MODULUS: usize = 256;
 
+/// The error of a text that is no JWK Set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a JWK Set (RFC 7517, section 5): {0}")]
+pub struct KeySetError(String);
+
 /// The keys of a JWK Set (RFC 7517) that can verify access tokens.
 ///
 /// A key verifies one algorithm, which follows from its type: RSA `RS256`, P-256 `ES256`, Ed25519
@@ -46,8 +51,29 @@ pub(super) struct VerificationKey {
 }
 
 impl VerificationKeys {
+    /// Takes the usable keys of a JWK Set, as an issuer publishes it.
+    ///
+    /// ```
+    /// use scopeward::identity::token::VerificationKeys;
+    ///
+    /// let keys = VerificationKeys::parse(r#"{ "keys": [{
+    ///     "kty": "OKP", "crv": "Ed25519", "kid": "1", "use": "sig",
+    ///     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
+    /// }] }"#)?;
+    /// assert_eq!(keys.len(), 1);
+    /// # Ok::<(), scopeward::identity::token::KeySetError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`KeySetError`] for a text that is no JWK Set (RFC 7517, section 5).
+    pub fn parse(text: &str) -> Result<Self, KeySetError> {
+        let set = serde_json::from_str(text).map_err(|error| KeySetError(error.to_string()))?;
+        Ok(Self::new(&set))
+    }
+
     /// Takes the usable keys of a JWK Set.
-    pub fn new(set: &JwkSet) -> Self {
+    pub(crate) fn new(set: &JwkSet) -> Self {
         let all = set.keys.iter().filter_map(VerificationKey::new).collect();
         Self { all, generation: Generation::next() }
     }

@@ -61,17 +61,17 @@ fn show<T: Clone>(
     meta: impl Fn(&mut T) -> &mut Option<MetaObject>,
 ) -> Vec<T> {
     let Some(caller) = caller else { return vec![] };
-    let shown =
-        all.iter().filter_map(|one| match visibility(Operation::new(feature, name(one)), caller) {
-            Visibility::None => None,
-            Visibility::Full => Some(one.clone()),
-            Visibility::Needing(scopes) => {
-                let mut one = one.clone();
-                let meta = meta(&mut one).get_or_insert_with(MetaObject::default);
-                meta.insert(REQUIRED_SCOPES_META.to_owned(), scopes);
-                Some(one)
-            }
-        });
+    let listed = |one| Operation::new(feature, name(one)).for_some_arguments();
+    let shown = all.iter().filter_map(|one| match visibility(listed(one), caller) {
+        Visibility::None => None,
+        Visibility::Full => Some(one.clone()),
+        Visibility::Needing(scopes) => {
+            let mut one = one.clone();
+            let meta = meta(&mut one).get_or_insert_with(MetaObject::default);
+            meta.insert(REQUIRED_SCOPES_META.to_owned(), scopes);
+            Some(one)
+        }
+    });
     shown.collect()
 }
 

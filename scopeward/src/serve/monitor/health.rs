@@ -1,7 +1,10 @@
 //! The answers at `/health` and `/health/ready`.
 
+use std::time::SystemTime;
+
 use axum::{Json, extract::State, response::IntoResponse};
 use http::StatusCode;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Monitor;
@@ -46,11 +49,11 @@ pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
         "status": if is_degraded { "degraded" } else { "ok" },
         "policy": {
             "revision": monitor.live.current().revision().to_string(),
-            "loaded_at": status.loaded_at.to_string(),
+            "loaded_at": written(status.loaded_at),
             "is_refused": status.is_refused,
             "loaded": status.loaded,
             "refused": status.refused,
-            "refused_at": status.refused_at.map(|at| at.to_string()),
+            "refused_at": status.refused_at.map(written),
         },
         "audit": audit.map(|audit| json!({
             "is_failing": audit.is_failing,
@@ -64,4 +67,9 @@ pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
             "refused": monitor.revocations.refused(),
         },
     }))
+}
+
+/// A time as RFC 3339 writes it; `None` for one that no calendar has.
+fn written(at: SystemTime) -> Option<String> {
+    Timestamp::try_from(at).ok().map(|at| at.to_string())
 }

@@ -1,6 +1,6 @@
 //! The answer at `/metrics`.
 
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, time::UNIX_EPOCH};
 
 use axum::{extract::State, http::header, response::IntoResponse};
 use http::StatusCode;
@@ -95,11 +95,12 @@ impl Monitor {
             "1 while the policy file is refused and an older policy keeps serving",
             &gauge(i64::from(status.is_refused)),
         )?;
+        let loaded_at = status.loaded_at.duration_since(UNIX_EPOCH);
         export(
             encoder,
             "policy_loaded_timestamp_seconds",
             "When the policy that is served was loaded, in seconds since 1970",
-            &gauge(status.loaded_at.as_second()),
+            &gauge(loaded_at.map_or(0, |since| since.as_secs())),
         )
     }
 
@@ -147,18 +148,20 @@ impl Monitor {
             "Connections and requests that a limit refused",
             &counted.limited,
         )?;
-        export(
-            encoder,
-            "connections",
-            "Connections that are open now",
-            &gauge(self.connections.connections()),
-        )?;
-        export(
-            encoder,
-            "requests_in_flight",
-            "Requests that are being answered now",
-            &gauge(self.connections.requests()),
-        )?;
+        if let Some(connections) = &self.connections {
+            export(
+                encoder,
+                "connections",
+                "Connections that are open now",
+                &gauge(connections.connections()),
+            )?;
+            export(
+                encoder,
+                "requests_in_flight",
+                "Requests that are being answered now",
+                &gauge(connections.requests()),
+            )?;
+        }
         export(
             encoder,
             "certificate_reloads",

@@ -4,14 +4,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
-use crate::cli::Failure;
+use super::StartError;
 
 /// Listens on the address that is set. If none is set, listens on both addresses of loopback,
 /// because `localhost` may mean either.
-pub(super) async fn listen(host: Option<IpAddr>, port: u16) -> Result<Vec<TcpListener>, Failure> {
+pub(crate) async fn listen(
+    host: Option<IpAddr>,
+    port: u16,
+) -> Result<Vec<TcpListener>, StartError> {
     let address = SocketAddr::from((host.unwrap_or(Ipv4Addr::LOCALHOST.into()), port));
     let first = TcpListener::bind(address).await.map_err(|error| {
-        Failure::failed(format!(
+        StartError::failed(format!(
             "cannot listen on {address}: {error}\n  = help: choose another port: PORT={} …",
             port.wrapping_add(1)
         ))
@@ -23,9 +26,9 @@ pub(super) async fn listen(host: Option<IpAddr>, port: u16) -> Result<Vec<TcpLis
     Ok(std::iter::once(first).chain(second.ok()).collect())
 }
 
-pub(super) async fn listen_for_monitor(address: SocketAddr) -> Result<TcpListener, Failure> {
+pub(crate) async fn listen_for_monitor(address: SocketAddr) -> Result<TcpListener, StartError> {
     TcpListener::bind(address).await.map_err(|error| {
-        Failure::failed(format!(
+        StartError::failed(format!(
             "cannot listen on {address} for /health and /metrics: {error}\n  = help: choose \
              another address: MONITOR=127.0.0.1:9465 …, or MONITOR=off"
         ))

@@ -3,7 +3,7 @@
 /// Waits for SIGINT or SIGTERM. From this call on, before the future is polled, these signals no
 /// longer end the process by themselves.
 #[cfg(unix)]
-pub(super) fn told_to_stop() -> impl Future<Output = ()> {
+pub(crate) fn told_to_stop() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     async fn one(signal: std::io::Result<tokio::signal::unix::Signal>) {
         match signal {
@@ -24,6 +24,6 @@ pub(super) fn told_to_stop() -> impl Future<Output = ()> {
 
 /// Waits for Ctrl-C.
 #[cfg(not(unix))]
-pub(super) async fn told_to_stop() {
+pub(crate) async fn told_to_stop() {
     let _ = tokio::signal::ctrl_c().await;
 }

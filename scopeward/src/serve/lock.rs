@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Failure;
+use super::StartError;
 
 /// How long to wait for the lock, because another server may be stopping.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -17,17 +17,17 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// The lock on a data folder, which the system releases when the process ends, even by a crash.
 #[derive(Debug)]
-pub(super) struct DataLock(#[expect(dead_code, reason = "the open file holds the lock")] File);
+pub(crate) struct DataLock(#[expect(dead_code, reason = "the open file holds the lock")] File);
 
 fn path(data: &Path) -> PathBuf {
     data.join("server.lock")
 }
 
 impl DataLock {
-    pub(super) fn take(data: &Path) -> Result<Self, Failure> {
+    pub(crate) fn take(data: &Path) -> Result<Self, StartError> {
         let path = path(data);
         let cannot = |error: std::io::Error| {
-            Failure::refused(format!("cannot lock {}: {error}", path.display()))
+            StartError::refused(format!("cannot lock {}: {error}", path.display()))
         };
         let file = File::create(&path).map_err(cannot)?;
         let begin = Instant::now();
@@ -36,7 +36,7 @@ impl DataLock {
                 Ok(()) => return Ok(Self(file)),
                 Err(TryLockError::WouldBlock) if begin.elapsed() < PATIENCE => thread::sleep(RETRY),
                 Err(TryLockError::WouldBlock) => {
-                    return Err(Failure::failed(format!(
+                    return Err(StartError::failed(format!(
                         "another server uses {}\n  = help: stop it, or give this one a folder of \
                          its own: --data FOLDER",
                         data.display()
@@ -48,7 +48,7 @@ impl DataLock {
     }
 
     /// Whether a server holds the lock of this folder now.
-    pub(super) fn is_held(data: &Path) -> bool {
+    pub(crate) fn is_held(data: &Path) -> bool {
         File::open(path(data))
             .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }

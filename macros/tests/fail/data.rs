@@ -1,0 +1,7 @@
+#[scopeward::data]
+fn note() {}
+
+#[scopeward::data(Debug)]
+struct Note;
+
+fn main() {}

@@ -1,0 +1,13 @@
+use scopeward::{scoped_tools};
+
+struct Notes;
+
+#[scoped_tools]
+impl Notes {
+    #[scoped_tool(scopes = [])]
+    fn clear(self: std::sync::Arc<Self>) -> String {
+        todo!()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,131 @@
+//! The startup check of a deployment: the policy, the tools and the registered scopes must agree,
+//! and the server must be allowed to serve at its address.
+
+use super::{Providers, StartError, deployment::Deployment, server};
+use crate::{
+    identity::provider::{
+        ConfiguredProvider, ConfiguredProviders, ProviderConfigError, Registered,
+    },
+    issuer::Issuer,
+    live::LivePolicy,
+    policy::{CheckedPolicy, CompiledPolicy, Registry, Snapshot, agreement},
+    remote::Remote,
+};
+
+const NO_START: &str = "the server does not start";
+
+/// A policy that passed the startup check, with its providers and registered scopes.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) policy: CheckedPolicy,
+    pub(crate) configured: ConfiguredProviders,
+    pub(crate) registered: Registered,
+    /// Why the provider did not say its registered scopes, if the committed snapshot stands in for it.
+    pub(crate) warning: Option<String>,
+}
+
+/// Compiles the policy and checks it against the tools. An error ends the start unless the policy
+/// says `startup_check = "warn"`. The findings that do not end it are in the checked policy.
+pub(crate) async fn checked(
+    deployment: &Deployment,
+    registry: &Registry,
+) -> Result<Served, StartError> {
+    let source = deployment.source()?;
+    // The policy is compiled first to find its provider. Its mistakes are reported below, together
+    // with the other findings.
+    let (configured, (registered, warning)) = match CompiledPolicy::compile(source.clone()) {
+        Ok(policy) => {
+            let policy = deployment.deploy(policy)?;
+            let configured = configured(deployment, &policy)?;
+            let main = configured.main.as_ref();
+            let registered = registered(deployment, &policy, main).await?;
+            (configured, registered)
+        }
+        Err(_) => (ConfiguredProviders::default(), (Registered::Policy, None)),
+    };
+    let policy = agreement::check(&source, registry, registered.snapshot())
+        .map_err(|found| StartError::found(found, NO_START))?;
+    let url = deployment.url_of(policy.policy())?;
+    let policy = policy.at(url);
+    let resource = policy.policy().resource();
+    server::may_serve(resource).map_err(StartError::refused)?;
+    if policy.policy().provider().is_embedded() {
+        Issuer::may_serve(resource).map_err(StartError::refused)?;
+        if let Some(host) = deployment.host().filter(|host| !host.is_loopback()) {
+            return Err(StartError::refused(format!(
+                "the embedded issuer lets anyone sign in under any name, so it listens on \
+                 loopback only, and {host} is not loopback"
+            )));
+        }
+    }
+    Ok(Served { policy, configured, registered, warning })
+}
+
+/// The providers of a policy, with their settings in this deployment.
+pub(crate) fn configured(
+    deployment: &Deployment,
+    policy: &CompiledPolicy,
+) -> Result<ConfiguredProviders, StartError> {
+    try_configured(deployment, policy).map_err(StartError::refused)
+}
+
+/// As [`configured`], with the mistake as it was found.
+pub(crate) fn try_configured(
+    deployment: &Deployment,
+    policy: &CompiledPolicy,
+) -> Result<ConfiguredProviders, ProviderConfigError> {
+    match &deployment.custom {
+        Some(provider) => provider.configured(policy),
+        None => ConfiguredProviders::of(policy, |name| deployment.settings.get(name)),
+    }
+}
+
+/// Opens the providers of a deployment. Must be called inside a Tokio runtime, because the
+/// providers' keys are fetched in the background.
+pub(crate) fn open_providers(
+    deployment: &Deployment,
+    configured: &ConfiguredProviders,
+    policy: &LivePolicy,
+    name: &str,
+) -> Result<Providers, StartError> {
+    let embedded = match configured.main {
+        None => Some(Issuer::open(&deployment.data, policy, name).map_err(StartError::refused)?),
+        Some(_) => None,
+    };
+    Ok(Providers::connect(embedded, configured, Remote::default()))
+}
+
+/// The registered scopes, from the first of three sources that has them: the policy, the provider,
+/// the committed snapshot. Without any the server does not start, because it would have to guess.
+async fn registered(
+    deployment: &Deployment,
+    policy: &CompiledPolicy,
+    configured: Option<&ConfiguredProvider>,
+) -> Result<(Registered, Option<String>), StartError> {
+    let Some(configured) = configured.filter(|_| policy.registered_at().is_none()) else {
+        return Ok((Registered::Policy, None));
+    };
+    let error = match configured.registered(&Remote::default(), policy.resource()).await {
+        Ok(snapshot) => return Ok((Registered::Provider(snapshot), None)),
+        Err(error) => error,
+    };
+    if let Some(snapshot) = deployment.snapshot(None)? {
+        let warning = format!("{error}\n  = note: {}", snapshot.describe());
+        return Ok((Registered::Snapshot(snapshot), Some(warning)));
+    }
+    Err(StartError::refused(format!(
+        "{error}\n  = help: run `resource pull` while it answers, and commit the file; or write \
+         `registered = […]` in `[server]`"
+    )))
+}
+
+/// The registered scopes by the provider. `None` if the policy has them, or the provider does not
+/// give them.
+pub(crate) async fn ask_registered(
+    policy: &CompiledPolicy,
+    configured: Option<&ConfiguredProvider>,
+    remote: &Remote,
+) -> Option<Snapshot> {
+    let configured = configured.filter(|_| policy.registered_at().is_none())?;
+    configured.registered(remote, policy.resource()).await.ok()
+}

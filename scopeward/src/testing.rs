@@ -1,0 +1,161 @@
+//! Tests of a server's tools: calls by made-up callers, without a port and without a sign-in. Needs
+//! the feature `testing`.
+//!
+//! A call goes the way of a real one: a signed token, the gate, the policy's decision, the check in
+//! front of the tool, and the tool. So a test that passes says what a client of the running server
+//! would see.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! use scopeward::{Principal, scoped_tools, testing::Server};
+//! use serde_json::json;
+//!
+//! struct Notes;
+//!
+//! #[scoped_tools]
+//! impl Notes {
+//!     /// Says whose notes these are.
+//!     #[scoped_tool(scopes = ["note:read"])]
+//!     async fn whose(&self, caller: Principal) -> String {
+//!         caller.subject().to_owned()
+//!     }
+//! }
+//!
+//! let policy = r#"
+//!     version = 1
+//!     [server]
+//!     url = "http://localhost:3002/mcp"
+//!     [scopes]
+//!     "note:read" = "See your notes"
+//!     [tools]
+//!     whose = { read = "note" }
+//! "#;
+//! // Panics with the lint's report if policy and tools disagree: the startup check in one line.
+//! let server = Server::new(Notes, policy);
+//!
+//! let ada = server.caller("ada", ["note:read"]);
+//! let whose: String = ada.call("whose", json!({})).await?;
+//! assert_eq!(whose, "ada");
+//!
+//! let bob = server.caller("bob", []);
+//! let denied = bob.call::<String>("whose", json!({})).await.unwrap_err();
+//! assert_eq!(denied.missing(), ["note:read"]);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+
+mod caller;
+mod error;
+mod issuer;
+
+use std::{fmt, sync::Arc};
+
+use axum::{Router, body::Body, response::Response};
+use http::{Request, header};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use crate::{
+    identity::token::Validator,
+    limits::Limits,
+    live::LivePolicy,
+    mcp::ScopedTools,
+    policy::{agreement, diagnostic::Source},
+    serve,
+};
+use issuer::TestIssuer;
+
+pub use caller::Caller;
+pub use error::CallError;
+
+/// A server for tests, with an issuer of its own whose tokens say what a test wants.
+///
+/// It has no audit file, no rate limits and no sessions, and asks no other server anything, whatever
+/// the policy's provider is.
+#[derive(Clone)]
+pub struct Server(Arc<Inner>);
+
+struct Inner {
+    router: Router,
+    live: LivePolicy,
+    issuer: TestIssuer,
+    validator: Validator,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("policy", &self.0.live.current().revision())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Makes a server of tools and the text of a policy.
+    ///
+    /// # Panics
+    ///
+    /// If the policy has mistakes, or does not agree with the tools, as at the start of the real
+    /// server. The message is the lint's report. Scopes that only the provider knows
+    /// (`registered-scopes.toml`) are not part of this check.
+    #[track_caller]
+    #[expect(clippy::panic, reason = "the failure of a test")]
+    pub fn new<S: ScopedTools>(tools: S, policy: &str) -> Self {
+        let source = Source::new("policy.toml", policy);
+        let checked = match agreement::check(&source, &S::REGISTRY, None) {
+            Ok(checked) => checked,
+            Err(found) => panic!("the policy and the tools disagree:\n{}", found.render(false)),
+        };
+        let resource = checked.policy().resource().as_str().to_owned();
+        let live = LivePolicy::from(checked);
+        let issuer = match TestIssuer::new(resource) {
+            Some(issuer) => issuer,
+            None => panic!("no key could be generated"),
+        };
+        let mut limits = Limits::default();
+        limits.rate_per_caller = 0;
+        let router = serve::Server::with_validator(tools, live.clone(), issuer.validator())
+            .with_limits(&limits)
+            .router();
+        let validator = issuer.validator();
+        Self(Arc::new(Inner { router, live, issuer, validator }))
+    }
+
+    /// A caller whose token carries these scopes.
+    ///
+    /// ```
+    /// # fn example(server: &scopeward::testing::Server) {
+    /// let ada = server.caller("ada", ["note:write"]).claim("email", "ada@example.com");
+    /// # }
+    /// ```
+    pub fn caller<'a>(&self, subject: &str, scopes: impl IntoIterator<Item = &'a str>) -> Caller {
+        Caller::new(self.clone(), subject, scopes)
+    }
+
+    /// The policy that is served. [`LivePolicy::replace`] changes it while the test goes on.
+    pub fn policy(&self) -> &LivePolicy {
+        &self.0.live
+    }
+
+    /// Sends one JSON-RPC request to the MCP endpoint.
+    async fn send(&self, token: &str, method: &str, params: &Value) -> Response {
+        let policy = self.0.live.current();
+        let resource = policy.resource();
+        let path = if resource.path().is_empty() { "/" } else { resource.path() };
+        let origin = resource.origin();
+        let host = origin.split_once("://").map_or(&*origin, |(_, host)| host);
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let request = Request::post(path)
+            .header(header::HOST, host)
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "application/json, text/event-stream")
+            .body(Body::from(body.to_string()))
+            .unwrap_or_default();
+        match self.0.router.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        }
+    }
+}
