@@ -19,7 +19,7 @@ use crate::{
     mistake,
 };
 use fault::Fault;
-use scan::{Extent, Statement};
+use scan::Extent;
 
 /// The most mistakes of syntax that are reported in one run. The rest of the text is then not read,
 /// because each mistake may take time that grows with the size of the file.
@@ -59,6 +59,12 @@ pub(crate) fn repair(source: &Source) -> (Source, Repaired) {
     let Repair { output, mut found, .. } = repair;
     found.report_doubles(&output);
     (Source::new(source.path(), output), found)
+}
+
+/// One statement: where it ends, and what is wrong with it.
+struct Statement {
+    end: usize,
+    fault: Option<Fault>,
 }
 
 #[derive(Default)]

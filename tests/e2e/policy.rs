@@ -471,12 +471,11 @@ fn files(folder: &Path) -> Vec<(String, String)> {
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            match path.is_dir() {
-                true => open.push(path),
-                false => {
-                    let text = fs::read_to_string(&path).unwrap();
-                    found.push((path.display().to_string(), text));
-                }
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path.display().to_string(), text));
             }
         }
     }
@@ -505,9 +504,9 @@ fn init_writes_a_policy_that_passes_and_overwrites_nothing() {
     assert_eq!(lint.status.code(), Some(0), "{lint:?}");
     assert!(stdout(&lint).contains("no findings"), "{lint:?}");
     assert_eq!(run(&["fmt", "--check"]).status.code(), Some(0));
-    let test = run(&["test"]);
-    assert_eq!(test.status.code(), Some(0), "{test:?}");
-    assert!(stdout(&test).contains("all hold"), "{test:?}");
+    let tried = run(&["test"]);
+    assert_eq!(tried.status.code(), Some(0), "{tried:?}");
+    assert!(stdout(&tried).contains("all hold"), "{tried:?}");
     let workflow = folder.path().join(".github/workflows/policy.yml");
     assert!(fs::read_to_string(workflow).unwrap().contains("-- policy lint --format github\n"));
 

@@ -3,14 +3,6 @@
 
 use std::ops::Range;
 
-use super::fault::Fault;
-
-/// One statement: where it ends, and what is wrong with it.
-pub(super) struct Statement {
-    pub(super) end: usize,
-    pub(super) fault: Option<Fault>,
-}
-
 /// How far a statement goes, if its quotes and brackets are taken as they stand.
 pub(super) struct Extent {
     /// After the end of its last line.
