@@ -325,8 +325,16 @@ impl<'de> Deserializer<'de> for Text<'_> {
         visitor.visit_bytes(self.text.as_bytes())
     }
 
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.visit(visitor)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Mismatch> {
+        self.visit(visitor)
+    }
+
     forward_to_deserialize_any! {
-        str string unit unit_struct identifier ignored_any
+        unit unit_struct identifier ignored_any
     }
 }
 
