@@ -190,7 +190,7 @@ fn scope_errors_persist() {
     finds(&server, None, "scopes", &says);
     assert!(!stdout(&doctor(&server, None)).contains("wr0ng"));
     server.set("SCALEKIT_CLIENT_SECRET", SECRET);
-    finds(&server, None, "scopes", &["ok", "all 3 of the policy are registered"]);
+    finds(&server, None, "scopes", &["ok", "all 3 scopes of the policy are registered"]);
 
     let reader = provider.token(&json!({ "scope": "todo:read" }));
     let says = [

@@ -133,7 +133,11 @@ pub(crate) fn edit<T>(
         // A list written as `revoked = []` has no tables to add to, so it is replaced.
         *tables = Item::ArrayOfTables(entries.iter().map(table).collect());
     }
-    let text = document.to_string();
+    let mut text = document.to_string();
+    if text.trim().is_empty() {
+        // Not an empty file, because that is a file which is being written.
+        "revoked = []\n".clone_into(&mut text);
+    }
     // Parsed before it is written, so that the server never gets a list that it must refuse.
     RevokedList::parse(&path, &text)?;
     file::replace(&path, text.as_bytes(), Access::OwnerOnly).map_err(write)?;
@@ -182,6 +186,13 @@ mod tests {
         assert_eq!(all, [entry(RevocationTarget::Client("cli".to_owned())), person]);
         let (text, ()) = edit(data.path(), |all| drop(all.remove(0))).unwrap();
         assert_eq!(RevokedList::parse(&path, &text).unwrap().entries, &all[1..]);
+        let (text, ()) = edit(data.path(), Vec::clear).unwrap();
+        assert_eq!(RevokedList::parse(&path, &text).unwrap(), RevokedList::default());
+        fs::write(&path, "").unwrap();
+        edit(data.path(), |all| all.push(entry(RevocationTarget::Client("cli".to_owned()))))
+            .unwrap();
+        let (text, ()) = edit(data.path(), Vec::clear).unwrap();
+        assert_eq!(text, "revoked = []\n", "an empty file is one that is being written");
     }
 
     #[test]

@@ -62,6 +62,13 @@ pub(crate) fn watch(mut watched: RevocationWatch) -> std::io::Result<()> {
             let loaded = text.map_err(|error| error.to_string()).and_then(|text| {
                 // A list that is deleted must not let revoked callers in again.
                 let text = text.ok_or_else(|| format!("{} is gone", path.display()))?;
+                // A file that somebody writes anew is empty for a moment, which must not let revoked
+                // callers in either.
+                let was_empty = watched.text.as_ref().is_none_or(|text| text.trim().is_empty());
+                if text.trim().is_empty() && !was_empty {
+                    let path = path.display();
+                    return Err(format!("{path} is empty; a list of nobody is `revoked = []`"));
+                }
                 let revoked = RevokedList::parse(&path, &text).map_err(|error| error.to_string())?;
                 Ok((text, revoked))
             });
