@@ -64,6 +64,7 @@ impl Lint {
 
 /// When a lint runs. A later stage includes the earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Stage {
     /// As [`Agreement`](Self::Agreement), and also when the file has mistakes, because the lint
     /// needs only names and the rules that could be read.

@@ -34,6 +34,7 @@ pub mod generated {
             TakeFromPrompt, TakeFromResource, TakeNothing, Unknown, UnknownPart, arguments, fields,
             input_schema, probe_of, prompt_answer, resource_answer, tool_answer,
         },
+        scoped_tools::sealed::Sealed,
     };
 }
 pub use completion::{Completions, suggest};

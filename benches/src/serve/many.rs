@@ -82,6 +82,9 @@ impl<const TOOLS: usize> Todos<TOOLS> {
     const DECLARED: &'static [Declaration] = &declared::<TOOLS>();
 }
 
+/// By hand, because no macro writes thousands of tools. A server would leave its checks out so.
+impl<const TOOLS: usize> scopeward::__private::Sealed for Todos<TOOLS> {}
+
 impl<const TOOLS: usize> ScopedTools for Todos<TOOLS> {
     const REGISTRY: Registry = Registry::new(Self::DECLARED);
     const SERVER: (&'static str, &'static str) = ("todo", "1.0.0");

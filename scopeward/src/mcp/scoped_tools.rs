@@ -8,9 +8,18 @@ use super::{
 };
 use crate::policy::Registry;
 
-/// A server's tools, resources and prompts, each behind its check. `#[scoped_tools]` implements
-/// this trait; do not implement it by hand, because a check could be forgotten.
-pub trait ScopedTools: Send + Sync + Sized + 'static {
+pub(super) mod sealed {
+    use super::{Hint, MainBlock};
+
+    /// Only what the macro writes implements it.
+    pub trait Sealed {}
+
+    impl<S: MainBlock<Hint>> Sealed for S {}
+}
+
+/// A server's tools, resources and prompts, each behind its check. Only `#[scoped_tools]` implements
+/// this trait, because a check could be forgotten in an implementation by hand.
+pub trait ScopedTools: sealed::Sealed + Send + Sync + Sized + 'static {
     /// The declarations of the tools, resources and prompts.
     const REGISTRY: Registry;
 
