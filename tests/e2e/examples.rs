@@ -173,7 +173,10 @@ fn resources_and_prompts() {
         "{\"title\":\"Middlemarch\"}"
     );
     assert!(read("shelf://books").text.contains("Persuasion"));
-    assert!(read("shelf://books/two").json["error"].is_object());
+    assert!(read("shelf://books/twelve").json["error"].is_object());
+    let log = fs::read_to_string(example.folder.path().join("log")).unwrap();
+    assert!(log.contains("the field `number` is not usize"), "{log}");
+    assert!(!log.contains("twelve"), "the value is the caller's own: {log}");
     let prompt = json!({ "name": "review", "arguments": { "number": "1" } });
     assert!(example.ask(&token, "prompts/get", &prompt).text.contains("Frankenstein"));
 }

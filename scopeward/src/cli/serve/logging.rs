@@ -3,8 +3,9 @@
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// The filter of the log unless `RUST_LOG` sets another one. Allowed calls are in the audit file
-/// only, because they would hide the other lines of the log.
-const LOGGED: &str = "info,rmcp=warn,scopeward::audit::allowed=warn";
+/// only, because they would hide the other lines of the log. Warnings of rmcp are left out, because
+/// they repeat what callers sent, such as a whole URI.
+const LOGGED: &str = "info,rmcp=error,scopeward::audit::allowed=warn";
 
 /// Logs to standard error, unless the program has a subscriber already.
 pub(super) fn start() {
