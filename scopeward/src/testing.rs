@@ -37,8 +37,7 @@
 //! let whose: String = ada.call("whose", json!({})).await?;
 //! assert_eq!(whose, "ada");
 //!
-//! let bob = server.caller("bob", []);
-//! let denied = bob.call::<String>("whose", json!({})).await.unwrap_err();
+//! let denied = server.caller("bob", []).denied("whose", json!({})).await;
 //! assert_eq!(denied.missing(), ["note:read"]);
 //! # Ok::<_, Box<dyn std::error::Error>>(())
 //! # })?;

@@ -36,7 +36,7 @@ async fn a_writer_creates_reads_and_changes_notes() {
 #[tokio::test]
 async fn a_reader_cannot_write_and_is_told_what_is_missing() {
     let bob = server().caller("bob", ["note:read"]);
-    let denied = bob.call::<Note>("create_note", json!({})).await.err().expect("denied");
+    let denied = bob.denied("create_note", json!({})).await;
     assert_eq!(denied.missing(), ["note:write"]);
     let tools = bob.list_tools().await.unwrap();
     assert!(tools.contains(&"get_note".to_owned()), "{tools:?}");
@@ -59,7 +59,7 @@ async fn sharing_with_everyone_needs_one_scope_more() {
     let note = create(&ada, "recipe", "flour").await;
     let share = |with: &str| json!({ "id": note.id, "with": with });
     let _: Note = ada.call("share_note", share("bob")).await.unwrap();
-    let denied = ada.call::<Note>("share_note", share("everyone")).await.err().expect("denied");
+    let denied = ada.denied("share_note", share("everyone")).await;
     assert_eq!(denied.missing(), ["note:publish"]);
     let bob = server.caller("bob", ["note:read"]);
     assert!(bob.call::<Note>("get_note", json!({ "id": note.id })).await.is_ok());

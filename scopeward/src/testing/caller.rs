@@ -81,6 +81,20 @@ impl Caller {
         read_as(content, text)
     }
 
+    /// Calls a tool that the policy must refuse, and gives the refusal.
+    ///
+    /// # Panics
+    ///
+    /// If the policy does not refuse the call.
+    #[expect(clippy::panic, reason = "the failure of a test")]
+    pub async fn denied(&self, tool: &str, arguments: Value) -> CallError {
+        match self.call::<Value>(tool, arguments).await {
+            Err(denied) if denied.is_denied() => denied,
+            Err(other) => panic!("the policy let `{tool}` through, and then: {other}"),
+            Ok(_) => panic!("the policy let `{tool}` through"),
+        }
+    }
+
     /// Reads a resource whose content is text or JSON.
     ///
     /// # Errors
