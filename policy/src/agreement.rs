@@ -3,10 +3,10 @@
 //! The check runs the lints of the stage [`Agreement`](crate::lint::Stage::Agreement), which
 //! `policy lint` runs too. A server runs it before it starts and before every reload.
 
-use std::time::SystemTime;
+use std::{collections::HashMap, time::SystemTime};
 
 use crate::{
-    CompiledPolicy, Feature, Registry, ResourceUrl, Snapshot, StartupCheck,
+    CompiledPolicy, Declaration, Feature, Registry, ResourceUrl, Snapshot, StartupCheck,
     diagnostic::{Diagnostics, Source},
     lint::{self, Examined, LintInputs, Stage},
 };
@@ -105,16 +105,21 @@ fn stops(policy: &CompiledPolicy, found: &Diagnostics) -> bool {
 /// The first declaration that one of two registries has and the other has not; `None` for two
 /// registries of the same declarations.
 pub fn first_difference(one: &Registry, other: &Registry) -> Option<(Feature, &'static str)> {
-    let lacks = |one: &Registry, other: &Registry| {
-        Feature::ALL.into_iter().find_map(|feature| {
-            let mut all = one.of(feature);
-            let missing = all.find(|declared| {
-                other.get(feature, declared.name()).is_none_or(|same| {
-                    same.scopes() != declared.scopes() || same.optional() != declared.optional()
-                })
-            })?;
-            Some((feature, missing.name()))
+    if one.is_same(other) {
+        return None;
+    }
+    lacking(one, other).or_else(|| lacking(other, one))
+}
+
+/// The first declaration of one registry that the other does not have.
+fn lacking(one: &Registry, other: &Registry) -> Option<(Feature, &'static str)> {
+    let known: HashMap<(Feature, &str), &Declaration> =
+        other.all().map(|declared| ((declared.feature(), declared.name()), declared)).collect();
+    let mut all = one.all();
+    let missing = all.find(|declared| {
+        known.get(&(declared.feature(), declared.name())).is_none_or(|same| {
+            same.scopes() != declared.scopes() || same.optional() != declared.optional()
         })
-    };
-    lacks(one, other).or_else(|| lacks(other, one))
+    })?;
+    Some((missing.feature(), missing.name()))
 }

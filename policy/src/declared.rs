@@ -215,6 +215,11 @@ impl Registry {
         Declarations { part: self.first, more: self.more }
     }
 
+    /// Whether these are the very declarations of the other registry, in the same place.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        std::ptr::eq(self.first, other.first) && std::ptr::eq(self.more, other.more)
+    }
+
     /// The declarations of one feature.
     pub fn of(&self, feature: Feature) -> impl Iterator<Item = &'static Declaration> + Clone {
         self.all().filter(move |declaration| declaration.feature == feature)
