@@ -12,7 +12,6 @@
 
 mod admit;
 mod batch;
-mod body;
 mod challenge;
 mod challenged;
 mod decide;
@@ -23,9 +22,11 @@ mod sessions;
 
 use std::{
     convert::Infallible,
-    pin::Pin,
+    future::poll_fn,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{
@@ -40,15 +41,12 @@ use crate::{
         Principal, expiry,
         token::{Validator, bearer},
     },
-    limits::{Limit, Limits, RateLimiter},
+    limits::{Capacity, Holder, Limit, Limits, RateLimiter, SharedPermit, held},
     live::LivePolicy,
     mcp::TaskOwners,
-    record::{
-        audit::{Recorder, Unauthenticated},
-        metrics::metrics,
-    },
+    record::audit::{Recorder, Unauthenticated},
 };
-use admit::AdmittedRequest;
+use admit::{AdmittedRequest, Bounds};
 use challenge::Challenge;
 use challenged::ChallengeMemory;
 use decide::GateState;
@@ -74,9 +72,17 @@ struct Inner {
     sessions: Sessions,
     tasks: Option<TaskOwners>,
     limits: Limits,
+    capacity: Capacity,
     rate: Arc<RateLimiter<u64>>,
     recorder: Recorder,
 }
+
+/// An answer of at most this many bytes is not counted until its client has taken it: a connection
+/// has room for it.
+const SMALL_ANSWER: u64 = 8 * 1024;
+
+/// How long a client is told to wait when the server, or its own share of it, is used up.
+const SHORT: Duration = Duration::from_secs(1);
 
 impl Gate {
     /// Makes a gate that guards the policy's resource and accepts the tokens that `validator`
@@ -92,21 +98,30 @@ impl Gate {
                 sessions: Sessions::default(),
                 tasks: None,
                 rate: Arc::new(RateLimiter::per_second(limits.rate_per_caller)),
+                capacity: Capacity::new(&limits),
                 limits,
                 recorder: Recorder::default(),
             }),
         }
     }
 
-    /// Replaces the [default limits](Limits::default). The gate applies three of them: the size of
-    /// a body in bytes, the time that a body may take, and the requests per second of one caller.
+    /// Replaces the [default limits](Limits::default). The gate applies those of bodies, of requests
+    /// and of callers. It knows the address of a request if the request has axum's
+    /// [`ConnectInfo`](axum::extract::ConnectInfo) among its extensions.
     ///
     /// Clones that were made before keep their limits, and count the requests of a caller apart.
     #[must_use]
     pub fn with_limits(self, limits: &Limits) -> Self {
+        self.with_capacity(limits, &Capacity::new(limits))
+    }
+
+    /// Replaces the limits, and shares what the server has to give with its other endpoints.
+    #[must_use]
+    pub(crate) fn with_capacity(self, limits: &Limits, capacity: &Capacity) -> Self {
         self.with(|inner| {
             inner.rate = Arc::new(RateLimiter::per_second(limits.rate_per_caller));
             inner.limits = limits.clone();
+            inner.capacity = capacity.clone();
         })
     }
 
@@ -137,7 +152,7 @@ impl Gate {
         headers: &http::HeaderMap,
         peer: Option<Peer>,
     ) -> Result<Principal, Response> {
-        let Inner { policy, validator, recorder, .. } = &*self.inner;
+        let Inner { policy, validator, recorder, capacity, .. } = &*self.inner;
         // Taken once, so that one policy holds for the whole request.
         let policy = policy.current();
         let refuse = |challenge: Challenge| {
@@ -154,10 +169,28 @@ impl Gate {
             return Ok(Principal::new(token, policy));
         }
         match bearer(headers) {
-            Ok(Some(token)) => match validator.authenticate(token).await {
-                Ok(token) => Ok(Principal::new(token, Arc::clone(&policy))),
-                Err(rejected) => Err(refuse(Challenge::InvalidToken(rejected))),
-            },
+            Ok(Some(token)) => {
+                let mut validated = pin!(validator.authenticate(token));
+                // A token that can be checked here is checked at the first poll. Every other one waits
+                // for its issuer, and only so many may wait.
+                let at_once =
+                    poll_fn(|context| Poll::Ready(validated.as_mut().poll(context))).await;
+                let validated = match at_once {
+                    Poll::Ready(validated) => validated,
+                    Poll::Pending => {
+                        let holder = Holder { caller: None, address: peer.map(Peer::network) };
+                        let waiting = capacity.waiting.take(1, holder);
+                        let _waiting = waiting.map_err(|exceeded| {
+                            challenge::limited(Limit::Waiting.or_share(exceeded), SHORT)
+                        })?;
+                        validated.await
+                    }
+                };
+                match validated {
+                    Ok(token) => Ok(Principal::new(token, Arc::clone(&policy))),
+                    Err(rejected) => Err(refuse(Challenge::InvalidToken(rejected))),
+                }
+            }
             Ok(None) => Err(refuse(Challenge::NoToken)),
             Err(error) => Err(refuse(Challenge::UnreadableRequest(error))),
         }
@@ -165,17 +198,35 @@ impl Gate {
 }
 
 impl Inner {
-    /// Checks that a request of this caller can be accepted now: the caller is within its rate
-    /// limit, and the decision would be recorded.
-    fn check_admission(&self, caller: &Principal) -> Result<(), Response> {
-        if let Err(wait) = self.rate.admit(&caller.number()) {
-            metrics().limited(Limit::Caller);
-            return Err(challenge::too_often(wait));
+    /// Admits a request of this caller, before its body is read: the caller is within its rate limit
+    /// and its share of connections, and the decision would be recorded. The permit is for the
+    /// request's connection.
+    fn check_admission(&self, caller: &Principal) -> Result<SharedPermit, Response> {
+        let number = caller.number();
+        if let Err(wait) = self.rate.admit(&number) {
+            return Err(challenge::limited(Limit::Caller, wait));
         }
         if self.recorder.refuses(caller.policy()) {
             return Err(challenge::unrecorded());
         }
-        Ok(())
+        let holder = Holder { caller: Some(number), address: None };
+        self.capacity
+            .connections
+            .take(1, holder)
+            .map_err(|exceeded| challenge::limited(Limit::Connections.or_share(exceeded), SHORT))
+    }
+
+    /// The answer, which keeps the connection's permit until its client has taken it. A large answer
+    /// is counted among the bytes in flight as well.
+    fn until_taken(&self, answer: Response, permit: SharedPermit, holder: Holder) -> Response {
+        let size = http_body::Body::size_hint(answer.body()).exact();
+        if size.is_some_and(|size| size <= SMALL_ANSWER) {
+            return answer;
+        }
+        let bytes = size.and_then(|size| usize::try_from(size).ok());
+        let bytes = bytes.map(|bytes| self.capacity.bytes.take_over(bytes, holder));
+        let (parts, body) = answer.into_parts();
+        Response::from_parts(parts, held(body, (permit, bytes)))
     }
 }
 
@@ -214,30 +265,32 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let gate = self.gate.clone();
         Box::pin(async move {
-            let peer = request.extensions().get::<Peer>().copied();
-            let admitted = match gate.authenticate(request.headers(), peer).await {
-                Ok(caller) => gate.inner.check_admission(&caller).map(|()| caller),
-                Err(challenge) => Err(challenge),
-            };
-            let caller = match admitted {
-                Ok(caller) => caller,
+            let peer = Peer::of(request.extensions());
+            let Inner { challenged, sessions, tasks, limits, capacity, rate, recorder, .. } =
+                &*gate.inner;
+            let admitted = gate.authenticate(request.headers(), peer).await.and_then(|caller| {
+                let permit = gate.inner.check_admission(&caller)?;
+                let membership = sessions.membership(request.headers(), &caller);
+                if membership == Membership::Foreign {
+                    return Err(sessions::no_such_session());
+                }
+                Ok((caller, permit, membership))
+            });
+            let (caller, permit, membership) = match admitted {
+                Ok(admitted) => admitted,
                 Err(refusal) => {
                     Box::pin(drain::discard(request.into_body())).await;
                     return Ok(refusal);
                 }
             };
-            let Inner { challenged, sessions, tasks, limits, recorder, .. } = &*gate.inner;
-            let membership = sessions.membership(request.headers(), &caller);
-            if membership == Membership::Foreign {
-                Box::pin(drain::discard(request.into_body())).await;
-                return Ok(sessions::no_such_session());
-            }
+            let holder = Holder { caller: Some(caller.number()), address: peer.map(Peer::network) };
             let state = GateState { challenged, tasks: tasks.as_ref(), recorder, membership };
-            let mut request = match admit::admit(request, &caller, &state, limits).await {
+            let bounds = Bounds { limits, capacity, rate, holder };
+            let mut request = match admit::admit(request, &caller, &state, &bounds).await {
                 Ok(AdmittedRequest::One(request)) => request,
-                Ok(AdmittedRequest::Batch(parts, messages)) => {
-                    let each = batch::requests(&parts, messages, &caller);
-                    return Ok(Box::pin(batch::answer(inner, each)).await);
+                Ok(AdmittedRequest::Batch(batch)) => {
+                    let answer = Box::pin(batch::answer(inner, batch, &caller)).await;
+                    return Ok(gate.inner.until_taken(answer, permit, holder));
                 }
                 Err(refusal) => return Ok(refusal),
             };
@@ -249,6 +302,7 @@ where
             request.extensions_mut().insert(caller.clone());
             let answer = inner.call(request).await.map(IntoResponse::into_response)?;
             sessions.follow(&method, asked.as_ref(), (answer.status(), answer.headers()), &caller);
+            let answer = gate.inner.until_taken(answer, permit, holder);
             if method == Method::GET && is_event_stream(&answer) {
                 let (parts, body) = answer.into_parts();
                 return Ok(Response::from_parts(

@@ -5,13 +5,20 @@
 //! `scopeward_refused_by_limit_total`.
 
 mod answer;
-mod concurrency;
+mod body;
+mod capacity;
+mod elements;
+mod held_body;
 mod limit;
 mod rate;
 mod settings;
+mod shared;
 
 pub(crate) use answer::{refused, retry_after};
-pub(crate) use concurrency::{ConcurrencyLimit, ConcurrencyPermit};
+pub(crate) use body::{BodyError, read_body};
+pub(crate) use capacity::Capacity;
+pub(crate) use held_body::held;
 pub(crate) use limit::Limit;
 pub(crate) use rate::RateLimiter;
 pub use settings::Limits;
+pub(crate) use shared::{Exceeded, Holder, Place, SharedLimit, SharedPermit, Shares};

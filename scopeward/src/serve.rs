@@ -16,6 +16,7 @@ mod opened;
 pub(crate) mod options;
 pub(crate) mod providers;
 pub(crate) mod server;
+mod side_door;
 pub(crate) mod startup;
 mod stop;
 

@@ -109,7 +109,7 @@ impl Server {
         let resource = checked.policy().resource().as_str().to_owned();
         let live = LivePolicy::from(checked);
         let Some(issuer) = TestIssuer::new(resource) else { panic!("no key could be generated") };
-        let limits = Limits { rate_per_caller: 0, ..Limits::default() };
+        let limits = Limits { rate_per_caller: 0, share_per_caller: 100, ..Limits::default() };
         let router = serve::Server::with_validator(tools, live.clone(), issuer.validator())
             .with_limits(&limits)
             .router();

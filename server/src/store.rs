@@ -14,6 +14,9 @@ use sqlx::{
 };
 use uuid::Uuid;
 
+/// The most todos of one page, so that one answer stays small.
+const PAGE: u32 = 100;
+
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Todo {
     id: String,
@@ -115,17 +118,27 @@ impl Store {
         Ok(todo.bind(description).bind(now).fetch_one(&self.0).await?)
     }
 
-    /// Lists the todos of one owner, oldest first. `completed` selects the completed or the open
-    /// ones.
+    /// Lists a page of the todos of one owner, oldest first: those after the id `after`. Returns the
+    /// id after which the next page begins, if there is one. `completed` selects the completed or the
+    /// open ones.
     pub(crate) async fn list(
         &self,
         owner: &str,
         completed: Option<bool>,
-    ) -> Result<Vec<Todo>, StoreError> {
+        after: Option<&str>,
+    ) -> Result<(Vec<Todo>, Option<String>), StoreError> {
         let todos = sqlx::query_as(
-            "SELECT * FROM todos WHERE owner = ?1 AND (?2 IS NULL OR completed = ?2) ORDER BY id",
+            "SELECT * FROM todos WHERE owner = ?1 AND (?2 IS NULL OR completed = ?2) AND id > ?3
+             ORDER BY id LIMIT ?4",
         );
-        Ok(todos.bind(owner).bind(completed).fetch_all(&self.0).await?)
+        // One more than a page has, to see whether there is another page.
+        let todos =
+            todos.bind(owner).bind(completed).bind(after.unwrap_or_default()).bind(PAGE + 1);
+        let mut todos: Vec<Todo> = todos.fetch_all(&self.0).await?;
+        let has_more = todos.len() > PAGE as usize;
+        todos.truncate(PAGE as usize);
+        let next = todos.last().filter(|_| has_more).map(|todo| todo.id.clone());
+        Ok((todos, next))
     }
 
     /// Finds a todo of this owner; without an owner, anyone's todo.
@@ -205,7 +218,32 @@ mod tests {
         pool.close().await;
 
         let store = Store::open(&url).await.unwrap();
-        assert_eq!(store.list("embedded ada", None).await.unwrap()[0].title, "Old");
-        assert!(store.list("https://as.example ada", None).await.unwrap().is_empty());
+        assert_eq!(store.list("embedded ada", None, None).await.unwrap().0[0].title, "Old");
+        assert!(store.list("https://as.example ada", None, None).await.unwrap().0.is_empty());
+    }
+
+    #[tokio::test]
+    async fn pages_have_every_todo_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("todos.db").display());
+        let store = Store::open(&url).await.unwrap();
+        for (count, pages) in [(0, 1), (100, 1), (101, 2), (250, 3)] {
+            let owner = count.to_string();
+            for number in 0..count {
+                store.create(&owner, &number.to_string(), None).await.unwrap();
+            }
+            let (mut titles, mut seen, mut after) = (vec![], 0, None);
+            loop {
+                let (todos, next) = store.list(&owner, None, after.as_deref()).await.unwrap();
+                titles.extend(todos.into_iter().map(|todo| todo.title));
+                seen += 1;
+                after = next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(titles, (0..count).map(|number| number.to_string()).collect::<Vec<_>>());
+            assert_eq!(seen, pages, "{count}");
+        }
     }
 }

@@ -44,6 +44,14 @@ struct TodoFilter {
 }
 
 #[derive(Deserialize, JsonSchema)]
+struct TodoPage {
+    /// Selects only the completed todos (true) or only the open ones (false)
+    completed: Option<bool>,
+    /// Begins after the todo of this id: the `next` of the page before
+    after: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
 struct TodoId {
     /// The todo's id, as other tools return it
     id: String,
@@ -64,6 +72,9 @@ struct TodoChange {
 #[derive(Serialize, JsonSchema)]
 struct TodoList {
     todos: Vec<Todo>,
+    /// Where the next page begins (`after`); absent on the last page
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -105,7 +116,7 @@ impl Todos {
         Ok(Json(self.store.create(&caller.id(), title, description).await?))
     }
 
-    /// List your todos, oldest first.
+    /// List your todos, oldest first, a hundred at a time.
     #[scoped_tool(
         scopes = ["todo:read"],
         title = "List your todos",
@@ -114,10 +125,11 @@ impl Todos {
     async fn list_todos(
         &self,
         caller: Principal,
-        Parameters(filter): Parameters<TodoFilter>,
+        Parameters(page): Parameters<TodoPage>,
     ) -> Result<Json<TodoList>, TodoError> {
-        let todos = self.store.list(&caller.id(), filter.completed).await?;
-        Ok(Json(TodoList { todos }))
+        let after = page.after.as_deref();
+        let (todos, next) = self.store.list(&caller.id(), page.completed, after).await?;
+        Ok(Json(TodoList { todos, next }))
     }
 
     /// Get one todo: yours, or with admin:access anyone's.

@@ -401,7 +401,11 @@ fn body(random: &mut Random) -> Vec<u8> {
 }
 
 fn request(token: &str, body: &[u8]) -> http::Request<Body> {
-    http::Request::post("/mcp")
+    let mut request = http::Request::post("/mcp");
+    if body.trim_ascii_start().starts_with(b"[") {
+        request = request.header("mcp-protocol-version", "2025-03-26");
+    }
+    request
         .header("host", "localhost:3002")
         .header("content-type", "application/json")
         .header("accept", "application/json, text/event-stream")

@@ -58,8 +58,7 @@ fn every_acknowledged_todo_survives_kill_9() {
         }
         server.launch();
     }
-    let listed = server.call(&token, "list_todos", &json!({}));
-    let todos = listed.result()["todos"].as_array().unwrap().clone();
+    let todos = server.todos(&token);
     let titles: Vec<&str> = todos.iter().map(|todo| todo["title"].as_str().unwrap()).collect();
     let acknowledged = acknowledged.lock().unwrap();
     assert!(acknowledged.len() > 50, "only {} writes: the test shows little", acknowledged.len());

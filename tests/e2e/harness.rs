@@ -115,6 +115,19 @@ impl Server {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// All todos of a caller, page by page.
+    pub(crate) fn todos(&self, token: &str) -> Vec<Value> {
+        let (mut todos, mut after) = (vec![], Value::Null);
+        loop {
+            let page = self.call(token, "list_todos", &json!({ "after": after })).result().clone();
+            todos.extend(page["todos"].as_array().unwrap().iter().cloned());
+            after = page["next"].clone();
+            if after.is_null() {
+                return todos;
+            }
+        }
+    }
+
     /// Starts the process again after [`kill`](Self::kill), on the same data.
     pub(crate) fn launch(&mut self) {
         assert!(self.try_launch(), "no start:\n{}", self.log());
@@ -355,7 +368,7 @@ pub(crate) fn send(request: http::Request<String>) -> Reply {
             .into()
     });
     let (parts, mut body) = agent.run(request).unwrap().into_parts();
-    let text = body.read_to_string().unwrap();
+    let text = body.with_config().limit(64 * 1024 * 1024).read_to_string().unwrap();
     Reply {
         status: parts.status.as_u16(),
         headers: parts.headers,

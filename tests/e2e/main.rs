@@ -12,6 +12,7 @@ mod action;
 mod attacks;
 mod audit;
 mod authoring;
+mod availability;
 mod clients;
 mod conditions;
 mod conformance;

@@ -27,14 +27,19 @@ use store::{Store, Todo};
 mod store;
 
 #[derive(Deserialize, JsonSchema)]
-struct TodoFilter {
+struct TodoPage {
     /// Only the completed ones (true) or only the open ones (false)
     completed: Option<bool>,
+    /// Begins after the todo of this id: the `next` of the page before
+    after: Option<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct TodoList {
     todos: Vec<Todo>,
+    /// Where the next page begins (`after`); absent on the last page
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 #[derive(Clone)]
@@ -49,11 +54,13 @@ impl Todos {
     #[tool]
     async fn list_todos(
         &self,
-        Parameters(filter): Parameters<TodoFilter>,
+        Parameters(page): Parameters<TodoPage>,
     ) -> Result<Json<TodoList>, ErrorData> {
-        let listed = self.store.list("http://127.0.0.1 usr_583274820628643", filter.completed);
-        let todos = listed.await.map_err(|_| ErrorData::internal_error("the store", None))?;
-        Ok(Json(TodoList { todos }))
+        let owner = "http://127.0.0.1 usr_583274820628643";
+        let listed = self.store.list(owner, page.completed, page.after.as_deref());
+        let (todos, next) =
+            listed.await.map_err(|_| ErrorData::internal_error("the store", None))?;
+        Ok(Json(TodoList { todos, next }))
     }
 }
 

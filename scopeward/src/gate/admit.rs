@@ -5,30 +5,49 @@
 
 use std::time::Instant;
 
-use axum::{body::Body, response::Response};
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
 use bytes::Bytes;
-use http::{Method, Request, request::Parts};
+use http::{Method, Request, StatusCode, request::Parts};
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest};
 
 use super::{
-    body,
-    decide::{GateState, decide},
+    SHORT,
+    challenge::limited,
+    decide::{GateState, decide, refuse_by_name},
     messages::{batch, is_batch, not_accepted, parse},
     sessions::Membership,
 };
 use crate::{
     identity::Principal,
-    limits::Limits,
-    mcp::plain_call::{self, PlainCall},
+    limits::{BodyError, Capacity, Holder, Limit, Limits, Place, RateLimiter, read_body},
+    mcp::plain_call::{self, BorrowedCall},
     policy::{Decision, Feature, Operation},
-    record::audit::{DecisionContext, Recorder},
+    record::audit::DecisionContext,
 };
+
+/// What bounds one request: the limits, what the server has to give, and who asks.
+pub(super) struct Bounds<'g> {
+    pub(super) limits: &'g Limits,
+    pub(super) capacity: &'g Capacity,
+    pub(super) rate: &'g RateLimiter<u64>,
+    pub(super) holder: Holder,
+}
 
 /// An admitted request, as it is passed on to the service behind the gate.
 pub(super) enum AdmittedRequest {
     One(Request<Body>),
-    /// The messages of a batch, each by itself and in the batch's order (revision 2025-03-26).
-    Batch(Parts, Vec<Bytes>),
+    Batch(AdmittedBatch),
+}
+
+/// The messages of a batch, each by itself and in the batch's order (revision 2025-03-26), and the
+/// place that they have together.
+pub(super) struct AdmittedBatch {
+    pub(super) parts: Parts,
+    pub(super) messages: Vec<Bytes>,
+    pub(super) place: Place,
 }
 
 /// Decides a request: returns the request to be passed on, or the answer that refuses it.
@@ -36,7 +55,7 @@ pub(super) async fn admit(
     request: Request<Body>,
     caller: &Principal,
     state: &GateState<'_>,
-    limits: &Limits,
+    bounds: &Bounds<'_>,
 ) -> Result<AdmittedRequest, Response> {
     let started = Instant::now();
     if request.method() != Method::POST {
@@ -45,15 +64,26 @@ pub(super) async fn admit(
         let (parts, _) = request.into_parts();
         return Ok(AdmittedRequest::One(Request::from_parts(parts, Body::empty())));
     }
-    let (parts, body) = request.into_parts();
-    let body = body::read(body, limits).await?;
-    if let Some(call) = plainly_allowed(&body, caller, state.recorder, started) {
-        let mut request = Request::from_parts(parts, Body::from(body));
-        request.extensions_mut().insert(call);
-        return Ok(AdmittedRequest::One(request));
+    let (mut parts, body) = request.into_parts();
+    let body = read_body(body, bounds.limits, bounds.capacity, bounds.holder).await;
+    let read = body.map_err(|error| match error {
+        BodyError::Limited(limit) => limited(limit, SHORT),
+        BodyError::Broken => StatusCode::BAD_REQUEST.into_response(),
+    })?;
+    // Counted until the message was decided; what works on it then has a place.
+    let (body, _counted) = (read.bytes, read.counted);
+    let place = bounds.place()?;
+    if let Some(call) = plain_call::read(&body)
+        && may_be_plain(&call, caller, state, started)?
+    {
+        let call = call.share(&body);
+        parts.extensions.insert(place);
+        parts.extensions.insert(call);
+        return Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body))));
     }
     if is_batch(&body) {
         let messages = batch(&parts, &body, state.membership == Membership::Own)?;
+        bounds.charge(messages.len())?;
         // All messages are decided before one is executed, because one refusal refuses the batch.
         for message in &messages {
             let message = parse(message)?;
@@ -64,27 +94,64 @@ pub(super) async fn admit(
             }
             decide(&message, caller, state, started)?;
         }
-        return Ok(AdmittedRequest::Batch(parts, messages));
+        return Ok(AdmittedRequest::Batch(AdmittedBatch { parts, messages, place }));
     }
-    decide(&parse(&body)?, caller, state, started)?;
+    let message = parse(&body)?;
+    decide(&message, caller, state, started)?;
+    if !opens_stream(&message) {
+        parts.extensions.insert(place);
+    }
     Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body))))
 }
 
-/// Returns the [plain call](plain_call) in a body, if the policy allows it whatever its arguments.
-fn plainly_allowed(
-    body: &Bytes,
+impl Bounds<'_> {
+    /// Takes a place for a call.
+    fn place(&self) -> Result<Place, Response> {
+        let permit = self.capacity.places.take(1, self.holder);
+        let permit =
+            permit.map_err(|exceeded| limited(Limit::Requests.or_share(exceeded), SHORT))?;
+        Ok(Place::new(permit))
+    }
+
+    /// Charges the caller's rate for each message of a batch. The request itself was charged as one.
+    fn charge(&self, messages: usize) -> Result<(), Response> {
+        let Some(caller) = self.holder.caller else { return Ok(()) };
+        let more = u32::try_from(messages).unwrap_or(u32::MAX).saturating_sub(1);
+        self.rate.admit_all(&caller, more).map_err(|wait| limited(Limit::Caller, wait))
+    }
+}
+
+/// Returns whether a message opens a stream that stays open. Such a stream occupies a connection and
+/// no place, because nothing is executed for it.
+fn opens_stream(message: &ClientJsonRpcMessage) -> bool {
+    matches!(
+        message,
+        ClientJsonRpcMessage::Request(request)
+            if matches!(request.request, ClientRequest::SubscriptionsListenRequest(_))
+    )
+}
+
+/// Returns whether the policy allows a plain call whatever its arguments. A call that is refused
+/// whatever its arguments is answered with its refusal at once, so that nothing is built from
+/// arguments that are not used.
+fn may_be_plain(
+    call: &BorrowedCall<'_>,
     caller: &Principal,
-    recorder: &Recorder,
+    state: &GateState<'_>,
     started: Instant,
-) -> Option<PlainCall> {
-    let call = plain_call::read(body)?;
+) -> Result<bool, Response> {
+    let context = DecisionContext::new(started, call.traceparent);
     match caller.may(Operation::tool(call.tool)) {
         Decision::Allow(rule) if !rule.has_conditions() => {
-            let context = DecisionContext::new(started, call.traceparent);
-            recorder.allowed(caller, Feature::Tool, rule, context);
-            Some(call.share(body))
+            state.recorder.allowed(caller, Feature::Tool, rule, context);
+            Ok(true)
         }
-        // A call that is refused, or whose rule has conditions, is parsed in full with rmcp's type.
-        _ => None,
+        Decision::Deny(denial) if denial.rule().has_conditions() => Ok(false),
+        Decision::Deny(_) | Decision::Unknown => match call.id() {
+            Some(id) => refuse_by_name(&id, call.tool, caller, state, context).map(|()| false),
+            None => Ok(false),
+        },
+        // A call whose rule has conditions is parsed in full with rmcp's type.
+        Decision::Allow(_) => Ok(false),
     }
 }

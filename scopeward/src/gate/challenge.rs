@@ -9,16 +9,17 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use rmcp::{
     ErrorData,
-    model::{CallToolResult, RequestId},
+    model::{CallToolResult, ErrorCode, RequestId},
 };
 use serde::Serialize;
 use serde_json::json;
 
 use crate::{
     identity::token::{BearerError, Rejected, TokenError},
-    limits::retry_after,
+    limits::{Limit, retry_after},
     mcp::refusal::{Refusal, UNAUTHENTICATED, UNAVAILABLE},
     policy::{CompiledPolicy, Feature, Scope},
+    record::metrics::metrics,
 };
 
 /// The reason why a request is not authenticated.
@@ -105,13 +106,28 @@ pub(super) fn insufficient_scope(
     with_challenge(json_rpc_error(StatusCode::FORBIDDEN, Some(id), error), header)
 }
 
-/// The answer to a caller that is over its rate limit: 429 (RFC 6585, section 4).
-pub(super) fn too_often(wait: Duration) -> Response {
+/// The answer to a request that a limit refused, which says when to come back. The refusal is
+/// counted.
+pub(super) fn limited(limit: Limit, wait: Duration) -> Response {
+    metrics().limited(limit);
     let after = retry_after(wait);
-    let message = format!("too many requests from this caller: try again in {after} s");
-    let error = ErrorData::new(UNAVAILABLE, message, None);
-    let answer = json_rpc_error(StatusCode::TOO_MANY_REQUESTS, None, error);
-    ([(header::RETRY_AFTER, after)], answer).into_response()
+    let status = limit.status();
+    let is_for_now =
+        matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+    let (code, message) = if is_for_now {
+        (UNAVAILABLE, format!("{}: try again in {after} s", limit.message()))
+    } else {
+        (ErrorCode::INVALID_REQUEST, limit.message().to_owned())
+    };
+    let mut answer = json_rpc_error(status, None, ErrorData::new(code, message, None));
+    if is_for_now && let Ok(after) = HeaderValue::try_from(after) {
+        answer.headers_mut().insert(header::RETRY_AFTER, after);
+    }
+    if status == StatusCode::REQUEST_TIMEOUT {
+        // The rest of the body would be read as the next request (RFC 9110, section 15.5.9).
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// The answer while the policy requires an audit record of each decision and none can be kept: 503.

@@ -72,6 +72,18 @@ pub(super) fn decide(
     }
 }
 
+/// Refuses a call of a tool that the policy refuses whatever the arguments are. `Ok` if the policy
+/// allows it after all.
+pub(super) fn refuse_by_name(
+    id: &RequestId,
+    tool: &str,
+    caller: &Principal,
+    state: &GateState<'_>,
+    context: DecisionContext<'_>,
+) -> Result<(), Response> {
+    RequestDecider { id, caller, state, context }.decide_operation(Operation::tool(tool))
+}
+
 /// One request that is to be decided, with its caller.
 struct RequestDecider<'q> {
     id: &'q RequestId,

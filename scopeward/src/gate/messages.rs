@@ -18,14 +18,16 @@ pub(super) fn is_batch(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"[")
 }
 
-/// Reads the messages of a batch, each as it was written. Only revision 2025-03-26 has batches ("a
-/// server MUST support receiving"), and a request without a version header is of that revision.
+/// Reads the messages of a batch, each as it was written. Only revision 2025-03-26 has batches, so
+/// the client has to name that revision.
 pub(super) fn batch(parts: &Parts, body: &[u8], has_session: bool) -> Result<Vec<Bytes>, Response> {
     let batch_version = ProtocolVersion::V_2025_03_26.as_str();
     let mut versions = parts.headers.get_all("mcp-protocol-version").iter();
-    if !versions.all(|version| version == batch_version) {
+    let is_named = versions.next().is_some_and(|version| version == batch_version);
+    if !is_named || versions.next().is_some() {
         return Err(not_accepted(
-            "batches are not part of MCP since 2025-06-18: send one message for each request",
+            "batches are part of MCP 2025-03-26 only: send one message for each request, or name \
+             that revision in the header MCP-Protocol-Version",
         ));
     }
     if has_session {

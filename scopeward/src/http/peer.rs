@@ -5,12 +5,22 @@ use std::{
     net::{IpAddr, Ipv6Addr, SocketAddr},
 };
 
+use axum::extract::ConnectInfo;
+use http::Extensions;
+
 /// The address that a request came from: the client, or the proxy in front of it. `X-Forwarded-For`
 /// is not read, because any sender can write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer(IpAddr);
 
 impl Peer {
+    /// The peer of a request: as this server's listener has seen it, or as the program that mounts
+    /// the routes says it with axum's [`ConnectInfo`].
+    pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
+        let told = || extensions.get::<ConnectInfo<SocketAddr>>().map(|told| Self::from(told.0));
+        extensions.get::<Self>().copied().or_else(told)
+    }
+
     /// The network that counts as one peer: an IPv4 address, or the first 64 bits of an IPv6
     /// address, because one holder has all addresses that begin with them.
     pub(crate) fn network(self) -> IpAddr {

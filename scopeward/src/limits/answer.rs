@@ -10,21 +10,15 @@ use http::{StatusCode, header};
 
 use super::Limit;
 
-/// The answer to a request that a limit refused before the request was read.
+/// The answer to a request that a limit refused outside of the MCP endpoint.
 pub(crate) fn refused(limit: Limit, wait: Duration) -> Response {
-    let (status, error, message) = match limit {
-        Limit::Address => (
-            StatusCode::TOO_MANY_REQUESTS,
-            "too_many_requests",
-            "too many requests from this address",
-        ),
-        _ => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "overloaded",
-            "the server has reached its limit of requests",
-        ),
+    let status = limit.status();
+    let error = match status {
+        StatusCode::TOO_MANY_REQUESTS => "too_many_requests",
+        StatusCode::SERVICE_UNAVAILABLE => "overloaded",
+        _ => "invalid_request",
     };
-    let body = Json(serde_json::json!({ "error": error, "message": message }));
+    let body = Json(serde_json::json!({ "error": error, "message": limit.message() }));
     (status, [(header::RETRY_AFTER, retry_after(wait))], body).into_response()
 }
 

@@ -39,6 +39,7 @@ use tokio::runtime::Handle;
 
 use crate::{
     identity::Principal,
+    limits::Place,
     mcp::{ScopedTools, handler::McpHandler, plain_call::PlainCall},
     policy::{Declaration, Feature},
 };
@@ -120,6 +121,10 @@ impl<S: ScopedTools> DirectCalls<S> {
         let mut context = RequestContext::new(id.clone(), self.peer(revision));
         context.meta = meta;
         context.extensions.insert(caller);
+        // With the call, because a call whose client has gone away still runs.
+        if let Some(place) = request.extensions_mut().remove::<Place>() {
+            context.extensions.insert(place);
+        }
         let this = Arc::clone(self);
         Some(RunToEnd(Some(Box::pin(this.call(id, params, context, revision)))))
     }

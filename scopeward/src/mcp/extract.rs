@@ -8,13 +8,20 @@ use rmcp::{
 };
 
 use super::{ResourceContext, Services, Tasks, Updates, refusal::Refusal};
-use crate::{identity::Principal, policy::Feature};
+use crate::{identity::Principal, limits::Place, policy::Feature};
 
 /// The principal of a request, if it has one. The gate puts the principal among the HTTP request's
 /// parts; another transport puts it into the extensions directly.
 pub(crate) fn principal_of(extensions: &Extensions) -> Option<&Principal> {
     let direct = extensions.get::<Principal>();
     direct.or_else(|| extensions.get::<http::request::Parts>()?.extensions.get::<Principal>())
+}
+
+/// The place of a request, if it has one. It is where the principal is.
+pub(crate) fn place_of(extensions: &Extensions) -> Option<Place> {
+    let direct = extensions.get::<Place>();
+    let place = direct.or_else(|| extensions.get::<http::request::Parts>()?.extensions.get());
+    place.cloned()
 }
 
 /// The principal of a request, or the refusal of an unauthenticated use.

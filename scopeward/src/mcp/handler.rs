@@ -36,7 +36,7 @@ use crate::{
     mcp::{
         Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ScopedTools, ServerDetails,
         ServerTasks, Services,
-        extract::{self, principal_of},
+        extract::{self, place_of, principal_of},
         refusal::{Refusal, unknown},
     },
     policy::{Feature, Operation},
@@ -297,6 +297,8 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: CallToolRequestParams,
         mut context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        // Held to the end of the call, because a call whose client has gone away goes on.
+        let _place = place_of(&context.extensions);
         self.prepare(&mut context);
         let Inner { server, tools, .. } = &*self.inner;
         tools.call(ToolCallContext::new(server, request, context)).await
@@ -346,6 +348,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         if !prompts.has_route(&request.name) {
             return Err(unknown(Feature::Prompt, &request.name));
         }
+        let _place = place_of(&context.extensions);
         self.prepare(&mut context);
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
         prompts
@@ -388,6 +391,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: ReadResourceRequestParams,
         mut context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        let _place = place_of(&context.extensions);
         self.prepare(&mut context);
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
         let Inner { server, resources, .. } = &*self.inner;

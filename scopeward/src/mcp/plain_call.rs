@@ -32,6 +32,11 @@ pub(crate) struct PlainCall {
 }
 
 impl BorrowedCall<'_> {
+    /// The id of the request; `None` if rmcp would refuse it.
+    pub(crate) fn id(&self) -> Option<RequestId> {
+        serde_json::from_str(self.id).ok()
+    }
+
     /// Makes a call whose parts share `body`, from which this call was read.
     pub(crate) fn share(&self, body: &Bytes) -> PlainCall {
         let part = |text: &str| body.slice_ref(text.as_bytes());

@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use crate::{
     Limits,
     identity::{provider::ConfiguredProviders, revocation::Revocations},
-    limits::Limit,
+    limits::{Capacity, Limit},
     live::LivePolicy,
     policy::{CompiledPolicy, Feature, diagnostic::Source},
     record::{
@@ -17,7 +17,11 @@ use crate::{
         metrics::metrics,
     },
     remote::Remote,
-    serve::{listen::ConnectionServer, monitor::Monitor, providers::Providers},
+    serve::{
+        listen::{App, ConnectionServer},
+        monitor::Monitor,
+        providers::Providers,
+    },
 };
 
 const INTRODUCTION: &str = "\
@@ -89,12 +93,14 @@ async fn answer() -> String {
     let configured = ConfiguredProviders::of(&policy, |_| None).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let audit = AuditWriter::start(folder.path(), Rotation { size: 0, kept: 0 }).unwrap();
+    let app = App { router: axum::Router::new(), others: None };
     let monitor = Monitor {
+        capacity: Capacity::new(&Limits::default()),
         live: LivePolicy::unserved(Arc::new(policy)),
         providers: Providers::connect(None, &configured, Remote::default()),
         recorder: Recorder::new(audit),
         revocations: Revocations::default(),
-        connections: Some(ConnectionServer::new(axum::Router::new(), &Limits::default(), None)),
+        connections: Some(ConnectionServer::new(app, &Limits::default(), None)),
     };
     let request = Request::get("/metrics").body(Body::empty()).unwrap();
     let response = monitor.router(false).oneshot(request).await.unwrap();

@@ -13,7 +13,7 @@ use tokio::{
 use super::{
     Providers, StartError,
     deployment::{Deployment, MonitorAt},
-    listen::{ConnectionServer, raise_open_files},
+    listen::{App, ConnectionServer, raise_open_files},
     listeners::{listen, listen_for_monitor},
     lock::DataLock,
     monitor::Monitor,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     identity::{provider::Registered, revocation::Revocations},
-    limits::Limits,
+    limits::{Capacity, Limits},
     live::LivePolicy,
     policy::diagnostic::counted,
     record::audit::Recorder,
@@ -140,6 +140,8 @@ impl Guarded {
         };
         let health = monitoring.as_ref().and_then(|listener| listener.local_addr().ok());
         let limits = &self.options.limits();
+        let others = Some((self.routes.paths.clone(), self.routes.door.clone()));
+        let app = App { router: app, others };
         let connections = ConnectionServer::new(app, limits, self.options.tls(&policy)?);
         // Before it is announced, because a program that reads the greeting may send signals.
         let told_to_stop = told_to_stop();
@@ -147,7 +149,7 @@ impl Guarded {
         if let Some(listener) = monitoring {
             self.monitored(Some(connections.clone())).spawn(listener);
         }
-        run(listeners, &connections, &self.live, limits, told_to_stop).await;
+        run(listeners, &connections, &self.routes.capacity, &self.live, limits, told_to_stop).await;
         Ok(())
     }
 
@@ -171,6 +173,7 @@ impl Guarded {
             providers: self.providers.clone(),
             recorder: self.recorder.clone(),
             revocations: self.revocations.clone(),
+            capacity: self.routes.capacity.clone(),
             connections,
         }
     }
@@ -181,6 +184,7 @@ impl Guarded {
 async fn run(
     listeners: Vec<TcpListener>,
     connections: &ConnectionServer,
+    capacity: &Capacity,
     live: &LivePolicy,
     limits: &Limits,
     told_to_stop: impl Future<Output = ()>,
@@ -196,12 +200,22 @@ async fn run(
     let deadline = Instant::now() + grace;
     let _ = stop.send(true);
     live.closing();
-    while connections.requests() > 0 && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait_for_calls(capacity, deadline).await;
     live.stop();
-    let finish = async { while servers.join_next().await.is_some() {} };
-    if tokio::time::timeout_at(deadline.max(Instant::now() + FAREWELL), finish).await.is_err() {
+    let finish = async {
+        while servers.join_next().await.is_some() {}
+        // A call whose client has gone away has no connection any more, and is still a call.
+        wait_for_calls(capacity, deadline).await;
+    };
+    let finished = tokio::time::timeout_at(deadline.max(Instant::now() + FAREWELL), finish).await;
+    if finished.is_err() || capacity.places.taken() > 0 {
         tracing::warn!("some calls did not finish in time");
+    }
+}
+
+/// Waits until no call is executed any more, at the longest until the deadline.
+async fn wait_for_calls(capacity: &Capacity, deadline: Instant) {
+    while capacity.places.taken() > 0 && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -15,17 +15,41 @@ pub(crate) struct LimitOptions {
     /// Connections at a time
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Limits::default().max_connections)]
     max_connections: usize,
-    /// Connections at a time of one address
-    #[arg(
-        long,
-        env = "MAX_CONNECTIONS_PER_ADDRESS",
-        value_name = "COUNT",
-        default_value_t = Limits::default().max_connections_per_address
-    )]
-    max_connections_per_address: usize,
-    /// Requests at a time
+    /// Connections at a time of one address, if not its share of all connections
+    #[arg(long, env = "MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
+    max_connections_per_address: Option<usize>,
+    /// Requests that are executed at a time
     #[arg(long, env = "MAX_REQUESTS", value_name = "COUNT", default_value_t = Limits::default().max_requests)]
     max_requests: usize,
+    /// Requests at a time that wait for an issuer or a key, or that are at an endpoint beside the MCP
+    /// endpoint
+    #[arg(long, env = "MAX_WAITING", value_name = "COUNT", default_value_t = Limits::default().max_waiting)]
+    max_waiting: usize,
+    /// Bytes at a time of bodies that are being read, and of large answers that are not taken yet
+    #[arg(long, env = "MAX_IN_FLIGHT_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_in_flight_bytes)]
+    max_in_flight_bytes: usize,
+    /// Elements of one body: members of objects and items of lists, on all levels
+    #[arg(long, env = "MAX_ELEMENTS", value_name = "COUNT", default_value_t = Limits::default().max_elements)]
+    max_elements: usize,
+    /// The share that one caller may have of requests, connections and bytes
+    #[arg(
+        long,
+        env = "SHARE_PER_CALLER",
+        value_name = "PERCENT",
+        default_value_t = Limits::default().share_per_caller,
+        value_parser = clap::value_parser!(u8).range(1..=100)
+    )]
+    share_per_caller: u8,
+    /// The share that one address may have of requests, connections and bytes. Behind a proxy, its
+    /// address is that of everybody: set 100
+    #[arg(
+        long,
+        env = "SHARE_PER_ADDRESS",
+        value_name = "PERCENT",
+        default_value_t = Limits::default().share_per_address,
+        value_parser = clap::value_parser!(u8).range(1..=100)
+    )]
+    share_per_address: u8,
     /// Requests a second of one caller, ten seconds' worth of them at once; 0 for no limit
     #[arg(long, env = "RATE_PER_CALLER", value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_caller)]
     rate_per_caller: u32,
@@ -55,6 +79,11 @@ impl From<LimitOptions> for Limits {
             max_connections: options.max_connections,
             max_connections_per_address: options.max_connections_per_address,
             max_requests: options.max_requests,
+            max_waiting: options.max_waiting,
+            max_in_flight_bytes: options.max_in_flight_bytes,
+            max_elements: options.max_elements,
+            share_per_caller: options.share_per_caller,
+            share_per_address: options.share_per_address,
             rate_per_caller: options.rate_per_caller,
             rate_per_address: options.rate_per_address,
             head_timeout: options.head_timeout,

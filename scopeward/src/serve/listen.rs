@@ -3,16 +3,13 @@
 //! Each limit stands above the refusal that it gives:
 //!
 //! ```text
-//! accept ─ connections ─ TLS ─ HTTP/1.1 ─ rate of the address ─ requests ─ router
-//!          closed              408, 431   429                   503
+//! accept ─ connections ─ TLS ─ HTTP/1.1 ─ rate of the address ─ router
+//!          429, 503            408, 431   429
 //! ```
 
 pub(crate) mod tls;
 
-use std::{
-    collections::HashMap, convert::Infallible, error::Error, io, net::IpAddr, sync::Arc,
-    time::Duration,
-};
+use std::{convert::Infallible, error::Error, io, net::IpAddr, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body, response::Response};
 use http::Request;
@@ -21,18 +18,21 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
-use parking_lot::Mutex;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
 };
 use tokio_io_timeout::TimeoutStream;
 use tower::Service;
 
+use super::{
+    server::OwnPaths,
+    side_door::{self, SideDoor},
+};
 use crate::{
-    http::{Peer, drain},
-    limits::{ConcurrencyLimit, ConcurrencyPermit, Limit, Limits, RateLimiter, refused},
+    http::Peer,
+    limits::{Exceeded, Holder, Limit, Limits, RateLimiter, SharedLimit, Shares},
     record::metrics::metrics,
 };
 
@@ -40,14 +40,16 @@ use tls::Tls;
 
 /// The smallest buffer for a request's head that hyper takes, in bytes.
 const SMALLEST_HEAD: usize = 8 * 1024;
-/// How long a client is told to wait when too many requests are being answered.
+/// How long a client is told to wait when too many requests are being answered, and how long a
+/// refused connection is told.
 const SHORT: Duration = Duration::from_secs(1);
 /// How long to wait after a failure to accept (no more open files, for example), because an
 /// immediate try would fail as well.
 const RETRY: Duration = Duration::from_millis(50);
-/// How often the rates of addresses that have not come back are forgotten, so that they do not fill
-/// the memory.
-const TIDY: Duration = Duration::from_secs(30);
+/// At most this many refused connections are told at a time why they are refused.
+const MOST_TOLD: usize = 256;
+/// At most this many bytes are read away from a refused connection.
+const LONGEST_READ_AWAY: u64 = 64 * 1024;
 
 /// Serves the connections of listeners within the limits. Clones share the limits and the router.
 #[derive(Debug, Clone)]
@@ -55,30 +57,39 @@ pub(crate) struct ConnectionServer(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    router: Router,
+    app: App,
     http: http1::Builder,
     limits: Limits,
     tls: Option<Tls>,
-    connections: ConcurrencyLimit,
-    requests: ConcurrencyLimit,
+    connections: SharedLimit,
+    /// The connections that are told that they are refused.
+    refused: SharedLimit,
     rate: RateLimiter<IpAddr>,
-    addresses: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// What is served.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    pub(crate) router: Router,
+    /// Bounds the routes that are not the server's own. The server's own routes have their limits
+    /// in themselves.
+    pub(crate) others: Option<(OwnPaths, SideDoor)>,
 }
 
 impl ConnectionServer {
-    pub(crate) fn new(router: Router, limits: &Limits, tls: Option<Tls>) -> Self {
+    pub(crate) fn new(app: App, limits: &Limits, tls: Option<Tls>) -> Self {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(Duration::from_secs(limits.head_timeout))
             .max_buf_size(limits.max_head.max(SMALLEST_HEAD));
+        let shares = Shares { caller: usize::MAX, address: limits.connections_per_address() };
         Self(Arc::new(Inner {
-            router,
+            app,
             http,
             tls,
-            connections: ConcurrencyLimit::new(limits.max_connections),
-            requests: ConcurrencyLimit::new(limits.max_requests),
+            connections: SharedLimit::new(limits.max_connections, shares),
+            refused: SharedLimit::new(MOST_TOLD, Shares { address: MOST_TOLD / 4, ..Shares::NONE }),
             rate: RateLimiter::per_second(limits.rate_per_address),
-            addresses: Mutex::default(),
             limits: limits.clone(),
         }))
     }
@@ -88,34 +99,27 @@ impl ConnectionServer {
         self.0.connections.taken()
     }
 
-    /// The number of requests that are being answered now.
-    pub(crate) fn requests(&self) -> usize {
-        self.0.requests.taken()
-    }
-
     /// Accepts connections until it is told to stop, and then waits until the open connections have
     /// ended, each after the answer that it is sending.
     pub(crate) async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let ending = GracefulShutdown::new();
-        let mut tidy = tokio::time::interval(TIDY);
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                _ = tidy.tick() => {
-                    self.0.rate.tidy();
-                    continue;
-                }
                 _ = stop.wait_for(|stop| *stop) => break,
             };
             match accepted {
                 Ok((stream, address)) => {
                     let peer = Peer::from(address);
-                    if let Some(permit) = self.permit(peer) {
-                        let connection = self.clone().connected(stream, peer, ending.watcher());
-                        tokio::spawn(async move {
-                            connection.await;
-                            drop(permit);
-                        });
+                    match self.0.connections.take(1, of_address(peer)) {
+                        Ok(permit) => {
+                            let connection = self.clone().connected(stream, peer, ending.watcher());
+                            tokio::spawn(async move {
+                                connection.await;
+                                drop(permit);
+                            });
+                        }
+                        Err(exceeded) => self.refuse(stream, peer, exceeded),
                     }
                 }
                 Err(error) => {
@@ -128,23 +132,35 @@ impl ConnectionServer {
         ending.shutdown().await;
     }
 
-    /// A permit for one connection. `None` if a limit refuses it.
-    fn permit(&self, peer: Peer) -> Option<ConnectionPermit> {
-        let Some(held) = self.0.connections.take() else {
-            metrics().limited(Limit::Connections);
-            return None;
+    /// Closes a connection that a limit refuses. Its client is told so and when to come back, if that
+    /// can be done in plain HTTP and not too many are being told.
+    fn refuse(&self, mut stream: TcpStream, peer: Peer, exceeded: Exceeded) {
+        let limit = match exceeded {
+            Exceeded::Whole => Limit::Connections,
+            _ => Limit::ConnectionsOfAddress,
         };
-        let address = peer.network();
-        // The lock guards numbers alone, so a panic cannot leave them half-written.
-        let mut addresses = self.0.addresses.lock();
-        let count = addresses.entry(address).or_default();
-        if *count >= self.0.limits.max_connections_per_address {
-            metrics().limited(Limit::ConnectionsOfAddress);
-            return None;
+        metrics().limited(limit);
+        if self.0.tls.is_some() {
+            return;
         }
-        *count += 1;
-        drop(addresses);
-        Some(ConnectionPermit { server: Arc::clone(&self.0), address, _held: held })
+        let Ok(permit) = self.0.refused.take(1, of_address(peer)) else { return };
+        tokio::spawn(async move {
+            let told = async {
+                let reason = limit.status().canonical_reason().unwrap_or_default();
+                let answer = format!(
+                    "HTTP/1.1 {} {reason}\r\nretry-after: 1\r\nconnection: close\r\n\
+                     content-length: 0\r\n\r\n",
+                    limit.status().as_str()
+                );
+                stream.write_all(answer.as_bytes()).await?;
+                stream.shutdown().await?;
+                // What the client sends is read away, because a connection that is closed before that
+                // is reset, and the client does not see the answer.
+                tokio::io::copy(&mut stream.take(LONGEST_READ_AWAY), &mut tokio::io::sink()).await
+            };
+            let _ = tokio::time::timeout(SHORT, told).await;
+            drop(permit);
+        });
     }
 
     async fn connected(self, stream: TcpStream, peer: Peer, ending: Watcher) {
@@ -188,24 +204,27 @@ impl ConnectionServer {
         request: Request<Incoming>,
         peer: Peer,
     ) -> Result<Response<Body>, Infallible> {
-        let Inner { rate, requests, router, .. } = &*self.0;
+        let Inner { rate, app, .. } = &*self.0;
         let mut request = request.map(Body::new);
-        let refusal = match (rate.admit(&peer.network()), requests.take()) {
-            (Err(wait), _) => Err((Limit::Address, wait)),
-            (_, None) => Err((Limit::Requests, SHORT)),
-            (Ok(()), Some(held)) => Ok(held),
-        };
-        let _held = match refusal {
-            Ok(held) => held,
-            Err((limit, wait)) => {
-                metrics().limited(limit);
-                drain::discard(request.into_body()).await;
-                return Ok(refused(limit, wait));
-            }
-        };
+        if let Err(wait) = rate.admit(&peer.network()) {
+            return Ok(side_door::refuse(request, Limit::Address, wait).await);
+        }
         request.extensions_mut().insert(peer);
-        router.clone().call(request).await
+        let App { router, others } = app;
+        match others {
+            Some((own, door)) if !own.has(request.uri().path()) => {
+                match door.enter(request, peer) {
+                    Ok((request, _permit)) => router.clone().call(request).await,
+                    Err((request, limit)) => Ok(side_door::refuse(request, limit, SHORT).await),
+                }
+            }
+            _ => router.clone().call(request).await,
+        }
     }
+}
+
+fn of_address(peer: Peer) -> Holder {
+    Holder { caller: None, address: Some(peer.network()) }
 }
 
 /// The limit that ended a connection, if one did. An idle connection counts as one whose next head
@@ -218,26 +237,6 @@ fn limit_of(error: &hyper::Error) -> Option<Limit> {
         Some(Limit::WriteTime)
     } else {
         error.is_timeout().then_some(Limit::HeadTime)
-    }
-}
-
-/// A permit for one connection, which is given back when it is dropped.
-#[derive(Debug)]
-struct ConnectionPermit {
-    server: Arc<Inner>,
-    address: IpAddr,
-    _held: ConcurrencyPermit,
-}
-
-impl Drop for ConnectionPermit {
-    fn drop(&mut self) {
-        let mut addresses = self.server.addresses.lock();
-        if let Some(count) = addresses.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                addresses.remove(&self.address);
-            }
-        }
     }
 }
 

@@ -26,10 +26,13 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     identity::revocation::Revocations,
-    limits::Limits,
+    limits::{Capacity, Limits},
     live::LivePolicy,
     record::audit::Recorder,
-    serve::{listen::ConnectionServer, providers::Providers},
+    serve::{
+        listen::{App, ConnectionServer},
+        providers::Providers,
+    },
 };
 
 /// The parts of a server whose health and metrics are shown.
@@ -39,6 +42,7 @@ pub(crate) struct Monitor {
     pub(crate) providers: Providers,
     pub(crate) recorder: Recorder,
     pub(crate) revocations: Revocations,
+    pub(crate) capacity: Capacity,
     /// The server of MCP's connections, not the monitor's own; `None` where the program accepts the
     /// connections.
     pub(crate) connections: Option<ConnectionServer>,
@@ -49,7 +53,8 @@ impl Monitor {
     /// server stop as well.
     pub(crate) fn spawn(self, listener: TcpListener) {
         let is_on_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-        let server = ConnectionServer::new(self.router(is_on_loopback), &Limits::default(), None);
+        let app = App { router: self.router(is_on_loopback), others: None };
+        let server = ConnectionServer::new(app, &Limits::default(), None);
         tokio::spawn(async move {
             let (_never, never) = watch::channel(false);
             server.serve(listener, never).await;

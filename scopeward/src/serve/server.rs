@@ -15,12 +15,12 @@ use tower::Layer;
 use crate::{
     gate::{Gate, metadata, origin},
     identity::{revocation::Revocations, token::Validator},
-    limits::Limits,
+    limits::{Capacity, Limits},
     live::{LivePolicy, OtherTools},
     mcp::{ScopedTools, ServerDetails, direct::DirectCalls, handler::McpHandler},
     policy::ResourceUrl,
     record::audit::Recorder,
-    serve::providers::Providers,
+    serve::{providers::Providers, side_door::SideDoor},
 };
 
 /// The routes of a server, made of parts that the program has opened itself: tools, a checked policy,
@@ -136,8 +136,10 @@ impl<S: ScopedTools> Server<S> {
         self
     }
 
-    /// Sets the limits of bodies and callers. The limits of connections have no effect here,
-    /// because the program that mounts the router accepts the connections.
+    /// Sets the limits of bodies, requests and callers. The limits of connections have no effect
+    /// here, because the program that mounts the router accepts the connections. An address has its
+    /// share if the program serves the router with axum's
+    /// [`ConnectInfo`](axum::extract::ConnectInfo).
     #[must_use]
     pub fn with_limits(mut self, limits: &Limits) -> Self {
         self.limits = limits.clone();
@@ -195,6 +197,8 @@ impl<S: ScopedTools> Server<S> {
         let handler = McpHandler::recording(tools, recorder.clone()).with_details(details);
         let handler = if has_sessions { handler.with_sessions() } else { handler };
         let handler = handler.watching(live.clone()).with_revocations(revocations.clone());
+        let capacity = Capacity::new(&limits);
+        let door = SideDoor::new(&limits, &capacity);
         let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
         // Not with sessions, because the messages of a session's calls need rmcp's stream.
         let direct = (!has_sessions).then(|| Arc::new(DirectCalls::new(handler.new_session())));
@@ -218,28 +222,43 @@ impl<S: ScopedTools> Server<S> {
         let validator = validator.unwrap_or_else(|| providers.validator(revocations));
         let gate = Gate::new(&live, validator)
             .with_tasks(tasks)
-            .with_limits(&limits)
+            .with_capacity(&limits, &capacity)
             .with_recorder(recorder);
         let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
         // Layered by hand, because each layer of the router would cost every call a boxed future.
         let mcp =
             allowed.layer(origin::BrowserAnswersLayer(allowed.clone()).layer(gate.layer(mcp)));
-        let own = Router::new()
+        let beside = Router::new()
             .merge(metadata::router(&live, S::SERVER.0, &providers.urls()))
             .merge(providers.endpoints())
             .layer(allowed.cors())
-            .merge(providers.pages())
-            .layer(allowed.clone())
-            .route_service(path, mcp);
-        Routes { own, allowed }
+            .merge(providers.pages());
+        let own = door.guard(beside).layer(allowed.clone()).route_service(path, mcp);
+        let paths = OwnPaths(path.into());
+        Routes { own, paths, capacity, door, allowed }
     }
 }
 
-/// The routes of a server.
+/// The routes of a server, and what bounds them.
 #[derive(Debug)]
 pub(crate) struct Routes {
     pub(crate) own: Router,
+    pub(crate) paths: OwnPaths,
+    /// What the server has to give at a time.
+    pub(crate) capacity: Capacity,
+    /// Bounds the routes that are not the server's own.
+    pub(crate) door: SideDoor,
     allowed: origin::AllowedOrigins,
+}
+
+/// The paths of a server's own routes, which have their limits in themselves.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnPaths(Arc<str>);
+
+impl OwnPaths {
+    pub(crate) fn has(&self, path: &str) -> bool {
+        path == &*self.0 || OWN.iter().any(|own| is_at(path, own))
+    }
 }
 
 impl Routes {
@@ -265,8 +284,12 @@ pub(crate) struct PathTaken(&'static str);
 /// Checks that [`Server::router`] can serve this resource beside the server's own paths.
 pub(crate) fn may_serve(resource: &ResourceUrl) -> Result<(), PathTaken> {
     let path = resource.path();
-    let is_at = |own: &&str| path == *own || path.starts_with(&format!("{own}/"));
-    OWN.iter().find(|own| is_at(own)).map_or(Ok(()), |own| Err(PathTaken(own)))
+    OWN.iter().find(|own| is_at(path, own)).map_or(Ok(()), |own| Err(PathTaken(own)))
+}
+
+/// Returns whether a path is `folder`, or below it.
+fn is_at(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 fn not_found() -> impl IntoResponse {

@@ -45,7 +45,8 @@ fn write_named(more: &str) -> String {
 const DENIED: &str = "insufficient_scope";
 const NO_MESSAGE: &str = "not one JSON-RPC 2.0 message";
 const NO_JSON: &str = "is not JSON";
-const NO_BATCH: &str = "batches are not part of MCP";
+const NO_BATCH: &str = "batches are part of MCP 2025-03-26 only";
+const BATCH: &str = "MCP-Protocol-Version: 2025-03-26\r\n";
 
 attacks! { body_gets;
     the_plain_call: "MCP, authorization", WRITE => 403, DENIED;
@@ -80,22 +81,29 @@ attacks! { body_gets;
     an_empty_body: "RFC 8259, 2", "" => 400, NO_JSON;
     text: "RFC 8259, 2", "\"tools/call\"" => 400, NO_MESSAGE;
     null: "RFC 8259, 2", "null" => 400, NO_MESSAGE;
-    nested_without_end: "CWE-674", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)) => 400, "";
-    nested_arguments: "CWE-674", WRITE.replace("\"reached\"", &format!("{}{}", "[".repeat(10_000), "]".repeat(10_000))) => 400, "";
-    larger_than_four_mebibytes: "CWE-400", WRITE.replace("reached", &"x".repeat(5 * 1024 * 1024)) => 413, "is larger than";
+    nested_without_end: "CWE-674", format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)) => 400, "nested too deeply";
+    nested_arguments: "CWE-674", WRITE.replace("\"reached\"", &format!("{}{}", "[".repeat(10_000), "]".repeat(10_000))) => 400, "nested too deeply";
+    nested_arguments_of_a_call_that_is_allowed: "CWE-674", READ.replace("{}", &format!("{{\"completed\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000))) => 400, "nested too deeply";
+    larger_than_four_mebibytes: "CWE-400", WRITE.replace("reached", &"x".repeat(5 * 1024 * 1024)) => 413, "body is too large";
+    a_million_elements: "CWE-770", WRITE.replace("\"reached\"", &format!("[{}0]", "0,".repeat(1_000_000))) => 413, "too many elements";
+    a_million_members: "CWE-770", WRITE.replace("\"reached\"", &format!("{{{}\"a\":0}}", "\"a\":0,".repeat(500_000))) => 413, "too many elements";
+    a_million_empty_lists: "CWE-770", WRITE.replace("\"reached\"", &format!("[{}0]", "[],".repeat(1_000_000))) => 413, "too many elements";
+    elements_beside_the_call: "CWE-770", WRITE.replace("\"id\":1", &format!("\"id\":1,\"x\":[{}0]", "0,".repeat(1_000_000))) => 413, "too many elements";
+    elements_in_the_id: "CWE-770", WRITE.replace("\"id\":1", &format!("\"id\":[{}0]", "0,".repeat(1_000_000))) => 413, "too many elements";
     a_byte_order_mark: "RFC 8259, 8.1", format!("\u{feff}{WRITE}") => 400, NO_JSON;
     utf_16: "RFC 8259, 8.1", WRITE.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>() => 400, NO_JSON;
     utf_8_that_is_too_long: "RFC 3629, 3", [&b"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools\xc0\xafcall\"}"[..]].concat() => 400, "";
     half_a_surrogate: "RFC 8259, 8.2", write_named(r#""name":"create_todo\ud800""#) => 400, "";
-    a_batch_that_hides_a_call: "MCP 2025-03-26, batching", format!("[{READ},{WRITE}]") => 403, DENIED;
-    a_batch_that_hides_it_first: "MCP 2025-03-26, batching", format!("[{WRITE},{READ}]") => 403, DENIED;
-    a_batch_within_a_batch: "JSON-RPC 2.0, 6", format!("[[{WRITE}]]") => 400, NO_MESSAGE;
-    an_empty_batch: "JSON-RPC 2.0, 6", "[]" => 400, "between one and a hundred";
-    a_batch_of_too_many: "CWE-400", format!("[{}{WRITE}]", format!("{READ},").repeat(100)) => 400, "between one and a hundred";
-    a_batch_after_spaces: "MCP 2025-03-26, batching", format!(" \n\t[{WRITE}]") => 403, DENIED;
 }
 
 attacks! { body_with_headers_gets;
+    a_batch_that_hides_a_call: "MCP 2025-03-26, batching", (BATCH, format!("[{READ},{WRITE}]")) => 403, DENIED;
+    a_batch_that_hides_it_first: "MCP 2025-03-26, batching", (BATCH, format!("[{WRITE},{READ}]")) => 403, DENIED;
+    a_batch_within_a_batch: "JSON-RPC 2.0, 6", (BATCH, format!("[[{WRITE}]]")) => 400, NO_MESSAGE;
+    an_empty_batch: "JSON-RPC 2.0, 6", (BATCH, "[]") => 400, "between one and a hundred";
+    a_batch_of_too_many: "CWE-400", (BATCH, format!("[{}{WRITE}]", format!("{READ},").repeat(100))) => 400, "between one and a hundred";
+    a_batch_after_spaces: "MCP 2025-03-26, batching", (BATCH, format!(" \n\t[{WRITE}]")) => 403, DENIED;
+    a_batch_without_its_version: "MCP 2025-06-18, batching", ("", format!("[{READ}]")) => 400, NO_BATCH;
     a_batch_where_there_are_none: "MCP 2025-06-18, batching", ("MCP-Protocol-Version: 2025-06-18\r\n", format!("[{READ},{WRITE}]")) => 400, NO_BATCH;
     a_batch_of_two_versions: "MCP, transports", ("MCP-Protocol-Version: 2025-03-26\r\nMCP-Protocol-Version: 2025-06-18\r\n", format!("[{READ}]")) => 400, NO_BATCH;
     a_header_of_another_tool: "MCP 2026-07-28, headers", ("MCP-Protocol-Version: 2026-07-28\r\nMcp-Method: tools/call\r\nMcp-Name: list_todos\r\n", WRITE) => 403, DENIED;

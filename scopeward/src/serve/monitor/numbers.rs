@@ -155,13 +155,25 @@ impl Monitor {
                 "Connections that are open now",
                 &gauge(connections.connections()),
             )?;
-            export(
-                encoder,
-                "requests_in_flight",
-                "Requests that are being answered now",
-                &gauge(connections.requests()),
-            )?;
         }
+        export(
+            encoder,
+            "requests_in_flight",
+            "Requests that are being executed now, also those whose clients have gone away",
+            &gauge(self.capacity.places.taken()),
+        )?;
+        export(
+            encoder,
+            "requests_waiting",
+            "Requests that wait for an issuer or a key, or are at an endpoint beside the MCP endpoint",
+            &gauge(self.capacity.waiting.taken()),
+        )?;
+        export(
+            encoder,
+            "bytes_in_flight",
+            "Bytes of bodies that are being read, and of large answers that are not taken yet",
+            &gauge(self.capacity.bytes.taken()),
+        )?;
         export(
             encoder,
             "certificate_reloads",
