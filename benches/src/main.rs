@@ -1,6 +1,7 @@
 //! Measures the cost of Scopeward beside its rivals: `cargo run --release -p bench -- --help`.
 
 mod compile_time;
+mod fairness;
 mod instructions;
 mod latency;
 mod load;
@@ -35,6 +36,8 @@ enum Command {
     Memory(process::Options),
     /// How much time `#[scoped_tool]` adds to the compilation of a crate
     CompileTime(compile_time::Options),
+    /// What honest callers notice while others attack the server
+    Fairness(fairness::Options),
     /// How many instructions a call costs, counted by valgrind
     Instructions(instructions::Options),
 }
@@ -60,6 +63,7 @@ fn run(command: &Command) -> Result<()> {
         Command::Start(options) => process::start(options),
         Command::Memory(options) => process::memory(options),
         Command::CompileTime(options) => compile_time::compile_time(options),
+        Command::Fairness(options) => fairness::fairness(options),
         Command::Instructions(options) => instructions::instructions(options),
     }
 }

@@ -201,6 +201,19 @@ impl Running {
         command: &mut Command,
         policy: impl FnOnce(&str) -> String,
     ) -> Result<Self> {
+        // High limits, in calls a second, because one caller makes all calls. The server checks the
+        // limits for each call and never refuses one.
+        let settings = [("RATE_PER_CALLER", "100000000"), ("RATE_PER_ADDRESS", "100000000")];
+        Self::spawn_with(world, command, &settings, policy)
+    }
+
+    /// Starts a program like [`spawn`](Self::spawn), with these settings and else with its defaults.
+    pub fn spawn_with(
+        world: &World,
+        command: &mut Command,
+        settings: &[(&str, &str)],
+        policy: impl FnOnce(&str) -> String,
+    ) -> Result<Self> {
         let (address, monitor) = (free_address()?, free_address()?);
         let url = format!("http://{address}/mcp");
         let folder = tempfile::tempdir()?;
@@ -211,10 +224,7 @@ impl Running {
             .env("PORT", address.port().to_string())
             .env("HOST", "127.0.0.1")
             .env("MONITOR", monitor.to_string())
-            // High limits, in calls a second, because one caller makes all calls. The server checks
-            // the limits for each call and never refuses one.
-            .env("RATE_PER_CALLER", "100000000")
-            .env("RATE_PER_ADDRESS", "100000000")
+            .envs(settings.iter().copied())
             .env("ISSUER", &world.issuer_url)
             .env("AUDIENCE", &url)
             .env("PUBLIC_KEY", world.issuer.rsa_pem())
@@ -297,6 +307,20 @@ impl Running {
         // The header of clients of revision 2025-11-25.
         let headers = "mcp-protocol-version: 2025-11-25\r\n";
         Ok(Call { request: self.request(&token, headers, body), expected })
+    }
+
+    /// A POST to the MCP endpoint with a caller's token. `headers` are further headers, each with its
+    /// line end.
+    pub fn post(
+        &self,
+        world: &World,
+        algorithm: Algorithm,
+        subject: usize,
+        headers: &str,
+        body: &str,
+    ) -> Result<Vec<u8>> {
+        let token = self.token(world, algorithm, subject)?;
+        Ok(self.request(&token, headers, body))
     }
 
     fn token(&self, world: &World, algorithm: Algorithm, subject: usize) -> Result<String> {

@@ -32,7 +32,8 @@ pub fn program() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.current_dir(env!("CARGO_MANIFEST_DIR"));
-    build.args(["build", "--locked", "--quiet", "--package", "todo", "--bin", "todo"]);
+    // Of the whole workspace, so that Cargo takes what it has built already.
+    build.args(["build", "--locked", "--quiet", "--workspace", "--bin", "todo"]);
     if profile.ends_with("release") {
         build.arg("--release");
     }

@@ -63,6 +63,15 @@ fn reload() {
 }
 
 #[test]
+fn fairness() {
+    let out = bench(&["fairness", "--seconds", "0.5"]);
+    let answered = |line: &str| line.split(" %").next()?.split_whitespace().last()?.parse().ok();
+    let turns: Vec<f64> = out.lines().filter_map(answered).collect();
+    assert_eq!(turns.len(), 10, "{out}");
+    assert!(turns.iter().all(|answered| *answered >= 99.0), "{out}");
+}
+
+#[test]
 fn start_and_memory() {
     let out = bench(&["start", "--rounds", "1"]);
     assert!(out.contains("1 starts"), "{out}");
