@@ -268,7 +268,9 @@ where
             let peer = Peer::of(request.extensions());
             let Inner { challenged, sessions, tasks, limits, capacity, rate, recorder, .. } =
                 &*gate.inner;
+            let mut holder = Holder { caller: None, address: peer.map(Peer::network) };
             let admitted = gate.authenticate(request.headers(), peer).await.and_then(|caller| {
+                holder.caller = Some(caller.number());
                 let permit = gate.inner.check_admission(&caller)?;
                 let membership = sessions.membership(request.headers(), &caller);
                 if membership == Membership::Foreign {
@@ -280,10 +282,12 @@ where
                 Ok(admitted) => admitted,
                 Err(refusal) => {
                     Box::pin(drain::discard(request.into_body())).await;
+                    if let Some(delay) = capacity.patience.delay(holder) {
+                        Box::pin(tokio::time::sleep(delay)).await;
+                    }
                     return Ok(refusal);
                 }
             };
-            let holder = Holder { caller: Some(caller.number()), address: peer.map(Peer::network) };
             let state = GateState { challenged, tasks: tasks.as_ref(), recorder, membership };
             let bounds = Bounds { limits, capacity, rate, holder };
             let mut request = match admit::admit(request, &caller, &state, &bounds).await {

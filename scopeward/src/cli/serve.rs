@@ -34,7 +34,7 @@ pub(super) fn serve<Marker, T: Opened<Marker>>(
         .build()
         .map_err(Failure::failed)?;
     let mount = Mount::of(deployment.clone(), options.clone()).with_everything();
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let (guarded, report) = mount.details(additions.details).open_checked(tools).await?;
         report_start(&report);
         let app = match additions.routes {
@@ -49,5 +49,8 @@ pub(super) fn serve<Marker, T: Opened<Marker>>(
             })
             .await?;
         Ok(Verdict::Good)
-    })
+    });
+    // Without waiting for a thread that hangs in a file or a database: the calls had their time.
+    runtime.shutdown_background();
+    served
 }

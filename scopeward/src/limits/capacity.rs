@@ -1,6 +1,8 @@
 //! What one server has to give at a time: places, room to wait, bytes and connections.
 
-use super::{Limits, SharedLimit, Shares};
+use std::sync::Arc;
+
+use super::{Limits, Patience, SharedLimit, Shares};
 
 /// What a server has to give at a time. Clones share it.
 #[derive(Debug, Clone)]
@@ -16,6 +18,8 @@ pub(crate) struct Capacity {
     /// The requests and streams of authenticated callers, in every state. Each occupies a
     /// connection.
     pub(crate) connections: SharedLimit,
+    /// Holds refusals back that come again and again.
+    pub(crate) patience: Arc<Patience>,
 }
 
 impl Capacity {
@@ -35,6 +39,7 @@ impl Capacity {
             waiting: shared(limits.max_waiting),
             bytes: SharedLimit::new(limits.max_in_flight_bytes.max(limits.max_body), bytes),
             connections: SharedLimit::new(usize::MAX, connections),
+            patience: Arc::default(),
         }
     }
 }

@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     http::Peer,
-    limits::{Exceeded, Holder, Limit, Limits, RateLimiter, SharedLimit, Shares},
+    limits::{Exceeded, Holder, Limit, Limits, Patience, RateLimiter, SharedLimit, Shares},
     record::metrics::metrics,
 };
 
@@ -65,6 +65,7 @@ struct Inner {
     /// The connections that are told that they are refused.
     refused: SharedLimit,
     rate: RateLimiter<IpAddr>,
+    patience: Patience,
 }
 
 /// What is served.
@@ -90,6 +91,7 @@ impl ConnectionServer {
             connections: SharedLimit::new(limits.max_connections, shares),
             refused: SharedLimit::new(MOST_TOLD, Shares { address: MOST_TOLD / 4, ..Shares::NONE }),
             rate: RateLimiter::per_second(limits.rate_per_address),
+            patience: Patience::default(),
             limits: limits.clone(),
         }))
     }
@@ -111,6 +113,11 @@ impl ConnectionServer {
             match accepted {
                 Ok((stream, address)) => {
                     let peer = Peer::from(address);
+                    // A connection costs the server as much as a request, so it counts as one.
+                    if self.0.rate.admit(&peer.network()).is_err() {
+                        metrics().limited(Limit::Address);
+                        continue;
+                    }
                     match self.0.connections.take(1, of_address(peer)) {
                         Ok(permit) => {
                             let connection = self.clone().connected(stream, peer, ending.watcher());
@@ -204,10 +211,10 @@ impl ConnectionServer {
         request: Request<Incoming>,
         peer: Peer,
     ) -> Result<Response<Body>, Infallible> {
-        let Inner { rate, app, .. } = &*self.0;
+        let Inner { rate, app, patience, .. } = &*self.0;
         let mut request = request.map(Body::new);
         if let Err(wait) = rate.admit(&peer.network()) {
-            return Ok(side_door::refuse(request, Limit::Address, wait).await);
+            return Ok(side_door::refuse(request, peer, Limit::Address, wait, patience).await);
         }
         request.extensions_mut().insert(peer);
         let App { router, others } = app;
@@ -215,7 +222,9 @@ impl ConnectionServer {
             Some((own, door)) if !own.has(request.uri().path()) => {
                 match door.enter(request, peer) {
                     Ok((request, _permit)) => router.clone().call(request).await,
-                    Err((request, limit)) => Ok(side_door::refuse(request, limit, SHORT).await),
+                    Err((request, limit)) => {
+                        Ok(side_door::refuse(request, peer, limit, SHORT, patience).await)
+                    }
                 }
             }
             _ => router.clone().call(request).await,

@@ -24,7 +24,9 @@ use tokio::time::Sleep;
 
 use crate::{
     http::{Peer, drain},
-    limits::{BodyError, Capacity, Holder, Limit, Limits, SharedPermit, read_body, refused},
+    limits::{
+        BodyError, Capacity, Holder, Limit, Limits, Patience, SharedPermit, read_body, refused,
+    },
     record::metrics::metrics,
 };
 
@@ -100,10 +102,19 @@ fn answer(limit: Limit) -> Response {
     answer
 }
 
-/// The answer to a request of another route that a limit refused, after its body was read away.
-pub(crate) async fn refuse(request: Request, limit: Limit, wait: Duration) -> Response {
+/// The answer to a request that a limit refused by its address, after its body was read away.
+pub(crate) async fn refuse(
+    request: Request,
+    peer: Peer,
+    limit: Limit,
+    wait: Duration,
+    patience: &Patience,
+) -> Response {
     metrics().limited(limit);
     drain::discard(request.into_body()).await;
+    if let Some(delay) = patience.delay(Holder { caller: None, address: Some(peer.network()) }) {
+        tokio::time::sleep(delay).await;
+    }
     refused(limit, wait)
 }
 
