@@ -20,26 +20,33 @@ mod parameters;
 mod registration;
 mod revocation_endpoint;
 mod state;
+mod store;
 mod tokens;
 
 use std::{fmt, path::Path, sync::Arc};
 
 use axum::{Json, Router, routing::get};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::{
     file,
     identity::token::{
-        ClaimRules, Clock, IssuerRules, SystemClock, TokenTypes, Validator, VerificationKeys,
+        ClaimRules, Clock, IssuerRules, Revocations, SignIn, SystemClock, TokenTypes, Validator,
+        VerificationKeys,
     },
     live::LivePolicy,
     policy::{CompiledPolicy, ResourceUrl, Scope, ScopeInfo},
 };
 use documents::Documents;
 use keys::SigningKey;
-use state::State;
+use state::Grant;
+use store::Store;
 
+/// The canonical name of the embedded issuer, whatever its URL.
+const EMBEDDED: &str = "embedded";
+/// What the subject of a machine begins with, so that no person ever has the subject of a machine.
+const MACHINE: &str = "machine:";
 /// How long an access token is valid: one hour, in seconds.
 const ACCESS_TOKEN_LIFETIME: u64 = 60 * 60;
 
@@ -85,7 +92,9 @@ struct Inner {
     resource: ResourceUrl,
     policy: LivePolicy,
     key: SigningKey,
-    state: Mutex<State>,
+    store: Store,
+    /// The lists of revocations that refuse the tokens of sign-ins which have ended.
+    revocations: Mutex<Vec<Revocations>>,
     documents: Documents,
     clock: Box<dyn Clock>,
 }
@@ -119,7 +128,8 @@ impl Issuer {
             resource,
             resource_name: resource_name.to_owned(),
             key: SigningKey::open(&data.join("issuer-key.p8"))?,
-            state: Mutex::new(State::open(&data.join("issuer.json"))?),
+            store: Store::open(&data.join("issuer.json"))?,
+            revocations: Mutex::default(),
             documents: Documents::new(),
             clock: Box::new(SystemClock),
             policy,
@@ -158,7 +168,9 @@ impl Issuer {
         );
         // A fixed name, because the issuer's URL changes with the port and its callers stay the
         // same.
-        Validator::given(issuer.named("embedded"), keys)
+        let revocations = Revocations::default();
+        self.revoke_by(&revocations);
+        Validator::given(issuer.named(EMBEDDED), keys).with_revocations(revocations)
     }
 
     /// The scopes that this issuer can grant: those that the policy registers.
@@ -177,18 +189,26 @@ impl Issuer {
     ///
     /// [`SignError`] if the cryptographic library refuses to sign.
     pub fn sign(&self, subject: &str, client: &str, scopes: &[Scope]) -> Result<String, SignError> {
+        let (client, subject) = (client.to_owned(), subject.to_owned());
+        self.sign_for(&Grant::now(client, subject, vec![], self.now()), scopes)
+    }
+
+    /// Signs an access token for a grant. Its age is that of the sign-in (`auth_time`), and its `jti`
+    /// begins with the sign-in (`sid`), so that whoever revokes the token ends the sign-in.
+    fn sign_for(&self, grant: &Grant, scopes: &[Scope]) -> Result<String, SignError> {
         let Inner { url, resource, key, clock, .. } = &*self.0;
         let now = clock.now();
-        let scope = join(scopes);
         key.sign(&json!({
             "iss": url,
             "aud": resource.as_str(),
-            "sub": subject,
-            "client_id": client,
-            "scope": scope,
+            "sub": grant.subject,
+            "client_id": grant.client_id,
+            "scope": join(scopes),
             "iat": now,
+            "auth_time": grant.signed_in_at,
             "exp": now + ACCESS_TOKEN_LIFETIME,
-            "jti": credentials::random(),
+            "sid": grant.sign_in,
+            "jti": format!("{}.{}", grant.sign_in, credentials::random()),
         }))
     }
 
@@ -211,10 +231,36 @@ impl Issuer {
         authorize::router().with_state(self.clone())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // INVARIANT: each change of the state is one step that cannot panic half-way, so this lock
-        // needs no poisoning.
-        self.0.state.lock()
+    /// Refuses, by this list, the tokens of sign-ins that have ended; and gives no more tokens to
+    /// those whom the list revokes.
+    pub(crate) fn revoke_by(&self, revocations: &Revocations) {
+        revocations.end(self.0.store.current().ended());
+        self.0.revocations.lock().push(revocations.clone());
+    }
+
+    /// Changes the state, and tells the lists of revocations which sign-ins have ended.
+    async fn change<T: Send + 'static>(
+        &self,
+        change: impl FnOnce(&mut state::State) -> T + Send + 'static,
+    ) -> std::io::Result<T> {
+        let changed = self.0.store.change(change).await?;
+        let current = self.0.store.current();
+        for revocations in &*self.0.revocations.lock() {
+            revocations.end(current.ended());
+        }
+        Ok(changed)
+    }
+
+    /// Whether a list of revocations refuses the tokens that this grant would give.
+    fn is_revoked(&self, grant: &Grant) -> bool {
+        let sign_in = SignIn {
+            issuers: [&self.0.url, EMBEDDED],
+            subject: &grant.subject,
+            client: &grant.client_id,
+            at: grant.signed_in_at,
+            id: &grant.sign_in,
+        };
+        self.0.revocations.lock().iter().any(|revocations| revocations.has_sign_in(&sign_in))
     }
 
     fn now(&self) -> u64 {

@@ -39,6 +39,8 @@ pub(crate) use issuer_rules::{IssuerRules, LEEWAY};
 pub use keys::{KeySetError, VerificationKeys};
 pub(crate) use remote_keys::{Fetched, KeysAt, RemoteKeys, fetch as fetch_keys};
 pub use revocations::Revocations;
+#[cfg(feature = "embedded-issuer")]
+pub(crate) use revocations::SignIn;
 pub(crate) use revocations::{Revocation, RevocationTarget};
 pub use validator::Validator;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use axum::Router;
 
 use crate::{
-    identity::token::Validator,
+    identity::token::{Revocations, Validator},
     live::LivePolicy,
     policy::{ResourceUrl, Scope},
 };
@@ -35,6 +35,10 @@ impl Issuer {
     }
 
     pub(crate) fn url(&self) -> &str {
+        match *self {}
+    }
+
+    pub(crate) fn revoke_by(&self, _: &Revocations) {
         match *self {}
     }
 

@@ -55,7 +55,10 @@ async fn ask(State(issuer): State<Issuer>, RawQuery(query): RawQuery, jar: Cooki
     match read_request(&issuer, &parameters, &browser).await {
         Ok(pending) => {
             let page = consent::page(&issuer, &pending, String::new(), &[], None);
-            let id = issuer.state().add_pending(pending, issuer.now());
+            let now = issuer.now();
+            let Ok(id) = issuer.change(move |state| state.add_pending(pending, now)).await else {
+                return pages::error(StatusCode::SERVICE_UNAVAILABLE, consent::NOT_SAVED);
+            };
             let cookie = Cookie::build((BROWSER_COOKIE, browser))
                 .path("/oauth/authorize")
                 .http_only(true)

@@ -61,20 +61,27 @@ impl Client {
     }
 }
 
-/// The client's name as the consent page shows it: one line of at most 80 characters.
+/// The client's name as the consent page shows it: one line of at most 80 characters, without
+/// characters that cannot be seen, because a name must not look like another one.
 pub(super) fn display_name(name: Option<&str>) -> String {
-    let name: String = name
-        .unwrap_or_default()
-        .chars()
-        // Without control characters and characters that reorder text or cannot be seen, because a
-        // name must not look like another one.
-        .filter(|c| !c.is_control() && !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'))
-        .take(LONGEST_NAME)
-        .collect();
+    let seen = name.unwrap_or_default().chars().filter(|c| !is_unseen(*c));
+    let name: String = seen.take(LONGEST_NAME).collect();
     match name.trim() {
         "" => "A client without a name".to_owned(),
         name => name.to_owned(),
     }
+}
+
+/// Whether a character controls, reorders or fills text and cannot be seen itself: controls, formats,
+/// separators of lines, fillers, variation selectors and tags (UTS 39, section 5).
+pub(super) fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

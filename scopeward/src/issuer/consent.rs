@@ -5,8 +5,9 @@ use axum_extra::extract::CookieJar;
 use http::{HeaderMap, StatusCode, header};
 
 use super::{
-    Issuer,
+    Issuer, MACHINE,
     answer::{AuthorizationError, BROWSER_COOKIE, redirect},
+    client::is_unseen,
     credentials,
     pages::{self, Choice, ConsentPage},
     parameters::Parameters,
@@ -31,18 +32,24 @@ pub(super) async fn answer(
         return not_from_the_page();
     };
     let id = id.unwrap_or_default();
-    let Some(pending) = issuer.state().pending(id, issuer.now()).cloned() else {
+    let Some(pending) = issuer.0.store.current().pending(id, issuer.now()).cloned() else {
         return too_late();
     };
     if !comes_from_our_page(&issuer, &headers, &jar, &pending) {
         return not_from_the_page();
     }
     match action {
-        Some("allow") => allow(&issuer, id, &pending, name.unwrap_or_default(), form.all("scope")),
-        Some("deny") => deny(&issuer, id, pending),
+        Some("allow") => {
+            allow(&issuer, id, &pending, name.unwrap_or_default(), form.all("scope")).await
+        }
+        Some("deny") => deny(&issuer, id, pending).await,
         _ => not_from_the_page(),
     }
 }
+
+/// What a person is told when the issuer's state could not be saved.
+pub(super) const NOT_SAVED: &str =
+    "The sign-in could not be saved. Try again, and look into the server's log.";
 
 fn not_from_the_page() -> Response {
     pages::error(
@@ -59,7 +66,7 @@ fn too_late() -> Response {
 }
 
 /// Grants the scopes that were both requested and ticked, or shows the page again with the problem.
-fn allow(
+async fn allow(
     issuer: &Issuer,
     id: &str,
     pending: &PendingSignIn,
@@ -74,7 +81,7 @@ fn allow(
         pages::consent(&filled, id)
     };
     let Some(subject) = subject(name) else {
-        return again("Type a name of up to 64 characters.");
+        return again("Type a name of up to 64 characters, all of which can be seen.");
     };
     if issuer.is_machine(&subject) {
         return again("A machine has this name. Type another one.");
@@ -83,21 +90,28 @@ fn allow(
         return again("Tick at least one permission, or choose Deny.");
     }
     let scopes = scopes.iter().map(ToString::to_string).collect();
-    let grant = Grant { client_id: pending.client.id.clone(), subject, scopes };
-
-    let mut state = issuer.state();
-    if !state.end_pending(id) {
-        return too_late();
-    }
-    let code = state.add_code(AuthorizationCode::new(grant, pending), issuer.now());
-    drop(state);
+    let now = issuer.now();
+    let grant = Grant::now(pending.client.id.clone(), subject, scopes, now);
+    let (request, code) = (id.to_owned(), AuthorizationCode::new(grant, pending));
+    // One step, so that one answer gives one code.
+    let added = issuer
+        .change(move |state| state.end_pending(&request).then(|| state.add_code(code, now)))
+        .await;
+    let code = match added {
+        Ok(Some(code)) => code,
+        Ok(None) => return too_late(),
+        Err(_) => return pages::error(StatusCode::SERVICE_UNAVAILABLE, NOT_SAVED),
+    };
     let answer = [("code", Some(code.as_str())), ("state", pending.state.as_deref())];
     redirect(issuer, &pending.redirect_uri, &answer)
 }
 
-fn deny(issuer: &Issuer, id: &str, pending: PendingSignIn) -> Response {
-    if !issuer.state().end_pending(id) {
-        return too_late();
+async fn deny(issuer: &Issuer, id: &str, pending: PendingSignIn) -> Response {
+    let request = id.to_owned();
+    match issuer.change(move |state| state.end_pending(&request)).await {
+        Ok(true) => {}
+        Ok(false) => return too_late(),
+        Err(_) => return pages::error(StatusCode::SERVICE_UNAVAILABLE, NOT_SAVED),
     }
     let refusal = AuthorizationError {
         redirect_uri: pending.redirect_uri,
@@ -128,11 +142,11 @@ fn comes_from_our_page(
 }
 
 /// The subject of a name, in lower case so that Ada and ada are one person. `None` for a name that
-/// is empty, longer than 64 characters, or has control characters.
+/// is empty, longer than 64 characters, has characters that cannot be seen, or belongs to machines.
 fn subject(name: &str) -> Option<String> {
     let name = name.trim().to_lowercase();
     let fits = (1..=LONGEST_SUBJECT).contains(&name.chars().count());
-    (fits && !name.chars().any(char::is_control)).then_some(name)
+    (fits && !name.starts_with(MACHINE) && !name.chars().any(is_unseen)).then_some(name)
 }
 
 /// The consent page of a pending sign-in, filled in as the person left it.

@@ -18,7 +18,7 @@ impl Issuer {
         if let Some(client) = self.named_by_policy(id) {
             return Some(client);
         }
-        let registered = self.state().client(id).cloned();
+        let registered = self.0.store.current().client(id).cloned();
         if let Some(RegisteredClient { name, redirect_uris, may_refresh, .. }) = registered {
             let (scopes, proof, host) = (vec![], ClientProof::Nothing, None);
             return Some(Client {

@@ -75,7 +75,7 @@ async fn register(State(issuer): State<Issuer>, body: bytes::Bytes) -> Response 
         },
         "response_types": ["code"],
     });
-    match issuer.state().add_client(client) {
+    match issuer.change(|state| state.add_client(client)).await {
         Ok(id) => {
             let mut answer = answer;
             answer["client_id"] = id.into();

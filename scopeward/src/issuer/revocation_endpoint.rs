@@ -45,7 +45,8 @@ async fn answer(
             "access tokens cannot be revoked here; revoke the refresh token",
         ));
     }
-    match issuer.state().revoke(token, &client.id)? {
+    let (token, now) = (token.to_owned(), issuer.now());
+    match issuer.change(move |state| state.revoke(&token, &client.id, now)).await? {
         RevocationOutcome::IssuedToAnotherClient => {
             Err(TokenRequestError::grant("the token was issued to another client"))
         }

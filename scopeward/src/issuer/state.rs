@@ -1,19 +1,18 @@
-//! The embedded issuer's state: clients and refresh tokens in a file, pending sign-ins and codes in
-//! memory.
+//! The embedded issuer's state: clients, refresh tokens and ended sign-ins in a file, pending sign-ins
+//! and codes in memory.
+//!
+//! [`Store`](super::store::Store) changes the state and saves it. Nothing here waits for a disk.
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fs, io,
-    path::{Path, PathBuf},
+    io,
+    path::Path,
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{IssuerError, client::Client, credentials};
-use crate::{
-    file::{self, Access},
-    policy::Scope,
-};
+use super::{ACCESS_TOKEN_LIFETIME, IssuerError, client::Client, credentials};
+use crate::{file, identity::token::LEEWAY, policy::Scope};
 
 /// How long a person may take to answer the consent page, in seconds: ten minutes.
 const PENDING_LIFETIME: u64 = 10 * 60;
@@ -25,6 +24,8 @@ const REFRESH_LIFETIME: u64 = 30 * 24 * 60 * 60;
 /// At most this many clients, families, pending sign-ins and codes are kept, each, so that a flood
 /// of requests cannot fill the memory. When there are more, the oldest is removed.
 const MOST: usize = 1_000;
+/// At most this many ended sign-ins are kept. Each of them is forgotten when its last token expires.
+const MOST_ENDED: usize = 10_000;
 
 /// A registered client (RFC 7591).
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +42,21 @@ pub(super) struct Grant {
     pub(super) client_id: String,
     pub(super) subject: String,
     pub(super) scopes: Vec<String>,
+    /// When the person signed in, in seconds since 1970. A grant without it counts as one of 1970, so
+    /// that every later sign-out ends it.
+    #[serde(default)]
+    pub(super) signed_in_at: u64,
+    /// The sign-in, as its access tokens name it (`sid`).
+    #[serde(default)]
+    pub(super) sign_in: String,
+}
+
+impl Grant {
+    /// The grant of a person who signs in now.
+    pub(super) fn now(client_id: String, subject: String, scopes: Vec<String>, now: u64) -> Self {
+        let sign_in = credentials::random();
+        Self { client_id, subject, scopes, signed_in_at: now, sign_in }
+    }
 }
 
 /// A family of refresh tokens: all that followed from one sign-in. Only the newest token is valid.
@@ -72,15 +88,6 @@ pub(super) struct AuthorizationCode {
     pub(super) redirect_uri: String,
     pub(super) challenge: String,
     may_refresh: bool,
-    used: CodeUse,
-}
-
-/// The use of an authorization code, which can be used once.
-#[derive(Debug, Clone)]
-enum CodeUse {
-    NotYet,
-    /// The code was used, and started this family if the client may have refresh tokens.
-    Gave(Option<String>),
 }
 
 impl AuthorizationCode {
@@ -90,7 +97,6 @@ impl AuthorizationCode {
             redirect_uri: pending.redirect_uri.clone(),
             challenge: pending.challenge.clone(),
             may_refresh: pending.client.may_refresh,
-            used: CodeUse::NotYet,
         }
     }
 }
@@ -104,32 +110,42 @@ pub(super) enum RevocationOutcome {
     IssuedToAnotherClient,
 }
 
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct PersistedState {
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct PersistedState {
     clients: BTreeMap<String, RegisteredClient>,
     families: BTreeMap<String, RefreshFamily>,
+    /// The sign-ins whose access tokens are refused although they have not expired, each with the time
+    /// after which none of its tokens is valid any more.
+    #[serde(default)]
+    ended: BTreeMap<String, u64>,
 }
 
 /// A value, and the time when it expires, in seconds since 1970.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Expiring<T> {
     expires_at: u64,
     value: T,
 }
 
-#[derive(Debug)]
+/// The whole state of an issuer. A clone of it is changed, and takes its place when it is saved.
+#[derive(Debug, Clone, Default)]
 pub(super) struct State {
-    file: PathBuf,
     kept: PersistedState,
     pending: HashMap<String, Expiring<PendingSignIn>>,
     codes: HashMap<String, Expiring<AuthorizationCode>>,
+    /// The codes that were used, with the sign-in that each gave. They are remembered for as long as a
+    /// token that they gave is valid, so that a replay ends it.
+    used_codes: HashMap<String, Expiring<String>>,
+    /// Whether what is kept in the file was changed since the state was taken.
+    is_changed: bool,
 }
 
 impl State {
-    pub(super) fn open(file: &Path) -> Result<Self, IssuerError> {
+    /// Reads the file. Without a file the state is empty.
+    pub(super) fn read(file: &Path) -> Result<Self, IssuerError> {
         let path = || file.display().to_string();
-        let kept = match fs::read(file) {
-            Ok(text) => serde_json::from_slice(&text).map_err(|error| IssuerError::Damaged {
+        let kept = match file::read(file) {
+            Ok(text) => serde_json::from_str(&text).map_err(|error| IssuerError::Damaged {
                 path: path(),
                 reason: format!("line {}, column {}", error.line(), error.column()),
             })?,
@@ -138,20 +154,35 @@ impl State {
                 return Err(IssuerError::Io { path: path(), source });
             }
         };
-        let file = file.to_owned();
-        Ok(Self { file, kept, pending: HashMap::new(), codes: HashMap::new() })
+        Ok(Self { kept, ..Self::default() })
     }
 
-    /// Replaces the file as a whole, so that a crash leaves the old content or the new content.
-    fn save(&self) -> io::Result<()> {
-        file::replace(&self.file, &serde_json::to_vec(&self.kept)?, Access::OwnerOnly)
+    /// A clone to be changed.
+    pub(super) fn next(&self) -> Self {
+        Self { is_changed: false, ..self.clone() }
+    }
+
+    /// The content of the file, if it was changed.
+    pub(super) fn changed(&self) -> Option<&PersistedState> {
+        self.is_changed.then_some(&self.kept)
+    }
+
+    #[cfg(test)]
+    pub(super) fn clients(&self) -> usize {
+        self.kept.clients.len()
+    }
+
+    /// The sign-ins that have ended.
+    pub(super) fn ended(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.kept.ended.iter().map(|(sign_in, until)| (&**sign_in, *until))
     }
 
     pub(super) fn client(&self, id: &str) -> Option<&RegisteredClient> {
         self.kept.clients.get(id)
     }
 
-    pub(super) fn add_client(&mut self, client: RegisteredClient) -> io::Result<String> {
+    pub(super) fn add_client(&mut self, client: RegisteredClient) -> String {
+        self.is_changed = true;
         if self.kept.clients.len() >= MOST {
             let oldest = self.kept.clients.iter().min_by_key(|(_, client)| client.registered_at);
             if let Some(id) = oldest.map(|(id, _)| id.clone()) {
@@ -161,8 +192,7 @@ impl State {
         }
         let id = credentials::random();
         self.kept.clients.insert(id.clone(), client);
-        self.save()?;
-        Ok(id)
+        id
     }
 
     pub(super) fn add_pending(&mut self, pending: PendingSignIn, now: u64) -> String {
@@ -192,38 +222,46 @@ impl State {
     }
 
     /// The grant behind a code, to be checked before the code is [used](Self::use_code). `None` for
-    /// a code that was used already: its family of refresh tokens ends, because two parties have
-    /// the code (RFC 6749, section 4.1.2).
-    pub(super) fn code(&mut self, text: &str, now: u64) -> io::Result<Option<AuthorizationCode>> {
-        let Some(until) = self.codes.get(&credentials::fingerprint(text)) else {
-            return Ok(None);
-        };
-        if let CodeUse::Gave(family) = &until.value.used {
-            if let Some(family) = family.clone() {
-                self.kept.families.remove(&family);
-                self.save()?;
+    /// a code that was used already: everything that it gave ends, because two parties have the code
+    /// (RFC 6749, section 4.1.2; RFC 9700, section 2.1.1).
+    pub(super) fn code(&mut self, text: &str, now: u64) -> Option<AuthorizationCode> {
+        let key = credentials::fingerprint(text);
+        if let Some(used) = self.used_codes.get(&key) {
+            let sign_in = used.value.clone();
+            self.end_sign_in(&sign_in, now);
+            return None;
+        }
+        self.codes.get(&key).filter(|until| until.expires_at > now).map(|until| until.value.clone())
+    }
+
+    /// Uses a code, which can be done once. Returns a refresh token if the client may have one.
+    pub(super) fn use_code(&mut self, text: &str, now: u64) -> Option<String> {
+        let key = credentials::fingerprint(text);
+        let AuthorizationCode { grant, may_refresh, .. } = self.codes.remove(&key)?.value;
+        keep_newest(&mut self.used_codes, now);
+        let expires_at = now + ACCESS_TOKEN_LIFETIME;
+        self.used_codes.insert(key, Expiring { expires_at, value: grant.sign_in.clone() });
+        may_refresh.then(|| self.start_family(grant, now))
+    }
+
+    /// Ends a sign-in: its refresh tokens, and its access tokens that have not expired.
+    fn end_sign_in(&mut self, sign_in: &str, now: u64) {
+        self.kept.families.retain(|_, family| family.grant.sign_in != sign_in);
+        self.kept.ended.retain(|_, until| *until > now);
+        if self.kept.ended.len() >= MOST_ENDED {
+            let oldest = self.kept.ended.iter().min_by_key(|(_, until)| **until);
+            if let Some(oldest) = oldest.map(|(sign_in, _)| sign_in.clone()) {
+                self.kept.ended.remove(&oldest);
             }
-            return Ok(None);
         }
-        Ok(Some(&until.value).filter(|_| until.expires_at > now).cloned())
+        if !sign_in.is_empty() {
+            self.kept.ended.insert(sign_in.to_owned(), now + ACCESS_TOKEN_LIFETIME + LEEWAY);
+        }
+        self.is_changed = true;
     }
 
-    /// Marks a code as used. Returns a refresh token if the client may have one.
-    pub(super) fn use_code(&mut self, text: &str, now: u64) -> io::Result<Option<String>> {
-        let Some(code) = self.codes.get(&credentials::fingerprint(text)) else {
-            return Ok(None);
-        };
-        let (grant, may_refresh) = (code.value.grant.clone(), code.value.may_refresh);
-        let started = if may_refresh { Some(self.start_family(grant, now)?) } else { None };
-        let family = started.as_ref().map(|(family, _)| family.clone());
-        if let Some(code) = self.codes.get_mut(&credentials::fingerprint(text)) {
-            code.value.used = CodeUse::Gave(family);
-        }
-        Ok(started.map(|(_, token)| token))
-    }
-
-    /// Starts a family, and returns its identifier and its first refresh token.
-    fn start_family(&mut self, grant: Grant, now: u64) -> io::Result<(String, String)> {
+    /// Starts a family, and returns its first refresh token.
+    fn start_family(&mut self, grant: Grant, now: u64) -> String {
         self.kept.families.retain(|_, family| family.expires_at > now);
         if self.kept.families.len() >= MOST {
             let oldest = self.kept.families.iter().min_by_key(|(_, family)| family.expires_at);
@@ -235,62 +273,62 @@ impl State {
         let newest = credentials::fingerprint(&secret);
         let family = RefreshFamily { grant, newest, expires_at: now + REFRESH_LIFETIME };
         self.kept.families.insert(id.clone(), family);
-        self.save()?;
-        let token = format!("{id}.{secret}");
-        Ok((id, token))
+        self.is_changed = true;
+        format!("{id}.{secret}")
     }
 
     /// The grant behind a refresh token, if the token belongs to this client and is the newest of
-    /// its family. Any other token of the family ends the family.
-    pub(super) fn refreshable(
-        &mut self,
-        token: &str,
-        client_id: &str,
-        now: u64,
-    ) -> io::Result<Option<Grant>> {
-        let Some((id, secret)) = token.split_once('.') else {
-            return Ok(None);
-        };
-        let Some(family) = self.kept.families.get(id) else {
-            return Ok(None);
-        };
+    /// its family. Any other token of the family ends the family, with its access tokens.
+    pub(super) fn refreshable(&mut self, token: &str, client_id: &str, now: u64) -> Option<Grant> {
+        let (id, secret) = token.split_once('.')?;
+        let family = self.kept.families.get(id)?;
         let is_newest = credentials::same(&family.newest, &credentials::fingerprint(secret));
         if is_newest && family.expires_at > now && family.grant.client_id == client_id {
-            return Ok(Some(family.grant.clone()));
+            return Some(family.grant.clone());
         }
+        let sign_in = family.grant.sign_in.clone();
+        self.end_family(id, &sign_in, now);
+        None
+    }
+
+    /// Ends a family, and the sign-in that it followed from.
+    fn end_family(&mut self, id: &str, sign_in: &str, now: u64) {
         self.kept.families.remove(id);
-        self.save()?;
-        Ok(None)
+        self.end_sign_in(sign_in, now);
+    }
+
+    /// Ends the family of a refresh token that will not be used again, because its caller was revoked.
+    pub(super) fn end(&mut self, token: &str) {
+        let id = token.split_once('.').map_or(token, |(id, _)| id);
+        self.is_changed |= self.kept.families.remove(id).is_some();
     }
 
     /// Ends the family of a refresh token, if the token belongs to this client. Any token of the
     /// family will do, an old one as well.
-    pub(super) fn revoke(&mut self, token: &str, client_id: &str) -> io::Result<RevocationOutcome> {
-        let id = token.split_once('.').map_or(token, |(id, _)| id);
-        match self.kept.families.get(id) {
-            None => Ok(RevocationOutcome::Gone),
+    pub(super) fn revoke(&mut self, token: &str, client_id: &str, now: u64) -> RevocationOutcome {
+        let id = token.split_once('.').map_or(token, |(id, _)| id).to_owned();
+        match self.kept.families.get(&id) {
+            None => RevocationOutcome::Gone,
             Some(family) if family.grant.client_id != client_id => {
-                Ok(RevocationOutcome::IssuedToAnotherClient)
+                RevocationOutcome::IssuedToAnotherClient
             }
-            Some(_) => {
-                self.kept.families.remove(id);
-                self.save()?;
-                Ok(RevocationOutcome::Gone)
+            Some(family) => {
+                let sign_in = family.grant.sign_in.clone();
+                self.end_family(&id, &sign_in, now);
+                RevocationOutcome::Gone
             }
         }
     }
 
     /// Replaces a [refreshable](Self::refreshable) token, and returns the new one.
-    pub(super) fn rotate(&mut self, token: &str, now: u64) -> io::Result<Option<String>> {
+    pub(super) fn rotate(&mut self, token: &str, now: u64) -> Option<String> {
         let id = token.split_once('.').map_or(token, |(id, _)| id);
-        let Some(family) = self.kept.families.get_mut(id) else {
-            return Ok(None);
-        };
+        let family = self.kept.families.get_mut(id)?;
         let next = credentials::random();
         family.newest = credentials::fingerprint(&next);
         family.expires_at = now + REFRESH_LIFETIME;
-        self.save()?;
-        Ok(Some(format!("{id}.{next}")))
+        self.is_changed = true;
+        Some(format!("{id}.{next}"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::io;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, State},
+    extract::{self, DefaultBodyLimit},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -15,11 +15,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::{
-    ACCESS_TOKEN_LIFETIME, Issuer,
+    ACCESS_TOKEN_LIFETIME, Issuer, MACHINE,
     client::Client,
     credentials, join,
     parameters::{Parameters, Repeated},
-    state::Grant,
+    state::{Grant, State},
 };
 use crate::policy::Scope;
 
@@ -29,6 +29,9 @@ pub(super) const LARGEST_REQUEST: usize = 16 * 1024;
 pub(super) fn router() -> Router<Issuer> {
     Router::new().route("/oauth/token", post(token)).layer(DefaultBodyLimit::max(LARGEST_REQUEST))
 }
+
+/// What a client is told whose person or grant was revoked.
+const REVOKED: &str = "the sign-in was revoked; sign in again";
 
 /// An error answer (RFC 6749, section 5.2).
 pub(super) struct TokenRequestError(StatusCode, &'static str, String);
@@ -75,7 +78,11 @@ impl IntoResponse for TokenRequestError {
     }
 }
 
-async fn token(State(issuer): State<Issuer>, headers: HeaderMap, body: bytes::Bytes) -> Response {
+async fn token(
+    extract::State(issuer): extract::State<Issuer>,
+    headers: HeaderMap,
+    body: bytes::Bytes,
+) -> Response {
     let parameters = Parameters::parse(&body);
     let answer = answer(&issuer, &headers, &parameters).await;
     answer.unwrap_or_else(IntoResponse::into_response)
@@ -95,8 +102,8 @@ async fn answer(
         ));
     }
     match parameters.one("grant_type")? {
-        Some("authorization_code") => exchange_code(issuer, &client.id, parameters),
-        Some("refresh_token") => refresh(issuer, &client.id, parameters),
+        Some("authorization_code") => exchange_code(issuer, client.id, parameters).await,
+        Some("refresh_token") => refresh(issuer, client.id, parameters).await,
         Some("client_credentials") => client_credentials(issuer, &client, parameters),
         _ => Err(TokenRequestError::new(
             "unsupported_grant_type",
@@ -163,7 +170,7 @@ fn basic(value: &str) -> Option<(String, String)> {
 }
 
 /// Issues a token to a machine (RFC 6749, section 4.4), with scopes that the policy gives to this
-/// client. The client is its own subject (RFC 9068, section 2.2).
+/// client. The client is its own subject (RFC 9068, section 2.2), in the namespace of machines.
 fn client_credentials(
     issuer: &Issuer,
     client: &Client,
@@ -176,8 +183,8 @@ fn client_credentials(
         ));
     }
     let scopes = client.scopes.iter().map(ToString::to_string).collect();
-    let (client_id, subject) = (client.id.clone(), client.id.clone());
-    let grant = Grant { client_id, subject, scopes };
+    let subject = format!("{MACHINE}{}", client.id);
+    let grant = Grant::now(client.id.clone(), subject, scopes, issuer.now());
     let granted = scopes_of(issuer, &grant);
     let scopes = match parameters.one("scope")? {
         None => granted,
@@ -186,41 +193,47 @@ fn client_credentials(
     issue(issuer, &grant, &scopes, None)
 }
 
-fn exchange_code(
+async fn exchange_code(
     issuer: &Issuer,
-    client_id: &str,
+    client_id: String,
     parameters: &Parameters,
 ) -> Result<Response, TokenRequestError> {
     let text = parameters
         .one("code")?
-        .ok_or(TokenRequestError::new("invalid_request", "code is missing"))?;
+        .ok_or(TokenRequestError::new("invalid_request", "code is missing"))?
+        .to_owned();
     let verifier = parameters
         .one("code_verifier")?
-        .ok_or(TokenRequestError::new("invalid_request", "code_verifier is missing"))?;
-    let redirect_uri = parameters.one("redirect_uri")?;
-
-    // One lock from the lookup to the use, so that one code gives a token to one request only.
-    let mut state = issuer.state();
-    let now = issuer.now();
-    let code = state
-        .code(text, now)?
-        .ok_or(TokenRequestError::grant("the code is unknown, expired or was used before"))?;
-    if code.grant.client_id != client_id {
-        return Err(TokenRequestError::grant("the code was issued to another client"));
-    }
-    if redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
-        return Err(TokenRequestError::grant(
-            "redirect_uri is not that of the authorization request",
-        ));
-    }
-    if !is_verifier(verifier)
-        || !credentials::same(&credentials::fingerprint(verifier), &code.challenge)
-    {
-        return Err(TokenRequestError::grant("code_verifier does not match code_challenge"));
-    }
-    let refresh_token = state.use_code(text, now)?;
-    drop(state);
-    issue(issuer, &code.grant, &scopes_of(issuer, &code.grant), refresh_token)
+        .ok_or(TokenRequestError::new("invalid_request", "code_verifier is missing"))?
+        .to_owned();
+    let redirect_uri = parameters.one("redirect_uri")?.map(str::to_owned);
+    let (now, this) = (issuer.now(), issuer.clone());
+    // One step from the lookup to the use, so that one code gives a token to one request only.
+    let used = move |state: &mut State| {
+        let code = state
+            .code(&text, now)
+            .ok_or(TokenRequestError::grant("the code is unknown, expired or was used before"))?;
+        if code.grant.client_id != client_id {
+            return Err(TokenRequestError::grant("the code was issued to another client"));
+        }
+        if redirect_uri.is_some_and(|uri| uri != code.redirect_uri) {
+            return Err(TokenRequestError::grant(
+                "redirect_uri is not that of the authorization request",
+            ));
+        }
+        if !is_verifier(&verifier)
+            || !credentials::same(&credentials::fingerprint(&verifier), &code.challenge)
+        {
+            return Err(TokenRequestError::grant("code_verifier does not match code_challenge"));
+        }
+        if this.is_revoked(&code.grant) {
+            return Err(TokenRequestError::grant(REVOKED));
+        }
+        let refresh_token = state.use_code(&text, now);
+        Ok((code.grant, refresh_token))
+    };
+    let (grant, refresh_token) = issuer.change(used).await??;
+    issue(issuer, &grant, &scopes_of(issuer, &grant), refresh_token)
 }
 
 /// Whether a PKCE verifier has the form of RFC 7636, section 4.1.
@@ -229,32 +242,38 @@ fn is_verifier(verifier: &str) -> bool {
     (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved)
 }
 
-fn refresh(
+async fn refresh(
     issuer: &Issuer,
-    client_id: &str,
+    client_id: String,
     parameters: &Parameters,
 ) -> Result<Response, TokenRequestError> {
     let token = parameters
         .one("refresh_token")?
-        .ok_or(TokenRequestError::new("invalid_request", "refresh_token is missing"))?;
-    let wanted = parameters.one("scope")?;
-    // One lock from the lookup to the replacement, so that of two requests with one token the
-    // second one counts as reuse.
-    let mut state = issuer.state();
-    let now = issuer.now();
-    let grant = state.refreshable(token, client_id, now)?.ok_or(TokenRequestError::grant(
-        "the refresh token is unknown, expired or was used before; sign in again",
-    ))?;
-    let scopes = match wanted {
-        None => scopes_of(issuer, &grant),
-        Some(wanted) => narrow(
-            &scopes_of(issuer, &grant),
-            wanted,
-            "a refresh cannot add scopes; send the person to authorization_endpoint",
-        )?,
+        .ok_or(TokenRequestError::new("invalid_request", "refresh_token is missing"))?
+        .to_owned();
+    let wanted = parameters.one("scope")?.map(str::to_owned);
+    let (now, this) = (issuer.now(), issuer.clone());
+    // One step from the lookup to the replacement, so that of two requests with one token the second
+    // one counts as reuse.
+    let refreshed = move |state: &mut State| {
+        let grant = state.refreshable(&token, &client_id, now).ok_or(TokenRequestError::grant(
+            "the refresh token is unknown, expired or was used before; sign in again",
+        ))?;
+        if this.is_revoked(&grant) {
+            state.end(&token);
+            return Err(TokenRequestError::grant(REVOKED));
+        }
+        let scopes = match &wanted {
+            None => scopes_of(&this, &grant),
+            Some(wanted) => narrow(
+                &scopes_of(&this, &grant),
+                wanted,
+                "a refresh cannot add scopes; send the person to authorization_endpoint",
+            )?,
+        };
+        Ok((state.rotate(&token, now), scopes, grant))
     };
-    let next = state.rotate(token, now)?;
-    drop(state);
+    let (next, scopes, grant) = issuer.change(refreshed).await??;
     issue(issuer, &grant, &scopes, next)
 }
 
@@ -286,7 +305,7 @@ fn issue(
     scopes: &[Scope],
     refresh_token: Option<String>,
 ) -> Result<Response, TokenRequestError> {
-    let access_token = issuer.sign(&grant.subject, &grant.client_id, scopes).map_err(|error| {
+    let access_token = issuer.sign_for(grant, scopes).map_err(|error| {
         TokenRequestError(StatusCode::INTERNAL_SERVER_ERROR, "server_error", error.to_string())
     })?;
     let mut body = json!({

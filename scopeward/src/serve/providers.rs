@@ -106,6 +106,9 @@ impl Providers {
                 CheckedBy::Asking(introspector) => validator.or_asked(issuer, introspector.clone()),
             }
         });
+        if let Some(embedded) = &self.embedded {
+            embedded.revoke_by(&revocations);
+        }
         every.with_revocations(revocations)
     }
 

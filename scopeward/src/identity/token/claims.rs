@@ -254,6 +254,29 @@ impl Claims<'_> {
         if has_marker { Ok(()) } else { Err(TokenError::Marker(rules.marker)) }
     }
 
+    /// Refuses a token that is bound to a key or a certificate of its client (`cnf`, RFC 7800), because
+    /// the proof is not checked here: as a bearer token it would be good for whoever has stolen it (RFC
+    /// 9449, section 7.2; RFC 8705, section 3).
+    pub(super) fn is_unbound(&self) -> Result<(), TokenError> {
+        let is_dpop = || {
+            let kind = self.other("token_type").and_then(Value::as_str);
+            kind.is_some_and(|kind| kind.eq_ignore_ascii_case("dpop"))
+        };
+        if self.other("cnf").is_some_and(|cnf| !cnf.is_null()) || is_dpop() {
+            return Err(TokenError::Bound);
+        }
+        Ok(())
+    }
+
+    /// A claim that is a time, in seconds since the Unix epoch.
+    pub(super) fn time(&self, name: &'static str) -> Result<Option<u64>, TokenError> {
+        let Some(value) = self.other(name).filter(|value| !value.is_null()) else {
+            return Ok(None);
+        };
+        let seconds = value.as_f64().and_then(|seconds| NumericDate::try_from(seconds).ok());
+        seconds.map(|seconds| Some(seconds.seconds())).ok_or(TokenError::Claims(name))
+    }
+
     fn has(&self, name: &str) -> bool {
         match name {
             "client_id" => self.client_id.is_some(),

@@ -76,6 +76,14 @@ pub enum TokenError {
     /// `nbf` is in the future.
     #[error("the token is not valid yet")]
     NotYetValid,
+    /// `iat` or `auth_time` is in the future, so that the token could outlive a sign-out.
+    #[error("the token's {0} is in the future: the clocks of its issuer and this server differ")]
+    FromTheFuture(&'static str),
+    /// The token is bound to a key or a certificate of its client (`cnf`), and that is not checked here.
+    #[error(
+        "the token is bound to a key of its client, which is not checked here: use an unbound one"
+    )]
+    Bound,
     /// The token, its subject or its client is among the [`Revocations`](super::Revocations).
     #[error("the token was revoked")]
     Revoked,
@@ -100,6 +108,8 @@ impl TokenError {
             Self::Audience(_) => "audience",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
+            Self::FromTheFuture(_) => "from_the_future",
+            Self::Bound => "bound",
             Self::Revoked => "revoked",
         }
     }

@@ -137,7 +137,14 @@ impl IssuerRules {
         if !claims.is_for(&self.audiences, &self.resource, &self.rules)? {
             return Err(TokenError::Audience(self.audience_expected.clone()));
         }
+        claims.is_unbound()?;
         check_times(claims.exp.seconds(), claims.nbf.map(NumericDate::seconds), now)?;
+        for name in ["iat", "auth_time"] {
+            let time = claims.time(name)?;
+            if time.is_some_and(|time| time > now.saturating_add(LEEWAY)) {
+                return Err(TokenError::FromTheFuture(name));
+            }
+        }
         if claims.sub.is_empty() {
             return Err(TokenError::Claims("sub"));
         }

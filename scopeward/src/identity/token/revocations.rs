@@ -79,10 +79,26 @@ pub struct Revocations(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     current: ArcSwap<List>,
+    /// The sign-ins that the embedded issuer has ended, by `sid`. They are no part of the file.
+    ended: ArcSwap<HashSet<Box<str>>>,
     /// Wakes the tasks that wait for another list.
     changes: tokio::sync::watch::Sender<()>,
     /// The number of changed files that were refused.
     refused: AtomicU64,
+}
+
+/// A sign-in at the embedded issuer, which could still give tokens.
+#[cfg(feature = "embedded-issuer")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SignIn<'a> {
+    /// The names of the issuer.
+    pub(crate) issuers: [&'a str; 2],
+    pub(crate) subject: &'a str,
+    pub(crate) client: &'a str,
+    /// When the person signed in, in seconds since 1970.
+    pub(crate) at: u64,
+    /// What the `jti` of its tokens begins with.
+    pub(crate) id: &'a str,
 }
 
 /// The bounds of a revocation: the issuer whose tokens are revoked (`None` for every issuer), and
@@ -129,6 +145,37 @@ impl Revocations {
         self.0.changes.send_replace(());
     }
 
+    /// Also refuses the tokens of these sign-ins. Each comes with the time until which one of its
+    /// tokens could be valid.
+    #[cfg(feature = "embedded-issuer")]
+    pub(crate) fn end<'a>(&self, sign_ins: impl Iterator<Item = (&'a str, u64)>) {
+        let ended: HashSet<Box<str>> = sign_ins.map(|(id, _)| id.into()).collect();
+        if **self.0.ended.load() != ended {
+            self.0.ended.store(Arc::new(ended));
+            self.0.changes.send_replace(());
+        }
+    }
+
+    /// Whether no token may be given for this sign-in any more: it has ended, one of its tokens was
+    /// revoked, or its subject or client is revoked.
+    #[cfg(feature = "embedded-issuer")]
+    pub(crate) fn has_sign_in(&self, sign_in: &SignIn<'_>) -> bool {
+        let list = self.0.current.load();
+        let is_of = |entries: &Vec<Bounds>| {
+            entries.iter().any(|(issuer, before)| {
+                issuer.as_deref().is_none_or(|issuer| sign_in.issuers.contains(&issuer))
+                    && before.is_none_or(|before| {
+                        i64::try_from(sign_in.at).is_ok_and(|at| at < before.as_second())
+                    })
+            })
+        };
+        let is_its_token = |id: &str| id.split_once('.').is_some_and(|(of, _)| of == sign_in.id);
+        self.0.ended.load().contains(sign_in.id)
+            || list.subjects.get(sign_in.subject).is_some_and(is_of)
+            || list.clients.get(sign_in.client).is_some_and(is_of)
+            || list.tokens.iter().any(|id| is_its_token(id))
+    }
+
     /// Waits until this token is revoked.
     pub(crate) async fn revoked(&self, token: &AccessToken) {
         let mut changes = self.0.changes.subscribe();
@@ -141,8 +188,8 @@ impl Revocations {
 
     /// Whether the token, its subject or its client is revoked.
     pub fn has(&self, token: &AccessToken) -> bool {
-        let list = self.0.current.load();
-        if list.count == 0 {
+        let (list, ended) = (self.0.current.load(), self.0.ended.load());
+        if list.count == 0 && ended.is_empty() {
             return false;
         }
         let text = |name| token.claim(name).and_then(serde_json::Value::as_str);
@@ -155,6 +202,7 @@ impl Revocations {
             })
         };
         text("jti").is_some_and(|id| list.tokens.contains(id))
+            || text("sid").is_some_and(|id| ended.contains(id))
             || list.subjects.get(token.subject()).is_some_and(is_of)
             || token.client().and_then(|client| list.clients.get(client)).is_some_and(is_of)
     }
@@ -175,11 +223,15 @@ impl Revocations {
     }
 }
 
-/// Whether the token was issued before this time. A token without `iat` counts as issued before it,
-/// because it could be from any time.
+/// Whether the person behind a token signed in before this time. The age of a token is that of the
+/// sign-in (`auth_time`, RFC 9068, section 2.2.1), because a refresh makes nobody sign in again; of a
+/// token that does not say it, its own (`iat`). A token with neither counts as older, because it could
+/// be from any time.
 fn was_issued_before(token: &AccessToken, before: Timestamp) -> bool {
-    let issued = token.claim("iat").and_then(serde_json::Value::as_f64);
+    let time = |name| token.claim(name).and_then(serde_json::Value::as_f64);
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
     let before = before.as_second() as f64;
-    issued.is_none_or(|issued| issued < before)
+    let times = [time("auth_time"), time("iat")];
+    let oldest = times.into_iter().flatten().reduce(f64::min);
+    oldest.is_none_or(|oldest| oldest < before)
 }

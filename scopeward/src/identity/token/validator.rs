@@ -181,6 +181,12 @@ impl Validator {
                     (result, _) => result,
                 }
             }
+            // A readable JWT of another issuer is shown to nobody: it could be used by whoever sees it.
+            (Err(error @ TokenError::Issuer(_)), Some(OpaqueIssuer { issuer, .. }))
+                if !names_issuer(token, issuer) =>
+            {
+                Err(error.into())
+            }
             (Err(_), Some(OpaqueIssuer { issuer, introspector })) => {
                 let asked = introspector.authenticate(token, issuer, &*self.clock);
                 Box::pin(asked).await.and_then(|token| self.unless_revoked(token))
@@ -231,16 +237,11 @@ impl Validator {
     /// it only selects the issuer whose key must have signed the token, because it is not verified
     /// yet.
     fn signer(&self, token: &str) -> Result<usize, TokenError> {
-        #[derive(Deserialize)]
-        struct Named {
-            iss: String,
-        }
         if let ([_], None) = (&*self.signed, &self.opaque) {
             return Ok(0);
         }
-        let named: Named =
-            dangerous::insecure_decode_claims(token).map_err(|_| TokenError::Malformed)?;
-        let is_named = |signed: &SigningIssuer| signed.issuer.is_named(&named.iss);
+        let named = issuer_of(token).ok_or(TokenError::Malformed)?;
+        let is_named = |signed: &SigningIssuer| signed.issuer.is_named(&named);
         self.signed.iter().position(is_named).ok_or_else(|| {
             let all = self.signed.iter().flat_map(|signed| signed.issuer.issuers());
             TokenError::Issuer(Expected::one_of("", all))
@@ -284,6 +285,20 @@ impl Validator {
             .insert(digest, CachedToken { token: token.clone(), issuer, keys: keys.generation() });
         self.unless_revoked(token)
     }
+}
+
+/// Returns whether a JWT names this issuer. Nothing in it is believed.
+fn names_issuer(token: &str, issuer: &IssuerRules) -> bool {
+    issuer_of(token).is_some_and(|named| issuer.is_named(&named))
+}
+
+/// The `iss` of a token that has the form of a JWT.
+fn issuer_of(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        iss: String,
+    }
+    dangerous::insecure_decode_claims::<Named>(token).ok().map(|named| named.iss)
 }
 
 fn decoded(part: &str) -> Result<Vec<u8>, TokenError> {
