@@ -22,6 +22,7 @@ use clap::CommandFactory;
 use clap::{Parser, Subcommand};
 
 use crate::{
+    file,
     policy::diagnostic::Diagnostics,
     serve::{Report, StartError, deployment::Deployment, options::Options},
 };
@@ -154,6 +155,14 @@ fn report_start(report: &Report) {
 /// Reads `.env` into the process environment. A missing file is fine; an unreadable file is an
 /// error, because settings would be missing.
 fn read_env_file() -> Result<(), Failure> {
+    let here = std::env::current_dir().map_err(Failure::failed)?;
+    // The file that dotenvy finds: `.env` here, or in the nearest folder above that has one.
+    let found = here.ancestors().map(|folder| folder.join(".env"));
+    if let Some(path) = found.into_iter().find(|path| path.exists() && !path.is_dir())
+        && let Err(error) = file::open(&path)
+    {
+        return Err(Failure::refused(format!("cannot read {}: {error}", path.display())));
+    }
     match dotenvy::dotenv() {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),

@@ -21,17 +21,45 @@ pub(crate) enum Access {
     AsBefore,
 }
 
-/// Reads the whole text of a file. A file larger than 16 MiB is an error.
+/// Reads the whole text of a file. A file larger than 16 MiB, or something that is no file, is an
+/// error.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    File::open(path)?.take(LARGEST + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > LARGEST {
+    String::from_utf8(read_bytes(path)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+}
+
+/// Reads the whole content of a file, like [`read`].
+pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = vec![];
+    open(path)?.take(LARGEST + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > LARGEST {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
             format!("it is larger than {} MiB", LARGEST / 1024 / 1024),
         ));
     }
-    Ok(text)
+    Ok(content)
+}
+
+/// Opens a file to read it. A pipe, a device, a socket or a folder is an error, and not waited for:
+/// opening a named pipe without a writer would wait for ever.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        let flags = rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY;
+        options.custom_flags(flags.bits().cast_signed());
+    }
+    let file = options.open(path)?;
+    // Of what was opened, because the name may have been given to something else meanwhile.
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        return Ok(file);
+    }
+    let kind = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {kind}, and no file")))
 }
 
 /// Makes the data folder if it does not exist. An existing folder keeps its permissions.
@@ -142,6 +170,35 @@ mod tests {
         replace(&path, b"third", Access::AsBefore).unwrap();
         assert_eq!(read(&path).unwrap(), "third");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_an_error_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let made = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+        assert!(made.success());
+        fs::create_dir(at("folder")).unwrap();
+        std::os::unix::fs::symlink(at("circle"), at("circle")).unwrap();
+        std::os::unix::fs::symlink(at("pipe"), at("link")).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        File::create(at("large")).unwrap().set_len(5 << 30).unwrap();
+        for (name, says) in [
+            ("pipe", "a pipe or a device"),
+            ("link", "a pipe or a device"),
+            ("folder", "a folder"),
+            ("circle", ""),
+            ("socket", ""),
+            ("large", "larger than 16 MiB"),
+            ("none", "No such file"),
+        ] {
+            let error = read(&at(name)).unwrap_err().to_string();
+            assert!(error.contains(says), "{name}: {error}");
+        }
+        for device in ["/dev/zero", "/dev/tty"] {
+            assert!(read(Path::new(device)).is_err(), "{device}");
+        }
     }
 
     #[cfg(unix)]

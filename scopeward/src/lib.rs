@@ -31,6 +31,7 @@ mod book;
 mod cli;
 mod file;
 pub mod gate;
+mod heartbeat;
 mod http;
 pub mod identity;
 #[cfg(feature = "embedded-issuer")]

@@ -21,6 +21,7 @@ use tokio::sync::watch::{Receiver, Sender};
 
 pub(crate) use watch::{RefusedPolicy, Watcher};
 
+use crate::heartbeat::Heartbeat;
 use crate::policy::{CheckedPolicy, CompiledPolicy, Feature, Registry, agreement};
 
 /// A handle to the policy that a running server serves. Clones are handles to the same policy. The
@@ -53,6 +54,8 @@ struct Live {
     /// Wakes the tasks that wait for another policy. The value is `true` once the server stops.
     changes: Sender<bool>,
     is_closing: AtomicBool,
+    /// Beats each time the policy file was looked at.
+    heartbeat: Heartbeat,
 }
 
 /// The state of the policy file since the start: the policies that were loaded and refused.
@@ -169,6 +172,7 @@ impl LivePolicy {
             }),
             changes: Sender::new(false),
             is_closing: AtomicBool::new(false),
+            heartbeat: Heartbeat::default(),
         }))
     }
 
@@ -188,6 +192,11 @@ impl LivePolicy {
     /// Records that the policy file has the text of the served policy again.
     pub(crate) fn confirm(&self) {
         self.status_mut().is_refused = false;
+    }
+
+    /// The heartbeat of the task that watches the policy file.
+    pub(crate) fn heartbeat(&self) -> &Heartbeat {
+        &self.0.heartbeat
     }
 
     /// A receiver that wakes on every change of the policy, and holds `true` once the server stops.

@@ -23,6 +23,7 @@ mod durability;
 mod everything;
 mod examples;
 mod features;
+mod finality;
 mod fuzzed;
 mod gate;
 mod harness;

@@ -1,13 +1,23 @@
 //! The commands `revocation …`, which add, remove and list revocations.
 
+use std::{
+    collections::BTreeSet,
+    io::{BufRead, BufReader, Read, Seek, SeekFrom},
+    path::Path,
+};
+
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use super::{Deployment, Failure, Verdict};
 use crate::{
+    file,
     identity::{
         revocation::{self, RevokedList},
         token::{Revocation, RevocationTarget},
     },
+    policy::diagnostic::nearest,
+    record::audit::journal,
     serve::lock::DataLock,
 };
 
@@ -92,6 +102,9 @@ pub(super) fn run(
                 }
             };
             let (text, ()) = revocation::edit(data, add).map_err(Failure::failed)?;
+            if let Some(warning) = unseen(&entry.whom, &seen(data, &entry.whom)) {
+                anstream::eprintln!("warning: {warning}");
+            }
             report(deployment, &text, &format!("revoked: {entry}"))
         }
         RevocationCommand::Remove(arguments) => {
@@ -112,6 +125,48 @@ pub(super) fn run(
             report(deployment, &text, &format!("let in again: {} {}", target.key(), target.id()))
         }
     }
+}
+
+/// At most this many bytes at the end of the audit file are looked through for names.
+const MOST_LOOKED_THROUGH: u64 = 64 * 1024 * 1024;
+
+/// The subjects or clients that the audit file has seen; empty for a token, and without a file.
+fn seen(data: &Path, whom: &RevocationTarget) -> BTreeSet<String> {
+    #[derive(Deserialize)]
+    struct Seen {
+        subject: Option<String>,
+        client: Option<String>,
+    }
+    let Ok(mut file) = file::open(&journal::path(data)) else { return BTreeSet::new() };
+    let length = file.metadata().map_or(0, |metadata| metadata.len());
+    let from = length.saturating_sub(MOST_LOOKED_THROUGH);
+    if file.seek(SeekFrom::Start(from)).is_err() {
+        return BTreeSet::new();
+    }
+    let lines = BufReader::new(file.take(MOST_LOOKED_THROUGH)).split(b'\n');
+    let records = lines.map_while(Result::ok);
+    let records = records.filter_map(|line| serde_json::from_slice::<Seen>(&line).ok());
+    let names = records.filter_map(|record| match whom {
+        RevocationTarget::Token(_) => None,
+        RevocationTarget::Subject(_) => record.subject,
+        RevocationTarget::Client(_) => record.client,
+    });
+    names.collect()
+}
+
+/// What is said of a name that nobody has: the revocation is in force, and may be a slip.
+fn unseen(whom: &RevocationTarget, seen: &BTreeSet<String>) -> Option<String> {
+    let (key, id) = (whom.key(), whom.id());
+    if seen.is_empty() || seen.contains(id) {
+        return None;
+    }
+    let in_other_case = seen.iter().find(|name| name.to_lowercase() == id.to_lowercase());
+    let near =
+        in_other_case.map(String::as_str).or_else(|| nearest(id, seen.iter().map(String::as_str)));
+    let help = near.map_or(String::new(), |near| {
+        format!("\n  = help: did you mean {near:?}? Then add it as well, and remove {id:?}")
+    });
+    Some(format!("no {key} {id:?} is in the audit file, so this may revoke nothing{help}"))
 }
 
 fn next_second() -> Timestamp {

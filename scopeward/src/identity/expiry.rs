@@ -10,7 +10,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http_body::Frame;
 
-use crate::identity::{Principal, revocation::Revocations};
+use crate::identity::{Principal, revocation::Revocations, token::LEEWAY};
 
 /// A response body that ends as soon as `end` completes, even in the middle of its content.
 struct BodyUntil {
@@ -32,10 +32,11 @@ pub(crate) async fn end(caller: Principal, revocations: Revocations) {
     }
 }
 
-/// The time until the caller's token expires; zero if it has expired.
+/// The time until the caller's token is refused, with the leeway of the clocks; zero if it is refused
+/// now. A stream that ended before a request would be refused would be opened again at once.
 pub(crate) fn lifetime(caller: &Principal) -> Duration {
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(u64::MAX, |now| now.as_secs());
-    Duration::from_secs(caller.expires_at().saturating_sub(now))
+    Duration::from_secs(caller.expires_at().saturating_add(LEEWAY).saturating_sub(now))
 }
 
 impl http_body::Body for BodyUntil {

@@ -37,7 +37,9 @@ pub use header::{BearerError, bearer};
 pub(crate) use introspection::{EndpointAt, Introspection, IntrospectionClient, Introspector};
 pub(crate) use issuer_rules::{IssuerRules, LEEWAY};
 pub use keys::{KeySetError, VerificationKeys};
-pub(crate) use remote_keys::{Fetched, KeysAt, RemoteKeys, fetch as fetch_keys};
+pub(crate) use remote_keys::{
+    Fetched, KeysAt, OLDEST as OLDEST_KEYS, RemoteKeys, fetch as fetch_keys,
+};
 pub use revocations::Revocations;
 #[cfg(feature = "embedded-issuer")]
 pub(crate) use revocations::SignIn;

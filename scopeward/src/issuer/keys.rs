@@ -29,7 +29,7 @@ impl SigningKey {
     pub(super) fn open(path: &Path) -> Result<Self, IssuerError> {
         let name = || path.display().to_string();
         let io_error = |source| IssuerError::Io { path: name(), source };
-        let document: Zeroizing<Vec<u8>> = match fs::read(path) {
+        let document: Zeroizing<Vec<u8>> = match file::read_bytes(path) {
             Ok(document) => {
                 check_owner_only(path)?;
                 document.into()
@@ -74,7 +74,7 @@ fn create(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
     if file::create(path, document.as_ref(), file::Access::OwnerOnly)? {
         Ok(document.as_ref().to_vec().into())
     } else {
-        fs::read(path).map(Zeroizing::new)
+        file::read_bytes(path).map(Zeroizing::new)
     }
 }
 

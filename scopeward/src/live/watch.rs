@@ -81,6 +81,7 @@ where
             };
             let path = self.path.clone();
             let Ok(state) = spawn_blocking(move || read(&path)).await else { continue };
+            self.live.heartbeat().beat();
             if is_asked {
                 tracing::info!(target: TARGET, "asked by SIGHUP to load {} again", self.shown);
             } else if state == settled {

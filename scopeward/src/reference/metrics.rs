@@ -8,7 +8,7 @@ use tower::ServiceExt;
 
 use crate::{
     Limits,
-    identity::{provider::ConfiguredProviders, revocation::Revocations},
+    identity::{provider::ConfiguredProviders, revocation::Revocations, token::OLDEST_KEYS},
     limits::{Capacity, Limit},
     live::LivePolicy,
     policy::{CompiledPolicy, Feature, diagnostic::Source},
@@ -97,7 +97,7 @@ async fn answer() -> String {
     let monitor = Monitor {
         capacity: Capacity::new(&Limits::default()),
         live: LivePolicy::unserved(Arc::new(policy)),
-        providers: Providers::connect(None, &configured, Remote::default()),
+        providers: Providers::connect(None, &configured, Remote::default(), OLDEST_KEYS),
         recorder: Recorder::new(audit),
         revocations: Revocations::default(),
         connections: Some(ConnectionServer::new(app, &Limits::default(), None)),

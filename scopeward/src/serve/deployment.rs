@@ -9,9 +9,12 @@ use std::{
 use super::{Environment, StartError, environment::Settings};
 use crate::{
     file,
-    identity::provider::CustomProvider,
+    identity::{provider::CustomProvider, token::OLDEST_KEYS},
     policy::{CompiledPolicy, ResourceUrl, Snapshot, diagnostic::Source, written_url},
 };
+
+/// The longest time for which keys can be used that are not fetched any more, in seconds: a year.
+const LONGEST_KEY_AGE: u64 = 365 * 24 * 60 * 60;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Deployment {
@@ -56,6 +59,16 @@ pub(crate) struct Deployment {
         default_value = "127.0.0.1:9464"
     )]
     pub(crate) monitor: MonitorAt,
+    /// How old a provider's keys may become that cannot be fetched any more, in seconds
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        env = "MAX_KEY_AGE",
+        default_value_t = OLDEST_KEYS.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..=LONGEST_KEY_AGE)
+    )]
+    pub(crate) max_key_age: u64,
     #[arg(skip)]
     pub(crate) settings: Settings,
     /// The provider that the program brings, in place of the one that the settings describe.

@@ -31,6 +31,7 @@ use super::{
     side_door::{self, SideDoor},
 };
 use crate::{
+    heartbeat::Heartbeat,
     http::Peer,
     limits::{Exceeded, Holder, Limit, Limits, Patience, RateLimiter, SharedLimit, Shares},
     record::metrics::metrics,
@@ -99,6 +100,11 @@ impl ConnectionServer {
     /// The number of connections that are open now.
     pub(crate) fn connections(&self) -> usize {
         self.0.connections.taken()
+    }
+
+    /// The heartbeat of the watcher of the certificate, if there is one.
+    pub(crate) fn heartbeat(&self) -> Option<Heartbeat> {
+        self.0.tls.as_ref().map(|tls| tls.heartbeat.clone())
     }
 
     /// Accepts connections until it is told to stop, and then waits until the open connections have

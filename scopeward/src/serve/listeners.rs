@@ -22,7 +22,17 @@ pub(crate) async fn listen(
     if host.is_some() {
         return Ok(vec![first]);
     }
-    let second = TcpListener::bind(SocketAddr::from((Ipv6Addr::LOCALHOST, port))).await;
+    let address = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    let second = TcpListener::bind(address).await;
+    if let Err(error) = &second
+        && error.kind() == std::io::ErrorKind::AddrInUse
+    {
+        // A client that resolves `localhost` to this address would send its token to that process.
+        tracing::warn!(
+            "another process listens on {address}: clients that take `localhost` for ::1 reach it, \
+             and not this server"
+        );
+    }
     Ok(std::iter::once(first).chain(second.ok()).collect())
 }
 

@@ -121,9 +121,7 @@ async fn forward(State(forwarder): State<MetadataForwarder>) -> Response {
         return answer;
     }
     let _ = tokio::time::timeout(MAX_WAIT, asked.changed()).await;
-    forwarder.known().unwrap_or_else(|| {
-        (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")]).into_response()
-    })
+    forwarder.known().unwrap_or_else(|| refused(StatusCode::SERVICE_UNAVAILABLE))
 }
 
 /// The answer without metadata: 503 if the provider does not answer, 502 if its answer is wrong.
@@ -132,6 +130,10 @@ fn unavailable(error: &RemoteError) -> Response {
         RemoteError::Answer { .. } | RemoteError::Status { .. } => StatusCode::BAD_GATEWAY,
         _ => StatusCode::SERVICE_UNAVAILABLE,
     };
+    refused(status)
+}
+
+fn refused(status: StatusCode) -> Response {
     let body = json!({
         "error": "temporarily_unavailable",
         "error_description": "the authorization server's metadata is not available now",

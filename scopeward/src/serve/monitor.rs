@@ -25,6 +25,7 @@ use http::{StatusCode, header, uri};
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
+    heartbeat::Heartbeat,
     identity::revocation::Revocations,
     limits::{Capacity, Limits},
     live::LivePolicy,
@@ -49,6 +50,19 @@ pub(crate) struct Monitor {
 }
 
 impl Monitor {
+    /// The heartbeats of what watches files, by name.
+    fn watchers(&self) -> Vec<(&'static str, Heartbeat)> {
+        let certificate = self.connections.as_ref().and_then(ConnectionServer::heartbeat);
+        [
+            Some(("policy", self.live.heartbeat().clone())),
+            Some(("revocations", self.revocations.heartbeat().clone())),
+            certificate.map(|heartbeat| ("certificate", heartbeat)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
     /// Serves the monitor for as long as the process lives, so that the operator can watch the
     /// server stop as well.
     pub(crate) fn spawn(self, listener: TcpListener) {

@@ -33,6 +33,16 @@ struct ConnectedProvider {
     by: CheckedBy,
 }
 
+/// The state of an issuer's keys.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct KeysState<'a> {
+    pub(crate) issuer: &'a str,
+    /// The time since the last fetch; `None` for keys that were never fetched.
+    pub(crate) age: Option<Duration>,
+    /// Whether tokens can be checked with them. Keys that are too old are not used.
+    pub(crate) are_usable: bool,
+}
+
 /// The way in which the tokens of a provider are checked.
 #[derive(Debug, Clone)]
 enum CheckedBy {
@@ -48,11 +58,12 @@ impl Providers {
         embedded: Option<Issuer>,
         configured: &ConfiguredProviders,
         remote: Remote,
+        oldest_keys: Duration,
     ) -> Self {
         let connect = |configured: &ConfiguredProvider| {
             let by = match &configured.check {
                 TokenCheck::Keys(at) => {
-                    CheckedBy::Keys(RemoteKeys::watch(at.clone(), remote.clone()))
+                    CheckedBy::Keys(RemoteKeys::watch(at.clone(), remote.clone(), oldest_keys))
                 }
                 TokenCheck::Asking(how) => {
                     CheckedBy::Asking(Introspector::new(how.clone(), remote.clone()))
@@ -87,11 +98,14 @@ impl Providers {
         }
     }
 
-    /// The issuers whose keys are fetched, with the time since the last fetch. `None` for keys that
-    /// were never fetched.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = (&str, Option<Duration>)> {
+    /// The issuers whose keys are fetched, and the state of the keys.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = KeysState<'_>> {
         self.connected.iter().filter_map(|provider| match &provider.by {
-            CheckedBy::Keys(keys) => Some((&*provider.configured.authorization_server, keys.age())),
+            CheckedBy::Keys(keys) => Some(KeysState {
+                issuer: &provider.configured.authorization_server,
+                age: keys.age(),
+                are_usable: keys.are_usable(),
+            }),
             CheckedBy::Asking(_) => None,
         })
     }

@@ -1,6 +1,8 @@
 //! The startup check of a deployment: the policy, the tools and the registered scopes must agree,
 //! and the server must be allowed to serve at its address.
 
+use std::time::Duration;
+
 use super::{Providers, StartError, deployment::Deployment, server};
 use crate::{
     identity::provider::{
@@ -92,7 +94,8 @@ pub(crate) fn open_providers(
         None => Some(Issuer::open(&deployment.data, policy, name).map_err(StartError::refused)?),
         Some(_) => None,
     };
-    Ok(Providers::connect(embedded, configured, Remote::default()))
+    let oldest_keys = Duration::from_secs(deployment.max_key_age);
+    Ok(Providers::connect(embedded, configured, Remote::default(), oldest_keys))
 }
 
 /// The registered scopes, from the first of three sources that has them: the policy, the provider,

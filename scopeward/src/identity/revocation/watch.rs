@@ -9,6 +9,8 @@ use std::{
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+use crate::file;
+
 use super::{
     Revocations, RevokedList,
     file::{RevokedError, path, read},
@@ -16,6 +18,8 @@ use super::{
 
 /// The time between two reads of the file.
 const INTERVAL: Duration = Duration::from_millis(50);
+/// A file that looks as before is read every so many times all the same: once in half a second.
+const EVERY: u32 = 10;
 /// How long a command waits for a server to load the list, so that the command ends even if no
 /// server runs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -41,7 +45,7 @@ impl RevocationWatch {
     }
 }
 
-/// Reads the file again and again for as long as the process lives, on a thread of its own. The
+/// Reads the file again and again for as long as something uses its list, on a thread of its own. The
 /// file is polled, because file events cannot be relied on (see `live/watch.rs`).
 pub(crate) fn watch(mut watched: RevocationWatch) -> std::io::Result<()> {
     acknowledge(&watched.data, watched.text.as_deref());
@@ -49,8 +53,19 @@ pub(crate) fn watch(mut watched: RevocationWatch) -> std::io::Result<()> {
     thread.spawn(move || {
         let path = path(&watched.data);
         let mut refused = None;
-        loop {
+        let mut seen = None;
+        let mut unseen = 0;
+        while !watched.revocations.is_unused() {
             thread::sleep(INTERVAL);
+            watched.revocations.heartbeat().beat();
+            // A large list is read only if its file looks different, and now and then all the same,
+            // because not every change shows.
+            let looks = Looks::of(&path);
+            unseen += 1;
+            if looks.is_some() && looks == seen && unseen < EVERY {
+                continue;
+            }
+            (seen, unseen) = (looks, 0);
             let text = read(&path);
             if let Ok(text) = &text
                 && *text == watched.text
@@ -92,6 +107,27 @@ pub(crate) fn watch(mut watched: RevocationWatch) -> std::io::Result<()> {
     Ok(())
 }
 
+/// What a file's entry says of its content.
+#[derive(Debug, PartialEq, Eq)]
+struct Looks {
+    length: u64,
+    changed: std::time::SystemTime,
+    #[cfg(unix)]
+    number: u64,
+}
+
+impl Looks {
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self {
+            length: metadata.len(),
+            changed: metadata.modified().ok()?,
+            #[cfg(unix)]
+            number: std::os::unix::fs::MetadataExt::ino(&metadata),
+        })
+    }
+}
+
 /// Reads until two reads in a row give the same text, so that a half-written file is not loaded.
 fn settled(path: &Path, mut text: Option<String>) -> Result<Option<String>, RevokedError> {
     loop {
@@ -124,7 +160,8 @@ fn fingerprint(text: &str) -> Vec<u8> {
 pub(crate) fn is_served(data: &Path, text: &str) -> bool {
     let begin = Instant::now();
     while begin.elapsed() < MAX_WAIT {
-        if fs::read(acknowledgement(data)).is_ok_and(|served| served == fingerprint(text)) {
+        if file::read_bytes(&acknowledgement(data)).is_ok_and(|served| served == fingerprint(text))
+        {
             return true;
         }
         thread::sleep(INTERVAL);

@@ -8,12 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
+use arc_swap::ArcSwapOption;
+use aws_lc_rs::{hmac, rand};
 use moka::{Expiry, future::Cache};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::{AccessToken, Clock, IssuerRules, Rejected, TokenError, claims::Claims, issuer_rules};
 use crate::{
@@ -73,7 +74,10 @@ pub(crate) struct Introspector(Arc<Inner>);
 struct Inner {
     how: Introspection,
     remote: Remote,
-    endpoint: OnceCell<Endpoint>,
+    /// The endpoint as it was found. It is found again after a failure, because an issuer may move it.
+    endpoint: ArcSwapOption<Endpoint>,
+    /// The key of the digests, which is secret to this process.
+    key: hmac::Key,
     turns: Semaphore,
     /// Whether the last question had no answer.
     is_silent: AtomicBool,
@@ -110,11 +114,16 @@ impl Expiry<[u8; 32], CachedAnswer> for UntilExpiry {
 
 impl Introspector {
     pub(crate) fn new(how: Introspection, remote: Remote) -> Self {
+        let mut secret = [0; 32];
+        // Without random bytes every digest has the same key, which is no more than a plain digest.
+        let _ = rand::fill(&mut secret);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         let answers = Cache::builder().max_capacity(MAX_ANSWERS).expire_after(UntilExpiry).build();
         Self(Arc::new(Inner {
             how,
             remote,
-            endpoint: OnceCell::new(),
+            endpoint: ArcSwapOption::empty(),
+            key,
             turns: Semaphore::new(MAX_QUESTIONS),
             is_silent: AtomicBool::new(false),
             answers,
@@ -129,7 +138,7 @@ impl Introspector {
         clock: &dyn Clock,
     ) -> Result<AccessToken, Rejected> {
         let mut key = [0; 32];
-        key.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        key.copy_from_slice(hmac::sign(&self.0.key, token.as_bytes()).as_ref());
         let answer = self.look_up(token, issuer, clock);
         // Other requests with the same token wait for this answer. A failure to get an answer is
         // not cached.
@@ -187,15 +196,22 @@ impl Introspector {
         let Inner { how, remote, .. } = &*self.0;
         match how {
             Introspection::Standard { endpoint, client } => {
-                let Endpoint { url, authentication } =
-                    self.0.endpoint.get_or_try_init(|| find(remote, endpoint)).await?;
+                let found = if let Some(found) = self.0.endpoint.load_full() {
+                    found
+                } else {
+                    let found = Arc::new(find(remote, endpoint).await?);
+                    self.0.endpoint.store(Some(Arc::clone(&found)));
+                    found
+                };
+                let Endpoint { url, authentication } = &*found;
                 let form = [("token", token), ("token_type_hint", "access_token")];
                 let secret = client.secret.read().map_err(|error| RemoteError::Secret {
                     url: url.clone(),
                     reason: error.to_string(),
                 })?;
                 let client = (&*client.id, secret.expose_secret());
-                let answer = remote.post_as(url, client, *authentication, &form, EXPECTED).await?;
+                let answer = remote.post_as(url, client, *authentication, &form, EXPECTED).await;
+                let answer = answer.inspect_err(|_| self.0.endpoint.store(None))?;
                 match &answer.json["active"] {
                     Value::Bool(true) => Ok(Some(answer.json)),
                     Value::Bool(false) => Ok(None),
@@ -237,10 +253,17 @@ async fn find(remote: &Remote, at: &EndpointAt) -> Result<Endpoint, RemoteError>
     }
 }
 
+fn is_dpop(kind: &str) -> bool {
+    kind.eq_ignore_ascii_case("dpop")
+}
+
 /// Reads an answer as claims. Every member but `active` is optional, and means the same as in a JWT
 /// (RFC 7662, section 2.2).
 fn read(mut answer: Value, issuer: &IssuerRules, now: u64) -> Result<Claims<'static>, TokenError> {
     let is_bearer = |kind: &Value| kind.as_str().is_some_and(|k| k.eq_ignore_ascii_case("bearer"));
+    if answer.get("token_type").is_some_and(|kind| kind.as_str().is_some_and(is_dpop)) {
+        return Err(TokenError::Bound);
+    }
     // Some issuers also answer about other kinds of token, and name the kind here.
     if answer.get("token_type").is_some_and(|kind| !is_bearer(kind)) {
         return Err(TokenError::Type);
@@ -249,9 +272,13 @@ fn read(mut answer: Value, issuer: &IssuerRules, now: u64) -> Result<Claims<'sta
     // An answer without `iss` is from the issuer that was asked, because nobody else could have
     // given it.
     claims.entry("iss").or_insert_with(|| (*issuer.name).into());
-    // The issuer's name for the person is in `sub`, or in `username` if there is no `sub`.
-    if let (None, Some(username)) = (claims.get("sub"), claims.get("username").cloned()) {
-        claims.insert("sub".to_owned(), username);
+    // The issuer's name for the person is in `sub`, or in `username` if there is no `sub`. A username
+    // has a namespace of its own, because it may be another account's `sub`.
+    if let (None, Some(username)) = (claims.get("sub"), claims.get("username")) {
+        let username = username.as_str().filter(|name| !name.is_empty());
+        let subject = username.ok_or(TokenError::Claims("username"))?;
+        let subject = format!("username:{subject}");
+        claims.insert("sub".to_owned(), subject.into());
     }
     match claims.get("exp") {
         // Google writes its numbers as text.

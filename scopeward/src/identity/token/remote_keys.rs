@@ -19,6 +19,9 @@ const SHORTEST_KEPT: Duration = Duration::from_mins(1);
 /// The longest time for which fetched keys are kept, so that a key that the issuer withdraws is not
 /// used for longer.
 const LONGEST_KEPT: Duration = Duration::from_hours(1);
+/// How long keys are used that cannot be fetched any more, unless it is set: a day. A withdrawn key
+/// would otherwise be good for as long as somebody keeps the issuer's endpoint from answering.
+pub(crate) const OLDEST: Duration = Duration::from_hours(24);
 /// The wait after a first failure. Each further failure doubles it.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 /// The longest wait between two fetches that fail, so that an issuer that is back is noticed soon.
@@ -62,7 +65,9 @@ struct KeyStore {
 
 impl RemoteKeys {
     /// Fetches the keys now, and again and again for as long as the runtime lives.
-    pub(crate) fn watch(at: KeysAt, remote: Remote) -> Self {
+    ///
+    /// Keys that cannot be fetched any more are used until they are `oldest`.
+    pub(crate) fn watch(at: KeysAt, remote: Remote, oldest: Duration) -> Self {
         let keys = Self(Arc::new(KeyStore {
             at,
             current: ArcSwapOption::empty(),
@@ -71,7 +76,7 @@ impl RemoteKeys {
             last_try: Mutex::new(None),
             fetched: Mutex::new(None),
         }));
-        tokio::spawn(keys.clone().run(remote));
+        tokio::spawn(keys.clone().run(remote, oldest));
         keys
     }
 
@@ -103,6 +108,11 @@ impl RemoteKeys {
         self.0.current.load().as_ref().map(|keys| keys.generation())
     }
 
+    /// Whether there are keys to check tokens with.
+    pub(crate) fn are_usable(&self) -> bool {
+        self.0.current.load().is_some()
+    }
+
     /// The time since the keys were fetched; `None` until they were fetched once.
     pub(crate) fn age(&self) -> Option<Duration> {
         let fetched = *self.0.fetched.lock();
@@ -126,7 +136,7 @@ impl RemoteKeys {
         matches!(tokio::time::timeout(MAX_WAIT, tries.changed()).await, Ok(Ok(())))
     }
 
-    async fn run(self, remote: Remote) {
+    async fn run(self, remote: Remote, oldest: Duration) {
         let mut retry = FIRST_RETRY;
         loop {
             let fetched = fetch(&remote, &self.0.at).await;
@@ -138,13 +148,19 @@ impl RemoteKeys {
                     fresh_for.clamp(SHORTEST_KEPT, LONGEST_KEPT)
                 }
                 Err(error) => {
-                    let kept = if self.0.current.load().is_some() {
-                        "the keys that are there stay"
-                    } else {
-                        "no token can be checked yet"
+                    if self.age().is_some_and(|age| age >= oldest) {
+                        self.0.current.store(None);
+                    }
+                    let (kept, left) = match self.age() {
+                        None => ("no token can be checked yet", None),
+                        Some(age) if age >= oldest => {
+                            ("the keys are too old, so no token can be checked", None)
+                        }
+                        Some(age) => ("the keys that are there stay", oldest.checked_sub(age)),
                     };
                     tracing::error!(target: TARGET, "{error}; {kept}");
-                    let wait = retry;
+                    // The moment at which the keys are too old is not slept through.
+                    let wait = left.map_or(retry, |left| retry.min(left));
                     retry = (retry * 2).min(LONGEST_RETRY);
                     wait
                 }

@@ -15,6 +15,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::AccessToken;
+use crate::heartbeat::Heartbeat;
 
 /// The token, subject or client that a revocation names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,6 +86,8 @@ struct Inner {
     changes: tokio::sync::watch::Sender<()>,
     /// The number of changed files that were refused.
     refused: AtomicU64,
+    /// Beats each time the file was looked at.
+    heartbeat: Heartbeat,
 }
 
 /// A sign-in at the embedded issuer, which could still give tokens.
@@ -205,6 +208,16 @@ impl Revocations {
             || text("sid").is_some_and(|id| ended.contains(id))
             || list.subjects.get(token.subject()).is_some_and(is_of)
             || token.client().and_then(|client| list.clients.get(client)).is_some_and(is_of)
+    }
+
+    /// The heartbeat of the thread that watches the file.
+    pub(crate) fn heartbeat(&self) -> &Heartbeat {
+        &self.0.heartbeat
+    }
+
+    /// Whether nobody else has this list any more, so that it need not be kept up to date.
+    pub(crate) fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
     }
 
     /// The number of entries in the list.

@@ -19,7 +19,7 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
-use crate::record::metrics::metrics;
+use crate::{file, heartbeat::Heartbeat, record::metrics::metrics};
 
 /// How long to wait between two reads of the files.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -51,7 +51,11 @@ pub(crate) enum TlsError {
 
 /// Accepts TLS connections with the current certificate. Clones share the certificate.
 #[derive(Clone)]
-pub(crate) struct Tls(Arc<ArcSwap<ServerConfig>>);
+pub(crate) struct Tls {
+    current: Arc<ArcSwap<ServerConfig>>,
+    /// Beats each time the files were read.
+    pub(crate) heartbeat: Heartbeat,
+}
 
 /// The content of the certificate's file and of the key's file.
 #[derive(PartialEq, Eq)]
@@ -64,7 +68,8 @@ impl Tls {
     /// Reads the files, and loads them again when they change, for as long as the runtime lives.
     pub(crate) fn watch(files: Files) -> Result<Self, TlsError> {
         let read = files.read()?;
-        let tls = Self(Arc::new(ArcSwap::new(files.config(&read)?)));
+        let current = Arc::new(ArcSwap::new(files.config(&read)?));
+        let tls = Self { current, heartbeat: Heartbeat::begun() };
         tokio::spawn(tls.clone().reload(files, read));
         Ok(tls)
     }
@@ -77,13 +82,14 @@ impl Tls {
             let Ok(read) = tokio::task::spawn_blocking(move || reading.read()).await else {
                 continue;
             };
+            self.heartbeat.beat();
             if read.as_ref().is_ok_and(|read| *read == served) {
                 refused = None;
                 continue;
             }
             match read.and_then(|read| Ok((files.config(&read)?, read))) {
                 Ok((config, read)) => {
-                    self.0.store(config);
+                    self.current.store(config);
                     served = read;
                     metrics().certificate_reloads.inc();
                     tracing::warn!(target: TARGET, "the certificate is loaded");
@@ -104,7 +110,7 @@ impl Tls {
     where
         I: AsyncRead + AsyncWrite + Unpin,
     {
-        TlsAcceptor::from(self.0.load_full()).accept(stream).await
+        TlsAcceptor::from(self.current.load_full()).accept(stream).await
     }
 }
 
@@ -117,7 +123,8 @@ impl fmt::Debug for Tls {
 impl Files {
     fn read(&self) -> Result<Read, TlsError> {
         let read = |path: &Path| {
-            fs::read(path).map_err(|error| TlsError::Read(path.display().to_string(), error))
+            file::read_bytes(path)
+                .map_err(|error| TlsError::Read(path.display().to_string(), error))
         };
         #[cfg(unix)]
         if let Ok(metadata) = fs::metadata(&self.key)

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Monitor;
+use crate::serve::providers::KeysState;
 
 /// Answers 200 while requests would be answered, else 503 with the reasons.
 pub(super) async fn ready(State(monitor): State<Monitor>) -> impl IntoResponse {
@@ -22,9 +23,11 @@ fn not_ready(monitor: &Monitor) -> Vec<String> {
     if monitor.live.is_stopping() {
         reasons.push("the server is stopping".to_owned());
     }
-    for (issuer, age) in monitor.providers.keys() {
+    for KeysState { issuer, age, are_usable } in monitor.providers.keys() {
         if age.is_none() {
             reasons.push(format!("the keys of {issuer} were never seen"));
+        } else if !are_usable {
+            reasons.push(format!("the keys of {issuer} are too old, and cannot be fetched"));
         }
     }
     if monitor.recorder.refuses(&monitor.live.current()) {
@@ -39,11 +42,27 @@ pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
     let audit = monitor.recorder.health();
     let is_degraded = status.is_refused
         || audit.is_some_and(|audit| audit.is_failing || audit.lost > 0)
+        || monitor.watchers().iter().any(|(_, heartbeat)| heartbeat.is_late())
         || !not_ready(&monitor).is_empty();
+    let watchers: serde_json::Map<String, Value> = monitor
+        .watchers()
+        .into_iter()
+        .filter_map(|(name, heartbeat)| {
+            let seconds = heartbeat.age()?.as_secs();
+            let state = json!({ "silent_seconds": seconds, "is_late": heartbeat.is_late() });
+            Some((name.to_owned(), state))
+        })
+        .collect();
     let keys: Vec<Value> = monitor
         .providers
         .keys()
-        .map(|(issuer, age)| json!({ "issuer": issuer, "age_seconds": age.map(|age| age.as_secs()) }))
+        .map(|keys| {
+            json!({
+                "issuer": keys.issuer,
+                "age_seconds": keys.age.map(|age| age.as_secs()),
+                "usable": keys.are_usable,
+            })
+        })
         .collect();
     Json(json!({
         "status": if is_degraded { "degraded" } else { "ok" },
@@ -62,6 +81,7 @@ pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
             "head": audit.head.to_string(),
         })),
         "keys": keys,
+        "watchers": watchers,
         "revocations": {
             "entries": monitor.revocations.len(),
             "refused": monitor.revocations.refused(),

@@ -12,7 +12,7 @@ use prometheus_client::{
 };
 
 use super::Monitor;
-use crate::record::metrics;
+use crate::{record::metrics, serve::providers::KeysState};
 
 pub(super) async fn metrics(State(monitor): State<Monitor>) -> impl IntoResponse {
     let mut registry = Registry::with_prefix("scopeward");
@@ -131,10 +131,21 @@ impl Monitor {
             MetricType::Gauge,
         )?;
         let mut seen = HashSet::new();
-        for (issuer, age) in self.providers.keys() {
+        for KeysState { issuer, age, .. } in self.providers.keys() {
             if seen.insert(issuer.to_owned()) {
                 let age = age.map_or(ConstGauge::new(-1), |age| gauge(age.as_secs()));
                 age.encode(ages.encode_family(&[("issuer", issuer)])?)?;
+            }
+        }
+        let mut silent = encoder.encode_descriptor(
+            "watcher_silent_seconds",
+            "How long ago a watcher of a file last looked at it",
+            None,
+            MetricType::Gauge,
+        )?;
+        for (name, heartbeat) in self.watchers() {
+            if let Some(age) = heartbeat.age() {
+                gauge(age.as_secs()).encode(silent.encode_family(&[("watcher", name)])?)?;
             }
         }
         Ok(())
