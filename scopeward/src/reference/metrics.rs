@@ -94,9 +94,11 @@ async fn answer() -> String {
     let folder = tempfile::tempdir().unwrap();
     let audit = AuditWriter::start(folder.path(), Rotation { size: 0, kept: 0 }).unwrap();
     let app = App { router: axum::Router::new(), others: None };
+    let live = LivePolicy::unserved(Arc::new(policy));
+    live.heartbeat().beat();
     let monitor = Monitor {
         capacity: Capacity::new(&Limits::default()),
-        live: LivePolicy::unserved(Arc::new(policy)),
+        live,
         providers: Providers::connect(None, &configured, Remote::default(), OLDEST_KEYS),
         recorder: Recorder::new(audit),
         revocations: Revocations::default(),
