@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cel::Context;
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree};
 use serde_json::{Value, json};
 
 use super::{ARGUMENTS, CLAIMS, Condition, ENVIRONMENT, Judgement, MOST_STEPS, evaluate::Call};
@@ -38,18 +38,22 @@ fn steps(text: &str, arguments: &Value) -> usize {
     usize::MAX - effort.left()
 }
 
+fn number() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        4 => (-3_i64..4).prop_map(Value::from),
+        1 => Just(json!(1.5)),
+        1 => Just(json!(2.0)),
+        1 => Just(json!(u64::MAX)),
+        1 => Just(json!(i64::MIN)),
+        1 => Just(json!(i64::MAX)),
+    ]
+}
+
 fn value() -> impl Strategy<Value = Value> {
-    let number = prop_oneof![
-        (-3_i64..4).prop_map(Value::from),
-        Just(json!(1.5)),
-        Just(json!(2.0)),
-        Just(json!(u64::MAX)),
-        Just(json!(i64::MIN)),
-    ];
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
-        number,
+        number(),
         "[abé]{0,3}".prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {
@@ -60,12 +64,58 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// `a` is most often a list, and `b` a text or a number.
 fn object() -> impl Strategy<Value = Value> {
-    proptest::collection::btree_map("[abx]", value(), 0..4).prop_map(|fields| json!(fields))
+    let list = prop_oneof![
+        3 => proptest::collection::vec(value(), 0..5).prop_map(Value::from),
+        1 => value(),
+    ];
+    let plain = prop_oneof![
+        "[abé]{0,3}".prop_map(Value::from),
+        (-3_i64..4).prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        value(),
+    ];
+    let of = proptest::option::of::<BoxedStrategy<Value>>;
+    (of(list.boxed()), of(plain.boxed()), of(value().boxed()), number()).prop_map(|(a, b, x, n)| {
+        let fields = [("a", a), ("b", b), ("x", x), ("n", Some(n))].into_iter();
+        fields.filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    })
+}
+
+/// A condition whose parts most often have an answer.
+fn typed() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "has\\((args|claims)\\.[abx]\\)",
+        "(args|claims)\\.n (==|!=|<|<=|>|>=) (args|claims)\\.n",
+        "args\\.n (==|!=|<|<=|>|>=) (-?[0-3]|[0-3]u|1\\.5|-9223372036854775808)",
+        "args\\.(a|b|x) (==|!=) (claims\\.(a|b|x)|'a'|null|true|1)",
+        "args\\.n in \\[1, 2u, -3, 1\\.5, args\\.n, 'a'\\]",
+        "args\\.a\\.(exists|all)\\(x, x (==|!=|<|>) (args\\.n|1|'a')\\)",
+        "args\\.a\\.(exists|all)\\(x, x (==|!=) (args\\.n|1|'a'|null|true)\\)",
+        "args\\.b\\.(startsWith|endsWith|contains)\\('[ab]?'\\)",
+        "'abé'\\.(startsWith|endsWith|contains)\\('[abé]?'\\)",
+        "size\\((args\\.a|args\\.b|args|'é'|b'abc'|\\[1, 2\\])\\) (==|<|>) [0-3]",
+        "args\\.a\\[[0-2](u|\\.0|)\\] == args\\.a\\[[0-2]\\]",
+        "('n'|'q'|1|true|1\\.5|null) in args",
+        "args\\['n'\\] == args\\.n",
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        let two = (inner.clone(), inner.clone());
+        prop_oneof![
+            (two.clone(), "&&|\\|\\||==|!=").prop_map(|((a, b), op)| format!("({a}) {op} ({b})")),
+            inner.clone().prop_map(|a| format!("!({a})")),
+            (inner, two).prop_map(|(c, (a, b))| format!("({c}) ? ({a}) : ({b})")),
+        ]
+    })
+}
+
+fn expression() -> impl Strategy<Value = String> {
+    prop_oneof![typed(), untyped()]
 }
 
 /// An expression of everything that a condition may use. Most are of types that do not fit.
-fn expression() -> impl Strategy<Value = String> {
+fn untyped() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         4 => "(args|claims)\\.[abx]",
         1 => "args\\.[abx]\\.[abx]",
@@ -96,13 +146,16 @@ fn expression() -> impl Strategy<Value = String> {
             1 => two.clone().prop_map(|(a, b)| format!("({a})[{b}]")),
             1 => two.clone().prop_map(|(a, b)| format!("[{a}, {b}]")),
             1 => (inner.clone(), two).prop_map(|(c, (a, b))| format!("({c} ? {a} : {b})")),
-            3 => (whole, each, inner).prop_map(|(of, each, a)| format!("{of}.{each}(x, {a})")),
+            3 => (whole.clone(), each.clone(), inner)
+                .prop_map(|(of, each, a)| format!("{of}.{each}(x, {a})")),
+            3 => (whole, each, "x|!x|x (>|<=|==) [0-3]|x == 'a'|x.contains\\('a'\\)|x in args.a|x in \\[1, null\\]|x > 1 && args.b > x|x.a == 1|has\\(x.a\\)|size\\(x\\) == 1")
+                .prop_map(|(of, each, a)| format!("{of}.{each}(x, {a})")),
         ]
     })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, max_global_rejects: 400_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1_500, max_global_rejects: 400_000, ..ProptestConfig::default() })]
 
     #[test]
     fn conditions_mean_what_cel_says(
@@ -119,6 +172,24 @@ proptest! {
             "{} on {} and {}", text, arguments, claims
         );
     }
+}
+
+/// The generated conditions have all three answers often enough to compare them.
+#[test]
+fn the_comparison_is_not_empty() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let mut counts = [0; 3];
+    while counts.iter().sum::<usize>() < 1_000 {
+        let made = (expression(), object(), object()).new_tree(&mut runner).unwrap().current();
+        let (text, arguments, claims) = made;
+        let Ok(condition) = Condition::parse(&text) else { continue };
+        counts[match judge(&condition, &arguments, &claims) {
+            Judgement::Met => 0,
+            Judgement::NotMet => 1,
+            _ => 2,
+        }] += 1;
+    }
+    assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
 }
 
 #[test]
