@@ -1,5 +1,8 @@
 //! The command line of every server that is built on this library.
 
+#[macro_use]
+mod output;
+
 mod app;
 mod audit;
 mod doctor;
@@ -144,10 +147,10 @@ fn render(found: &Diagnostics) -> String {
 /// Prints what the startup check has to say although the server starts.
 fn report_start(report: &Report) {
     if let Some(warning) = &report.warning {
-        anstream::eprintln!("warning: {warning}\n");
+        errln!("warning: {warning}\n");
     }
     if !report.found.is_empty() {
-        anstream::eprint!("{}", render(&report.found));
+        err!("{}", render(&report.found));
     }
 }
 
