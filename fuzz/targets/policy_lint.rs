@@ -15,7 +15,11 @@ use scopeward_policy::{
     matrix::Matrix,
 };
 
-const fn declared(feature: Feature, name: &'static str, scopes: &'static [&'static str]) -> Declaration {
+const fn declared(
+    feature: Feature,
+    name: &'static str,
+    scopes: &'static [&'static str],
+) -> Declaration {
     Declaration::new(feature, name, scopes, &["c:admin"], Location::new("a.rs", 1, 1))
 }
 

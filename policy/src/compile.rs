@@ -232,7 +232,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
             ));
             return None;
         };
-        match ResourceUrl::parse(&url.value) {
+        let parsed = ResourceUrl::parse(&url.value);
+        match parsed.and_then(|url| url.check_path().map(|()| url)) {
             Ok(url) => Some(url),
             Err(error) => {
                 self.errors.push(

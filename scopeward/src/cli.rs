@@ -157,6 +157,13 @@ fn report_start(report: &Report) {
 /// Reads `.env` into the process environment. A missing file is fine; an unreadable file is an
 /// error, because settings would be missing.
 fn read_env_file() -> Result<(), Failure> {
+    // No environment can hold a NUL, and the standard library panics on one.
+    let has_nul = dotenvy::dotenv_iter().is_ok_and(|mut variables| {
+        variables.any(|variable| variable.is_ok_and(|(_, value)| value.contains('\0')))
+    });
+    if has_nul {
+        return Err(Failure::refused("cannot read .env: a value has a NUL character"));
+    }
     match dotenvy::dotenv() {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),

@@ -12,6 +12,7 @@ mod action;
 mod attacks;
 mod audit;
 mod authoring;
+mod bounds;
 mod clients;
 mod conditions;
 mod conformance;
