@@ -13,7 +13,7 @@ use super::{
     syntax,
     vocabulary::Vocabulary,
 };
-use crate::diagnostic::{Diagnostic, Diagnostics, Source};
+use crate::diagnostic::{Diagnostic, Diagnostics, Source, Suggestions};
 
 /// Tests and invariants whose scopes are all defined.
 #[derive(Debug, Default)]
@@ -57,7 +57,8 @@ impl Assertions {
         let (readable, repaired) = syntax::repair(source);
         let (cases, invariants) = manifest::read_test_file(&readable, &mut errors);
         let assertions = {
-            let vocabulary = policy.vocabulary().reading(readable.text());
+            let suggestions = Suggestions::default();
+            let vocabulary = policy.vocabulary(&suggestions).reading(readable.text());
             Self::compile(&cases, &invariants, vocabulary, &mut errors)
         };
         let errors = repaired.restore(errors);

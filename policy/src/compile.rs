@@ -1,6 +1,10 @@
 //! Compiles a manifest into the policy that decides: scopes become bits, `implies` becomes closures.
 
-use std::{collections::HashMap, ops::Range, sync::OnceLock};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    sync::OnceLock,
+};
 
 use super::{
     CompiledPolicy, Feature, KnownClient, Revision, Rule, Rules, ScopeInfo, UriIndex, UriOverlap,
@@ -19,12 +23,25 @@ use super::{
 };
 use crate::{
     ResourceUrl,
-    diagnostic::{Diagnostic, Diagnostics, Source, nearest},
+    diagnostic::{Diagnostic, Diagnostics, Source, Suggestions},
 };
 
 /// After this many days a snapshot of the registered scopes counts as old, unless the policy sets
 /// `snapshot_days`. A quarter of a year, because registrations change seldom.
 pub(crate) const DEFAULT_SNAPSHOT_DAYS: u32 = 90;
+
+/// The most scopes of a policy. Each scope has a set with one bit for each other one, so this many
+/// take some 12 MB.
+pub(crate) const MOST_SCOPES: usize = 10_000;
+/// The most conditions of one rule, because each call evaluates all of them.
+const MOST_CONDITIONS: usize = 100;
+/// The most variables of a URI template. The router that finds a template has names for 25 of them.
+const MOST_VARIABLES: usize = 20;
+/// The most circles of `implies` that are reported, because scopes that all imply each other have as
+/// many circles as the square of their number.
+const MOST_CIRCLES: usize = 20;
+/// The most scopes of a circle that are named, so that the message can be read.
+const MOST_NAMED: usize = 12;
 
 impl CompiledPolicy {
     /// Compiles a policy, or reports all of its mistakes at once.
@@ -60,7 +77,9 @@ impl DraftPolicy {
         let mut errors = vec![];
         let (source, repaired) = syntax::repair(source);
         let manifest = manifest::read(&source, &mut errors);
-        let policy = Compiler::new(&manifest, &source, &mut errors).compile(&source, &manifest);
+        let suggestions = Suggestions::default();
+        let compiler = Compiler::new(&manifest, &source, &suggestions, &mut errors);
+        let policy = compiler.compile(&source, &manifest);
         let Some(policy) = policy else {
             let assertions = Assertions::default();
             return Self {
@@ -72,14 +91,21 @@ impl DraftPolicy {
                 repaired,
             };
         };
-        let vocabulary = policy.vocabulary();
+        let vocabulary = policy.vocabulary(&suggestions);
         let assertions =
             Assertions::compile(&manifest.cases, &manifest.invariants, vocabulary, &mut errors);
         // A scope whose definition has a mistake is reported there.
+        let misplaced: HashSet<&str> = manifest
+            .misplaced
+            .iter()
+            .filter(|(table, _)| *table == "scopes")
+            .map(|(_, name)| name.as_str())
+            .collect();
+        let invalid = || manifest.invalid_scopes.iter().map(String::as_str);
         let is_misplaced = |scope: &str| {
-            manifest.misplaced.iter().any(|(table, name)| *table == "scopes" && name == scope)
+            misplaced.contains(scope)
                 || manifest.misspelt_tables.contains(&"scopes")
-                || nearest(scope, manifest.invalid_scopes.iter().map(String::as_str)).is_some()
+                || suggestions.nearest(scope, invalid()).is_some()
         };
         let errors = merge_undefined(errors, is_misplaced);
         let unreadable = manifest.rules.iter();
@@ -96,15 +122,21 @@ struct Compiler<'m, 'e> {
     errors: &'e mut Vec<Diagnostic>,
     /// The text of the file.
     text: &'m str,
+    suggestions: &'m Suggestions,
 }
 
 impl<'m, 'e> Compiler<'m, 'e> {
-    fn new(manifest: &'m Manifest, source: &'m Source, errors: &'e mut Vec<Diagnostic>) -> Self {
+    fn new(
+        manifest: &'m Manifest,
+        source: &'m Source,
+        suggestions: &'m Suggestions,
+        errors: &'e mut Vec<Diagnostic>,
+    ) -> Self {
         let ids = (0..)
             .zip(&manifest.scopes)
             .map(|(id, entry)| (entry.name.value.clone(), ScopeId(id)))
             .collect();
-        Self { ids, entries: &manifest.scopes, errors, text: source.text() }
+        Self { ids, entries: &manifest.scopes, errors, text: source.text(), suggestions }
     }
 
     fn compile(mut self, source: &Source, manifest: &Manifest) -> Option<CompiledPolicy> {
@@ -112,6 +144,16 @@ impl<'m, 'e> Compiler<'m, 'e> {
         // this draft decides nothing.
         let url =
             self.resource_url(manifest).or_else(|| ResourceUrl::parse("http://localhost").ok());
+        if let Some(first) = self.entries.get(MOST_SCOPES) {
+            let (at, most) = (first.name.span.clone(), MOST_SCOPES);
+            let message = format!("`[scopes]` defines {} scopes", self.entries.len());
+            self.errors.push(
+                Diagnostic::new(mistake::TOO_MANY_SCOPES, at, message)
+                    .label(format!("this is one more than {most}"))
+                    .help("define one scope for the things that are always allowed together"),
+            );
+            return None;
+        }
         let implied: Vec<Vec<ScopeId>> =
             self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
         self.report_cycles(&implied);
@@ -190,7 +232,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
             ));
             return None;
         };
-        match ResourceUrl::parse(&url.value) {
+        let parsed = ResourceUrl::parse(&url.value);
+        match parsed.and_then(|url| url.check_path().map(|()| url)) {
             Ok(url) => Some(url),
             Err(error) => {
                 self.errors.push(
@@ -203,7 +246,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn ids(&mut self, scopes: &[Located<Scope>]) -> Vec<ScopeId> {
-        Vocabulary::new(&self.ids, self.text).ids(scopes, self.errors)
+        Vocabulary::new(&self.ids, self.text, self.suggestions).ids(scopes, self.errors)
     }
 
     /// Reports each cycle of `implies` once, at the entry that closes the cycle.
@@ -212,6 +255,9 @@ impl<'m, 'e> Compiler<'m, 'e> {
         const OPEN: u8 = 1;
         const DONE: u8 = 2;
         let mut state = vec![NEW; implied.len()];
+        let mut reported = 0;
+        // The place of each open scope in the path.
+        let mut places = vec![0; implied.len()];
         for start in 0..implied.len() {
             if state[start] != NEW {
                 continue;
@@ -230,12 +276,14 @@ impl<'m, 'e> Compiler<'m, 'e> {
                 match state[child] {
                     NEW => {
                         state[child] = OPEN;
+                        places[child] = path.len();
                         path.push((child, 0));
                     }
-                    OPEN => {
-                        let from = path.iter().position(|(scope, _)| *scope == child).unwrap_or(0);
-                        let cycle: Vec<usize> = path[from..].iter().map(|(s, _)| *s).collect();
+                    OPEN if reported < MOST_CIRCLES => {
+                        let cycle = &path[places[child]..];
+                        let cycle: Vec<usize> = cycle.iter().map(|(scope, _)| *scope).collect();
                         self.report_cycle(&cycle);
+                        reported += 1;
                     }
                     _ => {}
                 }
@@ -250,12 +298,16 @@ impl<'m, 'e> Compiler<'m, 'e> {
             return;
         };
         let span = self.implies_span(*last, first);
+        let mut shown = names[..names.len().min(MOST_NAMED)].join(" → ");
+        if names.len() > MOST_NAMED {
+            shown += &format!(" → {} more", names.len() - MOST_NAMED);
+        }
         let mut error = Diagnostic::new(
             mistake::IMPLIES_CYCLE,
             span,
-            format!("`implies` runs in a circle: {} → {first}", names.join(" → ")),
+            format!("`implies` runs in a circle: {shown} → {first}"),
         );
-        for (index, scope) in cycle[..cycle.len() - 1].iter().enumerate() {
+        for (index, scope) in cycle[..cycle.len() - 1].iter().enumerate().take(MOST_NAMED) {
             error = error.context(
                 self.implies_span(*scope, names[index + 1]),
                 format!("`{}` implies `{}`", names[index], names[index + 1]),
@@ -275,13 +327,14 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn scopes(&self, implied: &[Vec<ScopeId>]) -> Vec<ScopeInfo> {
-        (0..)
-            .zip(self.entries)
-            .map(|(id, entry)| ScopeInfo {
+        self.entries
+            .iter()
+            .zip(closures(implied))
+            .map(|(entry, closure)| ScopeInfo {
                 name: entry.name.value.clone(),
                 title: entry.title.clone(),
                 step_up: entry.step_up,
-                closure: closure(ScopeId(id), implied),
+                closure,
                 span: entry.name.span.clone(),
             })
             .collect()
@@ -308,6 +361,14 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let entries = || manifest.rules.iter().filter(|entry| entry.feature == Feature::Resource);
         for entry in entries() {
             let at = entry.name.span.clone();
+            if entry.name.value.matches('{').count() > MOST_VARIABLES {
+                let message = format!("a template has at most {MOST_VARIABLES} variables");
+                self.errors.push(
+                    Diagnostic::new(mistake::INVALID_URI, at, message)
+                        .help("take the rest of the URI by one variable at the end: `{+rest}`"),
+                );
+                continue;
+            }
             let added = match UriTemplate::parse(&entry.name.value) {
                 Ok(template) => uris.add(template),
                 Err(error) => {
@@ -343,12 +404,21 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 
     fn rule(&mut self, entry: &Entry) -> Option<Rule> {
-        let vocabulary = Vocabulary::new(&self.ids, self.text);
+        let vocabulary = Vocabulary::new(&self.ids, self.text, self.suggestions);
         let rule = entry.rule.as_ref();
         let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
         let mut when = vec![];
         let mut is_whole = entry.is_whole;
-        for written in &entry.when {
+        if let Some(first) = entry.when.get(MOST_CONDITIONS) {
+            let message = format!("`{}` has {} conditions", entry.name.value, entry.when.len());
+            self.errors.push(
+                Diagnostic::new(mistake::INVALID_CONDITION, first.at.clone(), message)
+                    .label(format!("this is one more than {MOST_CONDITIONS}"))
+                    .help("each call evaluates all of them: join conditions with the same scopes by `||`"),
+            );
+            is_whole = false;
+        }
+        for written in entry.when.iter().take(MOST_CONDITIONS) {
             let condition = written.condition.as_ref().and_then(|text| {
                 let wrong = |fault| {
                     condition::finding(mistake::INVALID_CONDITION, fault, self.text, &text.span)
@@ -380,15 +450,112 @@ impl<'m, 'e> Compiler<'m, 'e> {
     }
 }
 
-/// A scope and every scope that it implies, directly or through others.
-fn closure(scope: ScopeId, implied: &[Vec<ScopeId>]) -> ScopeSet {
-    let mut found = ScopeSet::default();
-    let mut open = vec![scope];
-    while let Some(scope) = open.pop() {
-        if !found.contains(scope) {
-            found.insert(scope);
-            open.extend(implied.get(scope.0 as usize).into_iter().flatten());
+/// Of each scope, the scope itself and every scope that it implies, directly or through others.
+///
+/// Each `implies` is looked at once, because the scopes are taken in the order in which they imply
+/// each other (Tarjan, 1972). Scopes in a circle, which is a mistake, all give the same.
+fn closures(implied: &[Vec<ScopeId>]) -> Vec<ScopeSet> {
+    let children = |scope: usize| implied.get(scope).map_or(&[][..], Vec::as_slice);
+    let mut found = vec![ScopeSet::default(); implied.len()];
+    // The number of each scope in the order in which they were reached, from 1; 0 is not reached.
+    let mut numbers = vec![0_usize; implied.len()];
+    // The least number of a scope in the same circle, as far as is known.
+    let mut least = vec![0_usize; implied.len()];
+    let mut is_open = vec![false; implied.len()];
+    let mut open: Vec<usize> = vec![];
+    let mut next = 1;
+    for start in 0..implied.len() {
+        if numbers[start] != 0 {
+            continue;
+        }
+        // Depth first without recursion, because a long chain would exhaust the stack.
+        let mut path: Vec<(usize, usize)> = vec![];
+        let mut entered = Some(start);
+        loop {
+            if let Some(scope) = entered.take() {
+                (numbers[scope], least[scope], is_open[scope]) = (next, next, true);
+                next += 1;
+                open.push(scope);
+                path.push((scope, 0));
+            }
+            let Some((scope, at)) = path.last_mut() else { break };
+            let scope = *scope;
+            if let Some(ScopeId(child)) = children(scope).get(*at) {
+                *at += 1;
+                let child = *child as usize;
+                if numbers[child] == 0 {
+                    entered = Some(child);
+                } else if is_open[child] {
+                    least[scope] = least[scope].min(numbers[child]);
+                }
+                continue;
+            }
+            path.pop();
+            if let Some((parent, _)) = path.last() {
+                least[*parent] = least[*parent].min(least[scope]);
+            }
+            if least[scope] == numbers[scope] {
+                let from = open.iter().rposition(|one| *one == scope).unwrap_or(0);
+                let circle = open.split_off(from);
+                let mut closure = ScopeSet::default();
+                for member in &circle {
+                    is_open[*member] = false;
+                    closure.insert(scope_number(*member));
+                    for child in children(*member) {
+                        if !closure.contains(*child) {
+                            closure.extend(&found[child.0 as usize]);
+                            closure.insert(*child);
+                        }
+                    }
+                }
+                for member in circle {
+                    found[member].clone_from(&closure);
+                }
+            }
         }
     }
     found
+}
+
+/// The number of the scope at this place of `[scopes]`. There are fewer than [`MOST_SCOPES`].
+fn scope_number(place: usize) -> ScopeId {
+    ScopeId(u32::try_from(place).unwrap_or(u32::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The closure of one scope, found by following every `implies`.
+    fn closure(scope: ScopeId, implied: &[Vec<ScopeId>]) -> ScopeSet {
+        let mut found = ScopeSet::default();
+        let mut open = vec![scope];
+        while let Some(scope) = open.pop() {
+            if !found.contains(scope) {
+                found.insert(scope);
+                open.extend(&implied[scope.0 as usize]);
+            }
+        }
+        found
+    }
+
+    proptest! {
+        /// Also with circles, and with scopes that imply themselves.
+        #[test]
+        fn closures_are_those_of_a_search_from_each_scope(
+            implied in (1_u32..9).prop_flat_map(|scopes| {
+                let one = proptest::collection::vec((0..scopes).prop_map(ScopeId), 0..4);
+                proptest::collection::vec(one, scopes as usize)
+            }),
+        ) {
+            let found = closures(&implied);
+            for (number, found) in (0..).zip(&found) {
+                let naive = closure(ScopeId(number), &implied);
+                let all = |set: &ScopeSet| set.iter().collect::<Vec<_>>();
+                prop_assert_eq!(all(found), all(&naive));
+            }
+        }
+    }
 }

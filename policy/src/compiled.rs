@@ -5,7 +5,11 @@ use std::{borrow::Cow, collections::HashMap, ops::Range};
 use super::{
     AuditMode, Feature, KnownClient, ListMode, Object, OnDenied, Provider, ProviderSettings,
     Requirement, Revision, Rule, Rules, Scope, ScopeId, ScopeInfo, ScopeSet, StartupCheck,
-    UriIndex, claims::Claims, diagnostic::Source, url::ResourceUrl, vocabulary::Vocabulary,
+    UriIndex,
+    claims::Claims,
+    diagnostic::{Source, Suggestions},
+    url::ResourceUrl,
+    vocabulary::Vocabulary,
 };
 
 /// A policy that has no mistakes and can decide. Only [`compile`](Self::compile) makes one.
@@ -186,8 +190,8 @@ impl CompiledPolicy {
         self.snapshot_days
     }
 
-    pub(super) fn vocabulary(&self) -> Vocabulary<'_> {
-        Vocabulary::new(&self.ids, self.source.text())
+    pub(super) fn vocabulary<'v>(&'v self, suggestions: &'v Suggestions) -> Vocabulary<'v> {
+        Vocabulary::new(&self.ids, self.source.text(), suggestions)
     }
 
     /// The place of `registered` in the source, if it is written and in use.

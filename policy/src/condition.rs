@@ -3,8 +3,11 @@
 //! Allowed are fields, literals, comparisons, `&&`, `||`, `!`, `?:`, `in`, `has`, `size`,
 //! `startsWith`, `endsWith`, `contains`, and `exists` and `all` that are not nested. These make no
 //! value that is larger than the arguments, and evaluate each part at most once for each item of one
-//! list. So the cost is at most the size of the expression times the size of the arguments.
+//! list. A condition that would take more than [`MOST_STEPS`] steps on a call counts as met.
 
+mod evaluate;
+#[cfg(test)]
+mod evaluate_tests;
 mod fault;
 mod finding;
 #[cfg(test)]
@@ -19,12 +22,13 @@ use std::{
 };
 
 use cel::{
-    Context, Env, Program, Value,
+    Env, Program,
     common::ast::{CallExpr, Expr, IdedExpr},
 };
 
 use super::operation::Given;
-use crate::diagnostic::nearest;
+use crate::{diagnostic::nearest, effort::Effort};
+use evaluate::{Call, Stop};
 pub(crate) use fault::{ConditionFault, ConditionFix};
 pub(crate) use finding::finding;
 use place::Places;
@@ -36,6 +40,10 @@ const LONGEST: usize = 1_000;
 const MOST_PARTS: usize = 200;
 /// The most brackets and `?` that a condition may have, because the parser's stack grows with each.
 const MOST_OPENINGS: usize = 20;
+
+/// The most steps of a condition on one call: about a millisecond. A step evaluates one part, compares
+/// two values, or reads 256 bytes of text. `exists` over a list takes some five steps for each item.
+pub(crate) const MOST_STEPS: usize = 50_000;
 
 /// The variable with the arguments of the call.
 const ARGUMENTS: &str = "args";
@@ -63,6 +71,8 @@ pub(crate) enum Judgement {
     NotGiven,
     /// The condition cannot be evaluated with these arguments and claims, or is not true or false.
     NoAnswer,
+    /// The condition takes more than [`MOST_STEPS`] with these arguments and claims.
+    TooLong,
 }
 
 impl Condition {
@@ -102,8 +112,8 @@ impl Condition {
         &self.text
     }
 
-    /// Whether a call meets the condition. A condition that cannot be evaluated counts as met, because
-    /// a missing argument must not make a rule weaker. Neither must arguments or claims that are not
+    /// Whether a call meets the condition. A condition that cannot be evaluated, or that takes too many
+    /// steps, counts as met, because neither a missing argument nor a long list must make a rule weaker. Neither must arguments or claims that are not
     /// given, unless the question is about some of them.
     pub(crate) fn is_met(&self, arguments: Given<'_>, claims: Given<'_>) -> bool {
         !matches!(self.judge(arguments, claims), Judgement::NotMet)
@@ -119,20 +129,13 @@ impl Condition {
         if needed.any(|given| matches!(given, Given::Some)) {
             return Judgement::NotMet;
         }
-        let mut context = Context::with_env(Arc::clone(&ENVIRONMENT));
-        for (name, needed, given) in
-            [(ARGUMENTS, self.needs_arguments, arguments), (CLAIMS, self.needs_claims, claims)]
-        {
-            if let Some(object) = given.object().filter(|_| needed)
-                && context.add_variable(name, object).is_err()
-            {
-                return Judgement::NoAnswer;
-            }
-        }
-        match self.program.execute(&context) {
-            Ok(Value::Bool(true)) => Judgement::Met,
-            Ok(Value::Bool(false)) => Judgement::NotMet,
-            _ => Judgement::NoAnswer,
+        let effort = Effort::new(MOST_STEPS);
+        let call = Call { arguments: arguments.object(), claims: claims.object(), effort: &effort };
+        match call.evaluate(self.program.expression()) {
+            Ok(true) => Judgement::Met,
+            Ok(false) => Judgement::NotMet,
+            Err(Stop::NoAnswer) => Judgement::NoAnswer,
+            Err(Stop::TooLong) => Judgement::TooLong,
         }
     }
 

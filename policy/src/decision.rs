@@ -2,7 +2,7 @@
 
 use std::ptr;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::operation::Given;
 use super::{
@@ -51,8 +51,13 @@ impl<'p> Denial<'p> {
         self.required.iter().map(move |scope| policy.scope(*scope).name())
     }
 
-    /// The requirement of the operation, with all of its alternatives.
-    pub(crate) fn requirement(&self) -> Requirement {
+    /// The requirement of the operation, with all of its alternatives. If there are more than `most`,
+    /// only the one that needs the fewest further scopes.
+    pub(crate) fn requirement(&self, most: usize) -> Requirement {
+        let counts = self.clauses.iter().map(|clause| clause.alternatives().len().max(1));
+        if counts.fold(1, usize::saturating_mul) > most {
+            return Requirement::AnyOf(smallvec![self.required.clone()]);
+        }
         let mut clauses = self.clauses.iter();
         let first = clauses.next().map_or(Requirement::Authenticated, |first| (*first).clone());
         clauses.fold(first, |all, clause| all.and(clause))

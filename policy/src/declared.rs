@@ -1,6 +1,6 @@
 //! The declared scopes: what authors wrote in `#[scoped_tool]` and its siblings, as plain data.
 
-use std::{fmt, ops::Index, sync::Arc};
+use std::{collections::HashMap, fmt, ops::Index, sync::Arc};
 
 use super::{Feature, Object, Scope};
 
@@ -228,6 +228,25 @@ impl Registry {
     /// The declaration of a feature and name.
     pub fn get(&self, feature: Feature, name: &str) -> Option<&'static Declaration> {
         self.of(feature).find(|declaration| declaration.name == name)
+    }
+}
+
+/// The declarations of a registry by feature and name, for questions about many of them.
+#[derive(Debug)]
+pub(crate) struct DeclarationIndex(HashMap<(Feature, &'static str), &'static Declaration>);
+
+impl DeclarationIndex {
+    pub(crate) fn new(registry: &Registry) -> Self {
+        let mut index = HashMap::new();
+        for one in registry.all() {
+            index.entry((one.feature(), one.name())).or_insert(one);
+        }
+        Self(index)
+    }
+
+    /// The declaration of a feature and name; of two, the first.
+    pub(crate) fn get(&self, feature: Feature, name: &str) -> Option<&'static Declaration> {
+        self.0.get(&(feature, name)).copied()
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod counted;
 mod fix;
+mod nearest;
 pub mod render;
 mod source;
 
@@ -11,6 +12,8 @@ use std::{fmt, ops::Range};
 
 pub use counted::counted;
 pub use fix::{Change, Edit, Fix, Step};
+pub(crate) use nearest::Suggestions;
+pub use nearest::nearest;
 pub use source::Source;
 
 /// The severity of a finding.
@@ -284,18 +287,6 @@ impl fmt::Display for Diagnostics {
     }
 }
 
-/// The known name that is most like `wrong`, for "did you mean"; `None` if no name is like it.
-pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (wrong.chars().count() / 3).max(2);
-    known
-        .into_iter()
-        .filter(|name| name.len().abs_diff(wrong.len()) <= limit * char::MAX_LEN_UTF8)
-        .map(|name| (strsim::damerau_levenshtein(wrong, name), name))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, name)| name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,11 +299,5 @@ mod tests {
         let list = vec![Diagnostic::new(x, 1..900, "m"), Diagnostic::new(y, backwards, "n")];
         let rendered = Diagnostics::new(source, list).render(false);
         assert!(rendered.contains("error[X x]: m") && rendered.contains("error[Y y]: n"));
-    }
-
-    #[test]
-    fn the_nearest_name_must_be_near() {
-        assert_eq!(nearest("creat_todo", ["create_todo", "get_todo"]), Some("create_todo"));
-        assert_eq!(nearest("zebra", ["create_todo", "get_todo"]), None);
     }
 }

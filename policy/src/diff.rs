@@ -23,7 +23,9 @@ use grants::{ComparedPolicy, GrantComparison};
 pub use render::{json, json_judged, judged_markdown, judged_text, markdown, text};
 use rules::{Change, Comparison};
 
-use crate::{CompiledPolicy, Feature, Registry, Requirement, Scope};
+use crate::{
+    CompiledPolicy, DeclarationIndex, Feature, Registry, Requirement, Scope, effort::Effort,
+};
 
 /// The scopes that a token carries.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,20 +53,26 @@ impl fmt::Display for Grant {
 
 /// The smallest grants that suffice under one policy and not under the other.
 ///
-/// Every grant with that property holds all scopes of one of them. The list is empty if and only if
-/// there is no such grant.
+/// Every grant with that property holds all scopes of one of them, unless the list is cut.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Grants {
     /// The grants, sorted.
     pub smallest: Vec<Grant>,
-    /// Whether there are more than the listed ones.
+    /// Whether there are more than the listed ones. If none is listed, nobody knows whether there is
+    /// one, because the search would take too long.
     pub is_cut: bool,
 }
 
 impl Grants {
     /// Whether there is no such grant.
     pub fn is_empty(&self) -> bool {
-        self.smallest.is_empty()
+        self.smallest.is_empty() && !self.is_cut
+    }
+
+    /// Whether the search for such a grant took too many steps, so that nobody knows whether there is
+    /// one.
+    fn is_unknown(&self) -> bool {
+        self.smallest.is_empty() && self.is_cut
     }
 
     /// Adds grants, and removes those that hold all scopes of another one.
@@ -197,7 +205,8 @@ impl Difference {
     }
 }
 
-/// Compares two policies, exactly: over all sets of scopes.
+/// Compares two policies, exactly: over all sets of scopes. Where that would take too many steps, a
+/// change counts as one that may widen and may narrow.
 ///
 /// ```
 /// use scopeward_policy::{CompiledPolicy, diagnostic::Source, diff};
@@ -230,14 +239,16 @@ pub fn compare_declared(
     let named: BTreeSet<(Feature, &str)> = named.collect();
     let (before, after) = (ComparedPolicy::new(old), ComparedPolicy::new(new));
     let same_scopes = grants::with_same_givers(&before, &after);
+    let effort = Effort::new(grants::STEPS);
     let comparison = Comparison {
-        gains: GrantComparison::new(&after, &before, &same_scopes),
-        losses: GrantComparison::new(&before, &after, &same_scopes),
+        gains: GrantComparison::new(&after, &before, &same_scopes, &effort),
+        losses: GrantComparison::new(&before, &after, &same_scopes, &effort),
     };
+    let index = DeclarationIndex::new(registry);
     let links = causes::changed_links(old, new);
     let mut rules = vec![];
     for (feature, name) in &named {
-        let declared = registry.get(*feature, name);
+        let declared = index.get(*feature, name);
         let optional = declared.map_or(&[][..], |declared| declared.optional());
         let (was, is) = (old.rule(*feature, name), new.rule(*feature, name));
         let finish = |change: Change, more_with: Option<&str>| {
@@ -255,10 +266,10 @@ pub fn compare_declared(
                 when: change.when,
                 was_when: change.was_when,
                 more_with: more_with.map(str::to_owned),
+                is_gain_unsure: change.is_gain_unsure || change.gained.is_unknown(),
+                is_loss_unsure: change.is_loss_unsure || change.lost.is_unknown(),
                 gained: change.gained,
                 lost: change.lost,
-                is_gain_unsure: change.is_gain_unsure,
-                is_loss_unsure: change.is_loss_unsure,
                 causes: causes::causes(old, new, &links, &scopes.collect()),
                 optional: optional.iter().map(|scope| (*scope).to_owned()).collect(),
             }

@@ -8,6 +8,10 @@ use crate::{
     operation::Given,
 };
 
+/// The most alternatives of a rule and its conditions together, multiplied out, that are compared to
+/// find the smallest. The comparison takes the square of them, and nobody reads more.
+const MOST_ALTERNATIVES: usize = 1_000;
+
 /// The decision about one caller and one operation, with the reasons.
 #[derive(Debug)]
 pub struct Explanation<'p> {
@@ -145,7 +149,8 @@ impl<'p> Explanation<'p> {
         let held = self.policy.scopes().iter().map(crate::ScopeInfo::name).filter(|scope| {
             self.policy.scope_id(scope.as_str()).is_some_and(|id| self.held.contains(id))
         });
-        held.filter(|scope| !self.granted.contains(scope)).collect()
+        // The granted scopes are sorted.
+        held.filter(|scope| self.granted.binary_search(scope).is_err()).collect()
     }
 
     fn rule(&self) -> Option<&'p Rule> {
@@ -157,21 +162,27 @@ impl<'p> Explanation<'p> {
     }
 
     /// The smallest sets of scopes with which the operation would be allowed, if they were granted
-    /// too. None of them gives all that another one gives. The shortest comes first.
+    /// too. None of them gives all that another one gives. The shortest comes first. Where conditions
+    /// and alternatives make more than a thousand such sets, only one of the shortest is there.
     pub fn additions(&self) -> Vec<Vec<&'p Scope>> {
         let Decision::Deny(denial) = &self.decision else { return vec![] };
         let mut additions: Vec<(ScopeSet, Vec<&Scope>)> = vec![];
-        for all in denial.requirement().alternatives() {
+        let requirement = denial.requirement(MOST_ALTERNATIVES);
+        for all in requirement.alternatives() {
             let missing: Vec<&Scope> = all
                 .iter()
                 .filter(|id| !self.held.contains(**id))
                 .map(|id| self.policy.scope(*id).name())
                 .collect();
             // One missing scope may imply another, which then need not be granted.
+            let mut implied = ScopeSet::default();
+            for id in all.iter().filter(|id| !self.held.contains(**id)) {
+                let mut more = self.policy.scope(*id).closure.clone();
+                more.remove(*id);
+                implied.extend(&more);
+            }
             let needed = missing.iter().copied().filter(|scope| {
-                let others = missing.iter().filter(|other| other != &scope);
-                let given = self.policy.hold(others.map(|other| other.as_str()));
-                self.policy.scope_id(scope.as_str()).is_none_or(|id| !given.contains(id))
+                self.policy.scope_id(scope.as_str()).is_none_or(|id| !implied.contains(id))
             });
             let needed: Vec<&Scope> = needed.collect();
             let gives = self.policy.hold(needed.iter().map(|scope| scope.as_str()));

@@ -28,6 +28,7 @@ mod decision;
 mod declared;
 pub mod diagnostic;
 pub mod diff;
+mod effort;
 mod entailment;
 pub mod explain;
 mod feature;
@@ -98,6 +99,7 @@ pub use url::{ResourceUrl, ResourceUrlError};
 
 pub(crate) use assertions::{Case, Invariant};
 pub(crate) use compile::DraftPolicy;
+pub(crate) use declared::DeclarationIndex;
 pub(crate) use manifest::{
     Allow, Entry, GivenObject, Manifest, RuleEntry, ScopeEntry, Selection, Tried,
 };

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::{CompiledPolicy, Feature, Registry, Requirement, Rule, ScopeSet};
+use crate::{
+    CompiledPolicy, DeclarationIndex, Feature, Registry, Requirement, Rule, ScopeId, ScopeSet, When,
+};
 
 /// What one scope does for the use of one tool, resource or prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,12 +22,22 @@ impl Cell {
     /// The characters in the text table: the effect, with `*` for a condition and `+` for a scope
     /// that is optional.
     pub fn mark(self) -> String {
-        let signs = [(self.is_conditional, "*"), (self.is_optional, "+")];
-        let signs: String = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
-        match self.effect {
-            Effect::Nothing if !signs.is_empty() => signs,
-            effect => format!("{}{signs}", effect.mark()),
+        let mut mark = String::new();
+        self.push_mark(&mut mark);
+        mark
+    }
+
+    /// Writes the mark, and says how many characters it has.
+    fn push_mark(self, text: &mut String) -> usize {
+        let signs = [(self.is_conditional, '*'), (self.is_optional, '+')];
+        let signs = signs.into_iter().filter(|(is, _)| *is).map(|(_, sign)| sign);
+        let count = signs.clone().count();
+        let has_effect = self.effect != Effect::Nothing || count == 0;
+        if has_effect {
+            text.push_str(self.effect.mark());
         }
+        text.extend(signs);
+        count + usize::from(has_effect)
     }
 
     /// The words for a person who cannot see the mark.
@@ -68,6 +80,10 @@ impl Effect {
     }
 }
 
+/// The widest column of the text table, in characters. A longer name stands in it unaligned, because
+/// the table would otherwise have as many spaces as rows times that name.
+const WIDEST: usize = 100;
+
 /// The sentence of the legend about conditions.
 pub const CONDITIONAL: &str = "* a condition asks for more";
 /// The sentence of the legend about optional scopes.
@@ -107,10 +123,11 @@ impl<'p> Matrix<'p> {
     pub fn new(policy: &'p CompiledPolicy, registry: &Registry) -> Self {
         let mut rules: Vec<(Feature, &str, &Rule)> = policy.rules().collect();
         rules.sort_by_key(|(feature, _, rule)| (*feature, rule.span().start));
+        let declared = DeclarationIndex::new(registry);
         let rows = rules.into_iter().map(|(feature, name, rule)| {
-            let optional = registry.get(feature, name).map_or(&[][..], |one| one.optional());
+            let optional = declared.get(feature, name).map_or(&[][..], |one| one.optional());
             let conditions = policy.conditional_needs(rule);
-            let scopes = policy.scopes().iter();
+            let named = NamedScopes::new(policy, rule, optional);
             Row {
                 feature,
                 name,
@@ -118,8 +135,10 @@ impl<'p> Matrix<'p> {
                 conditions: conditions.map(|when| (when.condition, when.needs)).collect(),
                 optional,
                 line: policy.source().position(rule.span().start).0,
-                cells: scopes
-                    .map(|scope| cell(policy, rule, optional, scope.name().as_str()))
+                cells: policy
+                    .scopes()
+                    .iter()
+                    .map(|scope| named.cell(rule, &scope.closure))
                     .collect(),
             }
         });
@@ -144,6 +163,9 @@ impl<'p> Matrix<'p> {
     pub fn text(&self) -> String {
         let width = |text: &str| text.chars().count();
         let tool_width = self.rows.iter().map(|row| width(row.name)).max().unwrap_or(0);
+        let tool_width = tool_width.min(WIDEST);
+        // A mark may have three characters, and so may a column have no fewer.
+        let widths: Vec<usize> = self.scopes().map(|scope| width(scope).clamp(3, WIDEST)).collect();
         let mut text = format!("  {:tool_width$}", "");
         for scope in self.scopes() {
             text.push_str(&format!("  {scope:3}"));
@@ -152,9 +174,10 @@ impl<'p> Matrix<'p> {
         text.push('\n');
         for row in &self.rows {
             text.push_str(&format!("  {:tool_width$}", row.name));
-            for (scope, cell) in self.scopes().zip(&row.cells) {
-                // A mark may have three characters, and so may a column have no fewer.
-                text.push_str(&format!("  {:width$}", cell.mark(), width = width(scope).max(3)));
+            for (widest, cell) in widths.iter().zip(&row.cells) {
+                text.push_str("  ");
+                let written = cell.push_mark(&mut text);
+                text.extend(std::iter::repeat_n(' ', widest.saturating_sub(written)));
             }
             text.truncate(text.trim_end().len());
             text.push('\n');
@@ -260,34 +283,63 @@ pub fn answers_more(optional: &[&str]) -> String {
     format!("+ answers more to a caller with {}", optional.join(" or "))
 }
 
-fn cell(policy: &CompiledPolicy, rule: &Rule, optional: &[&str], scope: &str) -> Cell {
-    let held = policy.hold([scope]);
-    let effect = effect(&rule.requirement, &held);
-    let mut conditional = rule.when.iter().map(|when| self::effect(&when.requirement, &held));
-    Cell {
-        effect,
-        is_conditional: match effect {
-            Effect::Enough => conditional.any(|more| more != Effect::Enough),
-            // What any caller meets is asked for by no condition.
-            _ => rule.when.iter().any(|when| is_named(&when.requirement, &held)),
-        },
-        is_optional: optional.iter().any(|one| policy.is_held(one, &held)),
+/// The scopes that a rule names, as sets, because each scope of the policy is compared with them.
+struct NamedScopes {
+    always: ScopeSet,
+    /// Those of each condition.
+    conditional: Vec<ScopeSet>,
+    optional: ScopeSet,
+}
+
+impl NamedScopes {
+    fn new(policy: &CompiledPolicy, rule: &Rule, optional: &[&str]) -> Self {
+        let when = rule.when.iter();
+        Self {
+            always: named(&rule.requirement),
+            conditional: when.map(|when| named(&when.requirement)).collect(),
+            optional: set(optional.iter().filter_map(|scope| policy.scope_id(scope))),
+        }
+    }
+
+    /// What a caller who holds these scopes can do by the rule.
+    fn cell(&self, rule: &Rule, held: &ScopeSet) -> Cell {
+        let effect = effect(&rule.requirement, &self.always, held);
+        let conditional = || rule.when.iter().zip(&self.conditional);
+        let is_enough = |(when, named): (&When, &ScopeSet)| {
+            self::effect(&when.requirement, named, held) == Effect::Enough
+        };
+        Cell {
+            effect,
+            is_conditional: match effect {
+                Effect::Enough => !conditional().all(is_enough),
+                // What any caller meets is asked for by no condition.
+                _ => self.conditional.iter().any(|named| named.intersects(held)),
+            },
+            is_optional: self.optional.intersects(held),
+        }
     }
 }
 
-fn effect(requirement: &Requirement, held: &ScopeSet) -> Effect {
-    if requirement.is_met_by(held) {
+fn effect(requirement: &Requirement, named: &ScopeSet, held: &ScopeSet) -> Effect {
+    let is_named = named.intersects(held);
+    if *requirement == Requirement::Authenticated || is_named && requirement.is_met_by(held) {
         Effect::Enough
-    } else if is_named(requirement, held) {
+    } else if is_named {
         Effect::Part
     } else {
         Effect::Nothing
     }
 }
 
-/// Whether the requirement asks for at least one of the held scopes.
-fn is_named(requirement: &Requirement, held: &ScopeSet) -> bool {
-    requirement.alternatives().iter().flatten().any(|scope| held.contains(*scope))
+/// The scopes that a requirement asks for.
+fn named(requirement: &Requirement) -> ScopeSet {
+    set(requirement.alternatives().iter().flatten().copied())
+}
+
+fn set(scopes: impl Iterator<Item = ScopeId>) -> ScopeSet {
+    let mut all = ScopeSet::default();
+    scopes.for_each(|scope| all.insert(scope));
+    all
 }
 
 #[cfg(test)]

@@ -36,4 +36,5 @@ mistakes! {
     DUPLICATE_CLIENT "SW124" "duplicate-client" "Two clients have the same id."
     TWO_SERVERS "SW125" "two-servers" "`[server]` and its former name `[resource]` are both there; which of them counts would be a guess."
     INVALID_CALL "SW126" "invalid-call" "A test or an invariant gives arguments that no call can have, or claims that no token can have."
+    TOO_MANY_SCOPES "SW127" "too-many-scopes" "`[scopes]` defines more than 10,000 scopes. Which scope gives which others takes memory that grows with the square of their number."
 }

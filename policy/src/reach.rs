@@ -1,8 +1,6 @@
 //! Reachability: which rules a caller can meet at all, given the registered scopes. Lists and the
 //! startup check ask it.
 
-use smallvec::smallvec;
-
 use super::{CompiledPolicy, Requirement, Rule, Scope, ScopeId, ScopeSet, When};
 
 impl CompiledPolicy {
@@ -19,9 +17,10 @@ impl CompiledPolicy {
 
     /// Whether every caller who meets the rule holds `scope`.
     pub(crate) fn always_gives(&self, rule: &Rule, scope: &str) -> bool {
+        let alternatives = rule.requirement.alternatives();
         self.scope_id(scope).is_some_and(|scope| {
-            let needed = Requirement::AnyOf(smallvec![smallvec![scope]]);
-            self.entails(&rule.requirement, &needed).is_ok()
+            let gives = |id: &ScopeId| self.scope(*id).closure.contains(scope);
+            !alternatives.is_empty() && alternatives.iter().all(|all| all.iter().any(gives))
         })
     }
 

@@ -1,5 +1,7 @@
 //! Requirements: the compiled form of a rule, which says which sets of scopes suffice.
 
+use std::collections::HashSet;
+
 use smallvec::SmallVec;
 
 use super::{ScopeId, ScopeSet};
@@ -48,14 +50,17 @@ impl Requirement {
     /// The requirement that is met if both are.
     pub(crate) fn and(&self, other: &Self) -> Self {
         let mut both = SmallVec::<[Alternative; 1]>::new();
+        let mut known = HashSet::new();
         match (self, other) {
             (Self::Authenticated, rest) | (rest, Self::Authenticated) => return rest.clone(),
             (Self::AnyOf(ones), Self::AnyOf(others)) => {
                 for one in ones {
+                    let mut named = ScopeSet::default();
+                    one.iter().for_each(|scope| named.insert(*scope));
                     for other in others {
-                        let more = other.iter().filter(|scope| !one.contains(scope));
+                        let more = other.iter().filter(|scope| !named.contains(**scope));
                         let all: Alternative = one.iter().chain(more).copied().collect();
-                        if !both.contains(&all) {
+                        if known.insert(all.clone()) {
                             both.push(all);
                         }
                     }

@@ -170,8 +170,20 @@ fn mutilated_policies_are_answered() {
 
 /// The findings about the first example of a mistake.
 pub(crate) fn example_of_mistake(name: &str) -> Option<Diagnostics> {
+    if name == mistake::TOO_MANY_SCOPES.name {
+        return compile(&too_many_scopes()).err();
+    }
     let (from, to, ..) = MISTAKES.iter().find(|(_, _, code, _)| *code == name)?;
     compile(&GOOD.replace(from, to)).err()
+}
+
+/// A policy with one scope more than it may have.
+fn too_many_scopes() -> String {
+    let scopes = (0..=crate::compile::MOST_SCOPES).map(|n| format!("\"s:{n}\" = \"S\"\n"));
+    format!(
+        "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n[scopes]\n{}",
+        scopes.collect::<String>()
+    )
 }
 
 #[test]
@@ -191,7 +203,7 @@ fn each_mistake_is_found_at_its_place() {
     let texts: String = seen.iter().map(|(code, text)| format!("== {code}\n{text}")).collect();
     insta::assert_snapshot!("each_mistake", texts);
     for kind in mistake::ALL {
-        assert!(seen.contains_key(kind.name), "no example of {}", kind.name);
+        assert!(example_of_mistake(kind.name).is_some(), "no example of {}", kind.name);
     }
 }
 

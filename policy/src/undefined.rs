@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use super::{mistake, reader::Located, scope::Scope};
-use crate::diagnostic::{Diagnostic, Fix, nearest};
+use crate::diagnostic::{Diagnostic, Fix, Suggestions};
 
 /// The rules that take the part of a scope before their own name.
 const SHORT: [&str; 3] = ["read", "write", "admin"];
@@ -14,6 +14,7 @@ pub(crate) fn explain<'k>(
     scope: &Located<Scope>,
     text: &str,
     known: impl Iterator<Item = &'k str> + Clone,
+    suggestions: &Suggestions,
 ) -> Diagnostic {
     let name = scope.value.as_str();
     let message = format!("`{name}` is not defined in `[scopes]`");
@@ -23,10 +24,10 @@ pub(crate) fn explain<'k>(
     let written = name.rsplit_once(':').filter(|_| is_short(text, scope));
     match written {
         Some((prefix, level)) if prefix.contains(':') => {
-            whole_in_short_form(scope, text, prefix, level, &known, error)
+            whole_in_short_form((scope, text), prefix, level, &known, suggestions, error)
         }
         Some((prefix, level)) => {
-            let Some(right) = nearest(name, known) else {
+            let Some(right) = suggestions.nearest(name, known) else {
                 let label = format!("`{level} = \"{prefix}\"` means `{name}`");
                 return error(message)
                     .label(label)
@@ -38,7 +39,7 @@ pub(crate) fn explain<'k>(
             };
             error(message).label(meant).help(format!("or define it: {}", definition(name)))
         }
-        None => whole(name, known, error, message),
+        None => whole(name, known, suggestions, error, message),
     }
 }
 
@@ -57,11 +58,11 @@ fn is_short(text: &str, scope: &Located<Scope>) -> bool {
 
 /// `write = "note:write"`: a whole scope where only its first part is taken.
 fn whole_in_short_form<'k>(
-    scope: &Located<Scope>,
-    text: &str,
+    (scope, text): (&Located<Scope>, &str),
     written: &str,
     level: &str,
     known: &(impl Iterator<Item = &'k str> + Clone),
+    suggestions: &Suggestions,
     error: impl Fn(String) -> Diagnostic,
 ) -> Diagnostic {
     let name = scope.value.as_str();
@@ -83,7 +84,7 @@ fn whole_in_short_form<'k>(
             format!("\"{prefix}\""),
         ));
     }
-    let error = match nearest(name, known.clone()) {
+    let error = match suggestions.nearest(name, known.clone()) {
         Some(right) => error.label(format!("did you mean `{right}`?")),
         None => error,
     };
@@ -94,7 +95,10 @@ fn whole_in_short_form<'k>(
     }
     let title = format!("write `all_of = [\"{written}\"]` for the scope `{written}`");
     match key_of(text, scope.span.start, level) {
-        Some(start) if known.clone().any(|one| one == written) => {
+        Some(start)
+            if suggestions.spend(known.clone().count())
+                && known.clone().any(|one| one == written) =>
+        {
             error.fix(Fix::text(title, start..scope.span.end, format!("all_of = [\"{written}\"]")))
         }
         _ => error.help(title).help(format!("or define `{name}`: {}", definition(name))),
@@ -111,6 +115,7 @@ fn key_of(text: &str, value: usize, level: &str) -> Option<usize> {
 fn whole<'k>(
     name: &str,
     known: impl Iterator<Item = &'k str> + Clone,
+    suggestions: &Suggestions,
     error: impl Fn(String) -> Diagnostic,
     message: String,
 ) -> Diagnostic {
@@ -118,10 +123,17 @@ fn whole<'k>(
     let begins = |scope: &&str| {
         scope.strip_prefix(prefix).is_some_and(|rest| rest.starts_with([':', '.', '/']))
     };
-    let mut longer: Vec<&str> = known.clone().filter(begins).collect();
+    let is_affordable = suggestions.spend(known.clone().count());
+    let mut longer: Vec<&str> = known.clone().filter(|_| is_affordable).filter(begins).collect();
     longer.sort_unstable();
+    let more = longer.len().saturating_sub(MOST_NAMES);
+    longer.truncate(MOST_NAMES);
     if !longer.is_empty() {
-        let list = longer.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(", ");
+        let mut list =
+            longer.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            list += &format!(" and {more} more");
+        }
         let label = match longer.as_slice() {
             [one] => format!("did you mean `{one}`?"),
             _ => "this is only the first part of a scope".to_owned(),
@@ -129,13 +141,17 @@ fn whole<'k>(
         let here = "a list takes whole scopes";
         return error(message).label(label).help(format!("{here}: those that begin so are {list}"));
     }
-    match nearest(name, known) {
+    match suggestions.nearest(name, known) {
         Some(right) => error(message)
             .label(format!("did you mean `{right}`?"))
             .help(format!("or define it: {}", definition(name))),
         None => error(message).help(format!("define it: {}", definition(name))),
     }
 }
+
+/// At most this many scopes are listed that begin with an undefined one, so that the line can be
+/// read.
+const MOST_NAMES: usize = 12;
 
 /// At most this many further places of an undefined scope are shown, because a policy may use it in each
 /// line.

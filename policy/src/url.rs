@@ -40,6 +40,15 @@ pub enum ResourceUrlError {
     /// every client in the metadata.
     #[error("the URL must not have a query, a fragment or credentials")]
     Extra,
+    /// The path of the URL cannot be that of a server.
+    #[error("a server cannot have the path `{path}`: {why}")]
+    #[non_exhaustive]
+    Path {
+        /// The path.
+        path: String,
+        /// The reason.
+        why: &'static str,
+    },
 }
 
 impl ResourceUrl {
@@ -56,6 +65,38 @@ impl ResourceUrl {
             _ => return Err(ResourceUrlError::Scheme),
         }
         Ok(Self { text: url.as_str().trim_end_matches('/').to_owned(), url })
+    }
+
+    /// Checks that a server can serve at the path of this URL. Other servers, such as issuers, may
+    /// have other paths.
+    ///
+    /// ```
+    /// use scopeward_policy::ResourceUrl;
+    ///
+    /// assert!(ResourceUrl::parse("http://localhost:3002/mcp")?.check_path().is_ok());
+    /// assert!(ResourceUrl::parse("http://localhost:3002/:mcp")?.check_path().is_err());
+    /// # Ok::<(), scopeward_policy::ResourceUrlError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ResourceUrlError::Path`] if a segment begins with `:` or `*`, which routers read as a pattern,
+    /// or if the path is one of the authorization server's.
+    pub fn check_path(&self) -> Result<(), ResourceUrlError> {
+        let path = self.path();
+        let is_of = |folder: &str| {
+            path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let why = if path.split('/').any(|part| part.starts_with([':', '*'])) {
+            "no part of it may begin with `:` or `*`, because routers read that as a pattern"
+        } else if is_of("/.well-known") {
+            "below `/.well-known` stands the metadata that clients look for"
+        } else if is_of("/oauth") {
+            "below `/oauth` stands the sign-in of the embedded issuer"
+        } else {
+            return Ok(());
+        };
+        Err(ResourceUrlError::Path { path: path.to_owned(), why })
     }
 
     /// The URL in canonical form.
@@ -152,6 +193,33 @@ mod tests {
             assert_eq!(ResourceUrl::parse(text), Err(error), "{text}");
         }
         assert!(matches!(ResourceUrl::parse("mcp.example.com"), Err(ResourceUrlError::Syntax(_))));
+    }
+
+    #[test]
+    fn paths_that_no_server_can_have_are_told() {
+        for bad in [
+            "/:mcp",
+            "/*",
+            "/*mcp",
+            "/a/:b/c",
+            "/a/*",
+            "/.well-known",
+            "/.well-known/x",
+            "/oauth",
+            "/oauth/token",
+            "/x/../oauth/jwks",
+            "/./:x",
+            "/:",
+            "/{x}/:y",
+            "/a\\*b",
+        ] {
+            let url = ResourceUrl::parse(&format!("http://localhost:3002{bad}")).unwrap();
+            assert!(matches!(url.check_path(), Err(ResourceUrlError::Path { .. })), "{bad}");
+        }
+        for good in ["", "/", "/mcp", "/a:b/c*", "/{x}", "/ü x", "//mcp", "/%3Amcp", "/oauth2/x"] {
+            let url = ResourceUrl::parse(&format!("http://localhost:3002{good}")).unwrap();
+            assert_eq!(url.check_path(), Ok(()), "{good}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{
     scope_set::ScopeId,
     undefined,
 };
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Suggestions};
 
 /// The numbers of the scopes that `[scopes]` defines.
 #[derive(Clone, Copy)]
@@ -20,11 +20,16 @@ pub(crate) struct Vocabulary<'p> {
     ids: &'p HashMap<Scope, ScopeId>,
     /// The text that the scopes are read from.
     text: &'p str,
+    suggestions: &'p Suggestions,
 }
 
 impl<'p> Vocabulary<'p> {
-    pub(super) fn new(ids: &'p HashMap<Scope, ScopeId>, text: &'p str) -> Self {
-        Self { ids, text }
+    pub(super) fn new(
+        ids: &'p HashMap<Scope, ScopeId>,
+        text: &'p str,
+        suggestions: &'p Suggestions,
+    ) -> Self {
+        Self { ids, text, suggestions }
     }
 
     /// The same scopes, for another text that uses them.
@@ -46,7 +51,7 @@ impl<'p> Vocabulary<'p> {
             return Some(*id);
         }
         let known = self.ids.keys().map(Scope::as_str);
-        errors.push(undefined::explain(scope, self.text, known));
+        errors.push(undefined::explain(scope, self.text, known, self.suggestions));
         None
     }
 

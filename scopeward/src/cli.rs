@@ -1,5 +1,8 @@
 //! The command line of every server that is built on this library.
 
+#[macro_use]
+mod output;
+
 mod app;
 mod audit;
 mod doctor;
@@ -145,10 +148,10 @@ fn render(found: &Diagnostics) -> String {
 /// Prints what the startup check has to say although the server starts.
 fn report_start(report: &Report) {
     if let Some(warning) = &report.warning {
-        anstream::eprintln!("warning: {warning}\n");
+        errln!("warning: {warning}\n");
     }
     if !report.found.is_empty() {
-        anstream::eprint!("{}", render(&report.found));
+        err!("{}", render(&report.found));
     }
 }
 
@@ -162,6 +165,13 @@ fn read_env_file() -> Result<(), Failure> {
         && let Err(error) = file::open(&path)
     {
         return Err(Failure::refused(format!("cannot read {}: {error}", path.display())));
+    }
+    // No environment can hold a NUL, and the standard library panics on one.
+    let has_nul = dotenvy::dotenv_iter().is_ok_and(|mut variables| {
+        variables.any(|variable| variable.is_ok_and(|(_, value)| value.contains('\0')))
+    });
+    if has_nul {
+        return Err(Failure::refused("cannot read .env: a value has a NUL character"));
     }
     match dotenvy::dotenv() {
         Ok(_) => Ok(()),

@@ -12,6 +12,10 @@ mod issuer_world;
 mod json_rpc_body;
 #[path = "../../fuzz/targets/jwt.rs"]
 mod jwt;
+#[path = "../../fuzz/targets/policy_condition.rs"]
+mod policy_condition;
+#[path = "../../fuzz/targets/policy_lint.rs"]
+mod policy_lint;
 #[path = "../../fuzz/targets/policy_text.rs"]
 mod policy_text;
 #[path = "../../fuzz/targets/registration_body.rs"]
@@ -37,6 +41,8 @@ fn every_committed_input() {
     over("consent_form", consent_form::run);
     over("json_rpc_body", json_rpc_body::run);
     over("jwt", jwt::run);
+    over("policy_condition", policy_condition::run);
+    over("policy_lint", policy_lint::run);
     over("policy_text", policy_text::run);
     over("registration_body", registration_body::run);
 }

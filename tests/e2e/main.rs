@@ -13,6 +13,7 @@ mod attacks;
 mod audit;
 mod authoring;
 mod availability;
+mod bounds;
 mod clients;
 mod conditions;
 mod conformance;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{ANSWER, ARGUMENTS, CLAIMS, Condition, ConditionFault, Places};
 use crate::{
     claims::{ClaimType, Claims},
-    diagnostic::nearest,
+    diagnostic::Suggestions,
     operation::Object,
 };
 
@@ -87,6 +87,7 @@ pub(crate) fn check(
     condition: &Condition,
     schema: Option<&Object>,
     claims: Option<&Claims>,
+    suggestions: &Suggestions,
 ) -> Vec<Fault> {
     let places = Places::new(condition.as_str(), &condition.program);
     let mut checker = TypeChecker {
@@ -94,6 +95,7 @@ pub(crate) fn check(
         places,
         root: schema,
         claims,
+        suggestions,
         variable: None,
         guarded: vec![],
         faults: vec![],
@@ -137,6 +139,7 @@ struct TypeChecker<'s, 'e> {
     places: Places<'e>,
     root: Option<&'s Object>,
     claims: Option<&'s Claims>,
+    suggestions: &'s Suggestions,
     /// The variable of the `exists` or `all` that is being visited.
     variable: Option<(&'e str, Typed<'s>)>,
     /// The paths that `has(…)` tests, such as `args.done`.
@@ -292,7 +295,8 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
                 properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str));
             let what = place.map_or_else(|| "this".to_owned(), |place| format!("`{place}`"));
             let message = format!("{what} has no field `{name}`");
-            self.wrong(misspelt(message, at, name, names, &format!("the fields of {what}")));
+            let what = format!("the fields of {what}");
+            self.wrong(misspelt(self.suggestions, message, at, (name, names), &what));
             return Typed::of(Type::Any);
         };
         let required = schema.get("required").and_then(Value::as_array);
@@ -319,7 +323,8 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
                 let message = format!("`[claims]` does not list the claim `{name}`");
                 let names =
                     claims.names().chain(ClaimType::REGISTERED.iter().map(|(name, _)| *name));
-                let fault = misspelt(message, at, name, names, "the claims that can be used");
+                let what = "the claims that can be used";
+                let fault = misspelt(self.suggestions, message, at, (name, names), what);
                 let key = crate::toml_key::toml_key(name);
                 self.wrong(
                     fault.help(format!("or list it below `[claims]`: `{key} = \"string\"`")),
@@ -378,21 +383,21 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
 
 /// The fault of a name that is not among `names`, with the nearest one and the list of all.
 fn misspelt<'n>(
+    suggestions: &Suggestions,
     message: String,
     at: Range<usize>,
-    name: &str,
-    names: impl Iterator<Item = &'n str> + Clone,
+    (name, names): (&str, impl Iterator<Item = &'n str> + Clone),
     what: &str,
 ) -> ConditionFault {
     // In the message itself, because a format of one line has no label.
-    let message = match nearest(name, names.clone()) {
+    let message = match suggestions.nearest(name, names.clone()) {
         Some(right) => format!("{message}: did you mean `{right}`?"),
         None => message,
     };
     let fault = ConditionFault::new(at, message);
     let mut listed: Vec<String> =
         names.clone().take(MOST_NAMES).map(|name| format!("`{name}`")).collect();
-    if names.count() > MOST_NAMES {
+    if names.take(MOST_NAMES + 1).count() > MOST_NAMES {
         listed.push("…".to_owned());
     }
     let listed = if listed.is_empty() { "there are none".to_owned() } else { listed.join(", ") };
@@ -495,7 +500,7 @@ mod tests {
             "$defs": { "Place": { "type": "object", "properties": { "city": { "type": "string" } }, "required": ["city"] } },
         });
         let condition = Condition::parse(condition).unwrap();
-        let found = check(&condition, schema.as_object(), None);
+        let found = check(&condition, schema.as_object(), None, &Suggestions::default());
         let text = |fault: Fault| match fault {
             Fault::Wrong(fault) => fault.message,
             Fault::MayBeAbsent(path, _) => format!("{path} may be absent"),

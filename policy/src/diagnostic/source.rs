@@ -9,6 +9,17 @@ pub struct Source {
     text: Arc<str>,
     /// The offset at which each line starts.
     lines: Arc<[usize]>,
+    /// The number of characters before each block of [`BLOCK`] bytes.
+    characters: Arc<[usize]>,
+}
+
+/// The bytes between two counts of the characters, so that a column in a long line is found without
+/// counting from its start.
+const BLOCK: usize = 1024;
+
+/// How many characters begin in these bytes of a text.
+fn count_characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0b1100_0000 != 0b1000_0000).count()
 }
 
 impl Source {
@@ -17,7 +28,13 @@ impl Source {
         let text: Arc<str> = text.into();
         let starts = text.match_indices('\n').map(|(newline, _)| newline + 1);
         let lines = std::iter::once(0).chain(starts).collect();
-        Self { path: path.into(), text, lines }
+        let counts = text.as_bytes().chunks(BLOCK).scan(0, |before, block| {
+            let here = *before;
+            *before += count_characters(block);
+            Some(here)
+        });
+        let characters = counts.collect();
+        Self { path: path.into(), text, lines, characters }
     }
 
     /// The path as messages show it.
@@ -36,7 +53,26 @@ impl Source {
         // The first line starts at offset 0, so at least one line starts at or before `offset`.
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        (line, self.text[start..offset].chars().count() + 1)
+        (line, self.characters_before(offset) - self.characters_before(start) + 1)
+    }
+
+    /// How many characters begin before this offset.
+    fn characters_before(&self, offset: usize) -> usize {
+        let block = offset / BLOCK;
+        let rest = self.text.as_bytes().get(block * BLOCK..offset).unwrap_or_default();
+        // A text that ends with a block has no count for what follows.
+        let before = self.characters.get(block).copied().unwrap_or_else(|| {
+            let last = self.characters.len().saturating_sub(1);
+            let bytes = self.text.as_bytes().get(last * BLOCK..offset).unwrap_or_default();
+            self.characters.last().copied().unwrap_or(0) + count_characters(bytes)
+        });
+        before + count_characters(rest)
+    }
+
+    /// The offset at which a line starts, and that at which the next one does. Lines count from 1.
+    pub(crate) fn line(&self, line: usize) -> Range<usize> {
+        let at = |line: usize| self.lines.get(line).copied().unwrap_or(self.text.len());
+        at(line.saturating_sub(1))..at(line)
     }
 
     /// The place of a byte offset as messages show it: `path:line:column`.
@@ -71,5 +107,20 @@ mod tests {
         assert_eq!(source.position(5), (2, 2), "after the two bytes of ç");
         assert_eq!(source.position(usize::MAX), (3, 1));
         assert_eq!(Source::new("p", "").position(7), (1, 1));
+    }
+
+    #[test]
+    fn columns_of_long_lines_are_those_of_counting() {
+        for repeats in [0, 1, 511, 512, 513, 2_000] {
+            let text = "aç\n".to_owned() + &"ç".repeat(repeats) + "x" + &"y".repeat(repeats);
+            let source = Source::new("p", text.as_str());
+            for (offset, _) in text.char_indices().chain([(text.len(), ' ')]) {
+                let before = &text[..offset];
+                let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+                let column = text[start..offset].chars().count() + 1;
+                let line = before.matches('\n').count() + 1;
+                assert_eq!(source.position(offset), (line, column), "{repeats}, {offset}");
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! where a *part* is what stands between `&&` and `||`. Nothing is assumed about a part: it may hold
 //! or not, whatever the others do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use cel::common::ast::{Expr, IdedExpr};
 
@@ -22,17 +22,15 @@ pub(super) type Holding = BTreeSet<usize>;
 /// Every part of the conditions that are compared. Two parts are the same if only whitespace and
 /// parentheses differ.
 #[derive(Debug, Default)]
-pub(super) struct Parts(Vec<String>);
+pub(super) struct Parts(HashMap<String, usize>);
 
 impl Parts {
     fn number(&mut self, part: &IdedExpr) -> usize {
         let mut part = part.clone();
         forget_places(&mut part);
         let shape = format!("{:?}", part.expr);
-        self.0.iter().position(|known| *known == shape).unwrap_or_else(|| {
-            self.0.push(shape);
-            self.0.len() - 1
-        })
+        let next = self.0.len();
+        *self.0.entry(shape).or_insert(next)
     }
 }
 

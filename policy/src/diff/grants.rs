@@ -7,38 +7,47 @@
 //! only if one of the smallest grants here does not suffice there. The search finds the smallest
 //! grants by choosing, for each scope that an alternative needs, a scope that gives it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Grant, Grants};
-use crate::{CompiledPolicy, Requirement, Scope, ScopeId};
+use crate::{CompiledPolicy, Requirement, Scope, ScopeId, ScopeSet, effort::Effort};
 
 /// The most grants that are listed for one rule, because nobody reads more.
 const LISTED: usize = 32;
 /// The most choices that the search for the list tries, because there can be exponentially many.
-/// Whether there is any grant at all is always answered.
 const CHOICES: usize = 2_000;
+/// The most choices that the search for a single grant tries. If it finds none by then, nobody knows
+/// whether there is one, and it counts as found.
+const WITNESS_CHOICES: usize = 100_000;
+
+/// The most steps of one comparison of two policies: some tenths of a second. A step looks at one
+/// scope or one alternative.
+pub(super) const STEPS: usize = 20_000_000;
 
 /// One of the two policies, and for each scope its givers: the scope itself, and those that imply it.
 pub(super) struct ComparedPolicy<'p> {
     policy: &'p CompiledPolicy,
-    givers: HashMap<ScopeId, Vec<&'p Scope>>,
+    givers: Vec<ScopeSet>,
 }
 
 impl<'p> ComparedPolicy<'p> {
     pub(super) fn new(policy: &'p CompiledPolicy) -> Self {
-        let mut givers: HashMap<ScopeId, Vec<&Scope>> = HashMap::new();
+        let mut givers = vec![ScopeSet::default(); policy.scopes().len()];
         for giver in policy.scopes() {
-            let implied = policy.implied_by(giver).chain([giver]);
-            for id in implied.filter_map(|scope| policy.scope_id(scope.name().as_str())) {
-                givers.entry(id).or_default().push(giver.name());
+            let Some(id) = policy.scope_id(giver.name().as_str()) else { continue };
+            for given in giver.closure.iter() {
+                if let Some(givers) = givers.get_mut(given.index()) {
+                    givers.insert(id);
+                }
             }
         }
         Self { policy, givers }
     }
 
-    fn givers(&self, scope: &str) -> BTreeSet<&'p Scope> {
-        let id = self.policy.scope_id(scope);
-        id.and_then(|id| self.givers.get(&id)).into_iter().flatten().copied().collect()
+    /// The scopes that give this one, in the order of the file.
+    fn givers(&self, scope: ScopeId) -> impl Iterator<Item = &'p Scope> {
+        let givers = self.givers.get(scope.index());
+        givers.into_iter().flat_map(ScopeSet::iter).map(|giver| self.policy.scope(giver).name())
     }
 }
 
@@ -47,8 +56,23 @@ pub(super) fn with_same_givers<'p>(
     one: &ComparedPolicy<'p>,
     other: &ComparedPolicy<'p>,
 ) -> HashSet<&'p str> {
-    let names = one.policy.scopes().iter().map(|scope| scope.name().as_str());
-    names.filter(|name| one.givers(name) == other.givers(name)).collect()
+    // The number that each scope of the one policy has in the other.
+    let names = || one.policy.scopes().iter().map(|scope| scope.name().as_str());
+    let numbers: Vec<Option<ScopeId>> = names().map(|name| other.policy.scope_id(name)).collect();
+    let has_same = |(name, givers): &(&str, &ScopeSet)| {
+        let theirs = other.policy.scope_id(name).and_then(|id| other.givers.get(id.index()));
+        theirs.is_some_and(|theirs| {
+            givers.len() == theirs.len()
+                && givers.iter().all(|giver| {
+                    numbers
+                        .get(giver.index())
+                        .copied()
+                        .flatten()
+                        .is_some_and(|id| theirs.contains(id))
+                })
+        })
+    };
+    names().zip(&one.givers).filter(has_same).map(|(name, _)| name).collect()
 }
 
 /// Looks for grants that suffice under `here` and not under `there`.
@@ -56,6 +80,8 @@ pub(super) struct GrantComparison<'c, 'p> {
     here: &'c ComparedPolicy<'p>,
     there: &'p CompiledPolicy,
     same_scopes: &'c HashSet<&'p str>,
+    /// The steps that the whole comparison may still take.
+    effort: &'c Effort,
 }
 
 impl<'c, 'p> GrantComparison<'c, 'p> {
@@ -63,8 +89,9 @@ impl<'c, 'p> GrantComparison<'c, 'p> {
         here: &'c ComparedPolicy<'p>,
         there: &ComparedPolicy<'p>,
         same_scopes: &'c HashSet<&'p str>,
+        effort: &'c Effort,
     ) -> Self {
-        Self { here, there: there.policy, same_scopes }
+        Self { here, there: there.policy, same_scopes, effort }
     }
 
     /// The smallest grants that meet `ours` here and do not meet `theirs` there. `None` stands for a
@@ -85,14 +112,34 @@ impl<'c, 'p> GrantComparison<'c, 'p> {
                 }
             }
         }
-        let is_cut = search.is_over();
+        let mut is_cut = search.is_over();
         let mut found = search.found;
         if found.is_empty() && is_cut {
             // Too many choices to list. To find a single grant takes far fewer of them.
-            found.extend(self.witness(needed));
+            // A search that is too large counts as a difference, because nobody knows that there is
+            // none.
+            if let Ok(witness) = self.witness(needed) {
+                is_cut = witness.is_some();
+                found.extend(witness);
+            }
         }
-        let is_cut = is_cut && !found.is_empty();
         Grants { smallest: found.into_iter().collect(), is_cut }
+    }
+
+    /// Whether a token with these scopes is enough here or there. An error if that would take more
+    /// steps than are left.
+    fn suffices(
+        &self,
+        policy: &CompiledPolicy,
+        needed: Option<&Requirement>,
+        grant: &[&Scope],
+    ) -> Result<bool, TooLarge> {
+        let Some(needed) = needed else { return Ok(false) };
+        let steps = 4 + grant.len() * 4 + needed.alternatives().len();
+        if !self.effort.spend(steps) {
+            return Err(TooLarge);
+        }
+        Ok(needed.is_met_by(&policy.hold(grant.iter().map(|scope| scope.as_str()))))
     }
 
     /// Whether both have the same alternatives of scopes with the same givers, so that no search is
@@ -119,28 +166,37 @@ impl<'c, 'p> GrantComparison<'c, 'p> {
     ///
     /// Of the givers of a scope only those are tried that give the least *there*, because a grant
     /// that gives less there suffices there less often.
-    fn witness(&self, needed: Needed<'_>) -> Option<Grant> {
-        let least = |scope: ScopeId| -> Vec<&'p Scope> {
-            let givers = self.here.givers.get(&scope).map_or(&[][..], Vec::as_slice);
-            let given = |giver: &Scope| self.there.hold([giver.as_str()]);
-            let is_least = |index: usize, giver: &Scope| {
-                let mine = given(giver);
-                !givers.iter().enumerate().any(|(other_index, other)| {
-                    let theirs = given(other);
-                    theirs.is_subset(&mine) && (theirs != mine || other_index < index)
-                })
-            };
-            let least = givers.iter().enumerate().filter(|(index, giver)| is_least(*index, giver));
-            least.map(|(_, giver)| *giver).collect()
-        };
+    fn witness(&self, needed: Needed<'_>) -> Result<Option<Grant>, TooLarge> {
+        let mut steps_left = WITNESS_CHOICES;
         for all in needed.ours.alternatives() {
-            let choices: Vec<Vec<&Scope>> = all.iter().map(|scope| least(*scope)).collect();
+            let choices: Result<Vec<Vec<&Scope>>, TooLarge> =
+                all.iter().map(|scope| self.least_givers(*scope)).collect();
             let mut grant = vec![];
-            if self.descend(needed, &choices, &mut grant) {
-                return Some(self.shrink(needed, grant));
+            if self.descend(needed, &choices?, &mut grant, &mut steps_left)? {
+                return self.shrink(needed, grant).map(Some);
             }
         }
-        None
+        Ok(None)
+    }
+
+    /// The givers of a scope, without those that give all that another one gives there.
+    fn least_givers(&self, scope: ScopeId) -> Result<Vec<&'p Scope>, TooLarge> {
+        let givers: Vec<(&Scope, ScopeSet)> = self
+            .here
+            .givers(scope)
+            .map(|giver| (giver, self.there.hold([giver.as_str()])))
+            .collect();
+        let words = givers.first().map_or(0, |(_, given)| given.words());
+        if !self.effort.spend(givers.len().saturating_mul(givers.len()).saturating_mul(1 + words)) {
+            return Err(TooLarge);
+        }
+        let is_least = |index: usize, mine: &ScopeSet| {
+            !givers.iter().enumerate().any(|(other, (_, theirs))| {
+                theirs.is_subset(mine) && (theirs != mine || other < index)
+            })
+        };
+        let least = givers.iter().enumerate().filter(|(index, (_, mine))| is_least(*index, mine));
+        Ok(least.map(|(_, (giver, _))| *giver).collect())
     }
 
     /// Adds one scope of each of `choices` to `grant`, and says whether it can be done without a grant
@@ -150,35 +206,41 @@ impl<'c, 'p> GrantComparison<'c, 'p> {
         needed: Needed<'_>,
         choices: &[Vec<&'p Scope>],
         grant: &mut Vec<&'p Scope>,
-    ) -> bool {
+        steps_left: &mut usize,
+    ) -> Result<bool, TooLarge> {
+        *steps_left = steps_left.checked_sub(1).ok_or(TooLarge)?;
         // The grant already suffices there, and more scopes do not change that.
-        if suffices(self.there, needed.theirs, grant) {
-            return false;
+        if self.suffices(self.there, needed.theirs, grant)? {
+            return Ok(false);
         }
-        let Some((first, rest)) = choices.split_first() else { return true };
+        let Some((first, rest)) = choices.split_first() else { return Ok(true) };
         for giver in first {
             grant.push(giver);
-            if self.descend(needed, rest, grant) {
-                return true;
+            if self.descend(needed, rest, grant, steps_left)? {
+                return Ok(true);
             }
             grant.pop();
         }
-        false
+        Ok(false)
     }
 
     /// Removes the scopes without which the grant still suffices here.
-    fn shrink(&self, needed: Needed<'_>, mut grant: Vec<&Scope>) -> Grant {
+    fn shrink(&self, needed: Needed<'_>, mut grant: Vec<&Scope>) -> Result<Grant, TooLarge> {
         let mut index = 0;
         while index < grant.len() {
             let scope = grant.remove(index);
-            if !suffices(self.here.policy, Some(needed.ours), &grant) {
+            if !self.suffices(self.here.policy, Some(needed.ours), &grant)? {
                 grant.insert(index, scope);
                 index += 1;
             }
         }
-        Grant(grant.into_iter().cloned().collect())
+        Ok(Grant(grant.into_iter().cloned().collect()))
     }
 }
+
+/// The error of a search that would take more steps than it may.
+#[derive(Debug, Clone, Copy)]
+struct TooLarge;
 
 /// The requirements of the rules of two policies.
 #[derive(Clone, Copy)]
@@ -209,8 +271,13 @@ impl<'p> GrantSearch<'_, '_, 'p> {
         }
         self.choices_left -= 1;
         let comparison = self.comparison;
-        if suffices(comparison.there, self.needed.theirs, grant) {
-            return;
+        match comparison.suffices(comparison.there, self.needed.theirs, grant) {
+            Ok(false) => {}
+            Ok(true) => return,
+            Err(TooLarge) => {
+                self.choices_left = 0;
+                return;
+            }
         }
         let Some((first, rest)) = alternative.split_first() else {
             let grant = grant.clone();
@@ -221,7 +288,10 @@ impl<'p> GrantSearch<'_, '_, 'p> {
         if held.contains(*first) {
             return self.choose(rest, grant);
         }
-        for giver in comparison.here.givers.get(first).into_iter().flatten() {
+        for giver in comparison.here.givers(*first) {
+            if self.is_over() {
+                return;
+            }
             grant.push(giver);
             self.choose(rest, grant);
             grant.pop();
@@ -230,24 +300,27 @@ impl<'p> GrantSearch<'_, '_, 'p> {
 
     /// Keeps the grant if it is one of the smallest that suffice here, and does not suffice there.
     fn try_grant(&mut self, grant: &[&Scope]) {
-        let comparison = self.comparison;
-        if suffices(comparison.there, self.needed.theirs, grant) {
-            return;
-        }
-        let is_smallest = (0..grant.len()).all(|left_out| {
-            let mut less = grant.to_vec();
-            less.remove(left_out);
-            !suffices(comparison.here.policy, Some(self.needed.ours), &less)
-        });
-        if is_smallest {
-            self.found.insert(Grant(grant.iter().map(|scope| (*scope).clone()).collect()));
+        match self.is_smallest(grant) {
+            Ok(true) => {
+                self.found.insert(Grant(grant.iter().map(|scope| (*scope).clone()).collect()));
+            }
+            Ok(false) => {}
+            Err(TooLarge) => self.choices_left = 0,
         }
     }
-}
 
-/// Whether a token with these scopes is enough, by the decision of the policy.
-fn suffices(policy: &CompiledPolicy, needed: Option<&Requirement>, grant: &[&Scope]) -> bool {
-    needed.is_some_and(|needed| {
-        needed.is_met_by(&policy.hold(grant.iter().map(|scope| scope.as_str())))
-    })
+    fn is_smallest(&self, grant: &[&Scope]) -> Result<bool, TooLarge> {
+        let comparison = self.comparison;
+        if comparison.suffices(comparison.there, self.needed.theirs, grant)? {
+            return Ok(false);
+        }
+        for left_out in 0..grant.len() {
+            let mut less = grant.to_vec();
+            less.remove(left_out);
+            if comparison.suffices(comparison.here.policy, Some(self.needed.ours), &less)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }

@@ -203,6 +203,9 @@ fn needs(described: Option<&str>) -> String {
 
 fn grants(grants: &Grants) -> String {
     let mut list: Vec<String> = grants.smallest.iter().map(ToString::to_string).collect();
+    if grants.is_unknown() {
+        return "not known: too many ways to try".to_owned();
+    }
     if grants.is_cut {
         list.push("and more".to_owned());
     }

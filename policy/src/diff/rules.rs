@@ -26,6 +26,9 @@ use crate::{CompiledPolicy, Requirement, Rule};
 const MOST_ALTERNATIVES: usize = 256;
 /// The most pairs of alternatives that are looked at to tell a direction.
 const MOST_PAIRS: usize = 1_000;
+/// The most pairs of an old and a new condition that are looked at to show them as one that changed.
+/// Further ones are shown as two.
+const MOST_ALIKE: usize = 20_000;
 
 /// The change of one rule: for every call, or under a condition.
 #[derive(Debug, Clone, Default)]
@@ -61,8 +64,9 @@ impl Comparison<'_, '_> {
         let (old, new) = (Side::new(old, &mut parts), Side::new(new, &mut parts));
         let base = self.under(&Change::default(), &old, &new, None);
         let mut conditions: Vec<Compared> = vec![];
+        let mut known = BTreeSet::new();
         for formula in old.formulas().chain(new.formulas()) {
-            if conditions.iter().all(|known| known.formula != *formula) {
+            if known.insert(formula) {
                 conditions.push(self.condition(formula, &old, &new));
             }
         }
@@ -193,8 +197,9 @@ fn pair(conditions: &mut Vec<Compared>) {
     let shared: Alike = |old, new| !old.formula.parts().is_disjoint(&new.formula.parts());
     let rounds: [&[Alike]; 4] =
         [&[same_needs, comparable], &[same_needs, shared], &[same_needs], &[comparable]];
+    let mut steps_left = MOST_ALIKE;
     for alike in rounds {
-        while let Some((old, new)) = find_pair(conditions, alike) {
+        while let Some((old, new)) = find_pair(conditions, alike, &mut steps_left) {
             let gone = conditions[old].change.clone();
             let kept = &mut conditions[new];
             kept.in_old = true;
@@ -220,6 +225,7 @@ fn pair(conditions: &mut Vec<Compared>) {
 fn find_pair(
     conditions: &[Compared],
     alike: &[fn(&Compared, &Compared) -> bool],
+    steps_left: &mut usize,
 ) -> Option<(usize, usize)> {
     let only = |in_old: bool| {
         let all = conditions.iter().enumerate();
@@ -227,7 +233,11 @@ fn find_pair(
     };
     only(true).find_map(|(old, was)| {
         let mut news = only(false);
-        let found = news.find(|(_, is)| alike.iter().all(|alike| alike(was, is)));
+        let found = news.find(|(_, is)| {
+            let before = *steps_left;
+            *steps_left = before.saturating_sub(1);
+            before > 0 && alike.iter().all(|alike| alike(was, is))
+        });
         found.map(|(new, _)| (old, new))
     })
 }

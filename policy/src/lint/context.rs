@@ -1,18 +1,22 @@
 //! [`LintContext`]: the compiled policy, its text, the declarations and the registered scopes, as
 //! lints read them.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{HashMap, HashSet},
+};
 
 use std::time::SystemTime;
 
-use super::{Lint, LintInputs};
+use super::{Lint, LintInputs, lints::unknown_tool::UnknownRule};
 use crate::{
     Snapshot,
     {
-        Assertions, Behaviour, CompiledPolicy, Declaration, Entry, Feature, Located, Manifest,
-        Registry, Rule, ScopeEntry, ScopeSet, When,
+        Assertions, Behaviour, CompiledPolicy, Declaration, DeclarationIndex, Entry, Feature,
+        Located, Manifest, Registry, Rule, RuleEntry, ScopeEntry, ScopeSet, When,
         condition::{self, ConditionFault, Fault},
-        diagnostic::Diagnostic,
+        diagnostic::{Diagnostic, Suggestions},
+        effort::Effort,
     },
 };
 
@@ -31,7 +35,17 @@ pub(crate) struct LintContext<'a> {
     pub(crate) needed: ScopeSet,
     /// The scopes that a declaration names as `optional`, because its code asks for them itself.
     pub(crate) optional: HashSet<&'static str>,
-    declared: HashMap<(Feature, &'static str), &'static Declaration>,
+    pub(crate) declared: DeclarationIndex,
+    pub(crate) suggestions: Suggestions,
+    /// The steps that the proofs of this run may take.
+    pub(crate) effort: Effort,
+    /// The rules for something that is not declared; computed once, because several lints ask.
+    pub(super) unknown_rules: OnceCell<Vec<UnknownRule<'a>>>,
+    /// The defined scope that each declared one was most likely meant to be; remembered, because
+    /// several lints ask and have to get the same answer.
+    pub(super) meant_scopes: RefCell<HashMap<String, Option<&'a str>>>,
+    /// The scopes that a rule of the file names, defined or not.
+    pub(super) written_scopes: OnceCell<HashSet<&'a str>>,
 }
 
 impl<'a> LintContext<'a> {
@@ -53,14 +67,19 @@ impl<'a> LintContext<'a> {
             snapshot: inputs.snapshot,
             now: inputs.now,
             needed: policy.needed_scopes(),
-            optional: all.clone().flat_map(|one| one.optional().iter().copied()).collect(),
-            declared: all.map(|one| ((one.feature(), one.name()), one)).collect(),
+            optional: all.flat_map(|one| one.optional().iter().copied()).collect(),
+            declared: DeclarationIndex::new(registry),
+            suggestions: Suggestions::default(),
+            effort: Effort::new(Effort::PROOFS),
+            unknown_rules: OnceCell::new(),
+            meant_scopes: RefCell::default(),
+            written_scopes: OnceCell::new(),
         }
     }
 
     /// The declaration with this name.
     pub(crate) fn declared(&self, feature: Feature, name: &str) -> Option<&'static Declaration> {
-        self.declared.get(&(feature, name)).copied()
+        self.declared.get(feature, name)
     }
 
     /// Each declaration that has a rule, with its compiled rule and its entry in the file.
@@ -79,7 +98,8 @@ impl<'a> LintContext<'a> {
             let declared = self.declared(entry.feature, &entry.name.value);
             let schema = declared.and_then(Declaration::arguments);
             rule.when.iter().flat_map(move |when| {
-                let faults = condition::check(&when.condition, schema.as_deref(), claims);
+                let faults =
+                    condition::check(&when.condition, schema.as_deref(), claims, &self.suggestions);
                 faults.into_iter().map(move |fault| (entry, when, fault))
             })
         })
@@ -101,6 +121,21 @@ impl<'a> LintContext<'a> {
         let entries = self.manifest.rules.iter();
         entries
             .filter_map(|entry| Some((self.policy.rule(entry.feature, &entry.name.value)?, entry)))
+    }
+
+    /// The scopes that a rule of the file names, defined or not.
+    pub(crate) fn written_scopes(&self) -> &HashSet<&'a str> {
+        self.written_scopes.get_or_init(|| {
+            let rules = self.manifest.rules.iter().flat_map(|entry| {
+                let conditional = entry.when.iter().filter_map(|when| when.rule.as_ref());
+                entry.rule.iter().chain(conditional)
+            });
+            let alternatives = rules.filter_map(|rule| match rule {
+                RuleEntry::Alternatives(alternatives) => Some(alternatives),
+                RuleEntry::Authenticated => None,
+            });
+            alternatives.flatten().flatten().map(|scope| scope.value.as_str()).collect()
+        })
     }
 
     /// The scopes of `[scopes]` that neither a rule nor a declaration uses: those that are

@@ -49,6 +49,10 @@ pub(super) struct LintLevels {
     pub(super) mistakes: Vec<Diagnostic>,
 }
 
+/// The most findings of one lint, so that a policy with hundreds of thousands of them does not fill
+/// the memory. Each of ten thousand rules can still have one.
+const MOST_FINDINGS: usize = 10_000;
+
 /// The findings of the lints that have run.
 pub(crate) struct LintReport {
     /// By the id of the lint.
@@ -57,12 +61,14 @@ pub(crate) struct LintReport {
     found: Vec<Diagnostic>,
     /// The id of the lint that runs now.
     running: &'static str,
+    /// How many findings the lint that runs now has.
+    found_by_running: usize,
 }
 
 impl LintReport {
     pub(super) fn new(levels: LintLevels) -> Self {
         let LintLevels { by_lint, allowances, mistakes } = levels;
-        Self { levels: by_lint, allowances, found: mistakes, running: "" }
+        Self { levels: by_lint, allowances, found: mistakes, running: "", found_by_running: 0 }
     }
 
     /// Runs a lint, unless its level is `"off"`.
@@ -71,7 +77,14 @@ impl LintReport {
             return;
         }
         self.running = lint.kind.id;
+        self.found_by_running = 0;
         (lint.check)(context, self);
+        let more = self.found_by_running.saturating_sub(MOST_FINDINGS);
+        if more > 0 {
+            let message = format!("{more} more findings of this kind are left out");
+            self.found
+                .push(super::finding(lint, 0..0, message).help("correct those that are shown"));
+        }
     }
 
     /// Adds a finding about an entry, unless the entry allows it.
@@ -82,6 +95,10 @@ impl LintReport {
             });
         if let Some(allowance) = allowance {
             allowance.is_needed = true;
+            return;
+        }
+        self.found_by_running += 1;
+        if self.found_by_running > MOST_FINDINGS {
             return;
         }
         let finding = finding.in_entry(entry.path());

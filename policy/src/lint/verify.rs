@@ -7,10 +7,11 @@ mod tests;
 
 use super::suggest::in_backticks;
 use crate::{
-    Assertions, CompiledPolicy, Declaration, Feature, GivenObject, Registry, Requirement, Rule,
-    Scope,
+    Assertions, CompiledPolicy, Declaration, DeclarationIndex, Feature, GivenObject, Registry,
+    Requirement, Rule, Scope,
     assertions::fit,
     diagnostic::{Diagnostic, Kind, Source},
+    effort::Effort,
 };
 pub(super) use case::case;
 pub(super) use invariant::invariant;
@@ -45,6 +46,7 @@ pub fn verify(
     policy: &CompiledPolicy,
     registry: &Registry,
 ) -> Vec<Verified> {
+    let declared = DeclarationIndex::new(registry);
     let tests = assertions.cases.iter().map(|one| {
         let scopes: Vec<&str> = one.scopes.iter().map(Scope::as_str).collect();
         let unnamed = || match scopes.as_slice() {
@@ -54,16 +56,17 @@ pub fn verify(
         Verified {
             is_invariant: false,
             name: one.name.clone().unwrap_or_else(unnamed),
-            failures: case(one, policy, registry),
+            failures: case(one, policy, &declared),
         }
     });
+    let effort = Effort::new(Effort::PROOFS);
     let invariants = assertions.invariants.iter().map(|one| {
         let (line, _) = source.position(one.at.start);
         let unnamed = || format!("the invariant at {}:{line}", source.path());
         Verified {
             is_invariant: true,
             name: one.name.clone().unwrap_or_else(unnamed),
-            failures: invariant(one, policy, registry),
+            failures: invariant(one, policy, (registry, &declared), &effort),
         }
     });
     tests.chain(invariants).collect()
@@ -94,9 +97,9 @@ fn unfit(
     kind: Kind,
     (feature, name): (Feature, &str),
     given: &GivenObject,
-    registry: &Registry,
+    declared: &DeclarationIndex,
 ) -> Vec<Diagnostic> {
-    let schema = registry.get(feature, name).and_then(Declaration::arguments);
+    let schema = declared.get(feature, name).and_then(Declaration::arguments);
     let Some(schema) = schema else { return vec![] };
     let faults = fit::faults(&given.object, &schema, &format!("the {feature} `{name}`"));
     let failure = |(argument, fault): (String, String)| {

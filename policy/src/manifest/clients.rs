@@ -1,5 +1,7 @@
 //! Reads `[[client]]`, the clients that are registered at the embedded issuer.
 
+use std::{collections::HashMap, ops::Range};
+
 use toml::de::DeTable;
 
 use super::scopes::scopes;
@@ -31,17 +33,19 @@ pub(super) fn read(
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<ClientEntry> {
     let mut clients: Vec<ClientEntry> = vec![];
+    let mut places: HashMap<String, Range<usize>> = HashMap::new();
     for table in tables {
         let Some(client) = read_client(table, errors) else { continue };
-        if let Some(earlier) = clients.iter().find(|other| other.id.value == client.id.value) {
+        if let Some(earlier) = places.get(&client.id.value) {
             let message = format!("there are two clients `{}`", client.id.value);
             errors.push(
                 Diagnostic::new(mistake::DUPLICATE_CLIENT, client.id.span.clone(), message)
-                    .context(earlier.id.span.clone(), "the first one")
+                    .context(earlier.clone(), "the first one")
                     .help("give one of them another `id`"),
             );
             continue;
         }
+        places.insert(client.id.value.clone(), client.id.span.clone());
         clients.push(client);
     }
     clients

@@ -1,7 +1,7 @@
 //! Finds rules, scopes and the version that stand in a wrong table, because TOML gives every line to
 //! the last header above it.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 use toml::{
     Spanned,
@@ -39,13 +39,17 @@ pub(super) struct Found {
     /// Each name with the table that it belongs in.
     pub(super) names: Vec<(&'static str, String)>,
     errors: Vec<Diagnostic>,
+    /// The places of the entries, in order. INVARIANT: none overlaps another.
     extents: Vec<Range<usize>>,
 }
 
 impl Found {
     /// Whether a place in the file belongs to one of the entries.
     pub(super) fn contains(&self, at: usize) -> bool {
-        self.extents.iter().any(|extent| extent.contains(&at))
+        // The last extent that begins at or before the place, because no two overlap.
+        let after = self.extents.partition_point(|extent| extent.start <= at);
+        let before = after.checked_sub(1).and_then(|index| self.extents.get(index));
+        before.is_some_and(|extent| extent.contains(&at))
     }
 
     /// Replaces the other mistakes about these entries, which have the same cause.
@@ -60,7 +64,7 @@ impl Found {
 
 /// Finds every entry that stands in a wrong table.
 pub(super) fn find(document: &DeTable<'_>, text: &str) -> Found {
-    let mut search = Search { groups: vec![] };
+    let mut search = Search { groups: vec![], numbers: HashMap::new() };
     search.table(document, &shape::POLICY, &None);
     for (name, value) in document {
         let name_text: &str = name.get_ref();
@@ -91,6 +95,8 @@ pub(super) fn find(document: &DeTable<'_>, text: &str) -> Found {
 
 struct Search {
     groups: Vec<Group>,
+    /// The number of each group, by the table that it belongs in and the place of its header.
+    numbers: HashMap<(&'static str, Option<Range<usize>>), usize>,
 }
 
 type Header = Option<(String, Range<usize>)>;
@@ -172,11 +178,9 @@ impl Search {
             key: key.span(),
             end: value.span().end.max(key.span().end),
         };
-        let same = self
-            .groups
-            .iter_mut()
-            .find(|group| group.belongs_in == belongs_in && group.header == *header);
-        if let Some(group) = same {
+        let key = (belongs_in, header.as_ref().map(|(_, at)| at.clone()));
+        let number = *self.numbers.entry(key).or_insert(self.groups.len());
+        if let Some(group) = self.groups.get_mut(number) {
             group.entries.push(entry);
         } else {
             let header = header.clone();
@@ -186,15 +190,12 @@ impl Search {
 
     fn report(self, document: &DeTable<'_>, text: &str) -> Found {
         let mut found = Found::default();
+        let mut written: HashMap<&str, bool> = HashMap::new();
         for mut group in self.groups {
             group.entries.sort_by_key(|entry| entry.key.start);
             let table = group.belongs_in;
-            // `[tools.create_todo]` makes `tools` without a header of its own.
-            let is_header = |line: &str| line.trim_start().starts_with(&format!("[{table}]"));
-            let is_inline =
-                |line: &str| line.trim_start().trim_start_matches(['"', '\'']).starts_with(table);
-            let is_there = document.contains_key(table)
-                && text.lines().any(|line| is_header(line) || is_inline(line));
+            let is_there =
+                *written.entry(table).or_insert_with(|| is_written(document, text, table));
             // `version` in another table is misplaced only if it is missing at the top.
             if table == "version" && is_there {
                 continue;
@@ -211,8 +212,32 @@ impl Search {
                 .extend(group.entries.iter().map(|one| (group.belongs_in, one.name.clone())));
             found.errors.extend(group.error(is_there));
         }
+        found.extents = merged(found.extents);
         found
     }
+}
+
+/// Whether the text has the header of a table, or the table itself in braces.
+fn is_written(document: &DeTable<'_>, text: &str, table: &str) -> bool {
+    // `[tools.create_todo]` makes `tools` without a header of its own.
+    let header = format!("[{table}]");
+    let is_header = |line: &str| line.trim_start().starts_with(&header);
+    let is_inline =
+        |line: &str| line.trim_start().trim_start_matches(['"', '\'']).starts_with(table);
+    document.contains_key(table) && text.lines().any(|line| is_header(line) || is_inline(line))
+}
+
+/// The same places in their order, with those that overlap as one.
+fn merged(mut extents: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    extents.sort_by_key(|extent| extent.start);
+    let mut merged: Vec<Range<usize>> = vec![];
+    for extent in extents {
+        match merged.last_mut() {
+            Some(last) if extent.start < last.end => last.end = last.end.max(extent.end),
+            _ => merged.push(extent),
+        }
+    }
+    merged
 }
 
 impl Group {

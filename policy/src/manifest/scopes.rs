@@ -1,5 +1,7 @@
 //! Reads `[scopes]`, the vocabulary of the policy.
 
+use std::{collections::HashMap, ops::Range};
+
 use toml::de::{DeTable, DeValue};
 
 use super::{Allow, read_allow};
@@ -134,14 +136,15 @@ pub(super) fn scopes(
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Located<Scope>> {
     let mut found: Vec<Located<Scope>> = vec![];
+    let mut places: HashMap<Scope, Range<usize>> = HashMap::new();
     for (index, text) in list.iter().enumerate() {
         let Some(scope) = scope(text.clone(), errors) else {
             continue;
         };
-        if let Some(earlier) = found.iter().find(|earlier| earlier.value == scope.value) {
+        if let Some(earlier) = places.get(&scope.value) {
             let message = format!("`{}` is listed twice", scope.value);
             let error = Diagnostic::new(mistake::DUPLICATE_SCOPE, scope.span, message)
-                .context(earlier.span.clone(), "first listed here");
+                .context(earlier.clone(), "first listed here");
             let title = "remove the second one";
             errors.push(if path.is_empty() {
                 error.help(title)
@@ -150,6 +153,7 @@ pub(super) fn scopes(
                 error.fix(Fix::new(title, path, Change::Remove))
             });
         } else {
+            places.insert(scope.value.clone(), scope.span.clone());
             found.push(scope);
         }
     }

@@ -6,7 +6,7 @@ use axum::Router;
 use clap::{CommandFactory, FromArgMatches};
 
 use super::{
-    AFTER_HELP, Cli, Command, FAILED, Failure, Verdict, audit, doctor,
+    AFTER_HELP, Cli, Command, FAILED, Failure, REFUSED, Verdict, audit, doctor, output,
     own::{self, OwnCommand, OwnSetting},
     policy, provider, read_env_file, resource, revocation,
     serve::{self, Additions},
@@ -179,14 +179,16 @@ impl<T> App<T> {
     where
         T: Opened<Marker>,
     {
-        match self.try_run() {
+        output::outcome(match self.try_run() {
             Ok(Verdict::Good) => ExitCode::SUCCESS,
             Ok(Verdict::Bad) => ExitCode::from(FAILED),
             Err(failure) => {
-                anstream::eprintln!("{}", failure.message);
+                if !failure.message.is_empty() {
+                    errln!("{}", failure.message);
+                }
                 ExitCode::from(failure.code)
             }
-        }
+        })
     }
 
     fn try_run<Marker>(self) -> Result<Verdict, Failure>
@@ -200,7 +202,7 @@ impl<T> App<T> {
             command = command.about(about).long_about(about);
         }
         let command = own::add(command, &self.commands, &self.settings, AFTER_HELP)?;
-        let matches = command.get_matches();
+        let matches = command.try_get_matches().map_err(|error| said_by_clap(&error))?;
         if let Some(chosen) = own::chosen(self.commands, &matches) {
             let deployment = Deployment::from_arg_matches(&matches).map_err(Failure::refused)?;
             crate::file::make_data_folder(&deployment.data).map_err(Failure::refused)?;
@@ -223,4 +225,14 @@ impl<T> App<T> {
             Command::Token(arguments) => token::token(&deployment, server.0, arguments),
         }
     }
+}
+
+/// Prints what the command line's parser says: a mistake, or the help that was asked for.
+fn said_by_clap(error: &clap::Error) -> Failure {
+    if let Err(unwritten) = error.print()
+        && !error.use_stderr()
+    {
+        output::failed(unwritten);
+    }
+    Failure { code: u8::try_from(error.exit_code()).unwrap_or(REFUSED), message: String::new() }
 }

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Deployment, Failure, Verdict};
+use super::{Deployment, Failure, Verdict, output};
 use crate::policy::diagnostic::counted;
 use crate::record::audit::{
     chain::{ChainHead, ChainWalk},
@@ -132,6 +132,9 @@ fn tail(data: &Path, arguments: &TailArguments) -> Result<Verdict, Failure> {
         while let Some(record) = records.next()? {
             print(&record, arguments.format)?;
         }
+        if output::is_closed() {
+            return Ok(Verdict::Good);
+        }
         std::thread::sleep(INTERVAL);
         records.follow(data)?;
     }
@@ -152,30 +155,28 @@ fn verify(data: &Path, arguments: &VerifyArguments) -> Result<Verdict, Failure> 
                 break;
             }
             if line.pop_if(|end| *end == b'\n').is_none() && place + 1 == paths.len() {
-                anstream::println!(
-                    "the last line is not whole: it is being written, or a crash cut it short"
-                );
+                outln!("the last line is not whole: it is being written, or a crash cut it short");
                 break;
             }
             if let Err(broken) = walk.next(&line) {
-                anstream::eprintln!("{}:{number}: {broken}", path.display());
+                errln!("{}:{number}: {broken}", path.display());
                 return Ok(Verdict::Bad);
             }
             is_found = is_found || arguments.head == Some(walk.head());
         }
     }
     if !is_found {
-        anstream::eprintln!("the record that --head names is not there any more, or was changed");
+        errln!("the record that --head names is not there any more, or was changed");
         return Ok(Verdict::Bad);
     }
     if walk.unchained > 0 {
         let are = if walk.unchained == 1 { "is" } else { "are" };
-        anstream::println!("{} {are} older than the chain", counted(walk.unchained, "record"));
+        outln!("{} {are} older than the chain", counted(walk.unchained, "record"));
     }
     if walk.first > 1 {
-        anstream::println!("records before number {} were rotated away", walk.first);
+        outln!("records before number {} were rotated away", walk.first);
     }
-    anstream::println!("unbroken up to {}", walk.head());
+    outln!("unbroken up to {}", walk.head());
     Ok(Verdict::Good)
 }
 
@@ -194,9 +195,9 @@ fn files(data: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 fn print(record: &Record<'_>, format: Format) -> Result<(), Failure> {
     match format {
-        Format::Text => anstream::println!("{record}"),
+        Format::Text => outln!("{record}"),
         Format::Json => {
-            println!("{}", serde_json::to_string(record).map_err(Failure::failed)?);
+            out_raw!("{}\n", serde_json::to_string(record).map_err(Failure::failed)?);
         }
     }
     Ok(())
@@ -232,7 +233,7 @@ impl Records {
                 Ok(record) => return Ok(Some(record)),
                 // A line that a crash cut short must not hide the other records.
                 Err(_) => {
-                    anstream::eprintln!("warning: skipped a line that is not a record");
+                    errln!("warning: skipped a line that is not a record");
                 }
             }
         }

@@ -40,7 +40,7 @@ pub(super) fn doctor(
     let mut report = DoctorReport::default();
     settings::of_own_settings(&mut report, own, |name| deployment.settings.get(name));
     let examined = examine(&mut report, deployment, registry, name, token.as_deref());
-    anstream::print!("{report}");
+    out!("{report}");
     examined?;
     Ok(Verdict::of(report.is_good()))
 }

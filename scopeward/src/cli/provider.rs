@@ -23,10 +23,10 @@ pub(super) fn run(command: &ProviderCommand) -> Result<Verdict, Failure> {
             let word = |preset: &Preset| preset.word;
             let width = PRESETS.iter().map(|preset| word(preset).len()).max().unwrap_or_default();
             for preset in PRESETS {
-                anstream::println!("{:width$}  {}", word(preset), preset.title);
+                outln!("{:width$}  {}", word(preset), preset.title);
             }
         }
-        ProviderCommand::Show { name } => anstream::print!("{}", named(name)?),
+        ProviderCommand::Show { name } => out!("{}", named(name)?),
     }
     Ok(Verdict::Good)
 }

@@ -45,35 +45,35 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
     };
     if policy.registered_at().is_some() {
         let scopes = policy.registered_scopes().map(|scope| scope.name().as_str()).collect();
-        anstream::println!("{} says `registered`: {}", policy.source().path(), list(scopes));
+        outln!("{} says `registered`: {}", policy.source().path(), list(scopes));
     }
     let Some(configured) = startup::configured(deployment, &policy)?.main else {
-        anstream::println!("The embedded issuer registers the scopes of the policy.");
+        outln!("The embedded issuer registers the scopes of the policy.");
         return Ok(Verdict::Good);
     };
     let live =
         block_on(async { configured.registered(&Remote::default(), policy.resource()).await })?;
     match &live {
-        Ok(live) => anstream::println!(
+        Ok(live) => outln!(
             "{} has registered: {}",
             configured.authorization_server,
             list(live.scopes().collect())
         ),
-        Err(error) => anstream::println!("The provider does not say: {error}"),
+        Err(error) => outln!("The provider does not say: {error}"),
     }
     let snapshot = deployment.snapshot(None)?;
     let Some(snapshot) = snapshot else {
-        anstream::println!("There is no {}.", Snapshot::FILE);
+        outln!("There is no {}.", Snapshot::FILE);
         return Ok(Verdict::of(live.is_ok() || policy.registered_at().is_some()));
     };
-    anstream::println!("{}: {}", snapshot.describe(), list(snapshot.scopes().collect()));
+    outln!("{}: {}", snapshot.describe(), list(snapshot.scopes().collect()));
     let Ok(live) = live else { return Ok(Verdict::Good) };
     let set = |snapshot: &Snapshot| snapshot.scopes().map(str::to_owned).collect::<BTreeSet<_>>();
     if set(&live) == set(&snapshot) {
-        anstream::println!("They agree.");
+        outln!("They agree.");
         return Ok(Verdict::Good);
     }
-    anstream::println!("They differ: run `resource pull`, and commit the file.");
+    outln!("They differ: run `resource pull`, and commit the file.");
     Ok(Verdict::Bad)
 }
 
@@ -99,7 +99,7 @@ fn pull_now(arguments: &PullArguments, deployment: &Deployment) -> Result<Verdic
     let path = arguments.output.clone().unwrap_or_else(beside);
     files::replace(&path, &snapshot.to_toml())?;
     let names: Vec<&str> = snapshot.scopes().collect();
-    anstream::println!(
+    outln!(
         "{}: {} registered: {}",
         path.display(),
         counted(names.len(), "scope"),

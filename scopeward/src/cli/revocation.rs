@@ -83,7 +83,7 @@ pub(super) fn run(
             let path = revocation::path(data);
             let text = revocation::read(&path).map_err(Failure::failed)?.unwrap_or_default();
             for entry in RevokedList::parse(&path, &text).map_err(Failure::failed)?.entries {
-                anstream::println!("{entry}");
+                outln!("{entry}");
             }
             Ok(Verdict::Good)
         }
@@ -177,11 +177,11 @@ fn next_second() -> Timestamp {
 fn report(deployment: &Deployment, text: &str, done: &str) -> Result<Verdict, Failure> {
     let data = &deployment.data;
     if !DataLock::is_held(data) {
-        anstream::println!("{done}\nNo server uses {}: in force when one starts.", data.display());
+        outln!("{done}\nNo server uses {}: in force when one starts.", data.display());
         return Ok(Verdict::Good);
     }
     if revocation::is_served(data, text) {
-        anstream::println!("{done}");
+        outln!("{done}");
         return Ok(Verdict::Good);
     }
     Err(Failure::failed(format!(

@@ -45,7 +45,7 @@ pub(super) fn serve<Marker, T: Opened<Marker>>(
             .serve_and(app, |guarded, health| {
                 let registry = &<T::Tools as ScopedTools>::REGISTRY;
                 let server = <T::Tools as ScopedTools>::SERVER;
-                print!("{}", greeting(server, registry, guarded, health));
+                out_raw!("{}", greeting(server, registry, guarded, health));
             })
             .await?;
         Ok(Verdict::Good)

@@ -43,7 +43,7 @@ pub(super) fn token(
         .collect::<Result<Vec<_>, _>>()?;
     let token =
         issuer.sign(&arguments.subject, "scopeward-token", &scopes).map_err(Failure::failed)?;
-    anstream::println!("{token}");
+    outln!("{token}");
     Ok(Verdict::Good)
 }
 

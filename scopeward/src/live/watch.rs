@@ -28,6 +28,13 @@ const NAMED: usize = 10;
 /// end.
 const RETIRED: Duration = Duration::from_secs(10);
 
+/// How long a new text may take to be compiled and checked. A policy of ten thousand tools takes less
+/// than a second, and all of the work has bounds in steps, so this is for a machine that is too busy.
+const LONGEST_LOAD: Duration = Duration::from_secs(30);
+/// The most loads at a time. A load that took too long goes on in the background, because a thread
+/// cannot be stopped from outside.
+const MOST_LOADS: usize = 2;
+
 const TARGET: &str = "scopeward::policy";
 
 /// The reason why a policy file is not loaded.
@@ -74,6 +81,7 @@ where
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut settled: FileState = Ok(self.live.current().source().text().to_owned());
         let mut candidate: Option<FileState> = None;
+        let loads = Loads::default();
         loop {
             let is_asked = tokio::select! {
                 _ = ticks.tick() => false,
@@ -92,13 +100,14 @@ where
                 continue;
             }
             candidate = None;
-            self.apply(state.clone()).await;
+            self.apply(state.clone(), &loads, tokio::time::sleep(LONGEST_LOAD)).await;
             settled = state;
         }
     }
 
-    /// Loads a text that is new or was asked for, and serves its policy if it passes the check.
-    async fn apply(&self, state: FileState) {
+    /// Loads a text that is new or was asked for, and serves its policy if it passes the check before
+    /// the time is over.
+    async fn apply(&self, state: FileState, loads: &Loads, is_over: impl Future<Output = ()>) {
         let text = match state {
             Ok(text) => text,
             Err(reason) => {
@@ -113,28 +122,57 @@ where
             return;
         }
         let source = Source::new(self.shown.as_str(), text);
-        let load = self.load.clone();
-        let retired = Arc::clone(&old);
-        // In the background, because compiling a large policy must not slow requests down.
-        let compiled = in_background(move || {
-            let new = load(source)?;
-            let difference = diff::compare(&old, new.policy());
-            Ok((new, difference))
-        });
-        match compiled.await {
-            Some(Ok((new, difference))) => {
-                let revision = new.policy().revision().clone();
-                match self.live.replace(new) {
-                    Ok(()) => {
-                        retire(retired);
-                        announce(&self.shown, &revision.to_string(), &difference);
-                    }
-                    Err(error) => self.refuse(&RefusedPolicy::because(error)),
-                }
-            }
-            Some(Err(refused)) => self.refuse(&refused),
-            None => self.refuse(&RefusedPolicy::because("the policy could not be compiled")),
+        match self.load(source, loads, is_over).await {
+            Ok(new) => match self.live.replace(new) {
+                Ok(()) => self.describe(old),
+                Err(error) => self.refuse(&RefusedPolicy::because(error)),
+            },
+            Err(refused) => self.refuse(&refused),
         }
+    }
+
+    /// Compiles and checks a text in the background, because that must not slow requests down.
+    async fn load(
+        &self,
+        source: Source,
+        loads: &Loads,
+        is_over: impl Future<Output = ()>,
+    ) -> Result<CheckedPolicy, RefusedPolicy> {
+        let Some(running) = loads.begin() else {
+            return Err(RefusedPolicy::because(
+                "earlier edits are still being compiled\n  = help: save the file again when the \
+                 machine is less busy",
+            ));
+        };
+        let load = self.load.clone();
+        let compiled = in_background(move || {
+            let loaded = load(source);
+            drop(running);
+            loaded
+        });
+        tokio::select! {
+            compiled = compiled => compiled.unwrap_or_else(|| {
+                Err(RefusedPolicy::because("the policy could not be compiled"))
+            }),
+            () = is_over => Err(RefusedPolicy::because(format!(
+                "it took longer than {} seconds to compile and check\n  = help: make the policy \
+                 smaller, or save the file again when the machine is less busy",
+                LONGEST_LOAD.as_secs()
+            ))),
+        }
+    }
+
+    /// Logs who gains and who loses access by the policy that is served now. In the background and
+    /// after the replacement, because an edit must not wait for its own description.
+    fn describe(&self, old: Arc<CompiledPolicy>) {
+        let (path, new) = (self.shown.clone(), self.live.current());
+        tokio::spawn(async move {
+            let retired = Arc::clone(&old);
+            let revision = new.revision().to_string();
+            let difference = in_background(move || diff::compare(&old, &new)).await;
+            announce(&path, &revision, difference.as_ref());
+            retire(retired);
+        });
     }
 
     fn refuse(&self, refused: &RefusedPolicy) {
@@ -165,8 +203,24 @@ fn read(path: &std::path::Path) -> FileState {
     file::read(path).map_err(|error| error.to_string())
 }
 
+/// The loads that are running.
+#[derive(Debug, Default)]
+struct Loads(Arc<()>);
+
+impl Loads {
+    /// Counts one more load, for as long as the returned value is kept. `None` if there are too many.
+    fn begin(&self) -> Option<Arc<()>> {
+        // The first count is that of this value itself.
+        (Arc::strong_count(&self.0) <= MOST_LOADS).then(|| Arc::clone(&self.0))
+    }
+}
+
 /// Logs which tools more callers, and which tools fewer callers, may use under the new policy.
-fn announce(path: &str, revision: &str, difference: &diff::Difference) {
+fn announce(path: &str, revision: &str, difference: Option<&diff::Difference>) {
+    let Some(difference) = difference else {
+        tracing::warn!(target: TARGET, revision, "{path} is loaded, and could not be compared");
+        return;
+    };
     let names = |is_one: fn(&diff::RuleChange) -> bool| {
         let changed = difference.rules.iter().filter(|change| is_one(change));
         let mut names: Vec<String> = changed.map(diff::RuleChange::title).collect();
@@ -211,4 +265,61 @@ async fn next(hangups: &mut Hangups) {
     #[cfg(not(unix))]
     let () = *hangups;
     std::future::pending::<()>().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::{Registry, policy::agreement};
+
+    fn text(name: &str) -> String {
+        format!("version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n# {name}\n")
+    }
+
+    fn check(source: &Source) -> Result<CheckedPolicy, RefusedPolicy> {
+        agreement::check(source, &Registry::new(&[]), None).map_err(RefusedPolicy::Findings)
+    }
+
+    /// A load that does not end in time is refused, the last good policy serves on, and a later edit
+    /// is loaded.
+    #[tokio::test]
+    async fn a_load_that_takes_too_long_is_refused_and_later_edits_are_looked_at() {
+        let gate = Arc::new(Mutex::new(()));
+        let closed = gate.lock().unwrap();
+        let load = {
+            let gate = Arc::clone(&gate);
+            move |source: Source| {
+                if source.text().contains("slow") {
+                    drop(gate.lock());
+                }
+                check(&source)
+            }
+        };
+        let first = check(&Source::new("policy.toml", text("first"))).unwrap();
+        let live = LivePolicy::from(first);
+        let (path, shown) = (PathBuf::from("policy.toml"), "policy.toml".to_owned());
+        let watcher = Watcher { path, shown, live: live.clone(), load };
+        let loads = Loads::default();
+        let served = live.current().revision().clone();
+        let over = || std::future::ready(());
+        let in_time = std::future::pending;
+        // The first one still runs when the second one is loaded.
+        watcher.apply(Ok(text("slow 1")), &loads, over()).await;
+        assert!(live.status().is_refused && *live.current().revision() == served);
+        watcher.apply(Ok(text("quick")), &loads, in_time()).await;
+        assert!(!live.status().is_refused && live.current().source().text().contains("quick"));
+        // With two that still run, a third one gets no thread.
+        watcher.apply(Ok(text("slow 2")), &loads, over()).await;
+        assert!(loads.begin().is_none());
+        watcher.apply(Ok(text("quick 2")), &loads, in_time()).await;
+        assert!(live.status().is_refused && live.status().loaded == 2);
+        drop(closed);
+        while loads.begin().is_none() {
+            std::thread::yield_now();
+        }
+        watcher.apply(Ok(text("quick 2")), &loads, in_time()).await;
+        assert!(!live.status().is_refused && live.status().loaded == 3);
+    }
 }

@@ -170,7 +170,9 @@ impl Deployment {
     fn override_url(&self, policy: Option<&ResourceUrl>) -> Result<ResourceUrl, StartError> {
         match (&self.url, self.port, policy) {
             (Some(url), _, policy) => {
-                let parsed = ResourceUrl::parse(url).map_err(|error| {
+                let parsed = ResourceUrl::parse(url);
+                let parsed = parsed.and_then(|url| url.check_path().map(|()| url));
+                let parsed = parsed.map_err(|error| {
                     StartError::refused(format!("MCP_URL is \"{url}\": {error}"))
                 })?;
                 // A URL without a path names the server alone, so the path stays that of the

@@ -1,35 +1,61 @@
 //! The limits as options of the command line and as variables of the environment.
 
+use std::ops::RangeInclusive;
+
+use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
+
 use crate::limits::Limits;
+
+/// The most bytes of a body or a head: 1 GiB, because it is held in memory.
+const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+/// The most connections or requests at a time, which is more than an operating system has files for.
+const MOST_AT_A_TIME: u64 = 10_000_000;
+/// The highest rate: a million a second, whose ten seconds' worth fits into the counters.
+const HIGHEST_RATE: i64 = 1_000_000;
+/// The longest time: a day. Who waits longer than that waits for nothing, and a time without a bound
+/// cannot be added to a clock.
+const LONGEST: u64 = 24 * 60 * 60;
+
+fn counts(range: RangeInclusive<u64>) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(range)
+}
+
+fn rate() -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(0..=HIGHEST_RATE)
+}
+
+fn seconds(least: u64) -> RangedU64ValueParser<u64> {
+    RangedU64ValueParser::new().range(least..=LONGEST)
+}
 
 /// The options of [`Limits`].
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct LimitOptions {
     /// The largest body of a request, in bytes
-    #[arg(long, env = "MAX_BODY", value_name = "BYTES", default_value_t = Limits::default().max_body)]
+    #[arg(long, env = "MAX_BODY", value_parser = counts(1..=MOST_BYTES), value_name = "BYTES", default_value_t = Limits::default().max_body)]
     max_body: usize,
     /// The largest head of a request (its first line and headers), in bytes
-    #[arg(long, env = "MAX_HEAD", value_name = "BYTES", default_value_t = Limits::default().max_head)]
+    #[arg(long, env = "MAX_HEAD", value_parser = counts(1..=MOST_BYTES), value_name = "BYTES", default_value_t = Limits::default().max_head)]
     max_head: usize,
     /// Connections at a time
-    #[arg(long, env = "MAX_CONNECTIONS", value_name = "COUNT", default_value_t = Limits::default().max_connections)]
+    #[arg(long, env = "MAX_CONNECTIONS", value_parser = counts(1..=MOST_AT_A_TIME), value_name = "COUNT", default_value_t = Limits::default().max_connections)]
     max_connections: usize,
     /// Connections at a time of one address, if not its share of all connections
-    #[arg(long, env = "MAX_CONNECTIONS_PER_ADDRESS", value_name = "COUNT")]
+    #[arg(long, env = "MAX_CONNECTIONS_PER_ADDRESS", value_parser = counts(1..=MOST_AT_A_TIME), value_name = "COUNT")]
     max_connections_per_address: Option<usize>,
     /// Requests that are executed at a time
-    #[arg(long, env = "MAX_REQUESTS", value_name = "COUNT", default_value_t = Limits::default().max_requests)]
+    #[arg(long, env = "MAX_REQUESTS", value_parser = counts(1..=MOST_AT_A_TIME), value_name = "COUNT", default_value_t = Limits::default().max_requests)]
     max_requests: usize,
     /// Requests at a time that wait for an issuer or a key, or that are at an endpoint beside the MCP
     /// endpoint
-    #[arg(long, env = "MAX_WAITING", value_name = "COUNT", default_value_t = Limits::default().max_waiting)]
+    #[arg(long, env = "MAX_WAITING", value_parser = counts(1..=MOST_AT_A_TIME), value_name = "COUNT", default_value_t = Limits::default().max_waiting)]
     max_waiting: usize,
     /// Bytes at a time of bodies that are being read, and of large answers that are not taken yet
-    #[arg(long, env = "MAX_IN_FLIGHT_BYTES", value_name = "BYTES", default_value_t = Limits::default().max_in_flight_bytes)]
+    #[arg(long, env = "MAX_IN_FLIGHT_BYTES", value_parser = counts(1..=MOST_BYTES), value_name = "BYTES", default_value_t = Limits::default().max_in_flight_bytes)]
     max_in_flight_bytes: usize,
     /// Elements of one body: members of objects and items of lists, on all levels
-    #[arg(long, env = "MAX_ELEMENTS", value_name = "COUNT", default_value_t = Limits::default().max_elements)]
+    #[arg(long, env = "MAX_ELEMENTS", value_parser = counts(1..=MOST_BYTES), value_name = "COUNT", default_value_t = Limits::default().max_elements)]
     max_elements: usize,
     /// The share that one caller may have of requests, connections and bytes
     #[arg(
@@ -51,23 +77,23 @@ pub(crate) struct LimitOptions {
     )]
     share_per_address: u8,
     /// Requests a second of one caller, ten seconds' worth of them at once; 0 for no limit
-    #[arg(long, env = "RATE_PER_CALLER", value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_caller)]
+    #[arg(long, env = "RATE_PER_CALLER", value_parser = rate(), value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_caller)]
     rate_per_caller: u32,
     /// Requests a second of one address, ten seconds' worth of them at once; 0 for no limit. Behind
     /// a proxy, its address is that of everybody
-    #[arg(long, env = "RATE_PER_ADDRESS", value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_address)]
+    #[arg(long, env = "RATE_PER_ADDRESS", value_parser = rate(), value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_address)]
     rate_per_address: u32,
     /// How long the head of a request may take, and a connection may be idle, in seconds
-    #[arg(long, env = "HEAD_TIMEOUT", value_name = "SECONDS", default_value_t = Limits::default().head_timeout)]
+    #[arg(long, env = "HEAD_TIMEOUT", value_parser = seconds(1), value_name = "SECONDS", default_value_t = Limits::default().head_timeout)]
     head_timeout: u64,
     /// How long the body of a request may take, in seconds
-    #[arg(long, env = "BODY_TIMEOUT", value_name = "SECONDS", default_value_t = Limits::default().body_timeout)]
+    #[arg(long, env = "BODY_TIMEOUT", value_parser = seconds(1), value_name = "SECONDS", default_value_t = Limits::default().body_timeout)]
     body_timeout: u64,
     /// How long a client may take nothing of its answer, in seconds
-    #[arg(long, env = "WRITE_TIMEOUT", value_name = "SECONDS", default_value_t = Limits::default().write_timeout)]
+    #[arg(long, env = "WRITE_TIMEOUT", value_parser = seconds(1), value_name = "SECONDS", default_value_t = Limits::default().write_timeout)]
     write_timeout: u64,
     /// How long calls in flight have to finish when the server stops, in seconds
-    #[arg(long, env = "GRACE", value_name = "SECONDS", default_value_t = Limits::default().grace)]
+    #[arg(long, env = "GRACE", value_parser = seconds(0), value_name = "SECONDS", default_value_t = Limits::default().grace)]
     grace: u64,
 }
 
@@ -105,5 +131,31 @@ mod tests {
         let command = LimitOptions::augment_args(clap::Command::new("test"));
         let parsed = LimitOptions::from_arg_matches(&command.get_matches_from(["test"])).unwrap();
         assert_eq!(Limits::from(parsed), Limits::default());
+    }
+
+    /// Every limit has a range: `never`, written as a large number, is refused with the range.
+    #[test]
+    fn every_limit_has_a_range() {
+        let command = LimitOptions::augment_args(clap::Command::new("test"));
+        for argument in command.get_arguments().filter(|one| one.get_long().is_some()) {
+            let name = argument.get_long().unwrap_or_default();
+            let parsed = |value: &str| {
+                let option = format!("--{name}={value}");
+                let matches = command.clone().try_get_matches_from(["test", &option])?;
+                LimitOptions::from_arg_matches(&matches)
+            };
+            for wrong in ["18446744073709551615", "18446744073709551616", "-1", "", "never", "1e3"]
+            {
+                let error = parsed(wrong).unwrap_err().to_string();
+                assert!(error.contains(name), "{name}={wrong}: {error}");
+            }
+            let zero = parsed("0").is_ok();
+            assert_eq!(
+                zero,
+                ["grace", "rate-per-caller", "rate-per-address"].contains(&name),
+                "{name}"
+            );
+            assert!(parsed("1").is_ok() && parsed("86400").is_ok(), "{name}");
+        }
     }
 }

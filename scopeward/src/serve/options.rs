@@ -2,12 +2,19 @@
 
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
+
 use super::{
     StartError,
     limit_options::LimitOptions,
     listen::tls::{self, Tls},
 };
 use crate::{limits::Limits, policy::CompiledPolicy, record::audit::journal::Rotation};
+
+/// The largest audit file, in MiB: 1 TiB, which is more than one machine writes.
+const MOST_MIB: u64 = 1024 * 1024;
+/// The most older audit files, because each new file looks at all of them.
+const MOST_KEPT: u64 = 100_000;
 
 /// The options of serving that only `serve` uses.
 #[derive(Debug, Clone, clap::Args)]
@@ -20,10 +27,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE", env = "TLS_KEY", requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
     /// The size at which a new audit file is begun, in MiB; 0 for never
-    #[arg(long, value_name = "MIB", env = "AUDIT_SIZE", default_value_t = 100)]
+    #[arg(long, value_name = "MIB", env = "AUDIT_SIZE", value_parser = clap::value_parser!(u64).range(..=MOST_MIB), default_value_t = 100)]
     audit_size: u64,
     /// How many older audit files are kept; 0 for all
-    #[arg(long, value_name = "COUNT", env = "AUDIT_KEPT", default_value_t = 10)]
+    #[arg(long, value_name = "COUNT", env = "AUDIT_KEPT", value_parser = RangedU64ValueParser::<usize>::new().range(..=MOST_KEPT), default_value_t = 10)]
     audit_kept: usize,
     #[command(flatten)]
     limits: LimitOptions,

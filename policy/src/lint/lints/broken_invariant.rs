@@ -19,7 +19,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for invariant in &context.assertions.invariants {
-        for failure in verify::invariant(invariant, context.policy, context.registry) {
+        let declared = (context.registry, &context.declared);
+        for failure in verify::invariant(invariant, context.policy, declared, &context.effort) {
             report.push(PolicyEntry::File, failure);
         }
     }

@@ -1,6 +1,7 @@
 use smallvec::smallvec;
 
 use super::prelude::*;
+use crate::{Entry, effort::Effort, entailment::IndexedRequirement};
 
 pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new(
@@ -31,18 +32,31 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
             continue;
         }
         let (feature, name) = (entry.feature, entry.name.value.as_str());
-        let alone = |number: usize| Requirement::AnyOf(smallvec![compiled[number].clone()]);
-        let covers =
-            |by: usize, one: usize| context.policy.entails(&alone(one), &alone(by)).is_ok();
+        let policy = context.policy;
+        let index = IndexedRequirement::new(&rule.requirement);
+        let given = |number: usize| policy.given_by(compiled.get(number)?, &context.effort);
+        let covers = |by: &usize, one: usize| -> Option<bool> {
+            let all = compiled.get(one)?;
+            let held = given(*by)?;
+            Some(all.iter().all(|scope| held.contains(*scope)))
+        };
         for one in 0..compiled.len() {
+            let candidates = given(one).and_then(|held| index.met_by(&held, &context.effort));
+            let Some(candidates) = candidates else {
+                too_large(entry, report);
+                return;
+            };
             // If two alternatives cover each other, the first one stays.
-            let by = (0..compiled.len())
-                .find(|by| *by != one && covers(*by, one) && (*by < one || !covers(one, *by)));
+            let by = candidates
+                .into_iter()
+                .filter(|by| *by != one)
+                .find(|by| *by < one || covers(by, one) == Some(false));
             let Some(by) = by else { continue };
             let (Some(at), Some(other)) = (extent(&written[one]), extent(&written[by])) else {
                 continue;
             };
-            let described = context.policy.describe_requirement(&alone(by));
+            let described =
+                policy.describe_requirement(&Requirement::AnyOf(smallvec![compiled[by].clone()]));
             report.push(
                 PolicyEntry::Rule(feature, name),
                 finding(
@@ -59,6 +73,19 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
             );
         }
     }
+}
+
+/// The finding that the alternatives of this rule, and of those after it, were not compared.
+fn too_large(entry: &Entry, report: &mut LintReport) {
+    let name = entry.name.value.as_str();
+    let message = format!("not proved: too large. The alternatives of `{name}` were not compared");
+    report.push(
+        PolicyEntry::Rule(entry.feature, name),
+        finding(&LINT, entry.name.span.clone(), message).help(format!(
+            "the proofs of one run have {} steps; the rules after this one were not looked at",
+            Effort::PROOFS
+        )),
+    );
 }
 
 /// The place of a list: from its first scope to its last one.

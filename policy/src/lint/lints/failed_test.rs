@@ -20,7 +20,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for case in &context.assertions.cases {
-        for failure in verify::case(case, context.policy, context.registry) {
+        for failure in verify::case(case, context.policy, &context.declared) {
             report.push(PolicyEntry::File, failure);
         }
     }

@@ -1,4 +1,5 @@
 use super::prelude::*;
+use crate::ScopeSet;
 
 pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new(
@@ -56,16 +57,27 @@ pub(super) fn implied_in_list<'l>(
     context: &LintContext<'_>,
     list: &'l [Located<Scope>],
 ) -> Vec<ImpliedInList<'l>> {
-    let gives = |one: &Scope, other: &Scope| {
-        let other = context.policy.scope_id(other.as_str());
-        other.is_some_and(|other| context.policy.hold([one.as_str()]).contains(other))
-    };
     let mut found = vec![];
     if list.len() < 2 {
         return found;
     }
+    let policy = context.policy;
+    let id = |scope: &Located<Scope>| policy.scope_id(scope.value.as_str());
+    let mut listed = ScopeSet::default();
+    list.iter().filter_map(id).for_each(|scope| listed.insert(scope));
+    // Of each scope of the list, the first other one that implies it.
+    let mut implied_by: HashMap<ScopeId, &Located<Scope>> = HashMap::new();
+    for by in list {
+        let Some(giver) = id(by) else { continue };
+        let mut more = policy.scope(giver).closure.clone();
+        more.remove(giver);
+        for scope in more.intersection(&listed) {
+            implied_by.insert(scope, by);
+            listed.remove(scope);
+        }
+    }
     for (index, scope) in list.iter().enumerate() {
-        let by = list.iter().find(|by| by.value != scope.value && gives(&by.value, &scope.value));
+        let by = id(scope).and_then(|scope| implied_by.get(&scope));
         found.extend(by.map(|by| ImpliedInList { index, scope, by }));
     }
     found

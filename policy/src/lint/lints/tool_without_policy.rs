@@ -141,10 +141,11 @@ fn undefined(context: &LintContext<'_>, missing: &[&'static Declaration]) -> Vec
     let declared =
         missing.iter().flat_map(|one| one.scopes().iter().chain(one.optional()).copied());
     let mut undefined: Vec<&str> = vec![];
+    let mut seen = HashSet::new();
     for scope in declared {
         let is_known = context.policy.scope_id(scope).is_some()
             || super::undeclared_scope::meant(context, scope).is_some();
-        if !is_known && !undefined.contains(&scope) {
+        if !is_known && seen.insert(scope) {
             undefined.push(scope);
         }
     }

@@ -30,6 +30,7 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         .collect();
     // One finding for each scope, whoever declares it.
     let mut by_scope: Vec<(&'static str, Vec<&'static Declaration>)> = vec![];
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for one in context.registry.all() {
         for scope in one.scopes().iter().chain(one.optional()) {
             let is_unruled = unruled.contains(&(one.feature(), one.name()));
@@ -38,7 +39,8 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
             if is_known || is_reported || has_mistake(context, scope) {
                 continue;
             }
-            match by_scope.iter_mut().find(|(known, _)| known == scope) {
+            let place = *places.entry(scope).or_insert(by_scope.len());
+            match by_scope.get_mut(place) {
                 Some((_, declare)) => declare.push(one),
                 None => by_scope.push((scope, vec![one])),
             }
@@ -55,17 +57,11 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
 /// or its definition could not be read.
 fn has_mistake(context: &LintContext<'_>, scope: &str) -> bool {
     let manifest = context.manifest;
-    let named = |rule: Option<&RuleEntry>| {
-        matches!(rule, Some(RuleEntry::Alternatives(alternatives))
-            if alternatives.iter().flatten().any(|one| one.value.as_str() == scope))
-    };
-    let in_rules = manifest.rules.iter().any(|entry| {
-        named(entry.rule.as_ref()) || entry.when.iter().any(|when| named(when.rule.as_ref()))
-    });
-    in_rules
+    let invalid = manifest.invalid_scopes.iter().map(String::as_str);
+    context.written_scopes().contains(scope)
         || manifest.misspelt_tables.contains(&"scopes")
         || manifest.misplaced.iter().any(|(_, name)| name == scope)
-        || nearest(scope, manifest.invalid_scopes.iter().map(String::as_str)).is_some()
+        || context.suggestions.nearest(scope, invalid).is_some()
 }
 
 fn undeclared(
@@ -102,12 +98,21 @@ fn undeclared(
 
 /// The defined scope that a declared one was most likely meant to be. Names as short as `a:read` and
 /// `b:read` are alike by accident.
-pub(super) fn meant<'c>(context: &'c LintContext<'_>, scope: &str) -> Option<&'c str> {
+pub(super) fn meant<'a>(context: &LintContext<'a>, scope: &str) -> Option<&'a str> {
     if context.policy.scope_id(scope).is_some() {
         return None;
     }
+    if let Some(known) = context.meant_scopes.borrow().get(scope) {
+        return *known;
+    }
+    let found = find_meant(context, scope);
+    context.meant_scopes.borrow_mut().insert(scope.to_owned(), found);
+    found
+}
+
+fn find_meant<'a>(context: &LintContext<'a>, scope: &str) -> Option<&'a str> {
     let known = context.policy.scopes().iter().map(|scope| scope.name().as_str());
-    let right = nearest(scope, known)?;
+    let right = context.suggestions.nearest(scope, known)?;
     let separators = [':', '.', '/', '_', '-'];
     let (one, other): (Vec<&str>, Vec<&str>) =
         (scope.split(separators).collect(), right.split(separators).collect());

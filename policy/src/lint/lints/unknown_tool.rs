@@ -22,7 +22,8 @@ pub(in crate::lint) static LINT: Lint = Lint {
 };
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
-    for Unknown { feature, name, at, meant } in unknown(context) {
+    for UnknownRule { feature, name, at, meant } in unknown(context) {
+        let (feature, name, at) = (*feature, *name, at.clone());
         let message = match feature {
             Feature::Resource => format!("there is no resource `{name}`"),
             _ => format!("there is no {feature} named `{name}`"),
@@ -49,7 +50,8 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
 }
 
 /// A rule for something that is not declared.
-pub(super) struct Unknown<'a> {
+#[derive(Debug)]
+pub(in crate::lint) struct UnknownRule<'a> {
     feature: Feature,
     name: &'a str,
     at: Range<usize>,
@@ -58,7 +60,11 @@ pub(super) struct Unknown<'a> {
 }
 
 /// The rules for something that is not declared.
-pub(super) fn unknown<'a>(context: &'a LintContext<'_>) -> Vec<Unknown<'a>> {
+pub(super) fn unknown<'c, 'a>(context: &'c LintContext<'a>) -> &'c [UnknownRule<'a>] {
+    context.unknown_rules.get_or_init(|| find(context))
+}
+
+fn find<'a>(context: &LintContext<'a>) -> Vec<UnknownRule<'a>> {
     let ruled = context.policy.rules().map(|(feature, name, rule)| (feature, name, rule.span()));
     let unreadable = context
         .unreadable
@@ -74,13 +80,17 @@ pub(super) fn unknown<'a>(context: &'a LintContext<'_>) -> Vec<Unknown<'a>> {
         .iter()
         .filter(|one| context.policy.rule(one.feature(), one.name()).is_none())
         .collect();
+    let mut by_name: HashMap<&str, &'static Declaration> = HashMap::new();
+    for one in &unruled {
+        by_name.entry(one.name()).or_insert(one);
+    }
     unknown
         .map(|(feature, name, at)| {
             let of = unruled.iter().filter(|one| one.feature() == feature);
-            let right = nearest(name, of.clone().map(|one| one.name()));
-            let elsewhere = || unruled.iter().find(|one| one.name() == name);
+            let right = context.suggestions.nearest(name, of.clone().map(|one| one.name()));
+            let elsewhere = || by_name.get(name);
             let meant = of.into_iter().find(|one| Some(one.name()) == right);
-            Unknown { feature, name, at, meant: meant.or_else(elsewhere).copied() }
+            UnknownRule { feature, name, at, meant: meant.or_else(elsewhere).copied() }
         })
         .collect()
 }

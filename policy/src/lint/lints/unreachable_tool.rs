@@ -34,6 +34,7 @@ struct Unreachable<'a> {
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
     // One finding for each set of missing scopes, because that is the cause.
     let mut by_missing: Vec<(Vec<&str>, Vec<Unreachable<'_>>)> = vec![];
+    let mut places: HashMap<Vec<&str>, usize> = HashMap::new();
     for (rule, entry) in context.rules() {
         let (feature, name) = (entry.feature, &*entry.name.value);
         let policy = context.policy;
@@ -47,7 +48,8 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
             let missing: Vec<&str> =
                 policy.unregistered_of(requirement).into_iter().map(Scope::as_str).collect();
             let one = Unreachable { feature, name, requirement, at, when };
-            match by_missing.iter_mut().find(|(known, _)| *known == missing) {
+            let place = *places.entry(missing.clone()).or_insert(by_missing.len());
+            match by_missing.get_mut(place) {
                 Some((_, all)) => all.push(one),
                 None => by_missing.push((missing, vec![one])),
             }

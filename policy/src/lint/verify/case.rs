@@ -6,8 +6,11 @@
 
 use super::{FAILED_TEST, describe_caller, rule_note, unfit};
 use crate::{
-    Case, CompiledPolicy, Decision, Denial, Feature, Operation, Registry, Rule, Scope, ScopeSet,
-    Tried, When, condition::Judgement, diagnostic::Diagnostic, lint::suggest::in_backticks,
+    Case, CompiledPolicy, Decision, DeclarationIndex, Denial, Feature, Operation, Rule, Scope,
+    ScopeSet, Tried, When,
+    condition::{self, Judgement},
+    diagnostic::Diagnostic,
+    lint::suggest::in_backticks,
     operation::Given,
 };
 
@@ -15,7 +18,7 @@ use crate::{
 pub(in crate::lint) fn case(
     case: &Case,
     policy: &CompiledPolicy,
-    registry: &Registry,
+    declared: &DeclarationIndex,
 ) -> Vec<Diagnostic> {
     let granted = case.scopes.iter().map(Scope::as_str);
     let held = policy.hold(granted.clone());
@@ -26,7 +29,7 @@ pub(in crate::lint) fn case(
         let unfit = tried
             .arguments
             .as_ref()
-            .map(|given| unfit(FAILED_TEST, (tried.feature, &tried.name.value), given, registry));
+            .map(|given| unfit(FAILED_TEST, (tried.feature, &tried.name.value), given, declared));
         match unfit {
             Some(unfit) if !unfit.is_empty() => failures.extend(unfit),
             _ => failures.extend(attempt.failure()),
@@ -238,6 +241,10 @@ impl Attempt<'_> {
             Judgement::NoAnswer => {
                 "and counts as met, because it cannot be evaluated for this call".to_owned()
             }
+            Judgement::TooLong => format!(
+                "and counts as met, because it takes more than {} steps for this call",
+                condition::MOST_STEPS
+            ),
             Judgement::NotGiven => {
                 let lacking = self.not_given(&[when]);
                 let name = |part: &Part| match (part, self.tried.feature) {

@@ -4,32 +4,49 @@ use std::{borrow::Cow, ops::Range};
 
 use super::{BROKEN_INVARIANT, describe_caller, rule_note, unfit};
 use crate::{
-    CompiledPolicy, Feature, Invariant, Located, Object, Registry, Requirement, Rule, ScopeInfo,
-    Selection, When, diagnostic::Diagnostic, operation::Given,
+    CompiledPolicy, DeclarationIndex, Feature, Invariant, Located, Object, Registry, Requirement,
+    Rule, ScopeInfo, Selection, When,
+    diagnostic::Diagnostic,
+    effort::Effort,
+    entailment::{IndexedRequirement, Unproved},
+    operation::Given,
 };
 
-/// The most alternatives of a rule and its conditions together, multiplied out, that a proof tries;
-/// more would take seconds.
-const MOST_ALTERNATIVES: usize = 10_000;
+/// The most rules that are reported for one invariant, because thousands of them have one cause.
+const MOST_FAILURES: usize = 20;
 
 /// Each rule for which an invariant does not hold, with a counterexample.
 pub(in crate::lint) fn invariant(
     invariant: &Invariant,
     policy: &CompiledPolicy,
-    registry: &Registry,
+    (registry, declared): (&Registry, &DeclarationIndex),
+    effort: &Effort,
 ) -> Vec<Diagnostic> {
     let (selected, mut failures) = select(invariant, policy, registry);
     if selected.is_empty() && failures.is_empty() {
         failures.push(selects_nothing(invariant));
     }
+    let needs = invariant.needs.as_ref();
+    let needs =
+        needs.map(|needs| Located::new(IndexedRequirement::new(&needs.value), needs.span.clone()));
+    let mut further = 0;
     for one in &selected {
-        let unclear = unclear(invariant, policy, one, registry);
-        if !unclear.is_empty() {
-            failures.extend(unclear);
-            continue;
+        let mut found = unclear(invariant, policy, one, declared);
+        if found.is_empty() {
+            found.extend(lacks_needed(invariant, policy, one, needs.as_ref(), effort));
+            found.extend(enough_is_refused(invariant, policy, one, effort));
         }
-        failures.extend(lacks_needed(invariant, policy, one));
-        failures.extend(enough_is_refused(invariant, policy, one));
+        if failures.len() < MOST_FAILURES {
+            failures.extend(found);
+        } else if !found.is_empty() {
+            further += 1;
+        }
+    }
+    if further > 0 {
+        let message = format!("{} does not hold for {further} more", title(invariant));
+        let failure = broken(invariant, message);
+        failures
+            .push(failure.help("correct the rules above, which most often have the same cause"));
     }
     failures
 }
@@ -129,12 +146,12 @@ fn unclear(
     invariant: &Invariant,
     policy: &CompiledPolicy,
     selected: &Selected<'_>,
-    registry: &Registry,
+    declared: &DeclarationIndex,
 ) -> Vec<Diagnostic> {
     let about = (selected.feature, selected.name);
     let given = invariant.arguments.as_ref().filter(|_| selected.feature != Feature::Resource);
     let mut failures: Vec<Diagnostic> =
-        given.map(|given| unfit(BROKEN_INVARIANT, about, given, registry)).unwrap_or_default();
+        given.map(|given| unfit(BROKEN_INVARIANT, about, given, declared)).unwrap_or_default();
     let (lacking, written) = match (given, &invariant.claims, &selected.arguments) {
         (Some(arguments), None, _) => ("claims", arguments),
         (_, Some(claims), None) => ("arguments", claims),
@@ -168,28 +185,16 @@ fn lacks_needed(
     invariant: &Invariant,
     policy: &CompiledPolicy,
     selected: &Selected<'_>,
+    needs: Option<&Located<IndexedRequirement<'_>>>,
+    effort: &Effort,
 ) -> Option<Diagnostic> {
-    let needs = invariant.needs.as_ref()?;
+    let needs = needs?;
     // What is not given may be such that no condition is met.
     let clauses =
         selected.rule.clauses(selected.arguments(Given::Some), claims(invariant, Given::Some));
-    if clauses.iter().any(|clause| policy.entails(clause, &needs.value).is_ok()) {
-        return None;
-    }
-    let at = (&needs.span, "what it needs");
-    let counts = clauses.iter().map(|clause| clause.alternatives().len().max(1));
-    if counts.fold(1, usize::saturating_mul) > MOST_ALTERNATIVES {
-        let note = format!(
-            "the rule and the conditions that these calls meet have together more than \
-             {MOST_ALTERNATIVES} alternatives, so it cannot be proved"
-        );
-        return Some(does_not_hold(invariant, policy, selected, at, note));
-    }
-    let together = clauses.iter().fold(Requirement::Authenticated, |all, one| all.and(one));
-    let granted = policy.entails(&together, &needs.value).err()?;
-    let (caller, verb) = (caller_with_only(&granted), selected.feature.verb());
-    let note = format!("counterexample: {caller} can {verb} it{}", given(invariant));
-    Some(does_not_hold(invariant, policy, selected, at, note))
+    let unproved = policy.entails_together(&clauses, &needs.value, effort).err()?;
+    let note = note(invariant, selected, &unproved, "can");
+    Some(does_not_hold(invariant, policy, selected, (&needs.span, "what it needs"), note))
 }
 
 /// The failure if a caller with the scopes of `enough` cannot use it.
@@ -197,17 +202,39 @@ fn enough_is_refused(
     invariant: &Invariant,
     policy: &CompiledPolicy,
     selected: &Selected<'_>,
+    effort: &Effort,
 ) -> Option<Diagnostic> {
     let enough = invariant.enough.as_ref()?;
-    // What is not given may be such that every condition is met. One requirement after the other: all
-    // multiplied into one can have millions of alternatives.
+    // What is not given may be such that every condition is met.
     let clauses =
         selected.rule.clauses(selected.arguments(Given::All), claims(invariant, Given::All));
-    let refused = clauses.iter().filter_map(|needed| policy.entails(&enough.value, needed).err());
-    let granted = refused.min_by_key(Vec::len)?;
-    let (caller, verb) = (caller_with_only(&granted), selected.feature.verb());
-    let note = format!("counterexample: {caller} cannot {verb} it{}", given(invariant));
+    let proof = |needed: &&Requirement| policy.entails(&enough.value, needed, effort).err();
+    let unproved = clauses.iter().filter_map(proof).min_by_key(|unproved| match unproved {
+        Unproved::Counterexample(granted) => granted.len(),
+        Unproved::TooLarge => usize::MAX,
+    })?;
+    let note = note(invariant, selected, &unproved, "cannot");
     Some(does_not_hold(invariant, policy, selected, (&enough.span, "what should be enough"), note))
+}
+
+/// Why an invariant is not proved, as a note.
+fn note(
+    invariant: &Invariant,
+    selected: &Selected<'_>,
+    unproved: &Unproved<'_>,
+    can: &str,
+) -> String {
+    match unproved {
+        Unproved::Counterexample(granted) => {
+            let (caller, verb) = (caller_with_only(granted), selected.feature.verb());
+            format!("counterexample: {caller} {can} {verb} it{}", given(invariant))
+        }
+        Unproved::TooLarge => format!(
+            "not proved: too large. The proofs of one run have {} steps, and these alternatives \
+             would take more",
+            Effort::PROOFS
+        ),
+    }
 }
 
 /// The end of a counterexample: what the invariant gives.
@@ -218,6 +245,12 @@ fn given(invariant: &Invariant) -> &'static str {
         (None, Some(_)) => " with these claims",
         (Some(_), Some(_)) => " with these arguments and claims",
     }
+}
+
+/// The name of an invariant, for the start of a sentence.
+fn title(invariant: &Invariant) -> String {
+    let named = invariant.name.as_ref().map(|name| format!("\"{name}\""));
+    named.unwrap_or_else(|| "the invariant".to_owned())
 }
 
 fn caller_with_only(granted: &[&ScopeInfo]) -> String {
@@ -231,9 +264,7 @@ fn does_not_hold(
     (span, label): (&Range<usize>, &str),
     counterexample: String,
 ) -> Diagnostic {
-    let named = invariant.name.as_ref().map(|name| format!("\"{name}\""));
-    let title = named.unwrap_or_else(|| "the invariant".to_owned());
-    broken(invariant, format!("{title} does not hold for `{}`", selected.name))
+    broken(invariant, format!("{} does not hold for `{}`", title(invariant), selected.name))
         .context(span.clone(), label)
         .note(counterexample)
         .note(rule_note(policy, selected.name, selected.rule))

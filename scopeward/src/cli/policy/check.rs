@@ -15,13 +15,13 @@ pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<Verd
     report_start(&Report { found: checked.found().clone(), warning });
     let policy = checked.policy();
     let rules = counted(policy.rules().count(), "rule");
-    anstream::println!(
+    outln!(
         "{} (revision {}): {rules}; the tools, the policy and the registered scopes agree",
         policy.source().path(),
         policy.revision()
     );
     if let Some(snapshot) = registered.snapshot() {
-        anstream::println!("  = note: {}", snapshot.describe());
+        outln!("  = note: {}", snapshot.describe());
     }
     Ok(Verdict::Good)
 }

@@ -84,11 +84,11 @@ pub(super) fn diff(
     print(arguments.format, &difference, judgement.as_ref());
     let mut is_good = true;
     if let Some(judgement) = judgement.filter(|judgement| !judgement.is_good()) {
-        anstream::eprint!("{}", why_refused(&judgement, arguments));
+        err!("{}", why_refused(&judgement, arguments));
         is_good = false;
     }
     if arguments.deny.contains(&Direction::Narrowing) && difference.narrows() {
-        anstream::eprintln!("error: access is narrowed, which `--deny narrowing` refuses");
+        errln!("error: access is narrowed, which `--deny narrowing` refuses");
         is_good = false;
     }
     Ok(Verdict::of(is_good))
@@ -99,14 +99,14 @@ fn print(format: Format, difference: &Difference, judgement: Option<&Judgement>)
     let said = judgement.unwrap_or(&nothing);
     match (format, judgement) {
         (Format::Text, _) => {
-            anstream::print!("{}{}", diff::text(difference), diff::judged_text(said));
+            out!("{}{}", diff::text(difference), diff::judged_text(said));
         }
         (Format::Markdown, _) => {
-            print!("{}{}", diff::markdown(difference), diff::judged_markdown(said));
+            out_raw!("{}{}", diff::markdown(difference), diff::judged_markdown(said));
         }
-        (Format::Json, None) => print!("{}", diff::json(difference)),
+        (Format::Json, None) => out_raw!("{}", diff::json(difference)),
         (Format::Json, Some(judgement)) => {
-            print!("{}", diff::json_judged(difference, judgement));
+            out_raw!("{}", diff::json_judged(difference, judgement));
         }
     }
 }
@@ -142,7 +142,7 @@ fn why_refused(judgement: &Judgement, arguments: &DiffArguments) -> String {
 fn messages_since(revision: &str, path: &Path) -> Result<Vec<(String, String)>, Failure> {
     let shallow = git(path, &["rev-parse", "--is-shallow-repository"])?;
     if shallow.is_some_and(|answer| answer.trim() == "true") {
-        anstream::eprintln!(
+        errln!(
             "note: this clone is shallow, so commits that accept a widening may be missing: \
              fetch all of them (`fetch-depth: 0` of actions/checkout)"
         );
@@ -177,7 +177,7 @@ fn at_revision(
     if let Some(text) = git(path, &["show", "--end-of-options", &object])? {
         return compile(Source::new(shown, text));
     }
-    anstream::eprintln!("{} does not exist at {revision}: it allowed nothing", path.display());
+    errln!("{} does not exist at {revision}: it allowed nothing", path.display());
     let nothing = format!("version = 1\n[server]\nurl = \"{}\"\n", new.resource());
     compile(Source::new(shown, nothing))
 }

@@ -92,7 +92,7 @@ pub(super) fn explain(
     if policy.rule(feature, subject).is_none()
         && let Some(right) = nearest(subject, known)
     {
-        anstream::eprintln!("the policy has no rule for `{subject}`: did you mean `{right}`?");
+        errln!("the policy has no rule for `{subject}`: did you mean `{right}`?");
     }
     let given = object("--arguments", arguments.arguments.as_deref())?;
     let claims = object("--claims", arguments.claims.as_deref())?;
@@ -109,8 +109,8 @@ pub(super) fn explain(
     let explanation =
         Explanation::new(&policy, operation, granted).with_declared(registry.get(feature, rule));
     match arguments.format {
-        Format::Text => anstream::print!("{}", explanation.text()),
-        Format::Json => print!("{}", explanation.json()),
+        Format::Text => out!("{}", explanation.text()),
+        Format::Json => out_raw!("{}", explanation.json()),
     }
     Ok(Verdict::of(explanation.is_allowed()))
 }

@@ -22,12 +22,12 @@ pub(super) fn fmt(deployment: &Deployment, arguments: &FmtArguments) -> Result<V
     }
     if !arguments.check {
         files::replace(deployment.policy_path(), &formatted)?;
-        anstream::eprintln!("formatted {}", source.path());
+        errln!("formatted {}", source.path());
         return Ok(Verdict::Good);
     }
     let difference = TextDiff::from_lines(source.text(), &formatted);
     let header = format!("{} (formatted)", source.path());
-    anstream::print!("{}", difference.unified_diff().header(source.path(), &header));
-    anstream::eprintln!("{} is not in its canonical layout: run `policy fmt`", source.path());
+    out!("{}", difference.unified_diff().header(source.path(), &header));
+    errln!("{} is not in its canonical layout: run `policy fmt`", source.path());
     Ok(Verdict::Bad)
 }

@@ -48,9 +48,9 @@ pub(super) fn init(
         if !files::create(path, text)? {
             return Err(exists(path));
         }
-        anstream::println!("wrote {}", path.display());
+        outln!("wrote {}", path.display());
     }
-    anstream::println!(
+    outln!(
         "Review the rules and the titles. Then `policy lint` and `policy test` check them, and `serve` serves them."
     );
     Ok(Verdict::Good)

@@ -63,7 +63,7 @@ pub(super) fn lint(
     if arguments.fix {
         let fixed = lint::fix::fix(&source, &inputs).map_err(Failure::refused)?;
         for (line, what) in &fixed.done {
-            anstream::eprintln!("{}:{line}: {what}", source.path());
+            errln!("{}:{line}: {what}", source.path());
         }
         if fixed.source.text() != source.text() {
             files::replace(deployment.policy_path(), fixed.source.text())?;
@@ -82,12 +82,12 @@ pub(super) fn lint(
 fn print(found: &Diagnostics, (name, version): (&str, &str), format: Format) {
     match format {
         Format::Terminal => {
-            anstream::print!("{}", render::terminal(found, std::io::stdout().is_terminal()));
-            anstream::println!("{}", summary(found));
+            out!("{}", render::terminal(found, std::io::stdout().is_terminal()));
+            outln!("{}", summary(found));
         }
-        Format::Json => print!("{}", render::json(found)),
-        Format::Sarif => print!("{}", render::sarif(found, name, version)),
-        Format::Github => print!("{}", render::github(found)),
+        Format::Json => out_raw!("{}", render::json(found)),
+        Format::Sarif => out_raw!("{}", render::sarif(found, name, version)),
+        Format::Github => out_raw!("{}", render::github(found)),
     }
 }
 
@@ -110,7 +110,7 @@ fn summary(found: &Diagnostics) -> String {
 
 fn explain(word: &str) -> Result<Verdict, Failure> {
     if let Some(page) = lint::explain(word) {
-        anstream::print!("{page}");
+        out!("{page}");
         return Ok(Verdict::Good);
     }
     let names: Vec<&str> = lint::kinds().flat_map(|kind| [kind.id, kind.name]).collect();

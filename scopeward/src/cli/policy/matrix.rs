@@ -37,9 +37,9 @@ pub(super) fn matrix(
     let policy = deployment.compile()?;
     let matrix = Matrix::new(&policy, registry);
     match arguments.format {
-        Format::Text => anstream::print!("{}", matrix.text()),
-        Format::Json => print!("{}", matrix.json()),
-        Format::Html => print!("{}", Page { matrix: &matrix }.render().map_err(Failure::failed)?),
+        Format::Text => out!("{}", matrix.text()),
+        Format::Json => out_raw!("{}", matrix.json()),
+        Format::Html => out_raw!("{}", Page { matrix: &matrix }.render().map_err(Failure::failed)?),
     }
     Ok(Verdict::Good)
 }

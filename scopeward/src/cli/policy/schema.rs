@@ -7,6 +7,6 @@ use crate::{
 };
 
 pub(super) fn schema(registry: &Registry) -> Verdict {
-    println!("{:#}", json_schema(&lint::changeable().collect::<Vec<_>>(), registry));
+    out_raw!("{:#}\n", json_schema(&lint::changeable().collect::<Vec<_>>(), registry));
     Verdict::Good
 }

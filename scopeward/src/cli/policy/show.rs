@@ -13,7 +13,7 @@ const NARROWEST: usize = 20;
 
 pub(super) fn show(deployment: &Deployment, registry: &Registry) -> Result<Verdict, Failure> {
     let policy = deployment.compile()?;
-    anstream::print!("{}", table(&policy, registry));
+    out!("{}", table(&policy, registry));
     Ok(Verdict::Good)
 }
 

@@ -48,9 +48,9 @@ pub(super) fn status(deployment: &Deployment, registry: &Registry) -> Result<Ver
         let count = &health["policy"]["refused"];
         let _ = writeln!(text, "  refused  {count} in all, last {at}");
     }
-    anstream::print!("{text}");
+    out!("{text}");
     if refused {
-        anstream::eprint!("\n{}", render(&findings));
+        err!("\n{}", render(&findings));
     }
     Ok(Verdict::of(served == revision))
 }

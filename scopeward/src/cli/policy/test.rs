@@ -46,7 +46,7 @@ pub(super) fn test(
     for (source, assertions) in &files {
         tally.run(source, assertions, &policy, registry);
     }
-    anstream::println!("{}", tally.summary(&policy));
+    outln!("{}", tally.summary(&policy));
     Ok(Verdict::of(tally.failed == 0))
 }
 
@@ -76,13 +76,13 @@ impl Tally {
 
     fn report(&mut self, source: &Source, name: &str, failures: Vec<Diagnostic>) {
         if failures.is_empty() {
-            anstream::println!("ok      {name}");
+            outln!("ok      {name}");
             return;
         }
         self.failed += 1;
-        anstream::println!("FAILED  {name}\n");
+        outln!("FAILED  {name}\n");
         let found = Diagnostics::new(source.clone(), failures);
-        anstream::print!("{}", found.render(std::io::stdout().is_terminal()));
+        out!("{}", found.render(std::io::stdout().is_terminal()));
     }
 
     fn summary(&self, policy: &CompiledPolicy) -> String {
