@@ -12,6 +12,9 @@ mod finding_tests;
 mod place;
 mod syntax;
 mod types;
+#[cfg(test)]
+mod value_tests;
+mod values;
 
 use std::{
     fmt,
