@@ -14,7 +14,7 @@ use super::{
     scope::Scope,
     scope_set::{ScopeId, ScopeSet},
     syntax::{self, Repaired},
-    undefined::merge_undefined,
+    undefined::{blame_definitions, merge_undefined},
     vocabulary::Vocabulary,
 };
 use crate::{
@@ -82,6 +82,7 @@ impl DraftPolicy {
                 || nearest(scope, manifest.invalid_scopes.iter().map(String::as_str)).is_some()
         };
         let errors = merge_undefined(errors, is_misplaced);
+        let errors = blame_definitions(errors, &manifest, source.text());
         let unreadable = manifest.rules.iter();
         let unreadable =
             unreadable.filter(|entry| policy.rules.get(entry.feature, &entry.name.value).is_none());

@@ -167,20 +167,26 @@ impl<'s> Shape<'s> {
         Some(all)
     }
 
+    /// The values that the schema lists, although it allows others.
+    pub(crate) fn some_values(&self) -> Vec<&'s Value> {
+        self.alternatives.iter().filter_map(listed).flatten().collect()
+    }
+
     /// Whether a value can stand at the place.
     pub(crate) fn admits(&self, value: &Value) -> bool {
         self.alternatives.iter().any(|all| admits_all(all, value, self.root))
     }
 
-    /// The bounds of the numbers. `None` if a value may be no number.
+    /// The bounds of the numbers. `None` if a value may be something else than a number or null.
     pub(crate) fn bounds(&self) -> Option<Bounds<'s>> {
         let of_each: Option<Vec<Bounds<'s>>> = self
             .alternatives
             .iter()
             .filter(|all| types_of(all).is_none_or(|types| types != [JsonType::Null]))
             .map(|all| {
-                let is_number =
-                    |kind: &JsonType| matches!(kind, JsonType::Integer | JsonType::Number);
+                let is_number = |kind: &JsonType| {
+                    matches!(kind, JsonType::Integer | JsonType::Number | JsonType::Null)
+                };
                 types_of(all)?.iter().all(is_number).then(|| bounds_of(all))
             })
             .collect();
@@ -193,9 +199,8 @@ impl<'s> Shape<'s> {
     /// The field of an object. All arguments together (`is_root`) have only the fields that the schema
     /// names; another object without named fields may have any.
     pub(crate) fn field(&self, name: &str, is_root: bool) -> Field<'s> {
-        let is_object = |all: &&All<'s>| {
-            types_of(all).is_none_or(|types| types.contains(&JsonType::Object))
-        };
+        let is_object =
+            |all: &&All<'s>| types_of(all).is_none_or(|types| types.contains(&JsonType::Object));
         let (mut found, mut is_required) = (vec![], true);
         let mut names: Vec<&str> = vec![];
         for alternative in self.alternatives.iter().filter(is_object) {
@@ -452,12 +457,11 @@ fn bounds_in(schema: &Object) -> Bounds<'_> {
         values.filter(|values| !values.is_empty())
     };
     let pick = |is_first: fn(&f64, &f64) -> bool| {
-        let number = of_values()?.into_iter().reduce(|one, other| {
-            match (one.as_f64(), other.as_f64()) {
+        let number =
+            of_values()?.into_iter().reduce(|one, other| match (one.as_f64(), other.as_f64()) {
                 (Some(a), Some(b)) if is_first(&b, &a) => other,
                 _ => one,
-            }
-        })?;
+            })?;
         Some(Bound { number, is_allowed: true })
     };
     Bounds {

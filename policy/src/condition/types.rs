@@ -84,14 +84,15 @@ impl<'s> Typed<'s> {
     /// A value of this shape. An optional value has the type that it has if it is there.
     pub(super) fn shaped(shape: Shape<'s>) -> Self {
         let types = shape.types().unwrap_or_default();
-        let mut kinds = types.iter().filter(|kind| **kind != JsonType::Null).map(|kind| match kind {
-            JsonType::Null => Type::Null,
-            JsonType::Bool => Type::Bool,
-            JsonType::Integer | JsonType::Number => Type::Number,
-            JsonType::Text => Type::Text,
-            JsonType::List => Type::List,
-            JsonType::Object => Type::Object,
-        });
+        let mut kinds =
+            types.iter().filter(|kind| **kind != JsonType::Null).map(|kind| match kind {
+                JsonType::Null => Type::Null,
+                JsonType::Bool => Type::Bool,
+                JsonType::Integer | JsonType::Number => Type::Number,
+                JsonType::Text => Type::Text,
+                JsonType::List => Type::List,
+                JsonType::Object => Type::Object,
+            });
         let kind = match kinds.next() {
             Some(kind) if kinds.all(|other| other == kind) => kind,
             _ => Type::Any,

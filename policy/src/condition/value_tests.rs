@@ -129,9 +129,11 @@ fn a_literal_that_the_argument_never_is_is_named_with_the_nearest_value() {
         ("args.by.ada == 'public'", public("args.by.ada", "public")),
         ("args.with == (args.flag ? 'Team' : 'public')", public("args.with", "public")),
         ("['Team', 'public'].exists(x, x == args.with)", public("args.with", "public")),
-        ("(args.flag ? args.with : args.also) == 'public'", public("args.flag ? args.with : args.also", "public")),
+        (
+            "(args.flag ? args.with : args.also) == 'public'",
+            public("args.flag ? args.with : args.also", "public"),
+        ),
         ("args.flag && (args.id == 1 || args.with == 'public')", public("args.with", "public")),
-        ("args.pair[0] == 'public'", public("args.pair[0]", "public")),
     ] {
         assert_eq!(faults(bad), why, "{bad}");
     }
@@ -140,11 +142,18 @@ fn a_literal_that_the_argument_never_is_is_named_with_the_nearest_value() {
         ("args.with == ''", "`args.with` is never \"\""),
         ("args.with == null", "`args.with` is never null"),
         ("args.text == null", "`args.text` is never null: it is a string"),
+        (
+            "args.pair[0] == 'public'",
+            "`args.pair[0]` is never \"public\": did you mean \"Public\"?",
+        ),
         ("args.one == 'v2'", "`args.one` is never \"v2\": did you mean \"v1\"?"),
-        ("args.target.kind == 'users'", "`args.target.kind` is never \"users\": did you mean \"user\"?"),
+        (
+            "args.target.kind == 'users'",
+            "`args.target.kind` is never \"users\": did you mean \"user\"?",
+        ),
         ("args.target.knid == 'user'", "`args.target` has no field `knid`: did you mean `kind`?"),
         ("args.target.name == 'x'", "args.target.name may be absent"),
-        ("args.outer == 'nobody'", "`args.outer` is never \"nobody\": it is a string or an object"),
+        ("args.outer == 'nobody'", "`args.outer` is never \"nobody\": did you mean \"Nobody\"?"),
         ("args.id == 1.5", "`args.id` is never 1.5: it is an integer"),
         ("args.id == -1", "`args.id` is never -1: it is at least 0"),
         ("args.id in [1, 2.5]", "`args.id` is never 2.5: it is an integer"),
@@ -175,17 +184,19 @@ fn arguments() -> impl Strategy<Value = Value> {
     let also = prop::sample::select(vec![json!("Team"), json!("Public"), Value::Null]);
     let said = prop::sample::select(vec!["Team", "Public", "Secret"]);
     let kinds = prop::collection::vec(with.clone(), 0..3);
-    (with, also, said, kinds, 0..4_u32, 1..=9_u8).prop_map(|(with, also, said, kinds, id, small)| {
-        json!({
-            "with": with, "also": also, "said": said, "kinds": kinds, "id": id, "small": small,
-        })
-    })
+    (with, also, said, kinds, 0..4_u32, 1..=9_u8).prop_map(
+        |(with, also, said, kinds, id, small)| {
+            json!({
+                "with": with, "also": also, "said": said, "kinds": kinds, "id": id, "small": small,
+            })
+        },
+    )
 }
 
 fn literal() -> impl Strategy<Value = String> {
     prop::sample::select(vec![
-        "'Team'", "'Public'", "'public'", "'Secret'", "'secret'", "null", "0", "1", "3", "9", "10", "-1",
-        "1.5", "1.0", "true", "[]", "['Team']",
+        "'Team'", "'Public'", "'public'", "'Secret'", "'secret'", "null", "0", "1", "3", "9", "10",
+        "-1", "1.5", "1.0", "true", "[]", "['Team']",
     ])
     .prop_map(str::to_owned)
 }

@@ -62,7 +62,12 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
     }
 
     /// `args.x == 'y'`. A comparison with `null` is not looked at where `null` makes it true.
-    fn equals(&mut self, (part, known): (&IdedExpr, &Typed<'s>), with: &'e IdedExpr, is_equal: bool) {
+    fn equals(
+        &mut self,
+        (part, known): (&IdedExpr, &Typed<'s>),
+        with: &'e IdedExpr,
+        is_equal: bool,
+    ) {
         for branch in self.branches(with) {
             if let (Expr::List(list), Type::List) = (&branch.expr, known.kind) {
                 let items = known.items();
@@ -127,15 +132,22 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
         } else {
             None
         };
-        let message = match why {
-            Some(why) => format!("{never}: {why}"),
-            None => format!("{never}: its schema allows no such value"),
+        let some = shape.some_values();
+        let message = match (why, nearest_value(value, &some)) {
+            (Some(why), _) => format!("{never}: {why}"),
+            (None, Some(right)) => format!("{never}: did you mean {right}?"),
+            (None, None) => format!("{never}: its schema allows no such value"),
         };
         self.wrong(ConditionFault::new(at, message));
     }
 
     /// `args.x < 5`: the bounds of the schema answer it for every call.
-    fn order(&mut self, function: &str, (part, known): (&IdedExpr, &Typed<'s>), with: &'e IdedExpr) {
+    fn order(
+        &mut self,
+        function: &str,
+        (part, known): (&IdedExpr, &Typed<'s>),
+        with: &'e IdedExpr,
+    ) {
         let Some(bounds) = known.shape.as_ref().and_then(Shape::bounds) else { return };
         for branch in self.branches(with) {
             let Some(Value::Number(number)) = literal(branch) else { continue };
@@ -177,7 +189,9 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
         for branch in self.branches(with) {
             let Some(Value::String(wanted)) = literal(branch) else { continue };
             let (does, verb) = match function {
-                "startsWith" => (texts.iter().any(|text| text.starts_with(&*wanted)), "begins with"),
+                "startsWith" => {
+                    (texts.iter().any(|text| text.starts_with(&*wanted)), "begins with")
+                }
                 "endsWith" => (texts.iter().any(|text| text.ends_with(&*wanted)), "ends with"),
                 _ => (texts.iter().any(|text| text.contains(&*wanted)), "contains"),
             };
