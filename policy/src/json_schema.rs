@@ -230,7 +230,7 @@ impl<'s> Shape<'s> {
         let mut parts = properties().filter_map(|properties| properties.get(name));
         if let Some(first) = parts.next() {
             let part = parts.fold(self.part(first), |part, next| Self {
-                alternatives: some(product(part.alternatives, self.part(next).alternatives)),
+                alternatives: some(product(part.alternatives, &self.part(next).alternatives)),
                 ..part
             });
             let required = all.iter().filter_map(|one| one.get("required")?.as_array());
@@ -266,8 +266,7 @@ impl<'s> Shape<'s> {
             let each = alternative.iter().find_map(|one| one.get("items"));
             match each {
                 Some(each @ Value::Object(_)) => parts.push(self.part(each)),
-                Some(Value::Bool(false)) if !several.is_empty() => {}
-                None if !several.is_empty() => {}
+                Some(Value::Bool(false)) | None if !several.is_empty() => {}
                 _ => return None,
             }
             parts.extend(several.into_iter().map(|part| self.part(part)));
@@ -294,14 +293,14 @@ fn alternatives<'s>(schema: &'s Object, root: &'s Object, depth: usize) -> Vec<A
         _ => vec![vec![]],
     };
     if let Some(target) = schema.get("$ref").and_then(Value::as_str) {
-        all = product(all, resolve(target, root).map_or_else(|| vec![vec![]], inner));
+        all = product(all, &resolve(target, root).map_or_else(|| vec![vec![]], inner));
     }
     for part in schema.get("allOf").and_then(Value::as_array).into_iter().flatten() {
-        all = product(all, inner(part));
+        all = product(all, &inner(part));
     }
     for several in ["anyOf", "oneOf"] {
         let Some(several) = schema.get(several).and_then(Value::as_array) else { continue };
-        all = product(all, several.iter().flat_map(inner).collect());
+        all = product(all, &several.iter().flat_map(inner).collect::<Vec<_>>());
     }
     all
 }
@@ -315,7 +314,7 @@ fn resolve<'s>(target: &str, root: &'s Object) -> Option<&'s Value> {
 }
 
 /// The alternatives of a value that has one of each. Those of the first, if there would be too many.
-fn product<'s>(some: Vec<All<'s>>, others: Vec<All<'s>>) -> Vec<All<'s>> {
+fn product<'s>(some: Vec<All<'s>>, others: &[All<'s>]) -> Vec<All<'s>> {
     if some.len().saturating_mul(others.len()) > MOST_ALTERNATIVES {
         return some;
     }

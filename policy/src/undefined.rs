@@ -212,11 +212,11 @@ pub(crate) fn blame_definitions(
             manifest.scopes.iter().filter(|entry| !uses.contains_key(entry.name.value.as_str()));
         let defined = nearest(name, unused.clone().map(|entry| entry.name.value.as_str()));
         let entry = unused.into_iter().find(|entry| Some(entry.name.value.as_str()) == defined);
-        let (Some(entry), Some(used)) = (entry, uses.get(name)) else { return error };
+        let (Some(entry), Some(asking)) = (entry, uses.get(name)) else { return error };
         let prefix = |scope: &str| scope.rsplit_once(':').map(|(prefix, _)| prefix.to_owned());
-        let is_certain = used.iter().any(|scope| is_short(text, scope))
+        let is_certain = asking.iter().any(|scope| is_short(text, scope))
             && prefix(name) == prefix(entry.name.value.as_str());
-        if used.len() < 2 && !is_certain {
+        if asking.len() < 2 && !is_certain {
             return error;
         }
         let message =
@@ -224,7 +224,7 @@ pub(crate) fn blame_definitions(
         let mut moved = Diagnostic::new(mistake::UNDEFINED_SCOPE, entry.name.span.clone(), message)
             .label(format!("did you mean `{name}`?"))
             .about(name);
-        if let Some(first) = used.first() {
+        if let Some(first) = asking.first() {
             moved.add_context(first.span.clone(), format!("asks for `{name}`"));
         }
         moved

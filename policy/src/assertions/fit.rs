@@ -73,7 +73,7 @@ impl<'s> Fit<'s> {
             if shape.admits(value) {
                 return vec![];
             }
-            let listed: Vec<String> = words.iter().map(|word| word.to_string()).collect();
+            let listed: Vec<String> = words.iter().map(ToString::to_string).collect();
             let fault = format!("`{path}` must be one of {}", listed.join(", "));
             return vec![match nearest_value(value, &words) {
                 Some(right) => format!("{fault}: did you mean {right}?"),

@@ -13,7 +13,7 @@ use crate::json_schema::{Bound, JsonType, Shape, compare, nearest_value};
 /// A literal in a condition, and its value.
 type Literal<'e> = (&'e IdedExpr, Value);
 
-impl<'s> Typed<'s> {
+impl Typed<'_> {
     /// An item of this list.
     pub(super) fn items(&self) -> Self {
         let items = self.shape.as_ref().and_then(Shape::items);
@@ -284,8 +284,7 @@ impl Bound<'_> {
 }
 
 fn list_of(shown: &str, values: &[&Value]) -> String {
-    let mut listed: Vec<String> =
-        values.iter().take(MOST_NAMES).map(|value| value.to_string()).collect();
+    let mut listed: Vec<String> = values.iter().take(MOST_NAMES).map(ToString::to_string).collect();
     if values.len() > MOST_NAMES {
         listed.push("…".to_owned());
     }

@@ -63,9 +63,9 @@ pub(super) fn unknown<'a>(context: &'a LintContext<'_>) -> Vec<Unknown<'a>> {
     let ruled = context.policy.rules().map(|(feature, name, rule)| (feature, name, rule.span()));
     // Conditions without a rule are reported with the rule that they were meant for.
     let is_explained = |feature: Feature, name: &str| {
-        let rules = &context.manifest.rules;
-        let entry = rules.iter().find(|one| one.feature == feature && one.name.value == name);
-        entry.is_some_and(|entry| meant_by_conditions(entry, rules).is_some())
+        let entries = &context.manifest.rules;
+        let entry = entries.iter().find(|one| one.feature == feature && one.name.value == name);
+        entry.is_some_and(|entry| meant_by_conditions(entry, entries).is_some())
     };
     let unreadable = context
         .unreadable
