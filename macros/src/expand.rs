@@ -331,6 +331,7 @@ fn declaration(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
             .with_arguments(|| ::scopeward::__private::uri_arguments(#name))
             .with_fields(::scopeward::__private::fields(
                 &[#(::scopeward::__private::Probe::<#types, ()>::FIELDS),*],
+                &[#(::scopeward::__private::Probe::<#types, ()>::HAS_NO_VARIABLES),*],
             ))
         },
     };

@@ -80,6 +80,11 @@ pub(crate) fn checks(
             }
             None => TokenStream::new(),
         };
+        if feature == Feature::Tool {
+            let written = in_result(output).map_or(&**output, |(value, _)| value);
+            let list = panic(at_json(written), &list_result(written));
+            checks.push(quote!(if #whole::IS_LIST { #list }));
+        }
         let wrong = panic(at_json(output), &wrong_result(feature, output));
         checks.push(quote!(if !#whole::#result { #parts #wrong }));
     }
@@ -151,6 +156,14 @@ fn wrong_result(feature: Feature, result: &Type) -> String {
         ),
     };
     format!("`{shown}` cannot be the result of a {word}\nhelp: {help}")
+}
+
+fn list_result(written: &Type) -> String {
+    let shown = type_arguments(written).first().map_or_else(|| text(written), |inner| text(inner));
+    format!(
+        "`{shown}` is a list, and many clients read only an object as the result of a tool\nhelp: write \
+         a struct with a field for it, and `#[scopeward::data]` above: `struct All {{ all: {shown} }}`"
+    )
 }
 
 fn wrong_error(feature: Feature, error: &Type) -> String {

@@ -18,7 +18,7 @@ use super::{
     scope::Scope,
     scope_set::{ScopeId, ScopeSet},
     syntax::{self, Repaired},
-    undefined::merge_undefined,
+    undefined::{blame_definitions, merge_undefined},
     vocabulary::Vocabulary,
 };
 use crate::{
@@ -108,6 +108,7 @@ impl DraftPolicy {
                 || suggestions.nearest(scope, invalid()).is_some()
         };
         let errors = merge_undefined(errors, is_misplaced);
+        let errors = blame_definitions(errors, &manifest, source.text());
         let unreadable = manifest.rules.iter();
         let unreadable =
             unreadable.filter(|entry| policy.rules.get(entry.feature, &entry.name.value).is_none());

@@ -15,6 +15,9 @@ mod finding_tests;
 mod place;
 mod syntax;
 mod types;
+#[cfg(test)]
+mod value_tests;
+mod values;
 
 use std::{
     fmt,

@@ -172,6 +172,32 @@ impl Declaration {
         self.arguments.map(|schema| schema())
     }
 
+    /// What does not fit the JSON Schema of the arguments, each fault in one sentence: unknown names,
+    /// with the nearest right one, and wrong types. Arguments may be left out.
+    ///
+    /// ```
+    /// use scopeward_policy::{Declaration, Feature, Location};
+    ///
+    /// let share = Declaration::new(
+    ///     Feature::Tool, "share_note", &[], &[], Location::new("src/notes.rs", 1, 1),
+    /// );
+    /// let share = share.with_arguments(|| {
+    ///     let schema = serde_json::json!({ "properties": { "with": { "type": "string" } } });
+    ///     std::sync::Arc::new(schema.as_object().cloned().unwrap_or_default())
+    /// });
+    /// let given = serde_json::json!({ "wiht": "ada" });
+    /// let faults = share.argument_faults(given.as_object().ok_or("not an object")?);
+    /// let said = "the tool `share_note` takes no argument `wiht`: did you mean `with`?";
+    /// assert_eq!(faults, [said]);
+    /// # Ok::<(), &str>(())
+    /// ```
+    pub fn argument_faults(&self, arguments: &Object) -> Vec<String> {
+        let Some(schema) = self.arguments() else { return vec![] };
+        let what = format!("the {} `{}`", self.feature, self.name);
+        let faults = crate::assertions::fit::faults(arguments, &schema, &what);
+        faults.into_iter().map(|(_, fault)| fault).collect()
+    }
+
     /// The JSON Schema of the struct that the variables of a resource's URI are read into, if it is
     /// known.
     pub fn fields(&self) -> Option<Arc<Object>> {

@@ -34,6 +34,7 @@ pub mod explain;
 mod feature;
 pub mod format;
 pub mod init;
+mod json_schema;
 mod known_client;
 pub mod lint;
 mod manifest;

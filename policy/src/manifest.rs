@@ -16,7 +16,7 @@ use toml::de::DeTable;
 
 pub(crate) use assertions::{CaseEntry, GivenObject, InvariantEntry, Selection, Tried};
 pub(crate) use clients::ClientEntry;
-pub(crate) use rules::{Entry, RuleEntry};
+pub(crate) use rules::{Entry, RuleEntry, meant_by_conditions};
 pub(crate) use scopes::ScopeEntry;
 pub(crate) use server::Server;
 

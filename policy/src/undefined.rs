@@ -3,7 +3,12 @@
 
 use std::collections::HashMap;
 
-use super::{mistake, reader::Located, scope::Scope};
+use super::{
+    manifest::{Manifest, RuleEntry},
+    mistake,
+    reader::Located,
+    scope::Scope,
+};
 use crate::diagnostic::{Diagnostic, Fix, Suggestions};
 
 /// The rules that take the part of a scope before their own name.
@@ -191,6 +196,62 @@ pub(crate) fn merge_undefined(
     merged
 }
 
+/// Moves the finding about a scope to its definition, where that must be what is misspelt: nothing uses
+/// the scope that `[scopes]` defines, and several rules ask for the other one, or one that has its last
+/// part from the key `read`, `write` or `admin`.
+pub(crate) fn blame_definitions(
+    errors: Vec<Diagnostic>,
+    manifest: &Manifest,
+    text: &str,
+) -> Vec<Diagnostic> {
+    if errors.iter().all(|error| error.kind() != mistake::UNDEFINED_SCOPE) {
+        return errors;
+    }
+    let rules = manifest.rules.iter().flat_map(|entry| {
+        let conditional = entry.when.iter().filter_map(|when| when.rule.as_ref());
+        entry.rule.iter().chain(conditional)
+    });
+    let mut uses: HashMap<&str, Vec<&Located<Scope>>> = HashMap::new();
+    let named = rules.flat_map(|rule| match rule {
+        RuleEntry::Authenticated => [].iter(),
+        RuleEntry::Alternatives(alternatives) => alternatives.iter(),
+    });
+    for scope in named.flatten().chain(manifest.scopes.iter().flat_map(|entry| &entry.implies)) {
+        uses.entry(scope.value.as_str()).or_default().push(scope);
+    }
+    let is_unused = |name: &Scope| !uses.contains_key(name.as_str());
+    let unused: Vec<_> =
+        manifest.scopes.iter().filter(|entry| is_unused(&entry.name.value)).collect();
+    // One bound for all errors, because each is compared with each scope.
+    let suggestions = Suggestions::default();
+    let blamed = |error: Diagnostic| {
+        let Some(name) = error.subject().filter(|_| error.kind() == mistake::UNDEFINED_SCOPE)
+        else {
+            return error;
+        };
+        let names = unused.iter().map(|entry| entry.name.value.as_str());
+        let defined = suggestions.nearest(name, names);
+        let entry = unused.iter().find(|entry| Some(entry.name.value.as_str()) == defined);
+        let (Some(entry), Some(asking)) = (entry, uses.get(name)) else { return error };
+        let prefix = |scope: &str| scope.rsplit_once(':').map(|(prefix, _)| prefix.to_owned());
+        let is_certain = asking.iter().any(|scope| is_short(text, scope))
+            && prefix(name) == prefix(entry.name.value.as_str());
+        if asking.len() < 2 && !is_certain {
+            return error;
+        }
+        let message =
+            format!("`[scopes]` defines `{}`, and rules ask for `{name}`", entry.name.value);
+        let mut moved = Diagnostic::new(mistake::UNDEFINED_SCOPE, entry.name.span.clone(), message)
+            .label(format!("did you mean `{name}`?"))
+            .about(name);
+        if let Some(first) = asking.first() {
+            moved.add_context(first.span.clone(), format!("asks for `{name}`"));
+        }
+        moved
+    };
+    errors.into_iter().map(blamed).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use crate::{CompiledPolicy, Registry, diagnostic::Source, lint};
@@ -246,5 +307,30 @@ mod tests {
             }
         }
         insta::assert_snapshot!("undefined_scopes", said);
+    }
+
+    /// What is underlined, on which line, for a typo in the definition and one in a rule.
+    #[test]
+    fn a_typo_in_a_definition_is_underlined_there() {
+        let found = |scopes: &str, rules: &str| {
+            let text = format!(
+                "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n[scopes]\n{scopes}[tools]\n{rules}"
+            );
+            let found =
+                CompiledPolicy::compile(Source::new("policy.toml", text.clone())).unwrap_err();
+            let list: Vec<_> = found.iter().collect();
+            assert_eq!(list.len(), 1, "{found}");
+            text[list[0].span()].to_owned()
+        };
+        let good = "\"note:write\" = \"W\"\n";
+        let typo = format!("\"note:raed\" = \"R\"\n{good}");
+        assert_eq!(found(&typo, "a = { read = \"note\" }\n"), "\"note:raed\"");
+        let two = "a = { all_of = [\"note:read\"] }\nb = { any_of = [\"note:read\"] }\n";
+        assert_eq!(found(&typo, two), "\"note:raed\"");
+        // Either may be misspelt, or the definition is right because another rule uses it.
+        assert_eq!(found(good, "a = { all_of = [\"note:wirte\"] }\n"), "\"note:wirte\"");
+        let other = "a = { write = \"note\" }\nb = { write = \"nota\" }\n";
+        assert_eq!(found(good, other), "\"nota\"");
+        assert_eq!(found(good, "b = { write = \"nota\" }\n"), "\"nota\"");
     }
 }

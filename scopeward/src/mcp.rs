@@ -1,6 +1,7 @@
 //! The features of an MCP server, each behind its check: rmcp's tools and prompts, and resources,
 //! for which rmcp has no router.
 
+mod arguments;
 mod check;
 mod completion;
 mod details;

@@ -60,7 +60,10 @@ use crate::{
     limits::Limits,
     live::LivePolicy,
     mcp::ScopedTools,
-    policy::{agreement, diagnostic::Source},
+    policy::{
+        agreement,
+        diagnostic::{Source, nearest},
+    },
     serve,
 };
 use issuer::TestIssuer;
@@ -119,13 +122,30 @@ impl Server {
 
     /// A caller whose token carries these scopes.
     ///
+    /// # Panics
+    ///
+    /// If `[scopes]` does not define a scope, because a misspelt one would be refused everywhere. For a
+    /// token with a scope of another server, set the claim: `.claim("scope", "…")`.
+    ///
     /// ```
     /// # fn example(server: &scopeward::testing::Server) {
     /// let ada = server.caller("ada", ["note:write"]).claim("email", "ada@example.com");
     /// # }
     /// ```
+    #[track_caller]
+    #[expect(clippy::panic, reason = "the failure of a test")]
     pub fn caller<'a>(&self, subject: &str, scopes: impl IntoIterator<Item = &'a str>) -> Caller {
-        Caller::new(self.clone(), subject, scopes)
+        let scopes: Vec<&str> = scopes.into_iter().collect();
+        let policy = self.0.live.current();
+        if let Some(unknown) = scopes.iter().find(|scope| policy.scope_named(scope).is_none()) {
+            let known = policy.scopes().iter().map(|scope| scope.name().as_str());
+            let hint = match nearest(unknown, known) {
+                Some(right) => format!("did you mean `{right}`?"),
+                None => "for a scope of another server write `.claim(\"scope\", \"…\")`".to_owned(),
+            };
+            panic!("the policy has no scope `{unknown}`: {hint}");
+        }
+        Caller::new(self.clone(), subject, &scopes)
     }
 
     /// The policy that is served. [`LivePolicy::replace`] changes it while the test goes on.
@@ -152,5 +172,98 @@ impl Server {
             Ok(response) => response,
             Err(never) => match never {},
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{Json, Parameters, data, scoped_tools};
+
+    struct Notes;
+
+    #[data]
+    struct Note {
+        title: String,
+    }
+
+    #[scoped_tools]
+    impl Notes {
+        #[scoped_tool(scopes = ["note:write"])]
+        async fn create_note(&self, Parameters(note): Parameters<Note>) -> Json<Note> {
+            Json(note)
+        }
+    }
+
+    fn server() -> Server {
+        let policy = r#"
+            version = 1
+            [server]
+            url = "http://localhost:3002/mcp"
+            [scopes]
+            "note:read" = "See your notes"
+            "note:write" = "Write notes"
+            [tools]
+            create_note = { write = "note" }
+        "#;
+        Server::new(Notes, policy)
+    }
+
+    /// The words of a test that fails.
+    fn failure(test: impl FnOnce()) -> String {
+        let failed = catch_unwind(AssertUnwindSafe(test)).unwrap_err();
+        failed.downcast_ref::<String>().cloned().unwrap_or_default()
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.unwrap().block_on(future)
+    }
+
+    #[test]
+    fn a_failed_denial_says_where_and_for_whom() {
+        let ada = server().caller("ada", ["note:read", "note:write"]);
+        let line = line!() + 1;
+        let denied = ada.denied("create_note", json!({ "title": "x" }));
+        let said = failure(|| drop(run(denied)));
+        assert!(said.starts_with(&format!("{}:{line}:", file!())), "{said}");
+        let end = "the policy let `create_note` through for a caller with the scopes note:read note:write";
+        assert!(said.ends_with(end), "{said}");
+
+        let said = failure(|| drop(run(ada.denied("creat_note", json!({})))));
+        assert!(
+            said.ends_with("there is no tool `creat_note`: did you mean `create_note`?"),
+            "{said}"
+        );
+        let said = failure(|| drop(run(ada.denied("zebra", json!({})))));
+        assert!(said.ends_with("there is no tool `zebra`"), "{said}");
+        let said = failure(|| drop(run(ada.denied("create_note", json!({ "titel": "x" })))));
+        assert!(said.contains("and then: ") && said.contains("`title`"), "{said}");
+        let denied = run(server().caller("bob", []).denied("create_note", json!({})));
+        assert_eq!(denied.missing(), ["note:write"]);
+    }
+
+    #[test]
+    fn a_caller_has_only_scopes_that_the_policy_defines() {
+        let said = failure(|| drop(server().caller("a", ["note:wirte"])));
+        assert_eq!(said, "the policy has no scope `note:wirte`: did you mean `note:write`?");
+        let said = failure(|| drop(server().caller("a", ["mail.send"])));
+        assert!(said.contains(".claim(\"scope\""), "{said}");
+        let other = server().caller("a", []).claim("scope", "mail.send");
+        assert_eq!(run(other.denied("create_note", json!({}))).missing(), ["note:write"]);
+    }
+
+    #[test]
+    fn an_unknown_argument_is_named_with_the_one_that_was_meant() {
+        let ada = server().caller("ada", ["note:write"]);
+        let failed = run(ada.call::<Value>("create_note", json!({ "titel": "x" }))).unwrap_err();
+        let said = failed.to_string();
+        let end =
+            "missing field `title`; create_note takes no argument `titel`: did you mean `title`?";
+        assert!(said.ends_with(end), "{said}");
     }
 }

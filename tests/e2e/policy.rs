@@ -222,6 +222,14 @@ fn a_commit_accepts_one_widening_with_a_reason() {
     let markdown = stdout(&diff(&[&deny[..], &["--format", "markdown"]].concat()));
     assert!(markdown.contains("- accepted: `tools.delete_todo` by commit "), "{markdown}");
 
+    // A line about another policy of the same repository.
+    fs::create_dir(folder.path().join("other")).unwrap();
+    fs::write(folder.path().join("other/policy.toml"), *POLICY).unwrap();
+    git(folder.path(), &["add", "other/policy.toml"]);
+    commit("Another\n\nWidens: tools.create_todo: of the other policy");
+    let output = diff(&deny);
+    assert_eq!((output.status.code(), stderr(&output)), (Some(0), String::new()));
+
     fs::write(folder.path().join("policy.toml"), *POLICY).unwrap();
     let output = diff(&deny);
     assert_eq!(output.status.code(), Some(1), "the lines outlived what they accepted");

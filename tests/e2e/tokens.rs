@@ -171,7 +171,7 @@ fn a_cached_token_is_compared_whole_and_still_expires() {
     ] {
         now.store(time, Ordering::Relaxed);
         assert_eq!(
-            validator.recall(&bearer).unwrap().err().map(|rejected| rejected.error),
+            validator.recall(&bearer).unwrap().err().map(|rejected| rejected.reason().clone()),
             expected,
             "{time}"
         );

@@ -5,7 +5,11 @@
 
 use serde_json::Value;
 
-use crate::{diagnostic::nearest, operation::Object};
+use crate::{
+    diagnostic::nearest,
+    json_schema::{Shape, nearest_value},
+    operation::Object,
+};
 
 /// The most `$ref` that are followed one after the other, because they may run in a circle.
 const MOST_REFERENCES: usize = 16;
@@ -64,6 +68,18 @@ impl<'s> Fit<'s> {
 
     /// The faults of a value at `path`.
     fn value(&self, path: &str, value: &Value, schema: &'s Value) -> Vec<String> {
+        let shape = Shape::of_part(schema, self.root);
+        if let Some(words) = shape.values() {
+            if shape.admits(value) {
+                return vec![];
+            }
+            let listed: Vec<String> = words.iter().map(ToString::to_string).collect();
+            let fault = format!("`{path}` must be one of {}", listed.join(", "));
+            return vec![match nearest_value(value, &words) {
+                Some(right) => format!("{fault}: did you mean {right}?"),
+                None => fault,
+            }];
+        }
         let Some(schema) = self.resolve(schema) else { return vec![] };
         for key in ["anyOf", "oneOf"] {
             let Some(several) = schema.get(key).and_then(Value::as_array) else { continue };
@@ -83,11 +99,6 @@ impl<'s> Fit<'s> {
         };
         if !types.is_empty() && !types.iter().any(|word| is_of(value, word)) {
             return vec![format!("`{path}` must be {}", types.join(" or "))];
-        }
-        let words = schema.get("enum").and_then(Value::as_array);
-        if let Some(words) = words.filter(|words| !words.contains(value)) {
-            let words: Vec<String> = words.iter().map(Value::to_string).collect();
-            return vec![format!("`{path}` must be one of {}", words.join(", "))];
         }
         match value {
             Value::Object(fields) => {
@@ -150,6 +161,10 @@ mod tests {
                 "id": { "type": "string" },
                 "n": { "type": ["integer", "null"] },
                 "kind": { "$ref": "#/$defs/Kind" },
+                "said": { "oneOf": [
+                    { "description": "For all.", "const": "Public" },
+                    { "description": "For me.", "const": "Secret" },
+                ] },
                 "place": { "anyOf": [{ "$ref": "#/$defs/Place" }, { "type": "null" }] },
                 "tags": { "type": "array", "items": { "type": "string" } },
                 "open": { "type": "object", "additionalProperties": { "type": "number" } },
@@ -182,7 +197,15 @@ mod tests {
             (json!({ "owner": "x" }), "the tool `t` takes no argument `owner`"),
             (json!({ "id": 5 }), "`id` must be string"),
             (json!({ "n": 1.5 }), "`n` must be integer or null"),
-            (json!({ "kind": "pubic" }), "`kind` must be one of \"public\", \"private\""),
+            (
+                json!({ "kind": "pubic" }),
+                "`kind` must be one of \"public\", \"private\": did you mean \"public\"?",
+            ),
+            (json!({ "kind": 5 }), "`kind` must be one of \"public\", \"private\""),
+            (
+                json!({ "said": "Publik" }),
+                "`said` must be one of \"Public\", \"Secret\": did you mean \"Public\"?",
+            ),
             (
                 json!({ "place": { "citty": "x" } }),
                 "`place` has no field `citty`: did you mean `city`?",

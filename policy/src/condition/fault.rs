@@ -44,6 +44,21 @@ impl ConditionFault {
         self.fix(format!("write `{text}`"), edits)
     }
 
+    /// Whether the fix of this fault changes the place of another one.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        let edits = self.fix.iter().flat_map(|fix| &fix.edits);
+        edits.map(|(range, _)| range).any(|range| range.contains(&other.span.start))
+    }
+
+    /// Adds the fix of a further fault, so that one finding names all of them. `written` is what that
+    /// one replaces.
+    pub(super) fn also(&mut self, written: &str, other: Self) {
+        if let (Some(own), Some(other)) = (&mut self.fix, other.fix) {
+            own.edits.extend(other.edits);
+            own.title += &format!(", and for `{written}` {}", other.title);
+        }
+    }
+
     pub(crate) fn fix(self, title: String, edits: Vec<(Range<usize>, String)>) -> Self {
         Self { fix: Some(ConditionFix { title, edits }), ..self }
     }

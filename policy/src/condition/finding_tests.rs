@@ -20,8 +20,9 @@ const TOOL: Declaration =
                     "count": { "type": "integer" },
                     "done": { "type": "boolean" },
                     "tags": { "type": "array", "items": { "type": "string" } },
+                    "with": { "anyOf": [{ "enum": ["Team", "Public"] }, { "type": "null" }] },
                 },
-                "required": ["target", "count", "done", "tags"],
+                "required": ["target", "count", "done", "tags", "with"],
             });
             std::sync::Arc::new(schema.as_object().cloned().unwrap_or_default())
         });
@@ -125,6 +126,12 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("args.count.startsWith('x')", "args.count.startsWith('x')", ""),
     ("args.tags.exists(t, t == 1)", "t == 1", ""),
     ("args.target.exists(t, t == 1)", "args.target", ""),
+    // Values.
+    ("args.with == \"public\"", "\"public\"", ""),
+    ("args.with in [\"Team\", \"Publik\"]", "\"Publik\"", ""),
+    ("args.done && args.count == 1.5", "1.5", ""),
+    ("args.count in [1, '2']", "'2'", ""),
+    ("claims.level in [1, '2']", "'2'", ""),
     // Claims.
     ("claims.emial == 'x'", "emial", ""),
     ("has(claims.emial)", "emial", ""),

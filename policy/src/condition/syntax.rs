@@ -43,6 +43,7 @@ const LONG_SIGNS: &[&str] = &["===", "!==", "==", "!=", "<=", ">=", "&&", "||", 
 pub(super) fn find(text: &str) -> Option<ConditionFault> {
     let parts = parts(text);
     let mut open: Vec<&Part<'_>> = vec![];
+    let mut operators: Option<ConditionFault> = None;
     for (index, part) in parts.iter().enumerate() {
         let before = index.checked_sub(1).and_then(|index| parts.get(index));
         let next = parts.get(index + 1);
@@ -62,9 +63,19 @@ pub(super) fn find(text: &str) -> Option<ConditionFault> {
                 }),
             },
         };
-        if found.is_some() {
-            return found;
+        match (found, &mut operators) {
+            (Some(fault), None) if fault.fix.is_some() => operators = Some(fault),
+            // `is not` is one operator.
+            (Some(fault), Some(first)) if first.covers(&fault) => {}
+            (Some(fault), Some(first)) if fault.fix.is_some() => first.also(part.text, fault),
+            (None, _) => {}
+            (Some(fault), None) => return Some(fault),
+            // What is wrong after a wrong operator may be a consequence of it.
+            (Some(_), Some(_)) => break,
         }
+    }
+    if operators.is_some() {
+        return operators;
     }
     open.pop().map(|part| {
         let message = format!("this `{}` is not closed", part.text);

@@ -10,11 +10,12 @@ use super::{ANSWER, ARGUMENTS, CLAIMS, Condition, ConditionFault, Places};
 use crate::{
     claims::{ClaimType, Claims},
     diagnostic::Suggestions,
+    json_schema::{Field, JsonType, Shape},
     operation::Object,
 };
 
-/// At most this many names are listed after a misspelt one, so that the line can be read.
-const MOST_NAMES: usize = 12;
+/// At most this many names or values are listed after a misspelt one, so that the line can be read.
+pub(super) const MOST_NAMES: usize = 12;
 
 /// A fault of a condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(crate) enum Fault {
 
 /// The type of a value in a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Type {
+pub(super) enum Type {
     Bool,
     Number,
     Text,
@@ -40,7 +41,7 @@ enum Type {
 }
 
 impl Type {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Bool => "true or false",
             Self::Number => "a number",
@@ -52,7 +53,7 @@ impl Type {
         }
     }
 
-    fn of_value(value: &Value) -> Self {
+    pub(super) fn of_value(value: &Value) -> Self {
         match value {
             Value::Null => Self::Null,
             Value::Bool(_) => Self::Bool,
@@ -63,21 +64,40 @@ impl Type {
         }
     }
 
-    fn may_be(self, other: Self) -> bool {
+    pub(super) fn may_be(self, other: Self) -> bool {
         self == other || self == Self::Any || other == Self::Any
     }
 }
 
-/// The type of a value, and its JSON Schema if there is one.
-#[derive(Clone, Copy)]
-struct Typed<'s> {
-    kind: Type,
-    schema: Option<&'s Object>,
+/// The type of a value, and what its JSON Schema says of it if there is one.
+#[derive(Clone)]
+pub(super) struct Typed<'s> {
+    pub(super) kind: Type,
+    pub(super) shape: Option<Shape<'s>>,
 }
 
-impl Typed<'_> {
-    const fn of(kind: Type) -> Self {
-        Typed { kind, schema: None }
+impl<'s> Typed<'s> {
+    pub(super) const fn of(kind: Type) -> Self {
+        Typed { kind, shape: None }
+    }
+
+    /// A value of this shape. An optional value has the type that it has if it is there.
+    pub(super) fn shaped(shape: Shape<'s>) -> Self {
+        let types = shape.types().unwrap_or_default();
+        let mut kinds =
+            types.iter().filter(|kind| **kind != JsonType::Null).map(|kind| match kind {
+                JsonType::Null => Type::Null,
+                JsonType::Bool => Type::Bool,
+                JsonType::Integer | JsonType::Number => Type::Number,
+                JsonType::Text => Type::Text,
+                JsonType::List => Type::List,
+                JsonType::Object => Type::Object,
+            });
+        let kind = match kinds.next() {
+            Some(kind) if kinds.all(|other| other == kind) => kind,
+            _ => Type::Any,
+        };
+        Typed { kind, shape: Some(shape) }
     }
 }
 
@@ -93,10 +113,11 @@ pub(crate) fn check(
     let mut checker = TypeChecker {
         text: condition.as_str(),
         places,
-        root: schema,
+        root: schema.map(Shape::root),
         claims,
         suggestions,
         variable: None,
+        is_negated: false,
         guarded: vec![],
         faults: vec![],
     };
@@ -134,14 +155,24 @@ pub(crate) fn claim_fault(name: &str, value: &Value) -> Option<String> {
     (!wanted.may_be(found)).then(fault)
 }
 
-struct TypeChecker<'s, 'e> {
+/// The variable of an `exists` or `all`.
+pub(super) struct Variable<'s, 'e> {
+    pub(super) name: &'e str,
+    pub(super) item: Typed<'s>,
+    /// What the variable runs through.
+    pub(super) range: &'e IdedExpr,
+}
+
+pub(super) struct TypeChecker<'s, 'e> {
     text: &'e str,
-    places: Places<'e>,
-    root: Option<&'s Object>,
+    pub(super) places: Places<'e>,
+    root: Option<Shape<'s>>,
     claims: Option<&'s Claims>,
     suggestions: &'s Suggestions,
     /// The variable of the `exists` or `all` that is being visited.
-    variable: Option<(&'e str, Typed<'s>)>,
+    pub(super) variable: Option<Variable<'s, 'e>>,
+    /// Whether the part that is being visited stands under an odd number of `!`.
+    pub(super) is_negated: bool,
     /// The paths that `has(…)` tests, such as `args.done`.
     guarded: Vec<String>,
     faults: Vec<Fault>,
@@ -150,7 +181,7 @@ struct TypeChecker<'s, 'e> {
 impl<'s, 'e> TypeChecker<'s, 'e> {
     /// Adds a fault, unless the same one was found at an earlier place: `has(args.x) && args.x` has
     /// one misspelt field.
-    fn wrong(&mut self, fault: ConditionFault) {
+    pub(super) fn wrong(&mut self, fault: ConditionFault) {
         let is_same =
             |other: &Fault| matches!(other, Fault::Wrong(other) if other.message == fault.message);
         if !self.faults.iter().any(is_same) {
@@ -159,7 +190,7 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
     }
 
     /// The text of a part, for a message.
-    fn shown(&self, part: &IdedExpr) -> &'e str {
+    pub(super) fn shown(&self, part: &IdedExpr) -> &'e str {
         self.text.get(self.places.whole(part)).unwrap_or_default()
     }
 
@@ -175,11 +206,11 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
                 LiteralValue::Bytes(_) => Type::Any,
             }),
             Expr::Ident(name) => match &**name {
-                ARGUMENTS => Typed { kind: Type::Object, schema: self.root },
+                ARGUMENTS => Typed { kind: Type::Object, shape: self.root.clone() },
                 CLAIMS => Typed::of(Type::Object),
                 ANSWER => Typed::of(Type::Bool),
-                other => match self.variable {
-                    Some((name, known)) if name == other => known,
+                other => match &self.variable {
+                    Some(variable) if variable.name == other => variable.item.clone(),
                     _ => Typed::of(Type::Any),
                 },
             },
@@ -212,12 +243,13 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
                     );
                     self.wrong(ConditionFault::new(self.places.whole(&each.iter_range), message));
                 }
-                let items = range.schema.and_then(|schema| schema.get("items"));
-                let item = match (range.kind, items.and_then(Value::as_object)) {
-                    (Type::List, Some(items)) => self.known(items),
+                let item = match range.kind {
+                    Type::List => range.items(),
+                    Type::Object => Typed::of(Type::Text),
                     _ => Typed::of(Type::Any),
                 };
-                self.variable = Some((&each.iter_var, item));
+                self.variable =
+                    Some(Variable { name: &each.iter_var, item, range: &each.iter_range });
                 self.visit(&each.loop_step);
                 self.variable = None;
                 Typed::of(Type::Bool)
@@ -239,7 +271,25 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
             let at = self.places.whole(index);
             return self.field(of, known, (name.inner(), at), false);
         }
-        let operands: Vec<Type> = parts.iter().map(|part| self.visit(part).kind).collect();
+        // `'name' in args` is `has(args.name)`.
+        if let (
+            "@in",
+            [name @ IdedExpr { expr: Expr::Literal(LiteralValue::String(text)), .. }, of],
+        ) = (&*call.func_name, &*parts)
+        {
+            let known = self.visit(of);
+            if known.kind == Type::Object {
+                self.guarded.extend(path(of).map(|path| format!("{path}.{}", text.inner())));
+                let at = self.places.whole(name);
+                self.field(of, known, (text.inner(), at), true);
+                return Typed::of(Type::Bool);
+            }
+        }
+        let is_not = call.func_name == "!_";
+        self.is_negated ^= is_not;
+        let known: Vec<Typed<'s>> = parts.iter().map(|part| self.visit(part)).collect();
+        self.is_negated ^= is_not;
+        let operands: Vec<Type> = known.iter().map(|known| known.kind).collect();
         if let Some(message) = wrong_operands(&call.func_name, &operands) {
             // What each operand is, except where the message says it.
             let said: Vec<String> = parts
@@ -262,6 +312,17 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
                 }
                 _ => fault,
             });
+        } else {
+            self.compare(&call.func_name, &parts, &known);
+        }
+        match (&*call.func_name, &*known) {
+            ("_[_]", [list, _]) if list.kind == Type::List => return list.items(),
+            ("_?_:_", [_, one, other]) => {
+                if let Some(either) = one.or(other) {
+                    return either;
+                }
+            }
+            _ => {}
         }
         Typed::of(result_type(&call.func_name, &operands))
     }
@@ -283,24 +344,24 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
             self.wrong(ConditionFault::new(at, message));
             return Typed::of(Type::Any);
         }
-        let Some(schema) = known.schema else { return Typed::of(Type::Any) };
-        let properties = schema.get("properties").and_then(Value::as_object);
-        let is_open =
-            schema.get("additionalProperties").is_some_and(|more| more != &Value::Bool(false));
-        let Some(field) = properties.and_then(|properties| properties.get(name)) else {
-            if properties.is_none() && place.as_deref() != Some(ARGUMENTS) || is_open {
+        let Some(shape) = known.shape else { return Typed::of(Type::Any) };
+        let (field, is_required) = match shape.field(name, place.as_deref() == Some(ARGUMENTS)) {
+            Field::Known(field, is_required) => (field, is_required),
+            Field::Open => return Typed::of(Type::Any),
+            Field::Missing(names) => {
+                let what = place.map_or_else(|| "this".to_owned(), |place| format!("`{place}`"));
+                let message = format!("{what} has no field `{name}`");
+                let list = format!("the fields of {what}");
+                self.wrong(misspelt(
+                    self.suggestions,
+                    message,
+                    at,
+                    (name, names.into_iter()),
+                    &list,
+                ));
                 return Typed::of(Type::Any);
             }
-            let names =
-                properties.into_iter().flat_map(|properties| properties.keys().map(String::as_str));
-            let what = place.map_or_else(|| "this".to_owned(), |place| format!("`{place}`"));
-            let message = format!("{what} has no field `{name}`");
-            let what = format!("the fields of {what}");
-            self.wrong(misspelt(self.suggestions, message, at, (name, names), &what));
-            return Typed::of(Type::Any);
         };
-        let required = schema.get("required").and_then(Value::as_array);
-        let is_required = required.is_some_and(|names| names.iter().any(|n| n == name));
         let whole = place.map(|place| format!("{place}.{name}"));
         if let Some(whole) =
             whole.filter(|whole| !is_required && !is_test && !self.guarded.contains(whole))
@@ -311,7 +372,7 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
                 self.faults.push(Fault::MayBeAbsent(whole, at));
             }
         }
-        field.as_object().map_or(Typed::of(Type::Any), |field| self.known(field))
+        Typed::shaped(field)
     }
 
     /// The type of a claim: as the policy lists it, or as IANA registers it. Where the policy lists
@@ -333,51 +394,6 @@ impl<'s, 'e> TypeChecker<'s, 'e> {
             return Typed::of(Type::Any);
         };
         Typed::of(of_claim(kind))
-    }
-
-    /// The type of a value that has this JSON Schema.
-    fn known(&self, schema: &'s Object) -> Typed<'s> {
-        let schema = self.resolved(schema);
-        let types: Vec<&str> = match schema.get("type") {
-            Some(Value::String(one)) => vec![one],
-            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
-            _ => vec![],
-        };
-        let types: Vec<&str> = types.into_iter().filter(|one| *one != "null").collect();
-        let kind = match *types {
-            ["boolean"] => Type::Bool,
-            ["integer" | "number"] | ["integer", "number"] | ["number", "integer"] => Type::Number,
-            ["string"] => Type::Text,
-            ["array"] => Type::List,
-            ["object"] => Type::Object,
-            _ => Type::Any,
-        };
-        if kind != Type::Any || !types.is_empty() {
-            return Typed { kind, schema: Some(schema) };
-        }
-        // schemars writes `Option<T>` of a defined type as `anyOf` of the type and null.
-        for several in ["anyOf", "oneOf"] {
-            let Some(several) = schema.get(several).and_then(Value::as_array) else { continue };
-            let mut others = several
-                .iter()
-                .filter_map(Value::as_object)
-                .filter(|one| one.get("type") != Some(&"null".into()));
-            if let (Some(one), None) = (others.next(), others.next()) {
-                return self.known(one);
-            }
-        }
-        Typed { kind, schema: None }
-    }
-
-    /// Follows a `$ref` into the schema's `$defs`.
-    fn resolved(&self, schema: &'s Object) -> &'s Object {
-        let target = schema
-            .get("$ref")
-            .and_then(Value::as_str)
-            .and_then(|target| target.strip_prefix("#/$defs/"));
-        let definitions = self.root.and_then(|root| root.get("$defs")).and_then(Value::as_object);
-        let found = target.and_then(|target| definitions?.get(target)?.as_object());
-        found.unwrap_or(schema)
     }
 }
 

@@ -74,19 +74,47 @@ impl Judgement {
     }
 }
 
-/// Judges each widening by the messages of the commits that made it: pairs of a commit and its
-/// message.
+/// A commit of the compared range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Commit {
+    /// The name that people know the commit by.
+    pub id: String,
+    /// The whole message.
+    pub message: String,
+    /// Whether the commit may be about another policy of the same repository: it changes another TOML
+    /// file, and not this policy. Then a line that accepts nothing here is no problem.
+    pub may_be_about_another: bool,
+}
+
+impl Commit {
+    /// A commit that is about this policy.
+    ///
+    /// ```
+    /// use scopeward_policy::diff::accept::Commit;
+    ///
+    /// let commit = Commit::new("c0ffee", "Let readers in\n\nWidens: tools.create_note: they ask");
+    /// assert!(!commit.may_be_about_another);
+    /// ```
+    pub fn new(id: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { id: id.into(), message: message.into(), may_be_about_another: false }
+    }
+}
+
+/// Judges each widening by the messages of the commits that made it.
 pub fn judge<'m>(
     difference: &Difference,
-    messages: impl IntoIterator<Item = (&'m str, &'m str)>,
+    commits: impl IntoIterator<Item = &'m Commit>,
 ) -> Judgement {
     let widened = difference.rules.iter().filter(|change| change.widens()).map(RuleKey::of);
     let widened: BTreeSet<RuleKey> = widened.collect();
     let mut judgement = Judgement::default();
-    for (commit, message) in messages {
+    for Commit { id: commit, message, may_be_about_another } in commits {
         for line in message.lines() {
             match read(line, commit) {
                 None => {}
+                Some(Ok(accepted))
+                    if *may_be_about_another && !widened.contains(&accepted.rule) => {}
                 Some(Err(problem)) => judgement.problems.push(problem),
                 Some(Ok(accepted)) if widened.contains(&accepted.rule) => {
                     judgement.accepted.push(accepted);
@@ -147,7 +175,7 @@ mod tests {
     }
 
     fn refused(message: &str) -> (Vec<String>, usize) {
-        let judgement = judge(&widened(), [("c0ffee", message)]);
+        let judgement = judge(&widened(), &[Commit::new("c0ffee", message)]);
         let refused = judgement.refused.iter().map(ToString::to_string).collect();
         (refused, judgement.problems.len())
     }
@@ -165,11 +193,29 @@ mod tests {
         }
         let both =
             "widens: tools.one: a\nWidens:tools.\"x.two\":b\nWidens: resources.'note://all': c";
-        assert!(judge(&widened(), [("c", both)]).is_good(), "other spellings of the same");
-        let line = judge(&widened(), []).refused[2].line();
-        assert!(!judge(&widened(), [("c", &*line)]).is_good(), "the shown line has no reason");
+        assert!(
+            judge(&widened(), &[Commit::new("c", both)]).is_good(),
+            "other spellings of the same"
+        );
+        let line = judge(&widened(), &[]).refused[2].line();
+        assert!(
+            !judge(&widened(), &[Commit::new("c", &*line)]).is_good(),
+            "the shown line has no reason"
+        );
         let filled = line.replace(BLANK, "they ask");
         assert_eq!(refused(&filled).0.len(), 2, "the shown line is read");
+    }
+
+    #[test]
+    fn a_line_about_another_policy_is_no_problem() {
+        let about_another =
+            |message: &str| Commit { may_be_about_another: true, ..Commit::new("c0ffee", message) };
+        let other = judge(&widened(), &[about_another("Widens: tools.gone: there")]);
+        assert_eq!((other.problems.len(), other.refused.len()), (0, 3));
+        let both = judge(&widened(), &[about_another("Widens: tools.one: here")]);
+        assert_eq!((both.problems.len(), both.refused.len()), (0, 2), "it accepts what it names");
+        let unread = judge(&widened(), &[about_another("Widens: tools.one")]);
+        assert_eq!(unread.problems.len(), 1, "a line without a reason accepts nothing anywhere");
     }
 
     #[test]

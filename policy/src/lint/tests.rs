@@ -541,6 +541,39 @@ fn one_cause_gives_one_finding() {
     }
 }
 
+/// Mistakes in the header and in the keys of a condition: one finding each, with what was meant.
+#[test]
+fn a_misspelt_condition_is_one_finding() {
+    const TOOL: Declaration = declared("share_note", &["a:read"]).with_hints(Some(true), None);
+    let registry = Registry::new(&[TOOL]);
+    let policy = |when: &str| {
+        levels("").replace(
+            "list = { read = \"a\" }",
+            &format!("[tools.share_note]\nread = \"a\"\n{when}"),
+        )
+    };
+    let good = "[[tools.share_note.when]]\nif = \"claims.sub == 'x' && has(claims.x)\"\nall_of = [\"a:more\"]\n";
+    assert!(lint(&policy(good), &registry).is_empty(), "{}", lint(&policy(good), &registry));
+    let mut said = String::new();
+    for (from, to, meant) in [
+        ("share_note", "share_not", "did you mean `share_note`?"),
+        ("if =", "iff =", "did you mean `if`?"),
+        ("if =", "when =", "the condition does not say when"),
+        ("==", "=", "write `==`"),
+        ("== 'x' &&", "= 'x' and", "write `==`, and for `and` write `&&`"),
+        ("all_of", "all_off", "did you mean `all_of`?"),
+    ] {
+        let found = lint(&policy(&good.replace(from, to)), &registry);
+        let errors = found.iter().filter(|one| one.severity() == Severity::Error).count();
+        let text = found.render(false);
+        assert!(errors == 1 || to == "when =", "{to}\n{text}");
+        assert!(text.contains(meant), "{to}\n{text}");
+        assert!(!text.contains("remove this line"), "{to}\n{text}");
+        said += &text;
+    }
+    insta::assert_snapshot!("misspelt_conditions", said);
+}
+
 #[test]
 fn a_scope_that_is_not_registered_is_one_finding() {
     let text = GOOD.replace("\"todo:write\", \"todo:share\", ", "");

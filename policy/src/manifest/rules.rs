@@ -12,8 +12,9 @@ use super::{
     scopes::{scope, scopes},
 };
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Diagnostic, nearest},
     mistake,
+    toml_key::toml_key,
     {
         Feature,
         reader::{Located, TableReader, located, strings, wrong_type},
@@ -61,7 +62,37 @@ pub(super) fn read(
     table: &DeTable<'_>,
     errors: &mut Vec<Diagnostic>,
 ) -> Vec<Entry> {
-    table.iter().map(|(key, value)| read_one(feature, key, value, errors)).collect()
+    let entries: Vec<Entry> =
+        table.iter().map(|(key, value)| read_one(feature, key, value, errors)).collect();
+    let stray: Vec<(&Located<String>, &str)> = entries
+        .iter()
+        .filter_map(|entry| Some((&entry.name, meant_by_conditions(entry, &entries)?)))
+        .collect();
+    for (name, right) in stray {
+        let is_its_own = |error: &&mut Diagnostic| {
+            error.kind() == mistake::MISSING_RULE && error.span() == name.span
+        };
+        if let Some(error) = errors.iter_mut().find(is_its_own) {
+            let message = format!("`{}` has a condition, and no rule that it adds to", name.value);
+            *error = Diagnostic::new(mistake::MISSING_RULE, name.span.clone(), message)
+                .label(format!("did you mean `{right}`?"))
+                .help(format!(
+                    "write `[[{}.{}.when]]`, because a condition stands with the rule that it adds to",
+                    feature.table(),
+                    toml_key(right)
+                ));
+        }
+    }
+    entries
+}
+
+/// The entry with a rule that the conditions of an entry without one were most likely meant for.
+pub(crate) fn meant_by_conditions<'e>(entry: &Entry, all: &'e [Entry]) -> Option<&'e str> {
+    if entry.rule.is_some() || entry.when.is_empty() {
+        return None;
+    }
+    let ruled = all.iter().filter(|one| one.feature == entry.feature && one.rule.is_some());
+    nearest(&entry.name.value, ruled.map(|one| one.name.value.as_str()))
 }
 
 fn read_one(
@@ -129,7 +160,8 @@ fn read_when(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Whe
     let reader = TableReader::new(table.value, &shape::WHEN, &"a condition");
     let help = "say when: `if = \"args.done == true\"`";
     let condition = reader.text("if", help, errors);
-    if reader.key_span("if").is_none() {
+    // A misspelt `if` is reported as an unknown key.
+    if reader.key_span("if").is_none() && !reader.misspelt().any(|meant| meant == "if") {
         let message = "the condition does not say when";
         errors.push(Diagnostic::new(mistake::MISSING_KEY, table.span.clone(), message).help(help));
     }

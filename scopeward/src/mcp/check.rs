@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{ResourceContext, Services, extract::principal_of, stray::find_stray_argument};
 use crate::{
     mcp::refusal::Refusal,
-    policy::{Decision, Declaration, Operation, Rule, UriTemplate},
+    policy::{Decision, Declaration, Operation, Rule, UriTemplate, diagnostic::nearest},
     record::audit::{Denied, Recorder},
 };
 
@@ -142,7 +142,12 @@ fn check_names(
     match find_stray_argument(&schema, arguments) {
         None => Ok(()),
         Some(name) => {
-            let message = format!("{} takes no argument `{name:.64}`", declared.name());
+            let mut message = format!("{} takes no argument `{name:.64}`", declared.name());
+            let known = schema.get("properties").and_then(serde_json::Value::as_object);
+            let known = known.into_iter().flat_map(|all| all.keys().map(String::as_str));
+            if let Some(right) = nearest(name, known).filter(|_| arguments.contains_key(name)) {
+                message += &format!(": did you mean `{right}`?");
+            }
             Err(ErrorData::invalid_params(message, None))
         }
     }

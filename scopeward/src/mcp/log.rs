@@ -26,6 +26,24 @@ const LEVELS: [LoggingLevel; 8] = [
 ];
 
 /// The lowest log level that the caller's session wants to receive, as a tool's parameter.
+///
+/// ```
+/// use scopeward::{mcp::LogLevel, rmcp::model::LoggingLevel, scoped_tools};
+///
+/// struct Backups;
+///
+/// #[scoped_tools]
+/// impl Backups {
+///     /// Makes a backup.
+///     #[scoped_tool(scopes = ["backup:write"])]
+///     async fn back_up(&self, level: LogLevel) -> String {
+///         if level.wants(LoggingLevel::Debug) {
+///             // Send details to the client, through rmcp's `Peer<RoleServer>`.
+///         }
+///         "done".to_owned()
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct LogLevel(Arc<AtomicU8>);
 

@@ -10,7 +10,7 @@
 use std::{marker::PhantomData, sync::Arc};
 
 use rmcp::{
-    ErrorData,
+    ErrorData, Peer, RoleServer,
     handler::server::{
         common::{FromContextPart, schema_for_empty_input, schema_for_input, schema_for_output},
         prompt::{IntoGetPromptResult, PromptContext, cached_arguments_from_schema},
@@ -19,13 +19,15 @@ use rmcp::{
     },
     model::{
         CallToolResponse, GetPromptResponse, JsonObject, PromptArgument, ReadResourceResponse,
+        RequestMetaObject,
     },
     schemars::JsonSchema,
+    service::RequestContext,
 };
 use serde::de::DeserializeOwned;
 
 use super::{
-    IntoResource, ResourceContext, Tasks, Updates, check::Checked, extract::required,
+    IntoResource, ResourceContext, Round, Tasks, Updates, check::Checked, extract::required,
     refusal::refusal_to_result, resource::read_variables, text,
 };
 use crate::{identity::Principal, policy::Feature};
@@ -70,6 +72,8 @@ pub trait Unknown {
     const TAKEN_BY_RESOURCE: bool = false;
     /// Whether a tool can return the type.
     const TOOL_RESULT: bool = false;
+    /// Whether a tool would answer with a list, which is no object.
+    const IS_LIST: bool = false;
     /// Whether a prompt can return the type.
     const PROMPT_RESULT: bool = false;
     /// Whether a resource can return the type.
@@ -80,6 +84,8 @@ pub trait Unknown {
     const INPUT_SCHEMA: Option<Schema> = None;
     /// The JSON Schema of a struct that the variables of a URI are read into.
     const FIELDS: Option<Schema> = None;
+    /// Whether a method that takes the type cannot learn the variables of a URI from it.
+    const HAS_NO_VARIABLES: bool = false;
     /// The arguments of a prompt.
     const PROMPT_ARGUMENTS: Option<Arguments> = None;
     /// The JSON Schema of a tool's result.
@@ -96,6 +102,23 @@ impl<T, S> Probe<Parameters<T>, S> {
 impl<S> Probe<Principal, S> {
     pub const ONLY_ANSWERS: bool = true;
     pub const IS_PRINCIPAL: bool = true;
+    pub const HAS_NO_VARIABLES: bool = true;
+}
+
+impl<S> Probe<Round, S> {
+    pub const HAS_NO_VARIABLES: bool = true;
+}
+
+impl<S> Probe<RequestContext<RoleServer>, S> {
+    pub const HAS_NO_VARIABLES: bool = true;
+}
+
+impl<S> Probe<Peer<RoleServer>, S> {
+    pub const HAS_NO_VARIABLES: bool = true;
+}
+
+impl<S> Probe<RequestMetaObject, S> {
+    pub const HAS_NO_VARIABLES: bool = true;
 }
 
 impl<S> Probe<Updates, S> {
@@ -145,6 +168,14 @@ impl<T: IntoCallToolResult, S> Probe<T, S> {
     pub const TOOL_RESULT: bool = true;
 }
 
+impl<T, S> Probe<Json<Vec<T>>, S> {
+    pub const IS_LIST: bool = true;
+}
+
+impl<T, E, S> Probe<Result<Json<Vec<T>>, E>, S> {
+    pub const IS_LIST: bool = true;
+}
+
 impl<T: IntoGetPromptResult, S> Probe<T, S> {
     pub const PROMPT_RESULT: bool = true;
 }
@@ -168,8 +199,10 @@ pub fn arguments(parameters: &[Option<Arguments>]) -> Option<Vec<PromptArgument>
     parameters.iter().flatten().next().and_then(|arguments| arguments())
 }
 
-/// The first schema of a struct among the parameters of a resource.
-pub const fn fields(parameters: &[Option<Schema>]) -> Option<Schema> {
+/// The first schema of a struct among the parameters of a resource, with whether each parameter has no
+/// variables (`HAS_NO_VARIABLES`). If none has, the schema of no fields; if one may have them in a way
+/// of its own, `None`.
+pub const fn fields(parameters: &[Option<Schema>], have_none: &[bool]) -> Option<Schema> {
     let mut number = 0;
     while number < parameters.len() {
         if parameters[number].is_some() {
@@ -177,7 +210,18 @@ pub const fn fields(parameters: &[Option<Schema>]) -> Option<Schema> {
         }
         number += 1;
     }
-    None
+    let mut number = 0;
+    while number < have_none.len() {
+        if !have_none[number] {
+            return None;
+        }
+        number += 1;
+    }
+    Some(no_fields)
+}
+
+fn no_fields() -> Arc<JsonObject> {
+    Arc::default()
 }
 
 impl<S> Probe<Principal, S> {
@@ -213,6 +257,16 @@ impl<S> Probe<Principal, S> {
 }
 
 impl<T: DeserializeOwned, S> Probe<Parameters<T>, S> {
+    /// Reads the arguments of a tool.
+    pub fn take_from_tool(
+        self,
+        call: &mut Checked<ToolCallContext<'_, S>>,
+    ) -> Result<Parameters<T>, ErrorData> {
+        let declared = call.declared();
+        let given = call.context().arguments.take().unwrap_or_default();
+        super::arguments::read(given, declared).map(Parameters)
+    }
+
     /// Reads the arguments of a prompt, which are texts, into what the fields are.
     pub fn take_from_prompt(
         self,

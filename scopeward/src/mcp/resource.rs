@@ -85,6 +85,27 @@ pub(super) fn read_variables<S, P: DeserializeOwned>(
 ///
 /// A `String` is sent as text, a `Vec<u8>` as binary and [`Json`] as JSON. [`ResourceContents`], a
 /// list of them and [`ReadResourceResult`] are sent as they are.
+///
+/// ```
+/// use scopeward::{
+///     ErrorData,
+///     mcp::IntoResource,
+///     rmcp::model::ReadResourceResponse,
+/// };
+///
+/// /// A page that is sent as HTML, whatever the resource says.
+/// struct Page(String);
+///
+/// impl IntoResource for Page {
+///     fn into_resource(
+///         self,
+///         uri: &str,
+///         _: Option<&str>,
+///     ) -> Result<ReadResourceResponse, ErrorData> {
+///         self.0.into_resource(uri, Some("text/html"))
+///     }
+/// }
+/// ```
 pub trait IntoResource {
     /// Makes MCP's answer, for the resource of this URI and media type.
     ///

@@ -13,6 +13,24 @@ use super::ResourceContext;
 
 /// The client's answers to the questions of an earlier round, as a parameter of a prompt or a
 /// resource. A tool takes rmcp's own `InputResponses` and `RequestState` instead.
+///
+/// ```
+/// use scopeward::{mcp::Round, scoped_tools};
+///
+/// struct Notes;
+///
+/// #[scoped_tools]
+/// impl Notes {
+///     /// The newest note.
+///     #[scoped_resource(uri = "note://newest", scopes = ["note:read"])]
+///     async fn newest(&self, round: Round) -> String {
+///         match round.responses {
+///             Some(_) => "in the language that was asked for".to_owned(),
+///             None => "in English".to_owned(),
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Round {
@@ -47,6 +65,16 @@ impl<S> FromContextPart<ResourceContext<'_, S>> for Round {
 
 /// The return type of a prompt that asks questions in one round and answers in another. rmcp 3.11
 /// accepts each of the two results from a prompt's method, but has no type that can hold either.
+///
+/// ```
+/// use scopeward::{
+///     mcp::PromptAnswer,
+///     rmcp::model::{GetPromptResult, PromptMessage, Role},
+/// };
+///
+/// let message = PromptMessage::new_text(Role::User, "Write a poem.");
+/// let answer: PromptAnswer = GetPromptResult::new(vec![message]).into();
+/// ```
 #[derive(Debug)]
 pub struct PromptAnswer(GetPromptResponse);
 

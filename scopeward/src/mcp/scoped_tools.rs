@@ -19,6 +19,25 @@ pub(super) mod sealed {
 
 /// A server's tools, resources and prompts, each behind its check. Only `#[scoped_tools]` implements
 /// this trait, because a check could be forgotten in an implementation by hand.
+///
+/// ```
+/// use scopeward::{ScopedTools, scoped_tools};
+///
+/// struct Notes;
+///
+/// #[scoped_tools]
+/// impl Notes {
+///     /// Lists the notes.
+///     #[scoped_tool(scopes = ["note:read"])]
+///     async fn list_notes(&self) -> String {
+///         String::new()
+///     }
+/// }
+///
+/// let declared = Notes::REGISTRY.all();
+/// assert_eq!(declared[0].name(), "list_notes");
+/// assert_eq!(declared[0].scopes(), ["note:read"]);
+/// ```
 pub trait ScopedTools: sealed::Sealed + Send + Sync + Sized + 'static {
     /// The declarations of the tools, resources and prompts.
     const REGISTRY: Registry;

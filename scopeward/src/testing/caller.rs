@@ -1,6 +1,6 @@
 //! The callers of a test.
 
-use std::any::TypeId;
+use std::{any::TypeId, panic::Location};
 
 use http_body_util::BodyExt;
 use rmcp::model::{GetPromptResult, ReadResourceResult, ResourceContents};
@@ -8,9 +8,22 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::{CallError, Server};
-use crate::identity::Principal;
+use crate::{
+    identity::Principal,
+    policy::{Feature, diagnostic::nearest},
+};
 
 /// A caller with a token that says what the test wants.
+///
+/// ```
+/// # use scopeward::testing::{CallError, Server};
+/// # async fn example(server: &Server) -> Result<(), CallError> {
+/// let ada = server.caller("ada", ["note:write"]).claim("email", "ada@example.com");
+/// let title: String = ada.call("create_note", serde_json::json!({ "title": "milk" })).await?;
+/// assert!(ada.list_tools().await?.contains(&"create_note".to_owned()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Caller {
     server: Server,
@@ -18,12 +31,7 @@ pub struct Caller {
 }
 
 impl Caller {
-    pub(super) fn new<'a>(
-        server: Server,
-        subject: &str,
-        scopes: impl IntoIterator<Item = &'a str>,
-    ) -> Self {
-        let scopes: Vec<&str> = scopes.into_iter().collect();
+    pub(super) fn new(server: Server, subject: &str, scopes: &[&str]) -> Self {
         let mut claims = Map::new();
         claims.insert("sub".to_owned(), subject.into());
         claims.insert("client_id".to_owned(), "test".into());
@@ -85,13 +93,40 @@ impl Caller {
     ///
     /// # Panics
     ///
-    /// If the policy does not refuse the call.
+    /// If the policy does not refuse the call, or has no such tool. The message says where the test
+    /// asked.
+    ///
+    /// ```
+    /// # use serde_json::json;
+    /// # async fn example(server: &scopeward::testing::Server) {
+    /// let bob = server.caller("bob", ["note:read"]);
+    /// let denied = bob.denied("create_note", json!({ "title": "a" })).await;
+    /// assert_eq!(denied.missing(), ["note:write"]);
+    /// # }
+    /// ```
+    #[track_caller]
     #[expect(clippy::panic, reason = "the failure of a test")]
-    pub async fn denied(&self, tool: &str, arguments: Value) -> CallError {
-        match self.call::<Value>(tool, arguments).await {
-            Err(denied) if denied.is_denied() => denied,
-            Err(other) => panic!("the policy let `{tool}` through, and then: {other}"),
-            Ok(_) => panic!("the policy let `{tool}` through"),
+    pub fn denied(&self, tool: &str, arguments: Value) -> impl Future<Output = CallError> + Send {
+        // A future cannot ask who called, so the place is taken before it is made.
+        let at = Location::caller();
+        async move {
+            let answer = self.call::<Value>(tool, arguments).await;
+            let and_then = match answer {
+                Err(denied) if denied.is_denied() => return denied,
+                Err(error) => format!(", and then: {error}"),
+                Ok(_) => String::new(),
+            };
+            let policy = self.server.0.live.current();
+            if policy.rule(Feature::Tool, tool).is_none() {
+                let hint = nearest(tool, policy.tools().map(|(name, _)| name))
+                    .map_or_else(String::new, |right| format!(": did you mean `{right}`?"));
+                panic!("{at}: there is no tool `{tool}`{hint}");
+            }
+            let scopes = match self.claims.get("scope").and_then(Value::as_str) {
+                None | Some("") => "no scopes".to_owned(),
+                Some(scopes) => format!("the scopes {scopes}"),
+            };
+            panic!("{at}: the policy let `{tool}` through for a caller with {scopes}{and_then}")
         }
     }
 

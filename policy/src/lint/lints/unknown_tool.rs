@@ -1,4 +1,5 @@
 use super::prelude::*;
+use crate::manifest::meant_by_conditions;
 
 pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new(
@@ -66,9 +67,16 @@ pub(super) fn unknown<'c, 'a>(context: &'c LintContext<'a>) -> &'c [UnknownRule<
 
 fn find<'a>(context: &LintContext<'a>) -> Vec<UnknownRule<'a>> {
     let ruled = context.policy.rules().map(|(feature, name, rule)| (feature, name, rule.span()));
+    // Conditions without a rule are reported with the rule that they were meant for.
+    let is_explained = |feature: Feature, name: &str| {
+        let entries = &context.manifest.rules;
+        let entry = entries.iter().find(|one| one.feature == feature && one.name.value == name);
+        entry.is_some_and(|entry| meant_by_conditions(entry, entries).is_some())
+    };
     let unreadable = context
         .unreadable
         .iter()
+        .filter(move |(feature, name)| !is_explained(*feature, &name.value))
         .map(|(feature, name)| (*feature, name.value.as_str(), name.span.clone()));
     let unknown = ruled
         .chain(unreadable)

@@ -79,10 +79,13 @@ impl Attempt<'_> {
                 for when in self.deciding(&denial) {
                     failure = failure.note(self.met_note(when));
                 }
-                failure.help(format!(
-                    "correct the rule, or move the {feature} to `{}`",
-                    self.key(false)
-                ))
+                // Of a test that gives too little, nothing need be wrong but that.
+                let deciding = self.deciding(&denial);
+                failure.help(if self.not_given(&deciding).is_empty() {
+                    format!("correct the rule, or move the {feature} to `{}`", self.key(false))
+                } else {
+                    self.advice(&denial, "every call")
+                })
             }
         })
     }
@@ -113,16 +116,17 @@ impl Attempt<'_> {
             let condition = self.condition(when);
             failure = failure.note(format!("{condition}, and not every call meets it"));
         }
-        failure.help(self.advice(&denial))
+        failure.help(self.advice(&denial, "no call"))
     }
 
-    /// What to write so that the test is about the calls that are refused.
-    fn advice(&self, denial: &Denial<'_>) -> String {
+    /// What to write so that the test says which calls it is about. Without it, the test is about
+    /// every call.
+    fn advice(&self, denial: &Denial<'_>, allowed: &str) -> String {
         let Tried { feature, name, .. } = self.tried;
         let name = &name.value;
         let missing = self.not_given(&self.deciding(denial));
         let arguments = match feature {
-            Feature::Resource => "a URI with the values of the refused calls in it".to_owned(),
+            Feature::Resource => "a URI with the values of these calls in it".to_owned(),
             other => format!("`{{ {} = \"{name}\", arguments = {{ … }} }}`", other.word()),
         };
         let claims = "`claims = { … }`";
@@ -132,8 +136,8 @@ impl Attempt<'_> {
             _ => arguments,
         };
         format!(
-            "say which calls it means: write {what}; without them, `{}` says that no call is allowed",
-            self.key(false)
+            "say which calls it means: write {what}; without them, `{}` says that {allowed} is allowed",
+            self.key(self.tried.can)
         )
     }
 

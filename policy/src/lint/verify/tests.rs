@@ -150,6 +150,8 @@ fn without_arguments_can_means_all_calls_and_cannot_means_none() {
             "the condition `args.public` at policy.toml:14:6 needs note:share, and counts as met, \
              because the test gives no `arguments`",
             "because the test gives no `arguments` and no `claims`",
+            "help: say which calls it means: write `{ tool = \"share_note\", arguments = { … } }` and \
+             `claims = { … }`; without them, `can` says that every call is allowed",
         ],
     );
     fails(
@@ -162,7 +164,10 @@ fn without_arguments_can_means_all_calls_and_cannot_means_none() {
     );
     let reader = "[[test]]\nscopes = [\"note:read\"]\n";
     holds(&format!("{reader}cannot = [\"share_note\"]"));
-    fails(&format!("{reader}can = [\"export\"]"), &["cannot call `export` with some claims"]);
+    fails(
+        &format!("{reader}can = [\"export\"]"),
+        &["cannot call `export` with some claims", "means: write `claims = { … }`; without"],
+    );
     fails(
         &format!("{reader}cannot = [\"export\"]"),
         &["can call `export` with some claims", "write `claims = { … }`"],
@@ -174,7 +179,7 @@ fn without_arguments_can_means_all_calls_and_cannot_means_none() {
     );
     fails(
         &format!("{reader}cannot_read = [\"{template}\"]"),
-        &["write a URI with the values of the refused calls in it", "`cannot_read` says"],
+        &["write a URI with the values of these calls in it", "`cannot_read` says"],
     );
     let admin = "[[test]]\nscopes = [\"note:write\", \"note:share\", \"note:admin\"]\n";
     holds(&format!("{admin}can = [\"share_note\"]"));

@@ -1,6 +1,7 @@
 //! The command `policy diff`: who gains and who loses access between two policies.
 
 use std::{
+    collections::HashSet,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -12,7 +13,7 @@ use crate::{
         diagnostic::Source,
         diff::{
             self, Difference,
-            accept::{self, Judgement},
+            accept::{self, Commit, Judgement},
         },
     },
     serve::{StartError, deployment},
@@ -58,14 +59,14 @@ pub(super) fn diff(
     arguments: &DiffArguments,
 ) -> Result<Verdict, Failure> {
     let policy = deployment.policy_path();
-    let mut messages = vec![];
+    let mut commits = vec![];
     let (old, new) = match (&arguments.git, &arguments.first) {
         (Some(revision), path) => {
             let path = path.as_deref().unwrap_or(policy);
             let new = compile(deployment::read(path)?)?;
             let old = at_revision(revision, path, &new)?;
             if arguments.deny.contains(&Direction::Widening) {
-                messages = messages_since(revision, path)?;
+                commits = commits_since(revision, path)?;
             }
             (old, new)
         }
@@ -77,10 +78,7 @@ pub(super) fn diff(
     };
     let difference = diff::compare_declared(&old, &new, registry);
     let is_judged = arguments.deny.contains(&Direction::Widening);
-    let judgement = is_judged.then(|| {
-        let messages = messages.iter().map(|(commit, message)| (&**commit, &**message));
-        accept::judge(&difference, messages)
-    });
+    let judgement = is_judged.then(|| accept::judge(&difference, &commits));
     print(arguments.format, &difference, judgement.as_ref());
     let mut is_good = true;
     if let Some(judgement) = judgement.filter(|judgement| !judgement.is_good()) {
@@ -138,8 +136,8 @@ fn why_refused(judgement: &Judgement, arguments: &DiffArguments) -> String {
     text
 }
 
-/// The commits since a revision, each with its message. They are those that a pull request adds.
-fn messages_since(revision: &str, path: &Path) -> Result<Vec<(String, String)>, Failure> {
+/// The commits since a revision. They are those that a pull request adds.
+fn commits_since(revision: &str, path: &Path) -> Result<Vec<Commit>, Failure> {
     let shallow = git(path, &["rev-parse", "--is-shallow-repository"])?;
     if shallow.is_some_and(|answer| answer.trim() == "true") {
         errln!(
@@ -154,7 +152,28 @@ fn messages_since(revision: &str, path: &Path) -> Result<Vec<(String, String)>, 
     // An old message in another encoding accepts nothing, and must not stop the comparison.
     let log = String::from_utf8_lossy(&log);
     let commits = log.split('\0').filter_map(|commit| commit.split_once('\n'));
-    Ok(commits.map(|(commit, message)| (commit.to_owned(), message.to_owned())).collect())
+    let mut commits: Vec<Commit> = commits.map(|(id, message)| Commit::new(id, message)).collect();
+    let about_others = about_others(&range, path)?;
+    for commit in &mut commits {
+        commit.may_be_about_another = about_others.contains(&commit.id);
+    }
+    Ok(commits)
+}
+
+/// The commits that change another TOML file, and not the policy.
+fn about_others(range: &str, path: &Path) -> Result<HashSet<String>, Failure> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let folder = git(path, &["rev-parse", "--show-prefix"])?.unwrap_or_default();
+    let policy = format!("{}{name}", folder.trim_end_matches('\n'));
+    let log = ["-c", "core.quotePath=false", "log", "--format=%x00%h", "--name-only"];
+    let log = git_bytes(path, &[&log[..], &["--end-of-options", range]].concat())?;
+    let log = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
+    let is_toml = |file: &str| Path::new(file).extension().is_some_and(|kind| kind == "toml");
+    let is_about_another =
+        |files: &str| files.lines().any(is_toml) && !files.lines().any(|file| file == policy);
+    let commits = log.split('\0').filter_map(|commit| commit.split_once('\n'));
+    let others = commits.filter(|(_, files)| is_about_another(files));
+    Ok(others.map(|(id, _)| id.to_owned()).collect())
 }
 
 fn compile(source: Source) -> Result<CompiledPolicy, Failure> {

@@ -96,6 +96,13 @@ pub(super) fn explain(
     }
     let given = object("--arguments", arguments.arguments.as_deref())?;
     let claims = object("--claims", arguments.claims.as_deref())?;
+    // A condition counts as met where it cannot be evaluated, so a misspelt argument looks like a lack
+    // of scopes.
+    if let (Some(given), Some(declared)) = (&given, registry.get(feature, subject)) {
+        for fault in declared.argument_faults(given) {
+            anstream::eprintln!("{fault}");
+        }
+    }
     // Without arguments or claims the question is whether some would be allowed. The text names the
     // conditions.
     let mut operation = Operation::new(feature, subject).for_some_arguments().for_some_claims();

@@ -64,6 +64,10 @@ fn exists(path: &Path) -> Failure {
     ))
 }
 
+/// The action that fetches a repository, by the commit of a version, because a tag can be moved. This
+/// repository's own workflows use the same, and a test holds that.
+const CHECKOUT: &str = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1";
+
 /// A workflow of GitHub that runs the checks of the program itself, which knows its tools.
 fn workflow(policy: &Path) -> String {
     let default = policy == Path::new("policy.toml");
@@ -80,10 +84,23 @@ fn workflow(policy: &Path) -> String {
          on: [push, pull_request]\n\
          permissions:\n  contents: read\n\
          jobs:\n  policy:\n    runs-on: ubuntu-latest\n    steps:\n      \
-         - uses: actions/checkout@v5\n      \
+         - uses: {CHECKOUT}\n      \
          - run: {}\n      \
          - run: {}\n",
         run("lint --format github"),
         run("test"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_workflow_uses_the_same_action_as_our_own() {
+        assert!(workflow(Path::new("policy.toml")).contains(&format!("- uses: {CHECKOUT}\n")));
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.github/workflows/checks.yml");
+        let ours = std::fs::read_to_string(ours).unwrap_or_else(|_| CHECKOUT.to_owned());
+        assert!(ours.contains(CHECKOUT), "{CHECKOUT}");
+    }
 }

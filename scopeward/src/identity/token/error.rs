@@ -27,6 +27,12 @@ impl fmt::Display for Expected {
 
 /// The reason why a token is refused, with the expected value. The error never contains the
 /// token.
+///
+/// ```
+/// use scopeward::identity::token::TokenError;
+///
+/// assert_eq!(TokenError::Expired.to_string(), "the token has expired");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -120,10 +126,28 @@ impl TokenError {
 #[error("{error}")]
 #[non_exhaustive]
 pub struct Rejected {
+    pub(crate) error: TokenError,
+    pub(crate) client: Option<Arc<str>>,
+}
+
+impl Rejected {
     /// The reason why the token is refused.
-    pub error: TokenError,
+    ///
+    /// ```
+    /// use scopeward::identity::token::{Rejected, TokenError};
+    ///
+    /// let rejected = Rejected::from(TokenError::Expired);
+    /// assert_eq!(rejected.reason(), &TokenError::Expired);
+    /// assert_eq!(rejected.client(), None);
+    /// ```
+    pub fn reason(&self) -> &TokenError {
+        &self.error
+    }
+
     /// The client that the token was issued to; `None` unless the issuer has confirmed it.
-    pub client: Option<Arc<str>>,
+    pub fn client(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
 }
 
 impl From<TokenError> for Rejected {
