@@ -10,9 +10,10 @@ pub(in crate::lint) static LINT: Lint = Lint {
     severity: Severity::Error,
     stage: Stage::Agreement,
     why: "A condition that cannot be evaluated counts as met, so that a misspelt argument gives \
-          nobody access. But then every caller needs the further scopes. The names and types are \
-          those of the JSON Schema of the arguments, and those of `[claims]` if the policy lists \
-          claims.",
+          nobody access. But then every caller needs the further scopes. A literal that the schema never \
+          allows, such as a misspelt word of an enum, is worse: the condition is never met, and no \
+          call needs the further scopes. The names and types are those of the JSON Schema of the \
+          arguments, and those of `[claims]` if the policy lists claims.",
     bad: Example::new(
         &[UPDATER],
         "[scopes]\n\"todo:write\" = \"Change your todos\"\n\"todo:close\" = \"Close todos\"\n[tools]\nupdate_todo = { write = \"todo\", when = [{ if = \"args.doen == true\", all_of = [\"todo:close\"] }] }",
