@@ -43,4 +43,5 @@ lints! {
     old_snapshot,
     unfilled_field,
     declared_twice,
+    narrower_resource,
 }
