@@ -42,7 +42,7 @@ use crate::{
     },
     limits::{Limit, Limits, RateLimiter},
     live::LivePolicy,
-    mcp::TaskOwners,
+    mcp::{ServerTasks, Updates},
     record::{
         audit::{Recorder, Unauthenticated},
         metrics::metrics,
@@ -52,6 +52,7 @@ use admit::AdmittedRequest;
 use challenge::Challenge;
 use challenged::ChallengeMemory;
 use decide::GateState;
+pub(crate) use sessions::EndSession;
 use sessions::{Membership, Sessions};
 
 /// A layer that passes on the requests that the policy allows, and refuses all others.
@@ -72,7 +73,8 @@ struct Inner {
     validator: Arc<Validator>,
     challenged: ChallengeMemory,
     sessions: Sessions,
-    tasks: Option<TaskOwners>,
+    tasks: Option<ServerTasks>,
+    updates: Option<Updates>,
     limits: Limits,
     rate: Arc<RateLimiter<u64>>,
     recorder: Recorder,
@@ -91,6 +93,7 @@ impl Gate {
                 challenged: ChallengeMemory::default(),
                 sessions: Sessions::default(),
                 tasks: None,
+                updates: None,
                 rate: Arc::new(RateLimiter::per_second(limits.rate_per_caller)),
                 limits,
                 recorder: Recorder::default(),
@@ -125,8 +128,20 @@ impl Gate {
 
     /// Also lets callers ask for their own tasks, if the handler behind the gate makes tasks.
     #[must_use]
-    pub(crate) fn with_tasks(self, tasks: Option<TaskOwners>) -> Self {
+    pub(crate) fn with_tasks(self, tasks: Option<ServerTasks>) -> Self {
         self.with(|inner| inner.tasks = tasks)
+    }
+
+    /// Also ends sessions in the service behind the gate, with this function.
+    #[must_use]
+    pub(crate) fn with_session_end(self, end: EndSession) -> Self {
+        self.with(|inner| inner.sessions = inner.sessions.clone().ended_by(end))
+    }
+
+    /// Also refuses subscriptions beyond a caller's limit, which the handler behind the gate counts.
+    #[must_use]
+    pub(crate) fn with_updates(self, updates: Updates) -> Self {
+        self.with(|inner| inner.updates = Some(updates))
     }
 
     /// Finds the caller of a request, or the answer that refuses it (RFC 6750, section 3.1): no
@@ -226,13 +241,20 @@ where
                     return Ok(refusal);
                 }
             };
-            let Inner { challenged, sessions, tasks, limits, recorder, .. } = &*gate.inner;
+            let Inner { challenged, sessions, tasks, limits, recorder, updates, .. } = &*gate.inner;
             let membership = sessions.membership(request.headers(), &caller);
             if membership == Membership::Foreign {
                 Box::pin(drain::discard(request.into_body())).await;
                 return Ok(sessions::no_such_session());
             }
-            let state = GateState { challenged, tasks: tasks.as_ref(), recorder, membership };
+            let state = GateState {
+                challenged,
+                tasks: tasks.as_ref(),
+                updates: updates.as_ref(),
+                limits,
+                recorder,
+                membership,
+            };
             let mut request = match admit::admit(request, &caller, &state, limits).await {
                 Ok(AdmittedRequest::One(request)) => request,
                 Ok(AdmittedRequest::Batch(parts, messages)) => {
@@ -248,7 +270,13 @@ where
             };
             request.extensions_mut().insert(caller.clone());
             let answer = inner.call(request).await.map(IntoResponse::into_response)?;
-            sessions.follow(&method, asked.as_ref(), (answer.status(), answer.headers()), &caller);
+            sessions.follow(
+                &method,
+                asked.as_ref(),
+                (answer.status(), answer.headers()),
+                &caller,
+                limits,
+            );
             if method == Method::GET && is_event_stream(&answer) {
                 let (parts, body) = answer.into_parts();
                 return Ok(Response::from_parts(

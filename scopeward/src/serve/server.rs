@@ -13,7 +13,7 @@ use rmcp::transport::streamable_http_server::{
 use tower::Layer;
 
 use crate::{
-    gate::{Gate, metadata, origin},
+    gate::{EndSession, Gate, metadata, origin},
     identity::{revocation::Revocations, token::Validator},
     limits::Limits,
     live::{LivePolicy, OtherTools},
@@ -195,12 +195,24 @@ impl<S: ScopedTools> Server<S> {
         let handler = McpHandler::recording(tools, recorder.clone()).with_details(details);
         let handler = if has_sessions { handler.with_sessions() } else { handler };
         let handler = handler.watching(live.clone()).with_revocations(revocations.clone());
-        let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
+        let handler = handler.with_limits(&limits);
+        let tasks = S::HAS_TASKS.then(|| handler.tasks().clone());
+        let updates = handler.updates().clone();
         // Not with sessions, because the messages of a session's calls need rmcp's stream.
         let direct = (!has_sessions).then(|| Arc::new(DirectCalls::new(handler.new_session())));
+        let sessions = Arc::new(sessions);
+        let open = Arc::clone(&sessions);
+        let end_session: EndSession = Arc::new(move |session| {
+            let (open, session) = (Arc::clone(&open), session.into());
+            tokio::spawn(async move {
+                if let Err(error) = open.close_session(&session).await {
+                    tracing::debug!(%error, "a session had ended before");
+                }
+            });
+        });
         let mcp = Arc::new(StreamableHttpService::new(
             move || Ok(handler.new_session()),
-            Arc::new(sessions),
+            sessions,
             config.with_allowed_hosts(allowed.hosts()).with_max_request_body_bytes(limits.max_body),
         ));
         // Behind an `Arc`, because rmcp's service clones its whole configuration for each request.
@@ -218,6 +230,8 @@ impl<S: ScopedTools> Server<S> {
         let validator = validator.unwrap_or_else(|| providers.validator(revocations));
         let gate = Gate::new(&live, validator)
             .with_tasks(tasks)
+            .with_updates(updates)
+            .with_session_end(end_session)
             .with_limits(&limits)
             .with_recorder(recorder);
         let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
