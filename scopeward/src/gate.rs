@@ -32,7 +32,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{Method, Request, header};
+use http::{Method, Request, StatusCode, header};
 
 use crate::{
     http::{Peer, drain},
@@ -53,7 +53,7 @@ use challenge::Challenge;
 use challenged::ChallengeMemory;
 use decide::GateState;
 pub(crate) use sessions::EndSession;
-use sessions::{Membership, Sessions};
+use sessions::{BeginsSession, Membership, Sessions};
 
 /// A layer that passes on the requests that the policy allows, and refuses all others.
 ///
@@ -101,8 +101,8 @@ impl Gate {
         }
     }
 
-    /// Replaces the [default limits](Limits::default). The gate applies three of them: the size of
-    /// a body in bytes, the time that a body may take, and the requests per second of one caller.
+    /// Replaces the [default limits](Limits::default). The gate applies those of bodies, of
+    /// the requests per second of one caller, of subscriptions and of sessions.
     ///
     /// Clones that were made before keep their limits, and count the requests of a caller apart.
     #[must_use]
@@ -269,6 +269,20 @@ where
                 _ => request.headers().get(sessions::HEADER).cloned(),
             };
             request.extensions_mut().insert(caller.clone());
+            if sessions.are_kept() && request.extensions_mut().remove::<BeginsSession>().is_some() {
+                // Runs to its end even if the client hangs up, because a session that began
+                // meanwhile would be nobody's, and would not be counted.
+                let gate = gate.clone();
+                let call = async move {
+                    let answer = inner.call(request).await.map(IntoResponse::into_response)?;
+                    let Inner { sessions, limits, .. } = &*gate.inner;
+                    let begun = (answer.status(), answer.headers());
+                    sessions.follow(&method, asked.as_ref(), begun, &caller, limits);
+                    Ok(answer)
+                };
+                let failed = |_| Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response());
+                return tokio::spawn(call).await.unwrap_or_else(failed);
+            }
             let answer = inner.call(request).await.map(IntoResponse::into_response)?;
             sessions.follow(
                 &method,

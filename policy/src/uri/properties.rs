@@ -55,7 +55,7 @@ fn respelt(uri: &str, choices: &[u8]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
 
     #[test]
     fn every_spelling_of_a_uri_finds_what_the_uri_finds(

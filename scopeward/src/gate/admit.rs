@@ -14,7 +14,7 @@ use super::{
     body,
     decide::{GateState, decide},
     messages::{batch, is_batch, not_accepted, parse},
-    sessions::Membership,
+    sessions::{BeginsSession, Membership},
 };
 use crate::{
     identity::Principal,
@@ -66,8 +66,15 @@ pub(super) async fn admit(
         }
         return Ok(AdmittedRequest::Batch(parts, messages));
     }
-    decide(&parse(&body)?, caller, state, started)?;
-    Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body))))
+    let message = parse(&body)?;
+    decide(&message, caller, state, started)?;
+    let mut request = Request::from_parts(parts, Body::from(body));
+    if let ClientJsonRpcMessage::Request(message) = &message
+        && matches!(message.request, ClientRequest::InitializeRequest(_))
+    {
+        request.extensions_mut().insert(BeginsSession);
+    }
+    Ok(AdmittedRequest::One(request))
 }
 
 /// Returns the [plain call](plain_call) in a body, if the policy allows it whatever its arguments.

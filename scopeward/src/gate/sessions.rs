@@ -63,6 +63,10 @@ struct Session {
 /// The owner of a session: the caller and its client.
 type Owner = (String, Option<String>);
 
+/// Marks a request that may begin a session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BeginsSession;
+
 /// The relation of a request to the session that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Membership {
@@ -155,6 +159,11 @@ impl Sessions {
     /// The same sessions, which are ended with this function as well.
     pub(super) fn ended_by(self, end: EndSession) -> Self {
         Self { end: Some(end), ..self }
+    }
+
+    /// Whether the service behind the gate keeps sessions.
+    pub(super) fn are_kept(&self) -> bool {
+        self.end.is_some()
     }
 
     /// Finds whether a request names a session, and whether the session is its caller's own.

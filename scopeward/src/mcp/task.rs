@@ -341,8 +341,12 @@ impl Tasks {
         let (manager, task) = self.start(options, place, work);
         let kept = Kept { call: Arc::clone(&self.call), manager };
         let mut table = self.server.0.lock();
-        table.known.insert(task.task_id.clone(), kept);
-        let _ = state.id.set(task.task_id.clone());
+        // Work that ended at once may have lost its place to a further task by now.
+        let all = table.by_caller.get(&self.caller.number());
+        if all.is_some_and(|all| all.iter().any(|one| Arc::ptr_eq(one, &state))) {
+            table.known.insert(task.task_id.clone(), kept);
+            let _ = state.id.set(task.task_id.clone());
+        }
         drop(table);
         Ok(CreateTaskResult::new(task).into())
     }

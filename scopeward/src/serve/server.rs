@@ -231,9 +231,9 @@ impl<S: ScopedTools> Server<S> {
         let gate = Gate::new(&live, validator)
             .with_tasks(tasks)
             .with_updates(updates)
-            .with_session_end(end_session)
             .with_limits(&limits)
             .with_recorder(recorder);
+        let gate = if has_sessions { gate.with_session_end(end_session) } else { gate };
         let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
         // Layered by hand, because each layer of the router would cost every call a boxed future.
         let mcp =
