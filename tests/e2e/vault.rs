@@ -215,7 +215,7 @@ impl Vault {
 
     pub(crate) fn token(&self, subject: &str, client: &str, scope: &str) -> String {
         self.keycloak.token(&json!({ "iss": self.keycloak.url, "aud": self.url, "azp": client,
-            "typ": "Bearer", "scope": scope, "sub": subject }))
+            "client_id": client, "typ": "Bearer", "scope": scope, "sub": subject }))
     }
 
     fn post(&self, token: &str, headers: &[(&str, &str)], body: &Value) -> Reply {
