@@ -223,12 +223,17 @@ impl CompiledPolicy {
         self.rules.get(feature, name)
     }
 
+    /// The resources that have a rule, by their URIs.
+    pub(crate) fn resources(&self) -> &UriIndex {
+        &self.uris
+    }
+
     /// The rule of the resource that a URI names, and the values of the URI's variables.
     pub(super) fn find_resource(&self, name: &str) -> Option<(&Rule, Option<Object>)> {
-        let (number, values) = self.uris.find(name)?;
-        let template = self.uris.template(number)?;
+        let found = self.uris.find(name)?;
+        let template = self.uris.template(found.number)?;
         // A template by its own text is not a call, so its variables have no values.
-        let values = (template.as_str() != name || !template.is_template()).then_some(values);
+        let values = (template.as_str() != name || !template.is_template()).then_some(found.values);
         self.rule_of(Feature::Resource, template.as_str()).map(|rule| (rule, values))
     }
 

@@ -95,7 +95,9 @@ pub use setting_list::Setting;
 pub use settings::{AuditMode, ListMode, OnDenied, StartupCheck};
 pub use snapshot::Snapshot;
 pub use title::title_for;
-pub use uri::{UriIndex, UriOverlap, UriTemplate, UriTemplateError};
+pub use uri::{
+    FoundUri, NotCanonical, UriIndex, UriOverlap, UriTemplate, UriTemplateError, canonical_uri,
+};
 pub use url::{ResourceUrl, ResourceUrlError};
 
 pub(crate) use assertions::{Case, Invariant};

@@ -33,7 +33,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{Method, Request, header};
+use http::{Method, Request, StatusCode, header};
 
 use crate::{
     http::{Peer, drain},
@@ -43,14 +43,15 @@ use crate::{
     },
     limits::{Capacity, Holder, Limit, Limits, RateLimiter, SharedPermit, held},
     live::LivePolicy,
-    mcp::TaskOwners,
+    mcp::{ServerTasks, Updates},
     record::audit::{Recorder, Unauthenticated},
 };
 use admit::{AdmittedRequest, Bounds};
 use challenge::Challenge;
 use challenged::ChallengeMemory;
 use decide::GateState;
-use sessions::{Membership, Sessions};
+pub(crate) use sessions::EndSession;
+use sessions::{BeginsSession, Membership, Sessions};
 
 /// A layer that passes on the requests that the policy allows, and refuses all others.
 ///
@@ -70,7 +71,8 @@ struct Inner {
     validator: Arc<Validator>,
     challenged: ChallengeMemory,
     sessions: Sessions,
-    tasks: Option<TaskOwners>,
+    tasks: Option<ServerTasks>,
+    updates: Option<Updates>,
     limits: Limits,
     capacity: Capacity,
     rate: Arc<RateLimiter<u64>>,
@@ -97,6 +99,7 @@ impl Gate {
                 challenged: ChallengeMemory::default(),
                 sessions: Sessions::default(),
                 tasks: None,
+                updates: None,
                 rate: Arc::new(RateLimiter::per_second(limits.rate_per_caller)),
                 capacity: Capacity::new(&limits),
                 limits,
@@ -105,9 +108,9 @@ impl Gate {
         }
     }
 
-    /// Replaces the [default limits](Limits::default). The gate applies those of bodies, of requests
-    /// and of callers. It knows the address of a request if the request has axum's
-    /// [`ConnectInfo`](axum::extract::ConnectInfo) among its extensions.
+    /// Replaces the [default limits](Limits::default). The gate applies those of bodies, of requests,
+    /// of callers, of subscriptions and of sessions. It knows the address of a request if the request
+    /// has axum's [`ConnectInfo`](axum::extract::ConnectInfo) among its extensions.
     ///
     /// Clones that were made before keep their limits, and count the requests of a caller apart.
     #[must_use]
@@ -140,8 +143,20 @@ impl Gate {
 
     /// Also lets callers ask for their own tasks, if the handler behind the gate makes tasks.
     #[must_use]
-    pub(crate) fn with_tasks(self, tasks: Option<TaskOwners>) -> Self {
+    pub(crate) fn with_tasks(self, tasks: Option<ServerTasks>) -> Self {
         self.with(|inner| inner.tasks = tasks)
+    }
+
+    /// Also ends sessions in the service behind the gate, with this function.
+    #[must_use]
+    pub(crate) fn with_session_end(self, end: EndSession) -> Self {
+        self.with(|inner| inner.sessions = inner.sessions.clone().ended_by(end))
+    }
+
+    /// Also refuses subscriptions beyond a caller's limit, which the handler behind the gate counts.
+    #[must_use]
+    pub(crate) fn with_updates(self, updates: Updates) -> Self {
+        self.with(|inner| inner.updates = Some(updates))
     }
 
     /// Finds the caller of a request, or the answer that refuses it (RFC 6750, section 3.1): no
@@ -266,8 +281,17 @@ where
         let gate = self.gate.clone();
         Box::pin(async move {
             let peer = Peer::of(request.extensions());
-            let Inner { challenged, sessions, tasks, limits, capacity, rate, recorder, .. } =
-                &*gate.inner;
+            let Inner {
+                challenged,
+                sessions,
+                tasks,
+                updates,
+                limits,
+                capacity,
+                rate,
+                recorder,
+                ..
+            } = &*gate.inner;
             let mut holder = Holder { caller: None, address: peer.map(Peer::network) };
             let admitted = gate.authenticate(request.headers(), peer).await.and_then(|caller| {
                 holder.caller = Some(caller.number());
@@ -288,7 +312,14 @@ where
                     return Ok(refusal);
                 }
             };
-            let state = GateState { challenged, tasks: tasks.as_ref(), recorder, membership };
+            let state = GateState {
+                challenged,
+                tasks: tasks.as_ref(),
+                updates: updates.as_ref(),
+                limits,
+                recorder,
+                membership,
+            };
             let bounds = Bounds { limits, capacity, rate, holder };
             let mut request = match admit::admit(request, &caller, &state, &bounds).await {
                 Ok(AdmittedRequest::One(request)) => request,
@@ -304,8 +335,23 @@ where
                 _ => request.headers().get(sessions::HEADER).cloned(),
             };
             request.extensions_mut().insert(caller.clone());
+            if sessions.are_kept() && request.extensions_mut().remove::<BeginsSession>().is_some() {
+                // Runs to its end even if the client hangs up, because a session that began
+                // meanwhile would be nobody's, and would not be counted.
+                let gate = gate.clone();
+                let call = async move {
+                    let answer = inner.call(request).await.map(IntoResponse::into_response)?;
+                    let Inner { sessions, limits, .. } = &*gate.inner;
+                    let begun = (answer.status(), answer.headers());
+                    sessions.follow(&method, asked.as_ref(), begun, &caller, limits);
+                    Ok(answer)
+                };
+                let failed = |_| Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response());
+                return tokio::spawn(call).await.unwrap_or_else(failed);
+            }
             let answer = inner.call(request).await.map(IntoResponse::into_response)?;
-            sessions.follow(&method, asked.as_ref(), (answer.status(), answer.headers()), &caller);
+            let begun = (answer.status(), answer.headers());
+            sessions.follow(&method, asked.as_ref(), begun, &caller, limits);
             let answer = gate.inner.until_taken(answer, permit, holder);
             if method == Method::GET && is_event_stream(&answer) {
                 let (parts, body) = answer.into_parts();

@@ -48,5 +48,5 @@ pub use round::{PromptAnswer, Round};
 pub use scoped_tools::ScopedTools;
 pub(crate) use services::Services;
 pub use task::Tasks;
-pub(crate) use task::{ServerTasks, TaskOwners};
+pub(crate) use task::{ServerTasks, TaskBounds};
 pub use updates::Updates;

@@ -14,6 +14,7 @@ mod pages;
 mod redirects;
 mod small;
 mod tokens;
+mod uris;
 
 use std::{
     io::{Read, Write},

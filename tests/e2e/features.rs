@@ -110,9 +110,9 @@ fn names_without_a_rule_are_unknown() {
     for uri in [
         "",
         "test://",
-        "test://static-text/",
         "test://static-text?x",
-        "TEST://static-text",
+        "test://@static-text",
+        "test://static-text/.",
         "test://template//data",
         "test://template/a/b/data",
         "test://template/../data",

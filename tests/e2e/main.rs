@@ -48,6 +48,7 @@ mod startup;
 mod tls;
 mod tokens;
 mod unguarded;
+mod vault;
 
 /// Whether the tests run in front of Scalekit's stand-in; `scalekit.rs` sets it to `true`.
 const IN_FRONT_OF_SCALEKIT: bool = false;

@@ -43,5 +43,6 @@ lints! {
     old_snapshot,
     unfilled_field,
     declared_twice,
+    narrower_resource,
     unread_variable,
 }

@@ -63,7 +63,7 @@ fn resources_of_two_parts_may_not_overlap() {
     const PARTS: &[&[Declaration]] = &[
         &[item("note://{id}", "src/notes.rs")],
         &[],
-        &[item("note://{+path}", "src/sharing.rs"), item("note://all", "src/sharing.rs")],
+        &[item("note://{name}", "src/sharing.rs"), item("note://all", "src/sharing.rs")],
     ];
     let registry = Registry::of_parts(PARTS);
     let text = "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n";

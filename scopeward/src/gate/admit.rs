@@ -18,7 +18,7 @@ use super::{
     challenge::limited,
     decide::{GateState, decide, refuse_by_name},
     messages::{batch, is_batch, not_accepted, parse},
-    sessions::Membership,
+    sessions::{BeginsSession, Membership},
 };
 use crate::{
     identity::Principal,
@@ -100,6 +100,11 @@ pub(super) async fn admit(
     decide(&message, caller, state, started)?;
     if !opens_stream(&message) {
         parts.extensions.insert(place);
+    }
+    if let ClientJsonRpcMessage::Request(message) = &message
+        && matches!(message.request, ClientRequest::InitializeRequest(_))
+    {
+        parts.extensions.insert(BeginsSession);
     }
     Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body))))
 }

@@ -130,6 +130,15 @@ pub(super) fn limited(limit: Limit, wait: Duration) -> Response {
     answer
 }
 
+/// The answer to a caller that has subscribed to as many resources as it may: 429.
+pub(super) fn too_many_subscriptions(id: &RequestId, most: usize) -> Response {
+    let message =
+        format!("a caller may subscribe to at most {most} resources: end a stream, or a session");
+    let error = ErrorData::new(UNAVAILABLE, message, None);
+    let answer = json_rpc_error(StatusCode::TOO_MANY_REQUESTS, Some(id), error);
+    ([(header::RETRY_AFTER, "5")], answer).into_response()
+}
+
 /// The answer while the policy requires an audit record of each decision and none can be kept: 503.
 pub(super) fn unrecorded() -> Response {
     let message = "no call is accepted now, because decisions cannot be recorded and the policy \

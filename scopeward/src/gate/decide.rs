@@ -14,19 +14,23 @@ use rmcp::{
 };
 
 use super::{
-    challenge::{insufficient_scope, json_rpc_error, refusal_as_answer},
+    challenge::{self, insufficient_scope, json_rpc_error, refusal_as_answer},
     challenged::ChallengeMemory,
     messages::not_accepted,
     sessions::Membership,
 };
 use crate::{
     identity::Principal,
+    limits::{Limit, Limits},
     mcp::{
-        TaskOwners,
+        ServerTasks, Updates,
         refusal::{Refusal, unknown},
     },
-    policy::{Decision, Feature, OnDenied, Operation},
-    record::audit::{DecisionContext, Denied, Recorder},
+    policy::{Decision, Feature, OnDenied, Operation, Rule},
+    record::{
+        audit::{DecisionContext, Denied, Recorder},
+        metrics::metrics,
+    },
 };
 
 /// The most bytes of an unknown name that are shown, because the name is the caller's own text and
@@ -36,7 +40,9 @@ const LONGEST_SHOWN_NAME: usize = 128;
 /// The state that a decision needs besides the caller and the policy.
 pub(super) struct GateState<'g> {
     pub(super) challenged: &'g ChallengeMemory,
-    pub(super) tasks: Option<&'g TaskOwners>,
+    pub(super) tasks: Option<&'g ServerTasks>,
+    pub(super) updates: Option<&'g Updates>,
+    pub(super) limits: &'g Limits,
     pub(super) recorder: &'g Recorder,
     pub(super) membership: Membership,
 }
@@ -121,6 +127,7 @@ impl RequestDecider<'_> {
                 self.decide_use(Feature::Resource, &read.params.uri, None)
             }
             ClientRequest::SubscribeRequest(of) => {
+                self.check_room(1)?;
                 self.decide_use(Feature::Resource, &of.params.uri, None)
             }
             ClientRequest::UnsubscribeRequest(of) => {
@@ -128,8 +135,7 @@ impl RequestDecider<'_> {
             }
             ClientRequest::SubscriptionsListenRequest(listen) => {
                 let resources = listen.params.notifications.resource_subscriptions.as_deref();
-                let mut resources = resources.unwrap_or_default().iter();
-                resources.try_for_each(|uri| self.decide_use(Feature::Resource, uri, None))
+                self.decide_subscriptions(resources.unwrap_or_default())
             }
             ClientRequest::ListResourcesRequest(_)
             | ClientRequest::ListResourceTemplatesRequest(_)
@@ -154,14 +160,63 @@ impl RequestDecider<'_> {
         }
     }
 
-    /// Decides a request about a task. Only the caller that made the task may use it, and only
-    /// while that caller may call the task's tool.
+    /// Checks that a caller may subscribe to so many resources more.
+    fn check_room(&self, more: usize) -> Result<(), Response> {
+        let most = self.state.limits.max_subscriptions_per_caller;
+        let has_room =
+            self.state.updates.is_none_or(|updates| updates.have_room(self.caller, more, most));
+        if has_room {
+            return Ok(());
+        }
+        metrics().limited(Limit::SubscriptionsOfCaller);
+        Err(challenge::too_many_subscriptions(self.id, most))
+    }
+
+    /// Decides a stream of changes of several resources, all of which the caller must be allowed to
+    /// read. The request has one record, however many resources it names.
+    fn decide_subscriptions(&self, uris: &[String]) -> Result<(), Response> {
+        let limits = self.state.limits;
+        if uris.len() > limits.max_subscriptions {
+            metrics().limited(Limit::Subscriptions);
+            let message = format!(
+                "a stream may be subscribed to at most {} resources, and this one names {}",
+                limits.max_subscriptions,
+                uris.len()
+            );
+            let error = ErrorData::invalid_params(message, None);
+            return Err(json_rpc_error(StatusCode::BAD_REQUEST, Some(self.id), error));
+        }
+        let [first, others @ ..] = uris else { return Ok(()) };
+        self.check_room(uris.len())?;
+        let nothing = JsonObject::new();
+        let mut rules: Vec<&Rule> = vec![];
+        for uri in uris {
+            let operation = Operation::resource(uri).with_arguments(&nothing);
+            match self.caller.may(operation) {
+                Decision::Allow(rule) => {
+                    if !rules.iter().any(|known| std::ptr::eq(*known, rule)) {
+                        rules.push(rule);
+                    }
+                }
+                // The one that is refused stands for all: nothing of the request was allowed.
+                _ => return self.decide_operation(operation),
+            }
+        }
+        if others.is_empty() {
+            return self.decide_use(Feature::Resource, first, None);
+        }
+        self.state.recorder.allowed_all(self.caller, &rules, uris.len(), self.context);
+        Ok(())
+    }
+
+    /// Decides a request about a task. Only the caller and client that made the task may use it, and
+    /// only while that caller may make the task's call, with the same arguments.
     fn decide_task(&self, request: &ClientRequest, task: &str) -> Result<(), Response> {
         let Some(tasks) = self.state.tasks else {
             return Err(unknown_method(request.method(), self.id));
         };
-        match tasks.tool_of(task, self.caller) {
-            Some(tool) => self.decide_operation(Operation::tool(&tool).for_some_arguments()),
+        match tasks.call_of(task, self.caller) {
+            Some(call) => self.decide_operation(call.operation()),
             // An unknown task and another caller's task get the same answer from the handler, which
             // looks for the owner again.
             None => Ok(()),

@@ -2,16 +2,29 @@
 //!
 //! MCP, "Security Best Practices", session hijacking: a session is bound to the caller that began
 //! it, and every request in it is authenticated all the same.
+//!
+//! A caller has a number of sessions at a time, and so have all callers together. Beyond either, the
+//! session that was unused for longest ends, of the caller that has the most: no flood of one caller
+//! costs another a session.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use moka::sync::Cache;
+use parking_lot::Mutex;
 use rmcp::{ErrorData, model::ErrorCode};
 
 use super::challenge::json_rpc_error;
-use crate::identity::Principal;
+use crate::{
+    identity::Principal,
+    limits::{Limit, Limits},
+    record::metrics::metrics,
+};
 
 /// The header that names a session (MCP, "Session Management", until revision 2025-11-25).
 pub(super) const HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -20,19 +33,39 @@ pub(super) const HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
 /// so that its client begins a new one.
 const MAX_IDLE: Duration = Duration::from_hours(24);
 
-/// At most this many sessions are remembered, so that callers cannot fill the memory.
-const MAX_SESSIONS: u64 = 100_000;
+/// Ends a session in the service behind the gate.
+pub(crate) type EndSession = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// The open sessions: for each id, the caller and the client that began the session. Clones share
 /// them.
-#[derive(Clone)]
-pub(super) struct Sessions(Cache<Arc<str>, (String, Option<String>)>);
-
-impl Default for Sessions {
-    fn default() -> Self {
-        Self(Cache::builder().max_capacity(MAX_SESSIONS).time_to_idle(MAX_IDLE).build())
-    }
+#[derive(Clone, Default)]
+pub(super) struct Sessions {
+    table: Arc<Mutex<Table>>,
+    end: Option<EndSession>,
 }
+
+#[derive(Default)]
+struct Table {
+    by_id: HashMap<Arc<str>, Session>,
+    /// The sessions of each caller, in the order of their last use.
+    by_caller: HashMap<u64, BTreeMap<u64, Arc<str>>>,
+    /// The number of the next use.
+    uses: u64,
+}
+
+struct Session {
+    owner: Owner,
+    caller: u64,
+    last_use: u64,
+    used_at: Instant,
+}
+
+/// The owner of a session: the caller and its client.
+type Owner = (String, Option<String>);
+
+/// Marks a request that may begin a session.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BeginsSession;
 
 /// The relation of a request to the session that it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,15 +78,104 @@ pub(super) enum Membership {
     Foreign,
 }
 
+impl Table {
+    /// Notes a use of a session by this caller; `false` if the session is not the caller's.
+    fn touch(&mut self, id: &str, caller: &Principal, now: Instant) -> bool {
+        let Some((id, session)) = self.by_id.get_key_value(id) else { return false };
+        let (is_own, is_old) = (
+            session.owner == owner(caller),
+            now.saturating_duration_since(session.used_at) >= MAX_IDLE,
+        );
+        let id = Arc::clone(id);
+        if is_own && is_old {
+            self.remove(&id);
+        }
+        if !is_own || is_old {
+            return false;
+        }
+        self.uses += 1;
+        let (uses, Some(session)) = (self.uses, self.by_id.get_mut(&id)) else { return false };
+        if let Some(all) = self.by_caller.get_mut(&session.caller) {
+            all.remove(&session.last_use);
+            all.insert(uses, id);
+        }
+        session.last_use = uses;
+        session.used_at = now;
+        true
+    }
+
+    fn remove(&mut self, id: &str) {
+        let Some(session) = self.by_id.remove(id) else { return };
+        if let Some(all) = self.by_caller.get_mut(&session.caller) {
+            all.remove(&session.last_use);
+            if all.is_empty() {
+                self.by_caller.remove(&session.caller);
+            }
+        }
+    }
+
+    /// Adds a session, and returns the sessions that end for it.
+    fn add(
+        &mut self,
+        id: Arc<str>,
+        (caller, owner): (u64, Owner),
+        limits: &Limits,
+        now: Instant,
+    ) -> Vec<Arc<str>> {
+        self.remove(&id);
+        let mut ended = vec![];
+        let count = |table: &Self| table.by_caller.get(&caller).map_or(0, BTreeMap::len);
+        while count(self) >= limits.max_sessions_per_caller.max(1) {
+            metrics().limited(Limit::SessionsOfCaller);
+            let Some(oldest) = self.end_oldest(caller) else { break };
+            ended.push(oldest);
+        }
+        while self.by_id.len() >= limits.max_sessions.max(1) {
+            metrics().limited(Limit::Sessions);
+            // The caller that would have the most loses one, so nobody who has fewer does.
+            let most = self.by_caller.iter().max_by_key(|(of, all)| (all.len(), **of == caller));
+            let Some(oldest) = most.map(|(of, _)| *of).and_then(|of| self.end_oldest(of)) else {
+                break;
+            };
+            ended.push(oldest);
+        }
+        self.uses += 1;
+        let last_use = self.uses;
+        self.by_caller.entry(caller).or_default().insert(last_use, Arc::clone(&id));
+        self.by_id.insert(id, Session { owner, caller, last_use, used_at: now });
+        ended
+    }
+
+    /// Forgets the session of a caller that was unused for longest.
+    fn end_oldest(&mut self, caller: u64) -> Option<Arc<str>> {
+        let (_, id) = self.by_caller.get(&caller)?.first_key_value()?;
+        let id = Arc::clone(id);
+        self.remove(&id);
+        Some(id)
+    }
+}
+
 impl Sessions {
+    /// The same sessions, which are ended with this function as well.
+    pub(super) fn ended_by(self, end: EndSession) -> Self {
+        Self { end: Some(end), ..self }
+    }
+
+    /// Whether the service behind the gate keeps sessions.
+    pub(super) fn are_kept(&self) -> bool {
+        self.end.is_some()
+    }
+
     /// Finds whether a request names a session, and whether the session is its caller's own.
     pub(super) fn membership(&self, headers: &HeaderMap, caller: &Principal) -> Membership {
         let mut named = headers.get_all(HEADER).iter();
         match (named.next(), named.next()) {
             (None, _) => Membership::None,
             (Some(session), None) => {
-                let known = session.to_str().ok().and_then(|session| self.0.get(session));
-                if known == Some(owner(caller)) { Membership::Own } else { Membership::Foreign }
+                let is_own = session
+                    .to_str()
+                    .is_ok_and(|id| self.table.lock().touch(id, caller, Instant::now()));
+                if is_own { Membership::Own } else { Membership::Foreign }
             }
             (Some(_), Some(_)) => Membership::Foreign,
         }
@@ -67,6 +189,7 @@ impl Sessions {
         asked: Option<&HeaderValue>,
         answer: (StatusCode, &HeaderMap),
         caller: &Principal,
+        limits: &Limits,
     ) {
         let name = |header: Option<&HeaderValue>| header?.to_str().ok().map(Arc::<str>::from);
         let (status, answered) = answer;
@@ -75,18 +198,22 @@ impl Sessions {
         }
         if *method == Method::DELETE {
             if let Some(session) = name(asked) {
-                self.0.invalidate(&session);
+                self.table.lock().remove(&session);
             }
         } else if let Some(session) = name(answered.get(HEADER))
             && name(asked).is_none()
         {
-            self.0.insert(session, owner(caller));
+            let of = (caller.number(), owner(caller));
+            let ended = self.table.lock().add(session, of, limits, Instant::now());
+            if let Some(end) = &self.end {
+                ended.iter().for_each(|session| end(session));
+            }
         }
     }
 }
 
 /// The owner of a session: the caller and its client.
-fn owner(caller: &Principal) -> (String, Option<String>) {
+fn owner(caller: &Principal) -> Owner {
     (caller.id(), caller.client().map(str::to_owned))
 }
 
@@ -101,4 +228,60 @@ impl fmt::Debug for Sessions {
 pub(super) fn no_such_session() -> Response {
     let error = ErrorData::new(ErrorCode::INVALID_REQUEST, "Session not found", None);
     json_rpc_error(StatusCode::NOT_FOUND, None, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(all: usize, each: usize) -> Limits {
+        let mut limits = Limits::default();
+        (limits.max_sessions, limits.max_sessions_per_caller) = (all, each);
+        limits
+    }
+
+    fn add(table: &mut Table, caller: u64, id: usize, limits: &Limits) -> Vec<Arc<str>> {
+        let owner = (caller.to_string(), None);
+        table.add(format!("{caller}-{id}").into(), (caller, owner), limits, Instant::now())
+    }
+
+    /// 100,000 sessions of one caller: the table holds the caller's share, and nobody else lost one.
+    #[test]
+    fn a_flood_of_one_caller_costs_nobody_else_a_session() {
+        let limits = limits(50, 10);
+        let mut table = Table::default();
+        for other in 1..=4 {
+            assert!(add(&mut table, other, 0, &limits).is_empty());
+        }
+        for id in 0..100_000 {
+            let ended = add(&mut table, 0, id, &limits);
+            assert!(ended.iter().all(|id| id.starts_with("0-")), "{ended:?}");
+            assert_eq!(ended.len(), usize::from(id >= 10), "the oldest ends, and no more");
+        }
+        assert_eq!((table.by_id.len(), table.by_caller[&0].len()), (14, 10));
+        assert!(table.by_id.contains_key("0-99999") && !table.by_id.contains_key("0-99989"));
+        assert!((1..=4).all(|other| table.by_id.contains_key(format!("{other}-0").as_str())));
+    }
+
+    /// Ten callers that fill the table: a newcomer takes a place of one that has the most.
+    #[test]
+    fn a_newcomer_takes_the_place_of_one_that_has_the_most() {
+        let limits = limits(50, 10);
+        let mut table = Table::default();
+        for id in 0..10 {
+            for caller in 0..10 {
+                add(&mut table, caller, id, &limits);
+            }
+        }
+        assert_eq!(table.by_id.len(), 50);
+        let counts: Vec<usize> = table.by_caller.values().map(BTreeMap::len).collect();
+        assert!(counts.iter().all(|count| *count == 5), "each has its share: {counts:?}");
+        for newcomer in 100..140 {
+            let ended = add(&mut table, newcomer, 0, &limits);
+            assert_eq!(ended.len(), 1);
+            assert!(ended.iter().all(|id| id.split('-').next().is_some_and(|of| of.len() == 1)));
+        }
+        assert_eq!(table.by_id.len(), 50);
+        assert_eq!(table.by_caller.values().map(BTreeMap::len).sum::<usize>(), 50);
+    }
 }

@@ -43,6 +43,19 @@ pub struct Limits {
     /// Requests a second of one address, ten seconds' worth of them at once; 0 for no limit. Behind
     /// a proxy, its address is that of everybody.
     pub rate_per_address: u32,
+    /// Resources that one stream of `subscriptions/listen`, or one session, is subscribed to.
+    pub max_subscriptions: usize,
+    /// Resources that one caller is subscribed to, in all of its streams and sessions.
+    pub max_subscriptions_per_caller: usize,
+    /// Sessions at a time, if the server has sessions. Beyond it the caller that has the most loses
+    /// its session that was unused for longest.
+    pub max_sessions: usize,
+    /// Sessions at a time of one caller. Beyond it the caller's session that was unused for longest
+    /// ends.
+    pub max_sessions_per_caller: usize,
+    /// Tasks of one caller: those that run, and those whose result is kept. Beyond it the caller's
+    /// oldest result is forgotten, and a further task is refused while all of them run.
+    pub max_tasks_per_caller: usize,
     /// How long the head of a request may take, and a connection may be idle, in seconds.
     pub head_timeout: u64,
     /// How long the body of a request may take, in seconds.
@@ -68,6 +81,11 @@ impl Default for Limits {
             share_per_address: 25,
             rate_per_caller: 100,
             rate_per_address: 1_000,
+            max_subscriptions: 500,
+            max_subscriptions_per_caller: 2_000,
+            max_sessions: 5_000,
+            max_sessions_per_caller: 100,
+            max_tasks_per_caller: 100,
             head_timeout: 15,
             body_timeout: 30,
             write_timeout: 30,

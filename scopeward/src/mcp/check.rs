@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{ResourceContext, Services, extract::principal_of, stray::find_stray_argument};
 use crate::{
     mcp::refusal::Refusal,
-    policy::{Decision, Declaration, Operation, Rule, UriTemplate, diagnostic::nearest},
+    policy::{Decision, Declaration, Feature, Operation, Rule, UriTemplate, diagnostic::nearest},
     record::audit::{Denied, Recorder},
 };
 
@@ -77,8 +77,8 @@ impl<'s, S> Checked<ResourceContext<'s, S>> {
         declared: &'static Declaration,
         context: ResourceContext<'s, S>,
     ) -> Result<Self, ErrorData> {
-        // The rule is found by the URI, as at the gate. It is this resource's own rule, because the
-        // URIs of two resources never overlap.
+        // The rule is found by the canonical URI, as at the gate. It is this resource's own rule,
+        // because the policy has a rule for each resource, and the narrower is found in both.
         check(declared, context.uri(), None, &context.request_context().extensions)?;
         Ok(Self { context, declared })
     }
@@ -112,6 +112,9 @@ fn check(
     let nothing = JsonObject::new();
     let operation = Operation::new(feature, name).with_arguments(arguments.unwrap_or(&nothing));
     let (refusal, rule) = match caller.may(operation) {
+        Decision::Allow(rule) if feature == Feature::Resource && rule.name() != declared.name() => {
+            (Refusal::without_policy(feature, declared.name(), caller), Some(rule))
+        }
         Decision::Allow(rule) => return check_names(declared, rule, arguments),
         Decision::Deny(denial) => (
             Refusal::insufficient_scope(feature, declared.name(), &denial, caller),

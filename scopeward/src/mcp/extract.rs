@@ -1,13 +1,15 @@
 //! The method parameters that come from the request or the server, not from the arguments: the
 //! principal, tasks and updates.
 
+use std::sync::Arc;
+
 use rmcp::{
     ErrorData,
     handler::server::{common::FromContextPart, prompt::PromptContext, tool::ToolCallContext},
     model::Extensions,
 };
 
-use super::{ResourceContext, Services, Tasks, Updates, refusal::Refusal};
+use super::{ResourceContext, Services, TaskBounds, Tasks, Updates, refusal::Refusal, task::Gone};
 use crate::{identity::Principal, limits::Place, policy::Feature};
 
 /// The principal of a request, if it has one. The gate puts the principal among the HTTP request's
@@ -57,8 +59,13 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Tasks {
         let request = &context.request_context;
         let caller = required(&request.extensions, Feature::Tool, &context.name)?;
         let server = services(&request.extensions, "tasks")?.tasks.clone();
+        let bounds = request.extensions.get::<TaskBounds>().cloned();
+        let bounds = bounds.ok_or_else(|| no_services("tasks"))?;
         let are_known = request.client_capabilities().is_some_and(|can| can.supports_tasks());
-        Ok(Self::of(server, caller, &context.name, are_known))
+        let gone = request.ct.clone();
+        let gone: Gone = Arc::new(move || Box::pin(gone.clone().cancelled_owned()));
+        let call = (&*context.name, context.arguments.as_ref());
+        Ok(Self::of(server, bounds, caller, call, are_known, gone))
     }
 }
 
@@ -71,8 +78,10 @@ impl<S> FromContextPart<ToolCallContext<'_, S>> for Updates {
 /// The services of the server, or an error, because tools that are mounted without `McpHandler`
 /// have none.
 fn services<'e>(extensions: &'e Extensions, which: &str) -> Result<&'e Services, ErrorData> {
-    Services::of(extensions).ok_or_else(|| {
-        let message = format!("{which} need scopeward's own handler, `McpHandler`");
-        ErrorData::internal_error(message, None)
-    })
+    Services::of(extensions).ok_or_else(|| no_services(which))
+}
+
+fn no_services(which: &str) -> ErrorData {
+    let message = format!("{which} need scopeward's own handler, `McpHandler`");
+    ErrorData::internal_error(message, None)
 }

@@ -32,10 +32,11 @@ use rmcp::{
 
 use crate::{
     identity::revocation::Revocations,
+    limits::Limits,
     live::LivePolicy,
     mcp::{
         Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ScopedTools, ServerDetails,
-        ServerTasks, Services,
+        ServerTasks, Services, TaskBounds, Updates,
         extract::{self, place_of, principal_of},
         refusal::{Refusal, unknown},
     },
@@ -57,6 +58,7 @@ pub struct McpHandler<S: ScopedTools> {
     live: Option<LivePolicy>,
     revocations: Revocations,
     details: ServerDetails,
+    limits: Arc<Limits>,
     /// The server's description, built once because rmcp asks for it at every request.
     info: Arc<ServerConfig>,
     /// The state of one session; `None` on a transport without sessions.
@@ -93,6 +95,7 @@ impl<S: ScopedTools> McpHandler<S> {
             live: self.live.clone(),
             revocations: self.revocations.clone(),
             details: self.details.clone(),
+            limits: Arc::clone(&self.limits),
             info: Arc::clone(&self.info),
             session: self.session.as_ref().map(|_| Session::default()),
         }
@@ -121,7 +124,14 @@ impl<S: ScopedTools> McpHandler<S> {
         let info = Arc::new(ServerConfig::default());
         let revocations = Revocations::default();
         let (inner, details) = (Arc::new(inner), ServerDetails::default());
-        Self { inner, live: None, revocations, details, info, session: None }.described()
+        let limits = Arc::new(Limits::default());
+        Self { inner, live: None, revocations, details, limits, info, session: None }.described()
+    }
+
+    /// Replaces the limits of subscriptions and tasks.
+    #[must_use]
+    pub(crate) fn with_limits(self, limits: &Limits) -> Self {
+        Self { limits: Arc::new(limits.clone()), ..self }
     }
 
     /// Adds what the server says of itself.
@@ -148,6 +158,11 @@ impl<S: ScopedTools> McpHandler<S> {
     #[must_use]
     pub fn with_sessions(self) -> Self {
         Self { session: Some(Session::default()), ..self }.described()
+    }
+
+    /// The subscriptions of all callers, for the gate in front of this handler.
+    pub(crate) fn updates(&self) -> &Updates {
+        &self.inner.services.updates
     }
 
     /// The server's tasks and their owners, for the gate in front of this handler.
@@ -203,6 +218,12 @@ impl<S: ScopedTools> McpHandler<S> {
     /// take them as parameters.
     fn prepare(&self, context: &mut RequestContext<RoleServer>) {
         context.extensions.insert(self.inner.services.clone());
+        if S::HAS_TASKS {
+            context.extensions.insert(TaskBounds {
+                revocations: self.revocations.clone(),
+                most: self.limits.max_tasks_per_caller,
+            });
+        }
         if let Some(session) = &self.session {
             context.extensions.insert(session.level.clone());
         }
@@ -273,7 +294,9 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
     ) -> Option<SubscriptionFilter> {
         self.live.as_ref()?;
         let resources = requested.resource_subscriptions.iter().flatten();
-        let known = resources.filter(|uri| self.inner.resources.details(uri).is_some());
+        // The gate refuses more. Without it the rest is not accepted, which the answer says.
+        let known = resources.filter(|uri| self.inner.resources.canonical(uri).is_some());
+        let known = known.take(self.limits.max_subscriptions);
         let filter = SubscriptionFilter::builder()
             .tools_list_changed()
             .prompts_list_changed()
@@ -288,8 +311,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
             let refusal = Refusal::unauthenticated(Feature::Tool, "subscriptions/listen", &[]);
             return Err(refusal.into_error_data());
         };
-        self.tell_of_changes(live, caller, &subscription).await;
-        Ok(())
+        self.tell_of_changes(live, caller, &subscription).await
     }
 
     async fn call_tool(
@@ -429,6 +451,13 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         match declared.filter(|_| is_allowed) {
             Some(declared) => {
                 let completed = (feature, declared.name());
+                let mut request = request;
+                // The method is given the canonical URI, which is the one that was decided on.
+                if let Reference::Resource(resource) = &mut request.r#ref
+                    && let Some(uri) = self.inner.resources.canonical(&resource.uri)
+                {
+                    resource.uri = uri;
+                }
                 completions.complete(completed, server, caller, request).await
             }
             None => Err(match feature {
@@ -464,19 +493,13 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         let caller = extract::required(&context.extensions, Feature::Resource, &request.uri)?;
         let nothing = serde_json::Map::new();
         let reading = Operation::resource(&request.uri).with_arguments(&nothing);
-        if !caller.may(reading).is_allow() || self.inner.resources.details(&request.uri).is_none() {
+        let canonical = self.inner.resources.canonical(&request.uri);
+        let Some(canonical) = canonical.filter(|_| caller.may(reading).is_allow()) else {
             return Err(ErrorData::resource_not_found("Resource not found", None));
-        }
-        let forwarding = changes::forward(
-            self.inner.services.updates.clone(),
-            self.live.clone(),
-            self.revocations.clone(),
-            caller.clone(),
-            request.uri.clone(),
-            context.peer,
-        );
+        };
         let mut subscribed = session.subscribed.lock();
-        subscribed.add(request.uri, tokio::spawn(forwarding))
+        let (peer, named) = (context.peer.clone(), (canonical, request.uri));
+        self.add_subscription(&mut subscribed, named, caller, peer)
     }
 
     async fn unsubscribe(
@@ -487,7 +510,9 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         let Some(session) = &self.session else {
             return Err(ErrorData::method_not_found::<rmcp::model::UnsubscribeRequestMethod>());
         };
-        session.subscribed.lock().remove(&request.uri);
+        if let Some(uri) = self.inner.resources.canonical(&request.uri) {
+            session.subscribed.lock().remove(&uri);
+        }
         Ok(())
     }
 
@@ -497,8 +522,8 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
         let caller = principal_of(&context.extensions);
-        let task =
-            self.inner.services.tasks.of(&request.task_id, caller)?.get_task(&request.task_id)?;
+        let tasks = self.inner.services.tasks.of(&request.task_id, caller)?;
+        let task = tasks.get_task(&request.task_id)?;
         Ok(GetTaskResult::new(task))
     }
 

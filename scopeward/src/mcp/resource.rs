@@ -20,7 +20,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::text;
 use crate::{
     mcp::refusal::unknown,
-    policy::{Feature, UriIndex, UriTemplate},
+    policy::{Feature, FoundUri, UriIndex, UriTemplate},
 };
 
 /// The context of one read of a resource, from which the method's parameters are taken.
@@ -38,7 +38,7 @@ impl<'s, S> ResourceContext<'s, S> {
         self.server
     }
 
-    /// The URI that is read.
+    /// The URI that is read, in its [canonical form](crate::policy::canonical_uri).
     pub fn uri(&self) -> &str {
         &self.uri
     }
@@ -350,19 +350,28 @@ impl<S> ResourceRouter<S> {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let found = self.uris.find(&uri);
-        let route =
-            found.and_then(|(number, variables)| Some((self.routes.get(number)?, variables)));
-        match route {
+        match found.and_then(|found| Some((self.routes.get(found.number)?, found))) {
             // A template itself is not a resource, so it cannot be read.
-            Some((route, variables)) if !(route.is_template() && variables.is_empty()) => {
+            Some((route, FoundUri { values, .. })) if route.is_template() && values.is_empty() => {
+                Err(unknown(Feature::Resource, &uri))
+            }
+            // The method is given the canonical URI, which is the one that was decided on.
+            Some((route, FoundUri { values: variables, uri, .. })) => {
                 (route.read)(ResourceContext { server, uri, variables, context }).await
             }
-            _ => Err(unknown(Feature::Resource, &uri)),
+            None => Err(unknown(Feature::Resource, &uri)),
         }
     }
 
     /// The route of a URI.
     pub(crate) fn details(&self, uri: &str) -> Option<&ResourceRoute<S>> {
-        self.routes.get(self.uris.find(uri)?.0)
+        self.routes.get(self.uris.find(uri)?.number)
+    }
+
+    /// The canonical form of a URI, if the URI names a resource.
+    pub(crate) fn canonical(&self, uri: &str) -> Option<String> {
+        let found = self.uris.find(uri)?;
+        let route = self.routes.get(found.number)?;
+        (!route.is_template() || !found.values.is_empty()).then_some(found.uri)
     }
 }

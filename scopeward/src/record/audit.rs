@@ -51,6 +51,10 @@ fn is_traceparent(text: &str) -> bool {
     [2, 32, 16, 2].into_iter().all(&mut is_next) && parts.next().is_none()
 }
 
+/// A record of a request about many resources names at most this many rules besides the first, so
+/// that a request cannot make a record that grows with it.
+const MOST_NAMED: usize = 15;
+
 /// Records decisions in the audit file (if there is one), in the metrics, and in the log. Clones of
 /// a recorder write to the same file, whose writer ends with the last of them.
 #[derive(Debug, Clone, Default)]
@@ -103,6 +107,37 @@ impl Recorder {
             trace: context.traceparent.map(Cow::Borrowed),
             micros: Some(micros(context.started)),
             ..by_caller(caller, feature, rule.name())
+        });
+    }
+
+    /// Records that the gate let one request through that subscribes to so many resources, of these
+    /// rules. The record names the first rules, and counts the others.
+    pub(crate) fn allowed_all(
+        &self,
+        caller: &Principal,
+        rules: &[&Rule],
+        resources: usize,
+        context: DecisionContext<'_>,
+    ) {
+        let [first, others @ ..] = rules else { return };
+        for rule in rules {
+            counts(rule, Feature::Resource).count_allowed();
+        }
+        let named = others.iter().take(MOST_NAMED);
+        let mut also = named.map(|rule| rule.name()).collect::<Vec<_>>().join(" ");
+        if let Some(more @ 1..) = others.len().checked_sub(MOST_NAMED) {
+            also.push_str(&format!(" and {more} more"));
+        }
+        let policy = caller.policy();
+        self.write(Record {
+            level: "INFO",
+            decision: Cow::Borrowed("allow"),
+            rule: Some(policy.place(first).into()),
+            also: (!also.is_empty()).then(|| also.into()),
+            resources: u64::try_from(resources).ok(),
+            trace: context.traceparent.map(Cow::Borrowed),
+            micros: Some(micros(context.started)),
+            ..by_caller(caller, Feature::Resource, first.name())
         });
     }
 

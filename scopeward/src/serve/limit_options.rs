@@ -83,6 +83,39 @@ pub(crate) struct LimitOptions {
     /// a proxy, its address is that of everybody
     #[arg(long, env = "RATE_PER_ADDRESS", value_parser = rate(), value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_address)]
     rate_per_address: u32,
+    /// Resources that one stream or session is subscribed to
+    #[arg(long, env = "MAX_SUBSCRIPTIONS", value_name = "COUNT", default_value_t = Limits::default().max_subscriptions)]
+    max_subscriptions: usize,
+    /// Resources that one caller is subscribed to, in all of its streams and sessions
+    #[arg(
+        long,
+        env = "MAX_SUBSCRIPTIONS_PER_CALLER",
+        value_name = "COUNT",
+        default_value_t = Limits::default().max_subscriptions_per_caller
+    )]
+    max_subscriptions_per_caller: usize,
+    /// Sessions at a time, with MCP_SESSIONS. Beyond it the caller that has the most loses its session
+    /// that was unused for longest
+    #[arg(long, env = "MAX_SESSIONS", value_name = "COUNT", default_value_t = Limits::default().max_sessions)]
+    max_sessions: usize,
+    /// Sessions at a time of one caller. Beyond it the caller's session that was unused for longest
+    /// ends
+    #[arg(
+        long,
+        env = "MAX_SESSIONS_PER_CALLER",
+        value_name = "COUNT",
+        default_value_t = Limits::default().max_sessions_per_caller
+    )]
+    max_sessions_per_caller: usize,
+    /// Tasks of one caller: those that run, and those whose result is kept. Beyond it the caller's
+    /// oldest result is forgotten, and a further task is refused while all of them run
+    #[arg(
+        long,
+        env = "MAX_TASKS_PER_CALLER",
+        value_name = "COUNT",
+        default_value_t = Limits::default().max_tasks_per_caller
+    )]
+    max_tasks_per_caller: usize,
     /// How long the head of a request may take, and a connection may be idle, in seconds
     #[arg(long, env = "HEAD_TIMEOUT", value_parser = seconds(1), value_name = "SECONDS", default_value_t = Limits::default().head_timeout)]
     head_timeout: u64,
@@ -112,6 +145,11 @@ impl From<LimitOptions> for Limits {
             share_per_address: options.share_per_address,
             rate_per_caller: options.rate_per_caller,
             rate_per_address: options.rate_per_address,
+            max_subscriptions: options.max_subscriptions,
+            max_subscriptions_per_caller: options.max_subscriptions_per_caller,
+            max_sessions: options.max_sessions,
+            max_sessions_per_caller: options.max_sessions_per_caller,
+            max_tasks_per_caller: options.max_tasks_per_caller,
             head_timeout: options.head_timeout,
             body_timeout: options.body_timeout,
             write_timeout: options.write_timeout,

@@ -13,7 +13,7 @@ use rmcp::transport::streamable_http_server::{
 use tower::Layer;
 
 use crate::{
-    gate::{Gate, metadata, origin},
+    gate::{EndSession, Gate, metadata, origin},
     identity::{revocation::Revocations, token::Validator},
     limits::{Capacity, Limits},
     live::{LivePolicy, OtherTools},
@@ -197,14 +197,26 @@ impl<S: ScopedTools> Server<S> {
         let handler = McpHandler::recording(tools, recorder.clone()).with_details(details);
         let handler = if has_sessions { handler.with_sessions() } else { handler };
         let handler = handler.watching(live.clone()).with_revocations(revocations.clone());
+        let handler = handler.with_limits(&limits);
         let capacity = Capacity::new(&limits);
         let door = SideDoor::new(&limits, &capacity);
-        let tasks = S::HAS_TASKS.then(|| handler.tasks().owners.clone());
+        let tasks = S::HAS_TASKS.then(|| handler.tasks().clone());
+        let updates = handler.updates().clone();
         // Not with sessions, because the messages of a session's calls need rmcp's stream.
         let direct = (!has_sessions).then(|| Arc::new(DirectCalls::new(handler.new_session())));
+        let sessions = Arc::new(sessions);
+        let open = Arc::clone(&sessions);
+        let end_session: EndSession = Arc::new(move |session| {
+            let (open, session) = (Arc::clone(&open), session.into());
+            tokio::spawn(async move {
+                if let Err(error) = open.close_session(&session).await {
+                    tracing::debug!(%error, "a session had ended before");
+                }
+            });
+        });
         let mcp = Arc::new(StreamableHttpService::new(
             move || Ok(handler.new_session()),
-            Arc::new(sessions),
+            sessions,
             config.with_allowed_hosts(allowed.hosts()).with_max_request_body_bytes(limits.max_body),
         ));
         // Behind an `Arc`, because rmcp's service clones its whole configuration for each request.
@@ -222,8 +234,10 @@ impl<S: ScopedTools> Server<S> {
         let validator = validator.unwrap_or_else(|| providers.validator(revocations));
         let gate = Gate::new(&live, validator)
             .with_tasks(tasks)
+            .with_updates(updates)
             .with_capacity(&limits, &capacity)
             .with_recorder(recorder);
+        let gate = if has_sessions { gate.with_session_end(end_session) } else { gate };
         let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
         // Layered by hand, because each layer of the router would cost every call a boxed future.
         let mcp =

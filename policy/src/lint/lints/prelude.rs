@@ -74,4 +74,11 @@ const fn item(name: &'static str, line: u32) -> Declaration {
 
 pub(super) const UNREAD_ITEM: Declaration = item("todo://{owner}/{id}", 60);
 pub(super) const ITEM: Declaration = item("todo://items/{id}", 40);
+pub(super) const INBOX: Declaration = Declaration::new(
+    Feature::Resource,
+    "todo://items/inbox",
+    &["todo:read"],
+    &[],
+    Location::new("src/tools.rs", 60, 7),
+);
 pub(super) const MISNAMED_ITEM: Declaration = item("todo://items/{item}", 50);

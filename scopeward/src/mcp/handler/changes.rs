@@ -7,19 +7,15 @@ use rmcp::{
     model::{ErrorCode, ResourceUpdatedNotificationParam},
     service::{SubscriptionContext, SubscriptionSink},
 };
-use tokio::{sync::broadcast::error::RecvError, task::JoinHandle};
+use tokio::task::JoinHandle;
 
 use super::McpHandler;
 use crate::{
     identity::{Principal, expiry, revocation::Revocations},
     live::LivePolicy,
-    mcp::{ScopedTools, Updates},
+    mcp::{ScopedTools, updates::Subscription},
     policy::Operation,
 };
-
-/// At most this many resources have a subscription in one session, because each subscription runs a
-/// task.
-const MAX_SUBSCRIPTIONS: usize = 1_000;
 
 impl<S: ScopedTools> McpHandler<S> {
     /// Notifies `caller` of changes until the caller goes away, its access ends, or the server
@@ -30,10 +26,16 @@ impl<S: ScopedTools> McpHandler<S> {
         live: &LivePolicy,
         mut caller: Principal,
         subscription: &SubscriptionContext,
-    ) {
+    ) -> Result<(), ErrorData> {
         let sink = subscription.sink();
+        let resources = sink.accepted().resource_subscriptions.iter().flatten();
+        let resources = resources
+            .filter_map(|uri| Some((self.inner.resources.canonical(uri)?, uri.to_owned())));
+        let most = self.limits.max_subscriptions_per_caller;
+        let updates = &self.inner.services.updates;
+        let updates =
+            updates.subscribe(&caller, resources, most).ok_or_else(|| too_many(most, "caller"))?;
         let mut changes = live.changes();
-        let mut updates = self.inner.services.updates.listen();
         let ended = expiry::end(caller.clone(), self.revocations.clone());
         tokio::pin!(ended);
         while !*changes.borrow_and_update() {
@@ -41,26 +43,26 @@ impl<S: ScopedTools> McpHandler<S> {
             if current.revision() != caller.policy().revision() {
                 let next = caller.under(current);
                 if self.tell_of_lists(sink, &caller, &next).await.is_err() {
-                    return;
+                    return Ok(());
                 }
                 caller = next;
             }
             tokio::select! {
-                woken = changes.changed() => if woken.is_err() { return },
-                () = &mut ended => return,
-                () = subscription.cancelled() => return,
-                change = updates.recv() => {
-                    let resources = sink.accepted().resource_subscriptions.iter().flatten();
-                    for uri in resources.filter(|uri| concerns(&change, uri)) {
+                woken = changes.changed() => if woken.is_err() { return Ok(()) },
+                () = &mut ended => return Ok(()),
+                () = subscription.cancelled() => return Ok(()),
+                uris = updates.next() => {
+                    for uri in uris {
                         if caller.may(Operation::resource(uri)).is_allow()
                             && sink.notify_resource_updated(uri).await.is_err()
                         {
-                            return;
+                            return Ok(());
                         }
                     }
                 }
             }
         }
+        Ok(())
     }
 
     /// Notifies a caller of the lists that differ between two policies. An error says that the
@@ -89,43 +91,36 @@ impl<S: ScopedTools> McpHandler<S> {
     }
 }
 
-/// Returns whether a change concerns this resource. If changes were missed, they may concern any.
-fn concerns(updated: &Result<String, RecvError>, uri: &str) -> bool {
-    match updated {
-        Ok(updated) => updated == uri,
-        Err(RecvError::Lagged(_)) => true,
-        Err(RecvError::Closed) => false,
-    }
+/// The error of a subscription beyond a limit.
+fn too_many(most: usize, whose: &str) -> ErrorData {
+    let message = format!("a {whose} may subscribe to at most {most} resources: end some of them");
+    ErrorData::new(ErrorCode::INVALID_REQUEST, message, None)
 }
 
 /// Notifies one session of the changes of one resource, while the caller may read the resource.
-pub(super) async fn forward(
-    updates: Updates,
+async fn forward(
+    updates: Subscription,
     live: Option<LivePolicy>,
     revocations: Revocations,
     caller: Principal,
-    uri: String,
     peer: Peer<RoleServer>,
 ) {
-    let mut updates = updates.listen();
     let telling = async {
         loop {
-            let change = updates.recv().await;
-            if matches!(change, Err(RecvError::Closed)) {
-                return;
-            }
+            let uris = updates.next().await;
             let caller = match &live {
                 Some(live) => caller.under(live.current()),
                 None => caller.clone(),
             };
-            if concerns(&change, &uri)
-                && caller.may(Operation::resource(&uri)).is_allow()
-                && peer
-                    .notify_resource_updated(ResourceUpdatedNotificationParam::new(uri.clone()))
-                    .await
-                    .is_err()
-            {
-                return;
+            for uri in uris {
+                if caller.may(Operation::resource(uri)).is_allow()
+                    && peer
+                        .notify_resource_updated(ResourceUpdatedNotificationParam::new(uri))
+                        .await
+                        .is_err()
+                {
+                    return;
+                }
             }
         }
     };
@@ -135,25 +130,41 @@ pub(super) async fn forward(
     }
 }
 
-/// The subscriptions of one session, which end with the session.
+impl<S: ScopedTools> McpHandler<S> {
+    /// Adds a resource to the subscriptions of one session. `canonical` is its URI, and `uri` the
+    /// caller's spelling of it.
+    pub(super) fn add_subscription(
+        &self,
+        subscribed: &mut Subscribed,
+        (canonical, uri): (String, String),
+        caller: &Principal,
+        peer: Peer<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        let limits = &self.limits;
+        subscribed.0.retain(|_, task| !task.is_finished());
+        let most = limits.max_subscriptions;
+        // The subscription before ends first, so that a second request for a resource fits.
+        subscribed.remove(&canonical);
+        if subscribed.0.len() >= most {
+            return Err(too_many(most, "session"));
+        }
+        let most = limits.max_subscriptions_per_caller;
+        let updates = &self.inner.services.updates;
+        let updates = updates
+            .subscribe(caller, [(canonical.clone(), uri)], most)
+            .ok_or_else(|| too_many(most, "caller"))?;
+        let (live, revocations) = (self.live.clone(), self.revocations.clone());
+        let task = tokio::spawn(forward(updates, live, revocations, caller.clone(), peer));
+        subscribed.0.insert(canonical, task);
+        Ok(())
+    }
+}
+
+/// The subscriptions of one session by their canonical URIs, which end with the session.
 #[derive(Debug, Default)]
 pub(super) struct Subscribed(HashMap<String, JoinHandle<()>>);
 
 impl Subscribed {
-    pub(super) fn add(&mut self, uri: String, task: JoinHandle<()>) -> Result<(), ErrorData> {
-        self.0.retain(|_, task| !task.is_finished());
-        if self.0.len() >= MAX_SUBSCRIPTIONS && !self.0.contains_key(&uri) {
-            task.abort();
-            let message =
-                format!("a session may subscribe to at most {MAX_SUBSCRIPTIONS} resources");
-            return Err(ErrorData::new(ErrorCode::INVALID_REQUEST, message, None));
-        }
-        if let Some(before) = self.0.insert(uri, task) {
-            before.abort();
-        }
-        Ok(())
-    }
-
     pub(super) fn remove(&mut self, uri: &str) {
         if let Some(task) = self.0.remove(uri) {
             task.abort();

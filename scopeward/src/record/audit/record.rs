@@ -22,6 +22,12 @@ pub(crate) struct Record<'a> {
     pub(crate) resource: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) prompt: Option<Cow<'a, str>>,
+    /// The further URI templates of a request that subscribes to several resources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) also: Option<Cow<'a, str>>,
+    /// How many resources such a request names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) resources: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) subject: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +83,8 @@ impl<'a> Record<'a> {
                     tool = self.tool.as_deref(),
                     resource = self.resource.as_deref(),
                     prompt = self.prompt.as_deref(),
+                    also = self.also.as_deref(),
+                    resources = self.resources,
                     subject = self.subject.as_deref(),
                     issuer = self.issuer.as_deref(),
                     client = self.client.as_deref(),
@@ -120,6 +128,7 @@ impl fmt::Display for Record<'_> {
             self.subject.as_deref().unwrap_or("-")
         );
         for (name, field) in [
+            ("also", &self.also),
             ("client", &self.client),
             ("address", &self.address),
             ("missing", &self.missing),
