@@ -45,7 +45,7 @@ fn respelt(uri: &str, choices: &[u8]) -> String {
         };
         match choice % 5 {
             1 | 3 if is_unreserved && at > after_scheme => {
-                out.push_str(&format!("%{:02X}", c as u8))
+                out.push_str(&format!("%{:02X}", c as u8));
             }
             2 if is_unreserved && at > after_scheme => out.push_str(&format!("%{:02x}", c as u8)),
             _ => out.push(c),

@@ -206,7 +206,9 @@ impl Sessions {
             let of = (caller.number(), owner(caller));
             let ended = self.table.lock().add(session, of, limits, Instant::now());
             if let Some(end) = &self.end {
-                ended.iter().for_each(|session| end(session));
+                for session in &ended {
+                    end(session);
+                }
             }
         }
     }

@@ -94,7 +94,7 @@ pub(crate) struct LimitOptions {
         default_value_t = Limits::default().max_subscriptions_per_caller
     )]
     max_subscriptions_per_caller: usize,
-    /// Sessions at a time, with MCP_SESSIONS. Beyond it the caller that has the most loses its session
+    /// Sessions at a time, if sessions are on. Beyond it the caller that has the most loses its session
     /// that was unused for longest
     #[arg(long, env = "MAX_SESSIONS", value_name = "COUNT", default_value_t = Limits::default().max_sessions)]
     max_sessions: usize,
