@@ -357,3 +357,56 @@ fn the_schema_names_the_declared_tools_with_their_scopes() {
     assert_eq!(about("resources", "note://items/{id}"), "Its author declared no scopes.");
     assert!(known("prompts").is_null(), "nothing is declared, so no key is known");
 }
+
+/// Runs everything that examines a policy on a text. Nothing of it may panic.
+fn examine_all(text: &str) {
+    let source = Source::new("policy.toml", text);
+    let registry = Registry::new(&[]);
+    let inputs =
+        lint::LintInputs { registry: &registry, snapshot: None, now: std::time::UNIX_EPOCH };
+    let lint::Examined { policy, found, assertions } =
+        lint::examine(&source, &inputs, lint::Stage::Advice);
+    found.render(true);
+    diagnostic::render::json(&found);
+    diagnostic::render::sarif(&found, "x", "1");
+    diagnostic::render::github(&found);
+    let _ = found.to_string();
+    let _ = lint::fix::fix(&source, &inputs).map(|fixed| fixed.done.len());
+    let _ = format::format(text).map(|text| text.len());
+    let Some(policy) = policy else { return };
+    lint::verify::verify(&source, &assertions, &policy, &registry);
+    let table = matrix::Matrix::new(&policy, &registry);
+    let _ = (table.text(), table.json());
+    for (feature, name, _) in policy.rules() {
+        let explanation = explain::Explanation::new(&policy, Operation::new(feature, name), vec![]);
+        let _ = (explanation.text(), explanation.json());
+    }
+    if let Ok(good) = compile(GOOD) {
+        let difference = diff::compare_declared(&good, &policy, &registry);
+        let _ = (diff::text(&difference), diff::markdown(&difference), diff::json(&difference));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Check, lint, fix, format, diff, explain, table and proofs end on any text without a panic.
+    #[test]
+    fn no_text_makes_a_panic(
+        any in any::<String>(),
+        pieces in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..8),
+    ) {
+        examine_all(&any);
+        // Pieces of a good policy, in another order and with something between them.
+        let mut text = String::new();
+        for (from, length) in pieces {
+            let from = GOOD.floor_char_boundary(from.index(GOOD.len()));
+            let end = GOOD.floor_char_boundary(from + length.index(GOOD.len() - from));
+            text += &GOOD[from..end];
+        }
+        examine_all(&text);
+        examine_all(&format!("{GOOD}{text}"));
+        let at = GOOD.floor_char_boundary(text.len() % GOOD.len());
+        examine_all(&format!("{}{any}{}", &GOOD[..at], &GOOD[at..]));
+    }
+}
