@@ -23,7 +23,7 @@ mod sessions;
 
 use std::{
     convert::Infallible,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
 };
@@ -76,6 +76,9 @@ struct Inner {
     limits: Limits,
     rate: Arc<RateLimiter<u64>>,
     recorder: Recorder,
+    /// Whether the service behind the gate is the handler of this crate, which begins and ends the
+    /// grants itself.
+    has_handler: bool,
 }
 
 impl Gate {
@@ -94,6 +97,7 @@ impl Gate {
                 rate: Arc::new(RateLimiter::per_second(limits.rate_per_caller)),
                 limits,
                 recorder: Recorder::default(),
+                has_handler: false,
             }),
         }
     }
@@ -116,11 +120,14 @@ impl Gate {
         self
     }
 
-    /// Records the gate's decisions with `recorder`. If the recorder has no audit file, a policy
-    /// that says `audit = "required"` lets nobody in.
+    /// Records the decisions with `recorder`, as the gate of a handler with the same recorder. If the
+    /// recorder has no audit file, a policy that says `audit = "required"` lets nobody in.
     #[must_use]
     pub(crate) fn with_recorder(self, recorder: Recorder) -> Self {
-        self.with(|inner| inner.recorder = recorder)
+        self.with(|inner| {
+            inner.recorder = recorder;
+            inner.has_handler = true;
+        })
     }
 
     /// Also lets callers ask for their own tasks, if the handler behind the gate makes tasks.
@@ -233,8 +240,8 @@ where
                 return Ok(sessions::no_such_session());
             }
             let state = GateState { challenged, tasks: tasks.as_ref(), recorder, membership };
-            let mut request = match admit::admit(request, &caller, &state, limits).await {
-                Ok(AdmittedRequest::One(request)) => request,
+            let (mut request, grants) = match admit::admit(request, &caller, &state, limits).await {
+                Ok(AdmittedRequest::One(request, grants)) => (request, grants),
                 Ok(AdmittedRequest::Batch(parts, messages)) => {
                     let each = batch::requests(&parts, messages, &caller);
                     return Ok(Box::pin(batch::answer(inner, each)).await);
@@ -247,7 +254,20 @@ where
                 _ => request.headers().get(sessions::HEADER).cloned(),
             };
             request.extensions_mut().insert(caller.clone());
-            let answer = inner.call(request).await.map(IntoResponse::into_response)?;
+            let answer = {
+                let mut answer = pin!(inner.call(request));
+                // Made after the call, so that it is dropped before the call if the client goes away.
+                let awaited = grants.awaited();
+                let answer = answer.as_mut().await.map(IntoResponse::into_response)?;
+                let grants = awaited.answered();
+                if grants.are_unrecorded() {
+                    return Ok(challenge::unrecorded());
+                }
+                if !gate.inner.has_handler && answer.status().is_success() {
+                    grants.pass().await;
+                }
+                answer
+            };
             sessions.follow(&method, asked.as_ref(), (answer.status(), answer.headers()), &caller);
             if method == Method::GET && is_event_stream(&answer) {
                 let (parts, body) = answer.into_parts();

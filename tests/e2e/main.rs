@@ -11,6 +11,7 @@
 mod action;
 mod attacks;
 mod audit;
+mod audit_file;
 mod authoring;
 mod clients;
 mod conditions;

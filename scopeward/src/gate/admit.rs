@@ -20,15 +20,16 @@ use crate::{
     identity::Principal,
     limits::Limits,
     mcp::plain_call::{self, PlainCall},
-    policy::{Decision, Feature, Operation},
-    record::audit::{DecisionContext, Recorder},
+    policy::{Decision, Feature, MetConditions, Operation},
+    record::audit::{DecisionContext, Recorder, grant::Grants},
 };
 
 /// An admitted request, as it is passed on to the service behind the gate.
 pub(super) enum AdmittedRequest {
-    One(Request<Body>),
-    /// The messages of a batch, each by itself and in the batch's order (revision 2025-03-26).
-    Batch(Parts, Vec<Bytes>),
+    One(Request<Body>, Grants),
+    /// The messages of a batch, each by itself with its grants and in the batch's order (revision
+    /// 2025-03-26).
+    Batch(Parts, Vec<(Bytes, Grants)>),
 }
 
 /// Decides a request: returns the request to be passed on, or the answer that refuses it.
@@ -43,31 +44,38 @@ pub(super) async fn admit(
         // Only a POST carries a message. The other methods open or close streams, and a stateless
         // server refuses them itself. Their body has no meaning, so it is not passed on.
         let (parts, _) = request.into_parts();
-        return Ok(AdmittedRequest::One(Request::from_parts(parts, Body::empty())));
+        let request = Request::from_parts(parts, Body::empty());
+        return Ok(AdmittedRequest::One(request, Grants::None));
     }
     let (parts, body) = request.into_parts();
     let body = body::read(body, limits).await?;
     if let Some(call) = plainly_allowed(&body, caller, state.recorder, started) {
         let mut request = Request::from_parts(parts, Body::from(body));
+        let grants = call.grant().cloned().map_or(Grants::None, Grants::One);
         request.extensions_mut().insert(call);
-        return Ok(AdmittedRequest::One(request));
+        return Ok(AdmittedRequest::One(request, grants));
     }
     if is_batch(&body) {
         let messages = batch(&parts, &body, state.membership == Membership::Own)?;
         // All messages are decided before one is executed, because one refusal refuses the batch.
-        for message in &messages {
-            let message = parse(message)?;
+        // Nothing is recorded as allowed until then.
+        let mut decided = Vec::with_capacity(messages.len());
+        for bytes in messages {
+            let message = parse(&bytes)?;
             if let ClientJsonRpcMessage::Request(request) = &message
                 && matches!(request.request, ClientRequest::InitializeRequest(_))
             {
                 return Err(not_accepted("`initialize` is not part of a batch"));
             }
-            decide(&message, caller, state, started)?;
+            let grants = decide(&message, caller, state, started)?;
+            decided.push((bytes, grants));
         }
-        return Ok(AdmittedRequest::Batch(parts, messages));
+        return Ok(AdmittedRequest::Batch(parts, decided));
     }
-    decide(&parse(&body)?, caller, state, started)?;
-    Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body))))
+    let grants = decide(&parse(&body)?, caller, state, started)?;
+    let mut request = Request::from_parts(parts, Body::from(body));
+    request.extensions_mut().insert(grants.clone());
+    Ok(AdmittedRequest::One(request, grants))
 }
 
 /// Returns the [plain call](plain_call) in a body, if the policy allows it whatever its arguments.
@@ -81,8 +89,9 @@ fn plainly_allowed(
     match caller.may(Operation::tool(call.tool)) {
         Decision::Allow(rule) if !rule.has_conditions() => {
             let context = DecisionContext::new(started, call.traceparent);
-            recorder.allowed(caller, Feature::Tool, rule, context);
-            Some(call.share(body))
+            let met = MetConditions::default();
+            let grant = recorder.allowed(caller, Feature::Tool, rule, &met, context);
+            Some(call.share(body).with_grant(grant))
         }
         // A call that is refused, or whose rule has conditions, is parsed in full with rmcp's type.
         _ => None,

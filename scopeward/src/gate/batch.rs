@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode, header, request::Parts};
 use serde_json::value::RawValue;
 
-use crate::identity::Principal;
+use crate::{identity::Principal, record::audit::grant::Grants};
 
 /// The most bytes of one answer in a batch: 16 MiB, so that the list of answers stays small enough
 /// for memory. A larger answer fails the whole batch with 500.
@@ -20,10 +20,10 @@ const LARGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// Makes one request for each message of a batch, with the batch's method, URI and headers.
 pub(super) fn requests(
     parts: &Parts,
-    messages: Vec<Bytes>,
+    messages: Vec<(Bytes, Grants)>,
     caller: &Principal,
 ) -> Vec<Request<Body>> {
-    let each = messages.into_iter().map(|message| {
+    let each = messages.into_iter().map(|(message, grants)| {
         let mut request = Request::new(Body::from(message));
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = parts.uri.clone();
@@ -31,6 +31,7 @@ pub(super) fn requests(
         *request.headers_mut() = parts.headers.clone();
         request.headers_mut().remove(header::CONTENT_LENGTH);
         request.extensions_mut().insert(caller.clone());
+        request.extensions_mut().insert(grants);
         request
     });
     each.collect()

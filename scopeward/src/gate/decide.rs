@@ -1,7 +1,7 @@
 //! Decides what an authenticated caller's message may do. Every MCP method is denied unless it is
 //! known.
 
-use std::time::Instant;
+use std::{collections::HashSet, time::Instant};
 
 use axum::response::Response;
 use http::StatusCode;
@@ -10,6 +10,7 @@ use rmcp::{
     model::{
         ClientJsonRpcMessage, ClientNotification, ClientRequest, CompleteRequestParams, ErrorCode,
         GetMeta, JsonObject, Reference, RequestId,
+        SubscriptionFilter,
     },
 };
 
@@ -25,8 +26,11 @@ use crate::{
         TaskOwners,
         refusal::{Refusal, unknown},
     },
-    policy::{Decision, Feature, OnDenied, Operation},
-    record::audit::{DecisionContext, Denied, Recorder},
+    policy::{Decision, Feature, MetConditions, OnDenied, Operation, Rule},
+    record::audit::{
+        DecisionContext, Denied, Recorder, conditions,
+        grant::{Grant, Grants},
+    },
 };
 
 /// The most bytes of an unknown name that are shown, because the name is the caller's own text and
@@ -41,13 +45,13 @@ pub(super) struct GateState<'g> {
     pub(super) membership: Membership,
 }
 
-/// Decides one message: `Ok` to pass it on, or the answer that refuses it.
+/// Decides one message: the grants with which it is passed on, or the answer that refuses it.
 pub(super) fn decide(
     message: &ClientJsonRpcMessage,
     caller: &Principal,
     state: &GateState<'_>,
     started: Instant,
-) -> Result<(), Response> {
+) -> Result<Grants, Response> {
     match message {
         ClientJsonRpcMessage::Request(request) => {
             let context =
@@ -58,14 +62,14 @@ pub(super) fn decide(
             ClientNotification::CancelledNotification(_)
             | ClientNotification::InitializedNotification(_)
             | ClientNotification::ProgressNotification(_)
-            | ClientNotification::RootsListChangedNotification(_) => Ok(()),
+            | ClientNotification::RootsListChangedNotification(_) => Ok(Grants::None),
             _ => Err(not_accepted("this notification is not known here")),
         },
         // A client's response answers a request of the server (elicitation, sampling), and a server
         // sends requests only within the caller's own session.
         ClientJsonRpcMessage::Response(_) | ClientJsonRpcMessage::Error(_) => {
             if state.membership == Membership::Own {
-                return Ok(());
+                return Ok(Grants::None);
             }
             Err(not_accepted("this server sends its clients no requests, so it takes no responses"))
         }
@@ -80,20 +84,22 @@ struct RequestDecider<'q> {
     context: DecisionContext<'q>,
 }
 
-impl RequestDecider<'_> {
+impl<'q> RequestDecider<'q> {
     /// Decides the request by its method. Every method that can pass is named here, and all others
     /// are unknown.
-    fn decide(&self, request: &ClientRequest) -> Result<(), Response> {
+    fn decide(&self, request: &ClientRequest) -> Result<Grants, Response> {
         match request {
             // Every authenticated caller may open the connection and see the lists, because the
             // handler filters each list by the same decision.
             ClientRequest::InitializeRequest(_)
             | ClientRequest::DiscoverRequest(_)
             | ClientRequest::PingRequest(_)
-            | ClientRequest::ListToolsRequest(_) => Ok(()),
+            | ClientRequest::ListToolsRequest(_) => Ok(Grants::None),
 
             // The log level is a setting of the caller's own session.
-            ClientRequest::SetLevelRequest(_) if self.state.membership == Membership::Own => Ok(()),
+            ClientRequest::SetLevelRequest(_) if self.state.membership == Membership::Own => {
+                Ok(Grants::None)
+            }
             // If the policy names no resource, the methods about resources are unknown. The same
             // holds for prompts.
             _ if feature(request).is_some_and(|of| !self.caller.policy().names_some(of)) => {
@@ -115,13 +121,11 @@ impl RequestDecider<'_> {
                 self.decide_use(Feature::Resource, &of.params.uri, None)
             }
             ClientRequest::SubscriptionsListenRequest(listen) => {
-                let resources = listen.params.notifications.resource_subscriptions.as_deref();
-                let mut resources = resources.unwrap_or_default().iter();
-                resources.try_for_each(|uri| self.decide_use(Feature::Resource, uri, None))
+                self.decide_listening(&listen.params.notifications)
             }
             ClientRequest::ListResourcesRequest(_)
             | ClientRequest::ListResourceTemplatesRequest(_)
-            | ClientRequest::ListPromptsRequest(_) => Ok(()),
+            | ClientRequest::ListPromptsRequest(_) => Ok(Grants::None),
             ClientRequest::CompleteRequest(complete) => self.decide_completion(&complete.params),
             ClientRequest::GetTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::UpdateTaskRequest(of) => self.decide_task(request, &of.params.task_id),
@@ -132,7 +136,7 @@ impl RequestDecider<'_> {
 
     /// Decides the completion of an argument by the rule of its prompt or resource. The argument's
     /// value is not known yet, so conditions on arguments are left out.
-    fn decide_completion(&self, params: &CompleteRequestParams) -> Result<(), Response> {
+    fn decide_completion(&self, params: &CompleteRequestParams) -> Result<Grants, Response> {
         match &params.r#ref {
             Reference::Prompt(prompt) => self.decide_operation(Operation::prompt(&prompt.name)),
             Reference::Resource(resource) => {
@@ -144,7 +148,7 @@ impl RequestDecider<'_> {
 
     /// Decides a request about a task. Only the caller that made the task may use it, and only
     /// while that caller may call the task's tool.
-    fn decide_task(&self, request: &ClientRequest, task: &str) -> Result<(), Response> {
+    fn decide_task(&self, request: &ClientRequest, task: &str) -> Result<Grants, Response> {
         let Some(tasks) = self.state.tasks else {
             return Err(unknown_method(request.method(), self.id));
         };
@@ -152,7 +156,7 @@ impl RequestDecider<'_> {
             Some(tool) => self.decide_operation(Operation::tool(&tool).for_some_arguments()),
             // An unknown task and another caller's task get the same answer from the handler, which
             // looks for the owner again.
-            None => Ok(()),
+            None => Ok(Grants::None),
         }
     }
 
@@ -162,31 +166,61 @@ impl RequestDecider<'_> {
         feature: Feature,
         name: &str,
         arguments: Option<&JsonObject>,
-    ) -> Result<(), Response> {
+    ) -> Result<Grants, Response> {
         let nothing = JsonObject::new();
         let operation = Operation::new(feature, name);
         self.decide_operation(operation.with_arguments(arguments.unwrap_or(&nothing)))
     }
 
-    /// Asks the policy, records the decision, and returns `Ok` or the answer that refuses.
-    fn decide_operation(&self, operation: Operation<'_>) -> Result<(), Response> {
+    /// Decides a subscription to updates of resources. Each rule that lets one of them through has one
+    /// record, however many resources the request names.
+    fn decide_listening(&self, filter: &SubscriptionFilter) -> Result<Grants, Response> {
+        let nothing = JsonObject::new();
+        let mut recorded = HashSet::new();
+        let mut grants = vec![];
+        for uri in filter.resource_subscriptions.iter().flatten() {
+            let (rule, met) = self.ask(Operation::resource(uri).with_arguments(&nothing))?;
+            if recorded.insert(rule.name()) {
+                grants.push(self.grant(Feature::Resource, rule, &met));
+            }
+        }
+        Ok(grants.into())
+    }
+
+    /// Asks the policy, and returns the grant or the answer that refuses.
+    fn decide_operation(&self, operation: Operation<'_>) -> Result<Grants, Response> {
+        let feature = operation.feature();
+        let (rule, met) = self.ask(operation)?;
+        Ok(self.grant(feature, rule, &met).into())
+    }
+
+    fn grant(&self, feature: Feature, rule: &Rule, met: &MetConditions<'q>) -> Grant {
+        self.state.recorder.allowed(self.caller, feature, rule, met, self.context)
+    }
+
+    /// Asks the policy: the rule that allows the operation, with its conditions that were met, or the
+    /// answer that refuses, whose decision is recorded.
+    fn ask(
+        &self,
+        operation: Operation<'_>,
+    ) -> Result<(&'q Rule, MetConditions<'q>), Response> {
         let Self { id, caller, context, .. } = *self;
         let (feature, name) = (operation.feature(), operation.name());
         let policy = caller.policy();
-        match caller.may(operation) {
-            Decision::Allow(rule) => {
-                self.state.recorder.allowed(caller, feature, rule, context);
-                Ok(())
-            }
+        let (decision, met) = caller.decide(operation);
+        match decision {
+            Decision::Allow(rule) => Ok((rule, met)),
             Decision::Deny(denial) => {
                 // A record names a resource by the URI template of its rule, not by its URI.
                 let known = denial.rule().name();
                 let refusal = Refusal::insufficient_scope(feature, known, &denial, caller);
+                let met = conditions(&met, policy);
                 let denied = Denied {
                     feature,
                     name: known,
                     rule: Some(denial.rule()),
                     missing: &refusal.missing,
+                    conditions: met.as_deref(),
                 };
                 self.state.recorder.denied(caller, denied, Some(context));
                 // The required scopes can depend on the arguments, so they are part of the key by
@@ -205,7 +239,7 @@ impl RequestDecider<'_> {
             Decision::Unknown => {
                 // The name is the caller's own text, so it is cut to keep it from flooding a log.
                 let name = &name[..name.floor_char_boundary(LONGEST_SHOWN_NAME)];
-                let denied = Denied { feature, name, rule: None, missing: &[] };
+                let denied = Denied { feature, name, rule: None, missing: &[], conditions: None };
                 self.state.recorder.denied(caller, denied, Some(context));
                 Err(json_rpc_error(StatusCode::OK, Some(id), unknown(feature, name)))
             }

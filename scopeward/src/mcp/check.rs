@@ -119,7 +119,7 @@ fn check(
         ),
         Decision::Unknown => (Refusal::without_policy(feature, declared.name(), caller), None),
     };
-    let denied = Denied { feature, name: declared.name(), rule, missing: &refusal.missing };
+    let denied = Denied { feature, name: declared.name(), rule, missing: &refusal.missing, conditions: None };
     recorder(extensions).denied(caller, denied, None);
     Err(refusal.into_error_data())
 }

@@ -19,7 +19,8 @@ use rmcp::{
     },
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams,
-        CompleteRequestMethod, CompleteRequestParams, CompleteResult, GetPromptRequestParams,
+        CompleteRequestMethod, CompleteRequestParams, CompleteResult, Extensions,
+        GetPromptRequestParams,
         GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams,
         InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
         ListToolsResult, PaginatedRequestParams, Prompt, PromptsCapability, ProtocolVersion,
@@ -37,10 +38,11 @@ use crate::{
         Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ScopedTools, ServerDetails,
         ServerTasks, Services,
         extract::{self, principal_of},
+        outcome,
         refusal::{Refusal, unknown},
     },
     policy::{Feature, Operation},
-    record::audit::Recorder,
+    record::audit::{Outcome, Recorder},
 };
 use changes::Subscribed;
 pub use lists::REQUIRED_SCOPES_META;
@@ -199,6 +201,40 @@ impl<S: ScopedTools> McpHandler<S> {
         capabilities
     }
 
+    /// Completes an argument of a prompt or a variable of a resource that the caller may use.
+    async fn completed(
+        &self,
+        request: CompleteRequestParams,
+        extensions: &Extensions,
+    ) -> Result<CompleteResult, ErrorData> {
+        let Inner { server, completions, .. } = &*self.inner;
+        if completions.is_empty() {
+            return Err(ErrorData::method_not_found::<CompleteRequestMethod>());
+        }
+        let (feature, name) = match &request.r#ref {
+            Reference::Prompt(prompt) => (Feature::Prompt, &prompt.name),
+            Reference::Resource(resource) => (Feature::Resource, &resource.uri),
+            _ => return Err(ErrorData::invalid_params("Unknown reference", None)),
+        };
+        let caller = extract::required(extensions, feature, name)?.clone();
+        let declared = match feature {
+            Feature::Resource => self.inner.resources.details(name).map(ResourceRoute::name),
+            _ => Some(name.as_str()),
+        };
+        let declared = declared.and_then(|name| S::REGISTRY.get(feature, name));
+        let is_allowed = caller.may(Operation::new(feature, name).for_some_arguments()).is_allow();
+        match declared.filter(|_| is_allowed) {
+            Some(declared) => {
+                let completed = (feature, declared.name());
+                completions.complete(completed, server, caller, request).await
+            }
+            None => Err(match feature {
+                Feature::Prompt => unknown(feature, name),
+                _ => ErrorData::resource_not_found("Resource not found", None),
+            }),
+        }
+    }
+
     /// Adds the server's services and the session's log level to a request, so that methods can
     /// take them as parameters.
     fn prepare(&self, context: &mut RequestContext<RoleServer>) {
@@ -288,7 +324,9 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
             let refusal = Refusal::unauthenticated(Feature::Tool, "subscriptions/listen", &[]);
             return Err(refusal.into_error_data());
         };
+        let running = outcome::begin(&subscription.request_context().extensions).await?;
         self.tell_of_changes(live, caller, &subscription).await;
+        running.end(Outcome::Ok);
         Ok(())
     }
 
@@ -297,9 +335,12 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: CallToolRequestParams,
         mut context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         self.prepare(&mut context);
         let Inner { server, tools, .. } = &*self.inner;
-        tools.call(ToolCallContext::new(server, request, context)).await
+        let answer = tools.call(ToolCallContext::new(server, request, context)).await;
+        running.end(outcome::of_tool(&answer));
+        answer
     }
 
     async fn list_tools(
@@ -341,16 +382,20 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: GetPromptRequestParams,
         mut context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         let Inner { server, prompts, .. } = &*self.inner;
         // rmcp's own answer is not used, because it would list all prompts to any caller.
         if !prompts.has_route(&request.name) {
+            running.end(Outcome::Error);
             return Err(unknown(Feature::Prompt, &request.name));
         }
         self.prepare(&mut context);
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
-        prompts
+        let answer = prompts
             .get_prompt(PromptContext::new(server, request.name, request.arguments, context))
-            .await
+            .await;
+        running.end(outcome::of(&answer));
+        answer
     }
 
     async fn list_resources(
@@ -388,10 +433,13 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: ReadResourceRequestParams,
         mut context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         self.prepare(&mut context);
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
         let Inner { server, resources, .. } = &*self.inner;
-        let mut answer = resources.read(server, request.uri, context).await?;
+        let answer = resources.read(server, request.uri, context).await;
+        running.end(outcome::of(&answer));
+        let mut answer = answer?;
         // The policy allowed only this caller to read, so no cache may give the answer to another.
         if let ReadResourceResponse::Complete(result) = &mut answer
             && result.cache_scope.is_some()
@@ -406,32 +454,10 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let Inner { server, completions, .. } = &*self.inner;
-        if completions.is_empty() {
-            return Err(ErrorData::method_not_found::<CompleteRequestMethod>());
-        }
-        let (feature, name) = match &request.r#ref {
-            Reference::Prompt(prompt) => (Feature::Prompt, &prompt.name),
-            Reference::Resource(resource) => (Feature::Resource, &resource.uri),
-            _ => return Err(ErrorData::invalid_params("Unknown reference", None)),
-        };
-        let caller = extract::required(&context.extensions, feature, name)?.clone();
-        let declared = match feature {
-            Feature::Resource => self.inner.resources.details(name).map(ResourceRoute::name),
-            _ => Some(name.as_str()),
-        };
-        let declared = declared.and_then(|name| S::REGISTRY.get(feature, name));
-        let is_allowed = caller.may(Operation::new(feature, name).for_some_arguments()).is_allow();
-        match declared.filter(|_| is_allowed) {
-            Some(declared) => {
-                let completed = (feature, declared.name());
-                completions.complete(completed, server, caller, request).await
-            }
-            None => Err(match feature {
-                Feature::Prompt => unknown(feature, name),
-                _ => ErrorData::resource_not_found("Resource not found", None),
-            }),
-        }
+        let running = outcome::begin(&context.extensions).await?;
+        let answer = self.completed(request, &context.extensions).await;
+        running.end(outcome::of(&answer));
+        answer
     }
 
     #[expect(deprecated, reason = "`logging/setLevel` is part of the revisions until 2025-11-25")]
@@ -457,10 +483,12 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         let Some(session) = &self.session else {
             return Err(ErrorData::method_not_found::<rmcp::model::SubscribeRequestMethod>());
         };
+        let running = outcome::begin(&context.extensions).await?;
         let caller = extract::required(&context.extensions, Feature::Resource, &request.uri)?;
         let nothing = serde_json::Map::new();
         let reading = Operation::resource(&request.uri).with_arguments(&nothing);
         if !caller.may(reading).is_allow() || self.inner.resources.details(&request.uri).is_none() {
+            running.end(Outcome::Error);
             return Err(ErrorData::resource_not_found("Resource not found", None));
         }
         let forwarding = changes::forward(
@@ -472,18 +500,22 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
             context.peer,
         );
         let mut subscribed = session.subscribed.lock();
-        subscribed.add(request.uri, tokio::spawn(forwarding))
+        let answer = subscribed.add(request.uri, tokio::spawn(forwarding));
+        running.end(outcome::of(&answer));
+        answer
     }
 
     async fn unsubscribe(
         &self,
         request: UnsubscribeRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let Some(session) = &self.session else {
             return Err(ErrorData::method_not_found::<rmcp::model::UnsubscribeRequestMethod>());
         };
+        let running = outcome::begin(&context.extensions).await?;
         session.subscribed.lock().remove(&request.uri);
+        running.end(Outcome::Ok);
         Ok(())
     }
 
@@ -492,10 +524,12 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: GetTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         let caller = principal_of(&context.extensions);
-        let task =
-            self.inner.services.tasks.of(&request.task_id, caller)?.get_task(&request.task_id)?;
-        Ok(GetTaskResult::new(task))
+        let tasks = self.inner.services.tasks.of(&request.task_id, caller);
+        let answer = tasks.and_then(|tasks| tasks.get_task(&request.task_id));
+        running.end(outcome::of(&answer));
+        Ok(GetTaskResult::new(answer?))
     }
 
     async fn update_task(
@@ -503,9 +537,13 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: UpdateTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         let caller = principal_of(&context.extensions);
-        let tasks = self.inner.services.tasks.of(&request.task_id, caller)?;
-        tasks.update_task(&request.task_id, request.input_responses)
+        let tasks = self.inner.services.tasks.of(&request.task_id, caller);
+        let answer = tasks
+            .and_then(|tasks| tasks.update_task(&request.task_id, request.input_responses));
+        running.end(outcome::of(&answer));
+        answer
     }
 
     async fn cancel_task(
@@ -513,7 +551,11 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: CancelTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         let caller = principal_of(&context.extensions);
-        self.inner.services.tasks.of(&request.task_id, caller)?.cancel_task(&request.task_id)
+        let tasks = self.inner.services.tasks.of(&request.task_id, caller);
+        let answer = tasks.and_then(|tasks| tasks.cancel_task(&request.task_id));
+        running.end(outcome::of(&answer));
+        answer
     }
 }
