@@ -10,19 +10,27 @@ use std::fmt::{self, Write};
 /// A text in quotes, in which every character that is not seen, or that changes how a line reads, is
 /// escaped as in a Rust string.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Quoted<'t>(&'t str);
+pub(crate) struct Quoted<'t> {
+    text: &'t str,
+    quote: char,
+}
 
 /// Shows a text in quotes. The result is one line.
 pub(crate) fn quoted(text: &str) -> Quoted<'_> {
-    Quoted(text)
+    Quoted { text, quote: '"' }
+}
+
+/// Shows a text in backticks, as messages show a name. The result is one line.
+pub(crate) fn in_backticks(text: &str) -> Quoted<'_> {
+    Quoted { text, quote: '`' }
 }
 
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for one in self.0.chars() {
+        f.write_char(self.quote)?;
+        for one in self.text.chars() {
             match one {
-                '"' | '\\' => write!(f, "\\{one}")?,
+                one if one == self.quote || one == '\\' => write!(f, "\\{one}")?,
                 '\n' => f.write_str("\\n")?,
                 '\r' => f.write_str("\\r")?,
                 '\t' => f.write_str("\\t")?,
@@ -30,7 +38,7 @@ impl fmt::Display for Quoted<'_> {
                 seen => f.write_char(seen)?,
             }
         }
-        f.write_char('"')
+        f.write_char(self.quote)
     }
 }
 
@@ -110,6 +118,7 @@ mod tests {
         ] {
             assert_eq!(quoted(text).to_string(), expected);
         }
+        assert_eq!(in_backticks("a`b\u{202e}\"").to_string(), "`a\\`b\\u{202e}\"`");
     }
 
     #[test]

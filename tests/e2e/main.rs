@@ -12,6 +12,7 @@ mod action;
 mod attacks;
 mod audit;
 mod audit_file;
+mod audit_outcome;
 mod authoring;
 mod clients;
 mod conditions;

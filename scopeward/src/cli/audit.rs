@@ -216,10 +216,7 @@ fn verify(data: &Path, arguments: &VerifyArguments) -> Result<Verdict, Failure> 
 
 /// Walks through a chain, and looks for the record that `head` names. `None` if the chain is broken,
 /// which has been said.
-fn walk(
-    paths: &[PathBuf],
-    head: Option<ChainHead>,
-) -> Result<Option<(ChainWalk, bool)>, Failure> {
+fn walk(paths: &[PathBuf], head: Option<ChainHead>) -> Result<Option<(ChainWalk, bool)>, Failure> {
     let mut walk = ChainWalk::default();
     let mut is_found = head.is_none();
     for (place, path) in paths.iter().enumerate() {

@@ -9,8 +9,7 @@ use rmcp::{
     ErrorData,
     model::{
         ClientJsonRpcMessage, ClientNotification, ClientRequest, CompleteRequestParams, ErrorCode,
-        GetMeta, JsonObject, Reference, RequestId,
-        SubscriptionFilter,
+        GetMeta, JsonObject, Reference, RequestId, SubscriptionFilter,
     },
 };
 
@@ -31,6 +30,7 @@ use crate::{
         DecisionContext, Denied, Recorder, conditions,
         grant::{Grant, Grants},
     },
+    text::shown,
 };
 
 /// The most bytes of an unknown name that are shown, because the name is the caller's own text and
@@ -200,10 +200,7 @@ impl<'q> RequestDecider<'q> {
 
     /// Asks the policy: the rule that allows the operation, with its conditions that were met, or the
     /// answer that refuses, whose decision is recorded.
-    fn ask(
-        &self,
-        operation: Operation<'_>,
-    ) -> Result<(&'q Rule, MetConditions<'q>), Response> {
+    fn ask(&self, operation: Operation<'_>) -> Result<(&'q Rule, MetConditions<'q>), Response> {
         let Self { id, caller, context, .. } = *self;
         let (feature, name) = (operation.feature(), operation.name());
         let policy = caller.policy();
@@ -269,7 +266,8 @@ fn feature(request: &ClientRequest) -> Option<Feature> {
 
 /// The answer to an unknown method: 404 with -32601 (MCP 2026-07-28, "Protocol Version Header").
 fn unknown_method(method: &str, id: &RequestId) -> Response {
-    let error =
-        ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("Method not found: {method}"), None);
+    let method = shown(&method[..method.floor_char_boundary(LONGEST_SHOWN_NAME)]);
+    let message = format!("Method not found: {method}");
+    let error = ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None);
     json_rpc_error(StatusCode::NOT_FOUND, Some(id), error)
 }

@@ -42,6 +42,7 @@ use crate::{
     mcp::{ScopedTools, handler::McpHandler, outcome, plain_call::PlainCall},
     policy::{Declaration, Feature},
     record::audit::{NotRecorded, Outcome, grant::Grant},
+    text::quoted,
 };
 
 /// The revisions of MCP, oldest first.
@@ -179,7 +180,7 @@ impl<S: ScopedTools> DirectCalls<S> {
             Ok(Err(error)) => ServerJsonRpcMessage::error(error, Some(id)),
             // The panic hook has already printed the message for the operator.
             Err(_) => {
-                tracing::error!(%id, "a tool panicked");
+                tracing::error!(id = %quoted(&id.to_string()), "a tool panicked");
                 let error = ErrorData::internal_error("the tool failed", None);
                 ServerJsonRpcMessage::error(error, Some(id))
             }

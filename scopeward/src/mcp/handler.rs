@@ -20,13 +20,13 @@ use rmcp::{
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams,
         CompleteRequestMethod, CompleteRequestParams, CompleteResult, Extensions,
-        GetPromptRequestParams,
-        GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams,
-        InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, PaginatedRequestParams, Prompt, PromptsCapability, ProtocolVersion,
-        ReadResourceRequestParams, ReadResourceResponse, Reference, Resource, ResourceTemplate,
-        ResourcesCapability, ServerCapabilities, ServerConfig, SubscribeRequestParams,
-        SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams, UpdateTaskParams,
+        GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
+        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, Prompt, PromptsCapability,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Reference, Resource,
+        ResourceTemplate, ResourcesCapability, ServerCapabilities, ServerConfig,
+        SubscribeRequestParams, SubscriptionFilter, Tool, ToolsCapability,
+        UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{RequestContext, SubscriptionContext},
 };
@@ -540,8 +540,8 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         let running = outcome::begin(&context.extensions).await?;
         let caller = principal_of(&context.extensions);
         let tasks = self.inner.services.tasks.of(&request.task_id, caller);
-        let answer = tasks
-            .and_then(|tasks| tasks.update_task(&request.task_id, request.input_responses));
+        let answer =
+            tasks.and_then(|tasks| tasks.update_task(&request.task_id, request.input_responses));
         running.end(outcome::of(&answer));
         answer
     }

@@ -26,9 +26,7 @@ use super::metrics::metrics;
 use crate::{
     http::Peer,
     identity::Principal,
-    policy::{
-        AuditMode, CompiledPolicy, DecisionCounts, Feature, MetConditions, Rule, Scope,
-    },
+    policy::{AuditMode, CompiledPolicy, DecisionCounts, Feature, MetConditions, Rule, Scope},
 };
 
 /// The most scopes and conditions that a record names, so that a token or a rule with many does not

@@ -277,9 +277,8 @@ mod tests {
             let mut walk = ChainWalk::default();
             lines.iter().try_for_each(|line| walk.next(line)).map(|()| walk.continuations)
         };
-        let expected = |missing| {
-            vec![Continuation { number: 3, reason: "was removed".to_owned(), missing }]
-        };
+        let expected =
+            |missing| vec![Continuation { number: 3, reason: "was removed".to_owned(), missing }];
         assert_eq!(continued(&lines), Ok(expected(0)));
         assert_eq!(continued(&lines[2..]), Ok(expected(2)));
         assert_eq!(continued(&[&lines[..1], &lines[2..]].concat()), Ok(expected(1)));

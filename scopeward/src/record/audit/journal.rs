@@ -78,8 +78,7 @@ impl Book {
             let entry = entry?;
             let name = entry.file_name();
             let name = name.to_str().unwrap_or_default();
-            let number =
-                name.strip_prefix(self.rotated).and_then(|name| name.strip_suffix(SUFFIX));
+            let number = name.strip_prefix(self.rotated).and_then(|name| name.strip_suffix(SUFFIX));
             if let Some(number) = number.and_then(|number| number.parse::<u64>().ok()) {
                 all.push((number, entry.path()));
             }
