@@ -199,7 +199,7 @@ impl CompiledPolicy {
     /// let held = policy.hold(["note:write"]);
     /// let (decision, met) = policy.decide_with_conditions(saving, &held);
     /// assert!(decision.is_allow());
-    /// assert_eq!(met.places(&policy).collect::<Vec<_>>(), ["policy.toml:9:1"]);
+    /// assert_eq!(met.places(&policy).collect::<Vec<_>>(), ["policy.toml:10:6"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn decide_with_conditions(

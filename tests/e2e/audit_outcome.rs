@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rmcp::{Peer, RoleServer, model::ErrorData};
+use rmcp::{
+    Peer, RoleServer,
+    model::{ErrorData, PromptMessage, Role},
+};
 use scopeward::{Guarded, Mount, scoped_tools};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -68,8 +71,8 @@ impl Ends {
 
     /// Says hello.
     #[scoped_prompt(scopes = ["a:read"])]
-    fn hello(&self) -> String {
-        "hello".to_owned()
+    fn hello(&self) -> Vec<PromptMessage> {
+        vec![PromptMessage::new_text(Role::User, "hello")]
     }
 
     /// A note.
@@ -293,7 +296,7 @@ fn a_record_names_scopes_conditions_and_actors() {
         let mut lines = (1..).zip(text.lines());
         let (line, _) =
             lines.by_ref().filter(|(_, line)| line.starts_with("[[tools")).nth(nth).unwrap();
-        format!("policy.toml:{line}:1")
+        format!("policy.toml:{}:6", line + 1)
     };
     assert!(all[0]["conditions"].as_str().unwrap().ends_with(&place(0)), "{:#}", all[0]);
     let actors = all[0]["act"].as_array().unwrap();

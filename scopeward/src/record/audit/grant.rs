@@ -42,18 +42,9 @@ struct Inner {
 pub(crate) struct Running {
     grant: Grant,
     begun: Instant,
-    kept: Kept,
-}
-
-/// Where the `allow` record of a use is while the use runs.
-#[derive(Debug)]
-enum Kept {
-    /// In the queue of the file, at this place.
-    InQueue(usize),
-    /// Here, for the log alone.
-    Here(Vec<u8>),
-    /// Nowhere: the use has been recorded by another clone, or has ended.
-    Nowhere,
+    /// The place of the `allow` record in the queue of the file, until the use ends. `None` if there is
+    /// no file, or if another clone has begun the use.
+    place: Option<usize>,
 }
 
 impl Grant {
@@ -80,25 +71,25 @@ impl Grant {
     /// its record was handed to the operating system.
     pub(crate) async fn begin(&self) -> Result<Running, NotRecorded> {
         let inner = &*self.0;
-        let running = |kept| Running { grant: self.clone(), begun: Instant::now(), kept };
+        let running = |place| Running { grant: self.clone(), begun: Instant::now(), place };
         if inner.has_begun.swap(true, Ordering::Relaxed) {
-            return Ok(running(Kept::Nowhere));
+            return Ok(running(None));
         }
         let record = std::mem::take(&mut *inner.record.lock());
         log(&record);
-        let kept = match &inner.sink {
-            None => Kept::Here(record),
+        let place = match &inner.sink {
+            None => None,
             Some(sink) if inner.is_required => match Box::pin(sink.begin_written(record)).await {
-                Ok(place) => Kept::InQueue(place),
+                Ok(place) => Some(place),
                 Err(NotRecorded) => {
                     inner.is_unrecorded.store(true, Ordering::Relaxed);
                     return Err(NotRecorded);
                 }
             },
-            Some(sink) => Kept::InQueue(sink.begin(record)),
+            Some(sink) => Some(sink.begin(record)),
         };
         inner.counts.count_allowed();
-        Ok(running(kept))
+        Ok(running(place))
     }
 
     /// Notes that the caller went away before the answer.
@@ -129,20 +120,8 @@ impl Running {
 
     fn record(&mut self, outcome: Outcome, ended: Option<Outcome>) {
         let ending = Ending { outcome, ended, took: self.begun.elapsed() };
-        match std::mem::replace(&mut self.kept, Kept::Nowhere) {
-            Kept::InQueue(place) => {
-                if let Some(sink) = &self.grant.0.sink {
-                    sink.end(place, &ending);
-                }
-            }
-            Kept::Here(record) => {
-                if allowed_are_logged()
-                    && let Ok(allowed) = serde_json::from_slice::<Record<'_>>(&record)
-                {
-                    ending.of(&allowed).log();
-                }
-            }
-            Kept::Nowhere => {}
+        if let (Some(place), Some(sink)) = (self.place.take(), &self.grant.0.sink) {
+            sink.end(place, &ending);
         }
     }
 }

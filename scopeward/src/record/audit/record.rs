@@ -93,7 +93,7 @@ pub(crate) struct Actor<'a> {
 
 /// The target of each record in the log.
 const TARGET: &str = "scopeward::audit";
-/// The target of the `allow` and `outcome` records in the log, so that a filter can leave them out.
+/// The target of the `allow` records in the log, so that a filter can leave them out.
 const ALLOWED: &str = "scopeward::audit::allowed";
 
 /// Whether the log takes the records of allowed calls.
@@ -134,14 +134,11 @@ impl<'a> Record<'a> {
                     by = logged(&self.by),
                     trace = logged(&self.trace),
                     micros = self.micros,
-                    outcome = logged(&self.outcome),
-                    ended = logged(&self.ended),
-                    took_micros = self.took_micros,
                 )
             };
         }
         match &*self.decision {
-            "allow" | "outcome" => event!(ALLOWED, INFO),
+            "allow" => event!(ALLOWED, INFO),
             "deny" => event!(TARGET, WARN),
             _ => event!(TARGET, INFO),
         }
