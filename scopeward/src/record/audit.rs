@@ -11,7 +11,7 @@ mod queue;
 pub(crate) mod record;
 mod writer;
 
-use std::{borrow::Cow, io, path::Path, sync::Arc, time::Instant};
+use std::{borrow::Cow, io, iter, path::Path, sync::Arc, time::Instant};
 
 use serde_json::Value;
 
@@ -276,10 +276,13 @@ fn list<'t>(all: impl Iterator<Item = &'t str>) -> Option<Cow<'t, str>> {
     let mut all = all;
     let first = all.next()?;
     let Some(second) = all.next() else { return Some(first.into()) };
-    let mut text = format!("{first} {second}");
-    let mut more = 0;
-    for (place, one) in (2..).zip(all) {
-        if place < MOST_LISTED {
+    // Most lists are shorter, so that the text need not grow.
+    let mut text = String::with_capacity(64);
+    text.push_str(first);
+    let (mut listed, mut more) = (1, 0);
+    for one in iter::once(second).chain(all) {
+        if listed < MOST_LISTED {
+            listed += 1;
             text.push(' ');
             text.push_str(one);
         } else {

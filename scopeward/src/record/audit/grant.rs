@@ -71,25 +71,27 @@ impl Grant {
     /// its record was handed to the operating system.
     pub(crate) async fn begin(&self) -> Result<Running, NotRecorded> {
         let inner = &*self.0;
-        let running = |place| Running { grant: self.clone(), begun: Instant::now(), place };
+        let running = |place, begun| Running { grant: self.clone(), begun, place };
         if inner.has_begun.swap(true, Ordering::Relaxed) {
-            return Ok(running(None));
+            return Ok(running(None, Instant::now()));
         }
         let record = std::mem::take(&mut *inner.record.lock());
         log(&record);
+        let mut begun = Instant::now();
         let place = match &inner.sink {
             None => None,
-            Some(sink) if inner.is_required => match Box::pin(sink.begin_written(record)).await {
-                Ok(place) => Some(place),
-                Err(NotRecorded) => {
+            Some(sink) if inner.is_required => {
+                let Ok(place) = Box::pin(sink.begin_written(record)).await else {
                     inner.is_unrecorded.store(true, Ordering::Relaxed);
                     return Err(NotRecorded);
-                }
-            },
-            Some(sink) => Some(sink.begin(record)),
+                };
+                begun = Instant::now();
+                Some(place)
+            }
+            Some(sink) => Some(sink.begin(record, begun)),
         };
         inner.counts.count_allowed();
-        Ok(running(place))
+        Ok(running(place, begun))
     }
 
     /// Notes that the caller went away before the answer.
@@ -185,13 +187,11 @@ impl Grants {
     pub(crate) async fn begin(&self) -> Result<AllRunning, NotRecorded> {
         let mut all = Vec::with_capacity(self.all().len());
         for grant in self.all() {
-            match grant.begin().await {
-                Ok(running) => all.push(running),
-                Err(NotRecorded) => {
-                    AllRunning(all).end(Outcome::NotRun);
-                    return Err(NotRecorded);
-                }
-            }
+            let Ok(running) = grant.begin().await else {
+                AllRunning(all).end(Outcome::NotRun);
+                return Err(NotRecorded);
+            };
+            all.push(running);
         }
         Ok(AllRunning(all))
     }

@@ -207,8 +207,8 @@ impl AuditSink {
 
     /// Begins a call: keeps its `allow` record until the call ends, or for 100 ms. Returns the call's
     /// place.
-    pub(super) fn begin(&self, record: Vec<u8>) -> usize {
-        self.pending().begin(RunningCall { record, begun: Instant::now(), written_as: None })
+    pub(super) fn begin(&self, record: Vec<u8>, begun: Instant) -> usize {
+        self.pending().begin(RunningCall { record, begun, written_as: None })
     }
 
     /// Begins a call once its `allow` record is written. Returns the call's place.
@@ -236,7 +236,7 @@ impl AuditSink {
         let Some(call) = pending.end(place) else { return };
         let Some(number) = call.written_as else {
             drop(pending);
-            self.add(&[without_end(&call.record), ended.members().as_bytes(), b"}\n"], None);
+            self.add(&[without_end(&call.record), &ended.members(), b"}\n"], None);
             return;
         };
         drop(pending);
@@ -532,16 +532,27 @@ impl Ending {
         u64::try_from(self.took.as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// The members that complete an `allow` record.
-    fn members(&self) -> String {
-        let (outcome, micros) = (self.outcome.as_str(), self.micros());
-        match self.ended {
-            None => format!(r#","outcome":"{outcome}","took_micros":{micros}"#),
-            Some(ended) => {
-                let ended = ended.as_str();
-                format!(r#","outcome":"{outcome}","ended":"{ended}","took_micros":{micros}"#)
-            }
+    /// The members that complete an `allow` record. Written by hand, because every call needs them.
+    fn members(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(96);
+        out.extend_from_slice(br#","outcome":""#);
+        out.extend_from_slice(self.outcome.as_str().as_bytes());
+        if let Some(ended) = self.ended {
+            out.extend_from_slice(br#"","ended":""#);
+            out.extend_from_slice(ended.as_str().as_bytes());
         }
+        out.extend_from_slice(br#"","took_micros":"#);
+        // The digits of the largest number.
+        let mut digits = [b'0'; 20];
+        let mut first = digits.len();
+        let mut rest = self.micros();
+        while first == digits.len() || rest > 0 {
+            first -= 1;
+            digits[first] = b"0123456789"[(rest % 10) as usize];
+            rest /= 10;
+        }
+        out.extend_from_slice(&digits[first..]);
+        out
     }
 
     /// The record of the end of a call with this `allow` record.
@@ -596,4 +607,76 @@ fn gap(lost: u64) -> String {
 /// A record of the file itself, as a line with its end.
 pub(super) fn line(record: &Record<'_>) -> String {
     serde_json::to_string(record).map_or_else(|_| String::new(), |line| line + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_call_completes_its_record() {
+        let members = |outcome, ended, micros| {
+            let ending = Ending { outcome, ended, took: Duration::from_micros(micros) };
+            String::from_utf8(ending.members()).unwrap()
+        };
+        assert_eq!(members(Outcome::Ok, None, 0), r#","outcome":"ok","took_micros":0"#);
+        assert_eq!(
+            members(Outcome::Abandoned, Some(Outcome::ToolError), 1_020),
+            r#","outcome":"abandoned","ended":"tool_error","took_micros":1020"#
+        );
+        assert!(members(Outcome::Ok, None, u64::MAX).ends_with(":18446744073709551615"));
+    }
+
+    fn lines(all: &[(&str, bool)]) -> (Lines, Vec<oneshot::Receiver<()>>) {
+        let (mut lines, mut told) = (Lines::default(), vec![]);
+        for (text, waits) in all {
+            let start = lines.text.len();
+            lines.text.extend_from_slice(text.as_bytes());
+            if *waits {
+                let (tell, receiver) = oneshot::channel();
+                lines.waiting.push(WaitingCall { line: start..lines.text.len(), told: tell });
+                told.push(receiver);
+            }
+        }
+        (lines, told)
+    }
+
+    #[test]
+    fn a_line_that_is_taken_back_leaves_the_others() {
+        let (mut all, mut told) =
+            lines(&[("a\n", false), ("b\n", true), ("c\n", false), ("d\n", true)]);
+        let (mut more, _kept) = lines(&[("e\n", true), ("f\n", false)]);
+        all.append(&mut more);
+        drop(told.remove(0));
+        all.take_back(|call| call.told.is_closed());
+        assert_eq!(all.text, b"a\nc\nd\ne\nf\n");
+        let line = |call: &WaitingCall| all.text[call.line.clone()].to_vec();
+        assert_eq!(all.waiting.iter().map(line).collect::<Vec<_>>(), [b"d\n", b"e\n"]);
+        all.forget(4);
+        assert_eq!(all.text[all.waiting[0].line.clone()], *b"d\n");
+        all.take_back(|_| true);
+        assert_eq!((&*all.text, all.waiting.len()), (&b"f\n"[..], 0));
+        assert!(told[0].try_recv().is_err(), "the call is told that it is not recorded");
+    }
+
+    /// A writer that has died: nobody waits for it, and nothing that must be recorded begins.
+    #[tokio::test]
+    async fn a_writer_that_has_ended_refuses() {
+        let sink = AuditSink::default();
+        sink.beat(ChainHead::default(), 0);
+        assert!(sink.is_keeping() && !sink.health().is_failing);
+        let waiting = tokio::spawn({
+            let sink = sink.clone();
+            async move { sink.begin_written(b"{}".to_vec()).await }
+        });
+        while sink.health().pending == 0 {
+            tokio::task::yield_now().await;
+        }
+        sink.writer_ended();
+        assert_eq!(waiting.await.unwrap(), Err(NotRecorded));
+        assert_eq!(sink.begin_written(b"{}".to_vec()).await, Err(NotRecorded));
+        let health = sink.health();
+        assert!(health.is_failing && health.reason.unwrap().contains("has ended"));
+        assert_eq!(health.pending, 0, "what did not run has no record");
+    }
 }

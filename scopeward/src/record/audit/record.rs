@@ -117,22 +117,22 @@ impl<'a> Record<'a> {
                     target: $target,
                     tracing::Level::$level,
                     decision = &*self.decision,
-                    tool = logged(&self.tool),
-                    resource = logged(&self.resource),
-                    prompt = logged(&self.prompt),
-                    subject = logged(&self.subject),
-                    issuer = logged(&self.issuer),
-                    client = logged(&self.client),
+                    tool = logged(self.tool.as_deref()),
+                    resource = logged(self.resource.as_deref()),
+                    prompt = logged(self.prompt.as_deref()),
+                    subject = logged(self.subject.as_deref()),
+                    issuer = logged(self.issuer.as_deref()),
+                    client = logged(self.client.as_deref()),
                     act = (!self.act.is_empty()).then(|| display(Acting(&self.act))),
-                    scopes = logged(&self.scopes),
-                    rule = logged(&self.rule),
-                    conditions = logged(&self.conditions),
-                    missing = logged(&self.missing),
-                    reason = logged(&self.reason),
-                    address = logged(&self.address),
-                    policy = logged(&self.policy),
-                    by = logged(&self.by),
-                    trace = logged(&self.trace),
+                    scopes = logged(self.scopes.as_deref()),
+                    rule = logged(self.rule.as_deref()),
+                    conditions = logged(self.conditions.as_deref()),
+                    missing = logged(self.missing.as_deref()),
+                    reason = logged(self.reason.as_deref()),
+                    address = logged(self.address.as_deref()),
+                    policy = logged(self.policy.as_deref()),
+                    by = logged(self.by.as_deref()),
+                    trace = logged(self.trace.as_deref()),
                     micros = self.micros,
                 )
             };
@@ -161,8 +161,8 @@ impl<'a> Record<'a> {
 }
 
 /// A field as the log shows it: in quotes, because callers choose some of the texts.
-fn logged<'t>(field: &'t Option<Cow<'_, str>>) -> Option<DisplayValue<Quoted<'t>>> {
-    field.as_deref().map(|text| display(quoted(text)))
+fn logged(field: Option<&str>) -> Option<DisplayValue<Quoted<'_>>> {
+    field.map(|text| display(quoted(text)))
 }
 
 /// A chain of actors in one line: `service-b < service-a`.

@@ -305,7 +305,7 @@ impl<'s> Writing<'s> {
 
     /// Counts what could not be written when the queue was over.
     fn give_up(&mut self) {
-        let lost = self.unwritten.text.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let lost = self.unwritten.text.split(|byte| *byte == b'\n').skip(1).count() as u64;
         if lost > 0 {
             self.sink.count_lost(lost);
             let reason = self.failing.as_ref().map_or("", |(_, reason)| reason);
