@@ -239,13 +239,14 @@ impl Running {
         Ok(Self { child, address, monitor, folder, url })
     }
 
-    /// Waits until the call is answered as expected, for at most 30 seconds.
+    /// Waits until the call is answered as expected, for at most 2 minutes, because valgrind starts
+    /// a server slowly on a busy machine.
     pub fn wait(&self, call: &Call) -> Result<()> {
         let begin = Instant::now();
         loop {
             match once(self.address, call) {
                 Ok(()) => return Ok(()),
-                Err(error) if begin.elapsed() > Duration::from_secs(30) => {
+                Err(error) if begin.elapsed() > Duration::from_mins(2) => {
                     let log = std::fs::read_to_string(self.folder.path().join("log"));
                     bail!("{error:#}; the server said: {}", log.unwrap_or_default());
                 }
