@@ -543,7 +543,7 @@ mod tests {
         add(&mut journal, "one");
         add(&mut journal, "two");
         fs::copy(&path, &aside).unwrap();
-        assert_eq!(CALLERS.files(data.path()).unwrap(), [path.clone()], "a copy");
+        assert_eq!(CALLERS.files(data.path()).unwrap(), [path.as_path()], "a copy");
         fs::rename(&path, &aside).unwrap();
         journal.inspect().unwrap();
         assert_eq!(CALLERS.files(data.path()).unwrap(), [aside.clone(), path.clone()]);
