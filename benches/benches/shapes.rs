@@ -9,9 +9,9 @@ use std::{fmt::Write, time::SystemTime};
 
 use divan::{Bencher, black_box};
 use scopeward::{
-    Declaration, Location, Operation, Registry,
+    Declaration, Location, Registry,
     policy::{
-        CompiledPolicy, Feature,
+        CompiledPolicy, Feature, Operation,
         diagnostic::{Source, render},
         diff,
         explain::Explanation,

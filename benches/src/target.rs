@@ -33,6 +33,8 @@ pub enum Kind {
     Bare,
     /// Scopeward
     Scopeward,
+    /// Scopeward with `audit = "required"`
+    ScopewardRequired,
     /// tower-mcp with its OAuth layer and scope policy
     #[cfg(feature = "rivals")]
     TowerMcp,
@@ -60,6 +62,7 @@ impl fmt::Display for Kind {
         f.pad(match self {
             Self::Bare => "bare rmcp",
             Self::Scopeward => "Scopeward",
+            Self::ScopewardRequired => "Scopeward, required",
             #[cfg(feature = "rivals")]
             Self::TowerMcp => "tower-mcp",
             Self::BareTodo => "bare rmcp, SQLite",
@@ -177,17 +180,25 @@ impl Running {
         match (kind, many) {
             (Kind::Bare, false) => command.env(SERVER, "bare"),
             (Kind::Bare, true) => command.env(SERVER, "bare-many"),
-            (Kind::Scopeward, false) => command.env(SERVER, "scopeward"),
-            (Kind::Scopeward, true) => command.env(SERVER, "scopeward-many"),
+            (Kind::Scopeward | Kind::ScopewardRequired, false) => command.env(SERVER, "scopeward"),
+            (Kind::Scopeward | Kind::ScopewardRequired, true) => {
+                command.env(SERVER, "scopeward-many")
+            }
             #[cfg(feature = "rivals")]
             (Kind::TowerMcp, _) => command.env(SERVER, "tower-mcp"),
             (Kind::Fastmcp | Kind::BareTodo | Kind::Todo, _) => &mut command,
         };
         let running = Self::spawn(world, &mut command, |url| {
-            if many {
+            let policy = if many {
                 policy(world, url, many::names())
             } else {
                 policy(world, url, ["get_todo"].into_iter())
+            };
+            match kind {
+                Kind::ScopewardRequired => {
+                    policy.replace("[scopes]", "audit = \"required\"\n[scopes]")
+                }
+                _ => policy,
             }
         })?;
         let what = if many { What::List } else { What::Call };
@@ -238,13 +249,14 @@ impl Running {
         Ok(Self { child, address, monitor, folder, url })
     }
 
-    /// Waits until the call is answered as expected, for at most 30 seconds.
+    /// Waits until the call is answered as expected, for at most 2 minutes, because valgrind starts
+    /// a server slowly on a busy machine.
     pub fn wait(&self, call: &Call) -> Result<()> {
         let begin = Instant::now();
         loop {
             match once(self.address, call) {
                 Ok(()) => return Ok(()),
-                Err(error) if begin.elapsed() > Duration::from_secs(30) => {
+                Err(error) if begin.elapsed() > Duration::from_mins(2) => {
                     let log = std::fs::read_to_string(self.folder.path().join("log"));
                     bail!("{error:#}; the server said: {}", log.unwrap_or_default());
                 }

@@ -53,6 +53,9 @@ fn load_of_many_callers_and_of_lists() {
 fn latency() {
     let out = bench(&[&["latency"], &BRIEF[..]].concat());
     assert!(out.contains("99 %   added"), "{out}");
+    let required = ["latency", "--servers", "scopeward,scopeward-required"];
+    let out = bench(&[&required, &BRIEF[..]].concat());
+    assert!(out.contains("99 %   Scopeward, required"), "{out}");
 }
 
 #[test]

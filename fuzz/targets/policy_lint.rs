@@ -124,7 +124,7 @@ pub(crate) fn run(data: &[u8]) {
     let granted: Vec<_> = policy.scopes().iter().map(|scope| scope.name().clone()).collect();
     for (feature, name, _) in policy.rules() {
         for granted in [vec![], granted.clone()] {
-            let held = policy.hold(granted.iter().map(|scope| scope.as_str()));
+            let held = policy.hold(granted.iter().map(scopeward_policy::Scope::as_str));
             let operation = Operation::new(feature, name);
             let explanation = Explanation::new(&policy, operation, granted);
             assert_eq!(explanation.is_allowed(), policy.decide(operation, &held).is_allow());

@@ -431,7 +431,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
             let requirement = rule.and_then(|rule| vocabulary.requirement(rule, self.errors));
             match (condition, requirement) {
                 (Some(condition), Some(requirement)) => {
-                    when.push(When { condition, requirement, span: written.at.clone() });
+                    let (span, place) = (written.at.clone(), OnceLock::new());
+                    when.push(When { condition, requirement, span, place });
                 }
                 _ => is_whole = false,
             }

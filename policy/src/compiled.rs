@@ -106,7 +106,7 @@ impl CompiledPolicy {
         self.settings.on_denied
     }
 
-    /// Whether a call may run when its audit record cannot be written.
+    /// Whether a call may run before its audit record was written.
     pub fn audit_mode(&self) -> AuditMode {
         self.settings.audit
     }

@@ -28,6 +28,35 @@ impl Decision<'_> {
     }
 }
 
+/// The conditions of a rule that held for one call, or counted as if they did. An audit record names
+/// them by their places.
+#[derive(Debug, Clone, Default)]
+pub struct MetConditions<'p>(SmallVec<[&'p When; 2]>);
+
+impl<'p> MetConditions<'p> {
+    /// The conditions of `rule` whose requirements are among the clauses of a decision.
+    fn among(rule: &'p Rule, clauses: &[&'p Requirement]) -> Self {
+        let is_met = |when: &&When| {
+            let own = &raw const when.requirement;
+            clauses.iter().any(|clause| ptr::eq::<Requirement>(*clause, own))
+        };
+        Self(rule.when.iter().filter(is_met).collect())
+    }
+
+    /// Whether no condition was met.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The places of the conditions in the source: `path:line:column`, in the order of the file.
+    pub fn places(&self, policy: &'p CompiledPolicy) -> impl ExactSizeIterator<Item = &'p str> {
+        let place = |when: &&'p When| -> &'p str {
+            when.place.get_or_init(|| policy.source().place(when.span.start).into())
+        };
+        self.0.iter().map(place)
+    }
+}
+
 /// A refusal: the rule that refused, and the scopes that the caller lacks.
 #[derive(Debug, Clone)]
 pub struct Denial<'p> {
@@ -150,27 +179,64 @@ impl CompiledPolicy {
     /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
     /// ```
     pub fn decide(&self, operation: Operation<'_>, held: &ScopeSet) -> Decision<'_> {
+        self.decide_with_conditions(operation, held).0
+    }
+
+    /// Decides like [`decide`](Self::decide), and also says which conditions of the rule were met.
+    ///
+    /// ```
+    /// use scopeward_policy::{CompiledPolicy, Operation, diagnostic::Source};
+    ///
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", r#"
+    /// version = 1
+    /// [server]
+    /// url = "http://localhost:3002/mcp"
+    /// [scopes]
+    /// "note:write" = "Write notes"
+    /// [tools.save_note]
+    /// write = "note"
+    /// [[tools.save_note.when]]
+    /// if = "args.public"
+    /// all_of = ["note:write"]
+    /// "#))?;
+    /// let public = serde_json::json!({ "public": true });
+    /// let saving = Operation::tool("save_note").with_arguments(public.as_object().ok_or("no")?);
+    /// let held = policy.hold(["note:write"]);
+    /// let (decision, met) = policy.decide_with_conditions(saving, &held);
+    /// assert!(decision.is_allow());
+    /// assert_eq!(met.places(&policy).collect::<Vec<_>>(), ["policy.toml:10:6"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn decide_with_conditions(
+        &self,
+        operation: Operation<'_>,
+        held: &ScopeSet,
+    ) -> (Decision<'_>, MetConditions<'_>) {
         if operation.feature() == Feature::Resource {
             return self.decide_resource(operation, held);
         }
         match self.rule_of(operation.feature(), operation.name()) {
             // The fast path: most rules have no condition, and most calls are allowed.
             Some(rule) if rule.when.is_empty() && rule.requirement.is_met_by(held) => {
-                Decision::Allow(rule)
+                (Decision::Allow(rule), MetConditions::default())
             }
             Some(rule) => self.decide_by(rule, operation.arguments(), operation.claims(), held),
-            None => Decision::Unknown,
+            None => (Decision::Unknown, MetConditions::default()),
         }
     }
 
-    fn decide_resource(&self, operation: Operation<'_>, held: &ScopeSet) -> Decision<'_> {
+    fn decide_resource(
+        &self,
+        operation: Operation<'_>,
+        held: &ScopeSet,
+    ) -> (Decision<'_>, MetConditions<'_>) {
         let Some((rule, values)) = self.find_resource(operation.name()) else {
-            return Decision::Unknown;
+            return (Decision::Unknown, MetConditions::default());
         };
         // A template by its own text cannot be read, because it is not a resource. Completion asks
         // about it without arguments.
         if values.is_none() && operation.arguments().object().is_some() {
-            return Decision::Unknown;
+            return (Decision::Unknown, MetConditions::default());
         }
         // The values in a URI count as its arguments, even if the operation has others.
         let arguments = values.as_ref().map_or(operation.arguments(), Given::These);
@@ -183,15 +249,16 @@ impl CompiledPolicy {
         arguments: Given<'_>,
         claims: Given<'_>,
         held: &ScopeSet,
-    ) -> Decision<'p> {
+    ) -> (Decision<'p>, MetConditions<'p>) {
         let clauses = rule.clauses(arguments, claims);
+        let met = MetConditions::among(rule, &clauses);
         if clauses.iter().all(|clause| clause.is_met_by(held)) {
-            return Decision::Allow(rule);
+            return (Decision::Allow(rule), met);
         }
         let mut required = SmallVec::new();
         for clause in &clauses {
             add(&mut required, clause.nearest(held));
         }
-        Decision::Deny(Denial { policy: self, rule, clauses, required })
+        (Decision::Deny(Denial { policy: self, rule, clauses, required }), met)
     }
 }

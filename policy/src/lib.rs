@@ -79,7 +79,7 @@ pub use agreement::CheckedPolicy;
 pub use assertions::Assertions;
 pub use compiled::{CompiledPolicy, ConditionalNeed};
 pub use counts::DecisionCounts;
-pub use decision::{Decision, Denial};
+pub use decision::{Decision, Denial, MetConditions};
 pub use declared::{Declaration, Declarations, Location, Registry};
 pub use feature::Feature;
 pub use known_client::KnownClient;

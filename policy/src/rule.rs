@@ -33,6 +33,8 @@ pub(crate) struct When {
     pub(crate) requirement: Requirement,
     /// The place of the condition in the source.
     pub(crate) span: Range<usize>,
+    /// The span as `path:line:column`, computed at first use.
+    pub(super) place: OnceLock<Box<str>>,
 }
 
 impl Rule {
@@ -48,7 +50,7 @@ impl Rule {
 
     /// The counters of the rule's decisions. `find` looks them up by the rule's name, and is called
     /// once. So the counters can outlive the policy, and go on when a reload replaces it.
-    pub fn counts(&self, find: impl FnOnce(&str) -> Arc<DecisionCounts>) -> &DecisionCounts {
+    pub fn counts(&self, find: impl FnOnce(&str) -> Arc<DecisionCounts>) -> &Arc<DecisionCounts> {
         self.counts.get_or_init(|| find(&self.name))
     }
 

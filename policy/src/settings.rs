@@ -56,14 +56,14 @@ impl OnDenied {
     }
 }
 
-/// Whether a call may run when its audit record cannot be written.
+/// Whether a call may run before its audit record was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum AuditMode {
     /// The call runs. Lost records are counted, and the server reports them.
     #[default]
     BestEffort,
-    /// The call does not run while the audit file cannot be written.
+    /// The call runs only once its record was handed to the operating system.
     Required,
 }
 

@@ -216,7 +216,7 @@ pub(crate) static SERVER: TableShape = table(&[
     key(
         "audit",
         ValueKind::Word(|| words(AuditMode::WORDS)),
-        "\"required\" refuses calls while the audit file cannot be written; \"best_effort\" runs them, and counts and reports lost records.",
+        "\"required\" runs a call only once its audit record was written; \"best_effort\" runs it, and counts and reports lost records.",
     ),
     key(
         "registered",

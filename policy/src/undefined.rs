@@ -229,8 +229,8 @@ pub(crate) fn blame_definitions(
         else {
             return error;
         };
-        let names = unused.iter().map(|entry| entry.name.value.as_str());
-        let defined = suggestions.nearest(name, names);
+        let defined_names = unused.iter().map(|entry| entry.name.value.as_str());
+        let defined = suggestions.nearest(name, defined_names);
         let entry = unused.iter().find(|entry| Some(entry.name.value.as_str()) == defined);
         let (Some(entry), Some(asking)) = (entry, uses.get(name)) else { return error };
         let prefix = |scope: &str| scope.rsplit_once(':').map(|(prefix, _)| prefix.to_owned());

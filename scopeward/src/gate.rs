@@ -77,6 +77,9 @@ struct Inner {
     capacity: Capacity,
     rate: Arc<RateLimiter<u64>>,
     recorder: Recorder,
+    /// Whether the service behind the gate is the handler of this crate, which begins and ends the
+    /// grants itself.
+    has_handler: bool,
 }
 
 /// An answer of at most this many bytes is not counted until its client has taken it: a connection
@@ -104,6 +107,7 @@ impl Gate {
                 capacity: Capacity::new(&limits),
                 limits,
                 recorder: Recorder::default(),
+                has_handler: false,
             }),
         }
     }
@@ -134,11 +138,14 @@ impl Gate {
         self
     }
 
-    /// Records the gate's decisions with `recorder`. If the recorder has no audit file, a policy
-    /// that says `audit = "required"` lets nobody in.
+    /// Records the decisions with `recorder`, as the gate of a handler with the same recorder. If the
+    /// recorder has no audit file, a policy that says `audit = "required"` lets nobody in.
     #[must_use]
     pub(crate) fn with_recorder(self, recorder: Recorder) -> Self {
-        self.with(|inner| inner.recorder = recorder)
+        self.with(|inner| {
+            inner.recorder = recorder;
+            inner.has_handler = true;
+        })
     }
 
     /// Also lets callers ask for their own tasks, if the handler behind the gate makes tasks.
@@ -321,8 +328,9 @@ where
                 membership,
             };
             let bounds = Bounds { limits, capacity, rate, holder };
-            let mut request = match admit::admit(request, &caller, &state, &bounds).await {
-                Ok(AdmittedRequest::One(request)) => request,
+            let (mut request, grants) = match admit::admit(request, &caller, &state, &bounds).await
+            {
+                Ok(AdmittedRequest::One(request, grants)) => (request, grants),
                 Ok(AdmittedRequest::Batch(batch)) => {
                     let answer = Box::pin(batch::answer(inner, batch, &caller)).await;
                     return Ok(gate.inner.until_taken(answer, permit, holder));
@@ -349,7 +357,20 @@ where
                 let failed = |_| Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response());
                 return tokio::spawn(call).await.unwrap_or_else(failed);
             }
-            let answer = inner.call(request).await.map(IntoResponse::into_response)?;
+            let answer = {
+                let mut answer = pin!(inner.call(request));
+                // Made after the call, so that it is dropped before the call if the client goes away.
+                let awaited = grants.awaited();
+                let answer = answer.as_mut().await.map(IntoResponse::into_response)?;
+                let grants = awaited.answered();
+                if grants.are_unrecorded() {
+                    return Ok(challenge::unrecorded());
+                }
+                if !gate.inner.has_handler && answer.status().is_success() {
+                    grants.pass().await;
+                }
+                answer
+            };
             let begun = (answer.status(), answer.headers());
             sessions.follow(&method, asked.as_ref(), begun, &caller, limits);
             let answer = gate.inner.until_taken(answer, permit, holder);

@@ -50,6 +50,7 @@ mod secret;
 mod serve;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod text;
 
 pub use scopeward_policy as policy;
 

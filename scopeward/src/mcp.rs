@@ -10,6 +10,7 @@ mod extract;
 pub mod handler;
 mod log;
 mod names;
+mod outcome;
 mod part;
 pub(crate) mod plain_call;
 mod probe;

@@ -11,6 +11,7 @@ mod files;
 mod headers;
 mod hosts;
 mod pages;
+mod records;
 mod redirects;
 mod small;
 mod tokens;

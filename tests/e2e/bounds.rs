@@ -40,7 +40,7 @@ const PRINTING: &[&[&str]] = &[
 
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("policy.toml"), &*POLICY).unwrap();
+    fs::write(folder.path().join("policy.toml"), *POLICY).unwrap();
     folder
 }
 
@@ -285,7 +285,7 @@ fn no_file_makes_a_panic() {
             }
         }
         fs::remove_file(folder.path().join(name)).unwrap();
-        fs::write(folder.path().join("policy.toml"), &*POLICY).unwrap();
+        fs::write(folder.path().join("policy.toml"), *POLICY).unwrap();
     }
 }
 

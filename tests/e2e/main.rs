@@ -11,6 +11,8 @@
 mod action;
 mod attacks;
 mod audit;
+mod audit_file;
+mod audit_outcome;
 mod authoring;
 mod availability;
 mod bounds;

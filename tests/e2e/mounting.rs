@@ -115,7 +115,9 @@ impl Program {
         let path = self.folder.path().join("data/audit.jsonl");
         let read = || -> Vec<Value> {
             let text = fs::read_to_string(&path).unwrap();
-            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+            let all = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            // The policy requires records, so the end of each call has a record of its own.
+            all.filter(|record| record["decision"] != "outcome").collect()
         };
         within_five_seconds(|| read().len() >= count);
         read()

@@ -332,14 +332,14 @@ fn a_listen_has_one_record_however_many_resources_it_names() {
         .iter()
         .map(|one| (&one["decision"], &one["resource"], &one["also"], &one["resources"]))
         .collect();
-    let (allow, deny, none) = (json!("allow"), json!("deny"), Value::Null);
+    let (allow, deny, absent) = (json!("allow"), json!("deny"), Value::Null);
     let (note, secret) = (json!("note://items/{id}"), json!("note://items/top-secret"));
     let (also, many, three) = (json!("db://{kind}/{id} file:///pub/{+path}"), json!(300), json!(3));
     assert_eq!(
         said,
         [
-            (&allow, &note, &none, &many),
-            (&deny, &secret, &none, &none),
+            (&allow, &note, &absent, &many),
+            (&deny, &secret, &absent, &absent),
             (&allow, &note, &also, &three)
         ]
     );

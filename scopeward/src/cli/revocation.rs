@@ -137,7 +137,7 @@ fn seen(data: &Path, whom: &RevocationTarget) -> BTreeSet<String> {
         subject: Option<String>,
         client: Option<String>,
     }
-    let Ok(mut file) = file::open(&journal::path(data)) else { return BTreeSet::new() };
+    let Ok(mut file) = file::open(&journal::CALLERS.path(data)) else { return BTreeSet::new() };
     let length = file.metadata().map_or(0, |metadata| metadata.len());
     let from = length.saturating_sub(MOST_LOOKED_THROUGH);
     if file.seek(SeekFrom::Start(from)).is_err() {

@@ -24,8 +24,11 @@ use crate::{
     identity::Principal,
     limits::{BodyError, Capacity, Holder, Limit, Limits, Place, RateLimiter, read_body},
     mcp::plain_call::{self, BorrowedCall},
-    policy::{Decision, Feature, Operation},
-    record::audit::DecisionContext,
+    policy::{Decision, Feature, MetConditions, Operation},
+    record::audit::{
+        DecisionContext,
+        grant::{Grant, Grants},
+    },
 };
 
 /// What bounds one request: the limits, what the server has to give, and who asks.
@@ -38,15 +41,15 @@ pub(super) struct Bounds<'g> {
 
 /// An admitted request, as it is passed on to the service behind the gate.
 pub(super) enum AdmittedRequest {
-    One(Request<Body>),
+    One(Request<Body>, Grants),
     Batch(AdmittedBatch),
 }
 
-/// The messages of a batch, each by itself and in the batch's order (revision 2025-03-26), and the
-/// place that they have together.
+/// The messages of a batch, each by itself with its grants and in the batch's order (revision
+/// 2025-03-26), and the place that they have together.
 pub(super) struct AdmittedBatch {
     pub(super) parts: Parts,
-    pub(super) messages: Vec<Bytes>,
+    pub(super) messages: Vec<(Bytes, Grants)>,
     pub(super) place: Place,
 }
 
@@ -62,7 +65,8 @@ pub(super) async fn admit(
         // Only a POST carries a message. The other methods open or close streams, and a stateless
         // server refuses them itself. Their body has no meaning, so it is not passed on.
         let (parts, _) = request.into_parts();
-        return Ok(AdmittedRequest::One(Request::from_parts(parts, Body::empty())));
+        let request = Request::from_parts(parts, Body::empty());
+        return Ok(AdmittedRequest::One(request, Grants::None));
     }
     let (mut parts, body) = request.into_parts();
     let body = read_body(body, bounds.limits, bounds.capacity, bounds.holder).await;
@@ -74,30 +78,34 @@ pub(super) async fn admit(
     let (body, _counted) = (read.bytes, read.counted);
     let place = bounds.place()?;
     if let Some(call) = plain_call::read(&body)
-        && may_be_plain(&call, caller, state, started)?
+        && let Some(grant) = plainly_allowed(&call, caller, state, started)?
     {
-        let call = call.share(&body);
+        let call = call.share(&body).with_grant(grant.clone());
         parts.extensions.insert(place);
         parts.extensions.insert(call);
-        return Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body))));
+        let request = Request::from_parts(parts, Body::from(body));
+        return Ok(AdmittedRequest::One(request, Grants::One(grant)));
     }
     if is_batch(&body) {
         let messages = batch(&parts, &body, state.membership == Membership::Own)?;
         bounds.charge(messages.len())?;
         // All messages are decided before one is executed, because one refusal refuses the batch.
-        for message in &messages {
-            let message = parse(message)?;
+        // Nothing is recorded as allowed until then.
+        let mut decided = Vec::with_capacity(messages.len());
+        for bytes in messages {
+            let message = parse(&bytes)?;
             if let ClientJsonRpcMessage::Request(request) = &message
                 && matches!(request.request, ClientRequest::InitializeRequest(_))
             {
                 return Err(not_accepted("`initialize` is not part of a batch"));
             }
-            decide(&message, caller, state, started)?;
+            let grants = decide(&message, caller, state, started)?;
+            decided.push((bytes, grants));
         }
-        return Ok(AdmittedRequest::Batch(AdmittedBatch { parts, messages, place }));
+        return Ok(AdmittedRequest::Batch(AdmittedBatch { parts, messages: decided, place }));
     }
     let message = parse(&body)?;
-    decide(&message, caller, state, started)?;
+    let grants = decide(&message, caller, state, started)?;
     if !opens_stream(&message) {
         parts.extensions.insert(place);
     }
@@ -106,7 +114,8 @@ pub(super) async fn admit(
     {
         parts.extensions.insert(BeginsSession);
     }
-    Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body))))
+    parts.extensions.insert(grants.clone());
+    Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body)), grants))
 }
 
 impl Bounds<'_> {
@@ -136,27 +145,26 @@ fn opens_stream(message: &ClientJsonRpcMessage) -> bool {
     )
 }
 
-/// Returns whether the policy allows a plain call whatever its arguments. A call that is refused
-/// whatever its arguments is answered with its refusal at once, so that nothing is built from
-/// arguments that are not used.
-fn may_be_plain(
+/// The grant of a plain call that the policy allows whatever its arguments; `None` for a call that is
+/// parsed in full, with rmcp's type. A call that is refused whatever its arguments is answered with
+/// its refusal at once, so that nothing is built from arguments that are not used.
+fn plainly_allowed(
     call: &BorrowedCall<'_>,
     caller: &Principal,
     state: &GateState<'_>,
     started: Instant,
-) -> Result<bool, Response> {
+) -> Result<Option<Grant>, Response> {
     let context = DecisionContext::new(started, call.traceparent);
     match caller.may(Operation::tool(call.tool)) {
         Decision::Allow(rule) if !rule.has_conditions() => {
-            state.recorder.allowed(caller, Feature::Tool, rule, context);
-            Ok(true)
+            let met = MetConditions::default();
+            Ok(Some(state.recorder.allowed(caller, Feature::Tool, rule, &met, context)))
         }
-        Decision::Deny(denial) if denial.rule().has_conditions() => Ok(false),
+        Decision::Deny(denial) if denial.rule().has_conditions() => Ok(None),
         Decision::Deny(_) | Decision::Unknown => match call.id() {
-            Some(id) => refuse_by_name(&id, call.tool, caller, state, context).map(|()| false),
-            None => Ok(false),
+            Some(id) => refuse_by_name(&id, call.tool, caller, state, context).map(|()| None),
+            None => Ok(None),
         },
-        // A call whose rule has conditions is parsed in full with rmcp's type.
-        Decision::Allow(_) => Ok(false),
+        Decision::Allow(_) => Ok(None),
     }
 }

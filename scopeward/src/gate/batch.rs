@@ -16,7 +16,7 @@ use rmcp::{
 use serde_json::value::RawValue;
 
 use super::admit::AdmittedBatch;
-use crate::identity::Principal;
+use crate::{identity::Principal, record::audit::grant::Grants};
 
 /// The most bytes of all answers of a batch together: 16 MiB, so that a small request cannot take a
 /// large part of the memory. Once they are used up, each further request is answered with an error
@@ -33,11 +33,11 @@ where
 {
     let mut answers: Vec<Bytes> = vec![];
     let mut room = LARGEST_ANSWER;
-    for message in &batch.messages {
+    for (message, grants) in &batch.messages {
         let mut body = None;
         if room > 0 {
             let Ok(()) = std::future::poll_fn(|context| service.poll_ready(context)).await;
-            let Ok(answer) = service.call(request(&batch, message, caller)).await;
+            let Ok(answer) = service.call(request(&batch, (message, grants), caller)).await;
             let answer = answer.into_response();
             if answer.status() == StatusCode::ACCEPTED {
                 continue;
@@ -60,7 +60,11 @@ where
 }
 
 /// One request for one message of a batch, with the batch's method, URI, headers and place.
-fn request(batch: &AdmittedBatch, message: &Bytes, caller: &Principal) -> Request<Body> {
+fn request(
+    batch: &AdmittedBatch,
+    (message, grants): (&Bytes, &Grants),
+    caller: &Principal,
+) -> Request<Body> {
     let parts = &batch.parts;
     let mut request = Request::new(Body::from(message.clone()));
     *request.method_mut() = parts.method.clone();
@@ -70,6 +74,7 @@ fn request(batch: &AdmittedBatch, message: &Bytes, caller: &Principal) -> Reques
     request.headers_mut().remove(header::CONTENT_LENGTH);
     request.extensions_mut().insert(batch.place.clone());
     request.extensions_mut().insert(caller.clone());
+    request.extensions_mut().insert(grants.clone());
     request
 }
 

@@ -26,11 +26,15 @@ use crate::{
         ServerTasks, Updates,
         refusal::{Refusal, unknown},
     },
-    policy::{Decision, Feature, OnDenied, Operation, Rule},
+    policy::{Decision, Feature, MetConditions, OnDenied, Operation, Rule},
     record::{
-        audit::{DecisionContext, Denied, Recorder},
+        audit::{
+            DecisionContext, Denied, Recorder, conditions,
+            grant::{Grant, Grants},
+        },
         metrics::metrics,
     },
+    text::shown,
 };
 
 /// The most bytes of an unknown name that are shown, because the name is the caller's own text and
@@ -47,13 +51,13 @@ pub(super) struct GateState<'g> {
     pub(super) membership: Membership,
 }
 
-/// Decides one message: `Ok` to pass it on, or the answer that refuses it.
+/// Decides one message: the grants with which it is passed on, or the answer that refuses it.
 pub(super) fn decide(
     message: &ClientJsonRpcMessage,
     caller: &Principal,
     state: &GateState<'_>,
     started: Instant,
-) -> Result<(), Response> {
+) -> Result<Grants, Response> {
     match message {
         ClientJsonRpcMessage::Request(request) => {
             let context =
@@ -64,14 +68,14 @@ pub(super) fn decide(
             ClientNotification::CancelledNotification(_)
             | ClientNotification::InitializedNotification(_)
             | ClientNotification::ProgressNotification(_)
-            | ClientNotification::RootsListChangedNotification(_) => Ok(()),
+            | ClientNotification::RootsListChangedNotification(_) => Ok(Grants::None),
             _ => Err(not_accepted("this notification is not known here")),
         },
         // A client's response answers a request of the server (elicitation, sampling), and a server
         // sends requests only within the caller's own session.
         ClientJsonRpcMessage::Response(_) | ClientJsonRpcMessage::Error(_) => {
             if state.membership == Membership::Own {
-                return Ok(());
+                return Ok(Grants::None);
             }
             Err(not_accepted("this server sends its clients no requests, so it takes no responses"))
         }
@@ -87,7 +91,7 @@ pub(super) fn refuse_by_name(
     state: &GateState<'_>,
     context: DecisionContext<'_>,
 ) -> Result<(), Response> {
-    RequestDecider { id, caller, state, context }.decide_operation(Operation::tool(tool))
+    RequestDecider { id, caller, state, context }.decide_operation(Operation::tool(tool)).map(drop)
 }
 
 /// One request that is to be decided, with its caller.
@@ -98,20 +102,22 @@ struct RequestDecider<'q> {
     context: DecisionContext<'q>,
 }
 
-impl RequestDecider<'_> {
+impl<'q> RequestDecider<'q> {
     /// Decides the request by its method. Every method that can pass is named here, and all others
     /// are unknown.
-    fn decide(&self, request: &ClientRequest) -> Result<(), Response> {
+    fn decide(&self, request: &ClientRequest) -> Result<Grants, Response> {
         match request {
             // Every authenticated caller may open the connection and see the lists, because the
             // handler filters each list by the same decision.
             ClientRequest::InitializeRequest(_)
             | ClientRequest::DiscoverRequest(_)
             | ClientRequest::PingRequest(_)
-            | ClientRequest::ListToolsRequest(_) => Ok(()),
+            | ClientRequest::ListToolsRequest(_) => Ok(Grants::None),
 
             // The log level is a setting of the caller's own session.
-            ClientRequest::SetLevelRequest(_) if self.state.membership == Membership::Own => Ok(()),
+            ClientRequest::SetLevelRequest(_) if self.state.membership == Membership::Own => {
+                Ok(Grants::None)
+            }
             // If the policy names no resource, the methods about resources are unknown. The same
             // holds for prompts.
             _ if feature(request).is_some_and(|of| !self.caller.policy().names_some(of)) => {
@@ -139,7 +145,7 @@ impl RequestDecider<'_> {
             }
             ClientRequest::ListResourcesRequest(_)
             | ClientRequest::ListResourceTemplatesRequest(_)
-            | ClientRequest::ListPromptsRequest(_) => Ok(()),
+            | ClientRequest::ListPromptsRequest(_) => Ok(Grants::None),
             ClientRequest::CompleteRequest(complete) => self.decide_completion(&complete.params),
             ClientRequest::GetTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::UpdateTaskRequest(of) => self.decide_task(request, &of.params.task_id),
@@ -150,7 +156,7 @@ impl RequestDecider<'_> {
 
     /// Decides the completion of an argument by the rule of its prompt or resource. The argument's
     /// value is not known yet, so conditions on arguments are left out.
-    fn decide_completion(&self, params: &CompleteRequestParams) -> Result<(), Response> {
+    fn decide_completion(&self, params: &CompleteRequestParams) -> Result<Grants, Response> {
         match &params.r#ref {
             Reference::Prompt(prompt) => self.decide_operation(Operation::prompt(&prompt.name)),
             Reference::Resource(resource) => {
@@ -174,7 +180,7 @@ impl RequestDecider<'_> {
 
     /// Decides a stream of changes of several resources, all of which the caller must be allowed to
     /// read. The request has one record, however many resources it names.
-    fn decide_subscriptions(&self, uris: &[String]) -> Result<(), Response> {
+    fn decide_subscriptions(&self, uris: &[String]) -> Result<Grants, Response> {
         let limits = self.state.limits;
         if uris.len() > limits.max_subscriptions {
             metrics().limited(Limit::Subscriptions);
@@ -186,7 +192,7 @@ impl RequestDecider<'_> {
             let error = ErrorData::invalid_params(message, None);
             return Err(json_rpc_error(StatusCode::BAD_REQUEST, Some(self.id), error));
         }
-        let [first, others @ ..] = uris else { return Ok(()) };
+        let [first, others @ ..] = uris else { return Ok(Grants::None) };
         self.check_room(uris.len())?;
         let nothing = JsonObject::new();
         let mut rules: Vec<&Rule> = vec![];
@@ -205,13 +211,14 @@ impl RequestDecider<'_> {
         if others.is_empty() {
             return self.decide_use(Feature::Resource, first, None);
         }
-        self.state.recorder.allowed_all(self.caller, &rules, uris.len(), self.context);
-        Ok(())
+        let recorder = self.state.recorder;
+        let grant = recorder.allowed_all(self.caller, &rules, uris.len(), self.context);
+        Ok(grant.map_or(Grants::None, Grants::One))
     }
 
     /// Decides a request about a task. Only the caller and client that made the task may use it, and
     /// only while that caller may make the task's call, with the same arguments.
-    fn decide_task(&self, request: &ClientRequest, task: &str) -> Result<(), Response> {
+    fn decide_task(&self, request: &ClientRequest, task: &str) -> Result<Grants, Response> {
         let Some(tasks) = self.state.tasks else {
             return Err(unknown_method(request.method(), self.id));
         };
@@ -219,7 +226,7 @@ impl RequestDecider<'_> {
             Some(call) => self.decide_operation(call.operation()),
             // An unknown task and another caller's task get the same answer from the handler, which
             // looks for the owner again.
-            None => Ok(()),
+            None => Ok(Grants::None),
         }
     }
 
@@ -229,31 +236,43 @@ impl RequestDecider<'_> {
         feature: Feature,
         name: &str,
         arguments: Option<&JsonObject>,
-    ) -> Result<(), Response> {
+    ) -> Result<Grants, Response> {
         let nothing = JsonObject::new();
         let operation = Operation::new(feature, name);
         self.decide_operation(operation.with_arguments(arguments.unwrap_or(&nothing)))
     }
 
-    /// Asks the policy, records the decision, and returns `Ok` or the answer that refuses.
-    fn decide_operation(&self, operation: Operation<'_>) -> Result<(), Response> {
+    /// Asks the policy, and returns the grant or the answer that refuses.
+    fn decide_operation(&self, operation: Operation<'_>) -> Result<Grants, Response> {
+        let feature = operation.feature();
+        let (rule, met) = self.ask(operation)?;
+        Ok(self.grant(feature, rule, &met).into())
+    }
+
+    fn grant(&self, feature: Feature, rule: &Rule, met: &MetConditions<'q>) -> Grant {
+        self.state.recorder.allowed(self.caller, feature, rule, met, self.context)
+    }
+
+    /// Asks the policy: the rule that allows the operation, with its conditions that were met, or the
+    /// answer that refuses, whose decision is recorded.
+    fn ask(&self, operation: Operation<'_>) -> Result<(&'q Rule, MetConditions<'q>), Response> {
         let Self { id, caller, context, .. } = *self;
         let (feature, name) = (operation.feature(), operation.name());
         let policy = caller.policy();
-        match caller.may(operation) {
-            Decision::Allow(rule) => {
-                self.state.recorder.allowed(caller, feature, rule, context);
-                Ok(())
-            }
+        let (decision, met) = caller.decide(operation);
+        match decision {
+            Decision::Allow(rule) => Ok((rule, met)),
             Decision::Deny(denial) => {
                 // A record names a resource by the URI template of its rule, not by its URI.
                 let known = denial.rule().name();
                 let refusal = Refusal::insufficient_scope(feature, known, &denial, caller);
+                let met = conditions(&met, policy);
                 let denied = Denied {
                     feature,
                     name: known,
                     rule: Some(denial.rule()),
                     missing: &refusal.missing,
+                    conditions: met.as_deref(),
                 };
                 self.state.recorder.denied(caller, denied, Some(context));
                 // The required scopes can depend on the arguments, so they are part of the key by
@@ -272,7 +291,7 @@ impl RequestDecider<'_> {
             Decision::Unknown => {
                 // The name is the caller's own text, so it is cut to keep it from flooding a log.
                 let name = &name[..name.floor_char_boundary(LONGEST_SHOWN_NAME)];
-                let denied = Denied { feature, name, rule: None, missing: &[] };
+                let denied = Denied { feature, name, rule: None, missing: &[], conditions: None };
                 self.state.recorder.denied(caller, denied, Some(context));
                 Err(json_rpc_error(StatusCode::OK, Some(id), unknown(feature, name)))
             }
@@ -302,7 +321,8 @@ fn feature(request: &ClientRequest) -> Option<Feature> {
 
 /// The answer to an unknown method: 404 with -32601 (MCP 2026-07-28, "Protocol Version Header").
 fn unknown_method(method: &str, id: &RequestId) -> Response {
-    let error =
-        ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("Method not found: {method}"), None);
+    let method = shown(&method[..method.floor_char_boundary(LONGEST_SHOWN_NAME)]);
+    let message = format!("Method not found: {method}");
+    let error = ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None);
     json_rpc_error(StatusCode::NOT_FOUND, Some(id), error)
 }

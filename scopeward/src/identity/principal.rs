@@ -5,7 +5,9 @@ mod doubt;
 use std::{fmt, sync::Arc};
 
 use super::token::AccessToken;
-use crate::policy::{CompiledPolicy, Decision, Declaration, Operation, Scope, ScopeSet};
+use crate::policy::{
+    CompiledPolicy, Decision, Declaration, MetConditions, Operation, Scope, ScopeSet,
+};
 
 /// An authenticated caller: its subject, the client that acts for it, and the scopes that it was
 /// granted. A principal can be made only from an [`AccessToken`], and an access token only by
@@ -130,11 +132,17 @@ impl Principal {
     /// }
     /// ```
     pub fn may(&self, operation: Operation<'_>) -> Decision<'_> {
+        self.decide(operation).0
+    }
+
+    /// Decides like [`may`](Self::may), and also says which conditions were met, for the record of
+    /// the decision.
+    pub(crate) fn decide(&self, operation: Operation<'_>) -> (Decision<'_>, MetConditions<'_>) {
         let Inner { token, policy, held } = &*self.inner;
         if policy.has_conditions() {
-            policy.decide(operation.with_claims(token.claims()), held)
+            policy.decide_with_conditions(operation.with_claims(token.claims()), held)
         } else {
-            policy.decide(operation, held)
+            policy.decide_with_conditions(operation, held)
         }
     }
 

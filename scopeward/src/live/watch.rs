@@ -269,7 +269,7 @@ async fn next(hangups: &mut Hangups) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::mpsc;
 
     use super::*;
     use crate::{Registry, policy::agreement};
@@ -286,16 +286,14 @@ mod tests {
     /// is loaded.
     #[tokio::test]
     async fn a_load_that_takes_too_long_is_refused_and_later_edits_are_looked_at() {
-        let gate = Arc::new(Mutex::new(()));
-        let closed = gate.lock().unwrap();
-        let load = {
-            let gate = Arc::clone(&gate);
-            move |source: Source| {
-                if source.text().contains("slow") {
-                    drop(gate.lock());
-                }
-                check(&source)
+        // A slow load waits until the sender is dropped.
+        let (closed, gate) = mpsc::channel::<()>();
+        let gate = Arc::new(parking_lot::Mutex::new(gate));
+        let load = move |source: Source| {
+            if source.text().contains("slow") {
+                let _ = gate.lock().recv();
             }
+            check(&source)
         };
         let first = check(&Source::new("policy.toml", text("first"))).unwrap();
         let live = LivePolicy::from(first);

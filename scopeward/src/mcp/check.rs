@@ -14,7 +14,11 @@ use crate::{
     mcp::refusal::Refusal,
     policy::{Decision, Declaration, Feature, Operation, Rule, UriTemplate, diagnostic::nearest},
     record::audit::{Denied, Recorder},
+    text::in_backticks,
 };
+
+/// The most bytes of an unknown argument's name that an error shows.
+const LONGEST_SHOWN_ARGUMENT: usize = 64;
 
 /// The context of a call whose caller passed the check of a declaration. Only this module makes
 /// one, and the parameters of a method can be taken only from it. So no route of `#[scoped_tools]`
@@ -122,7 +126,13 @@ fn check(
         ),
         Decision::Unknown => (Refusal::without_policy(feature, declared.name(), caller), None),
     };
-    let denied = Denied { feature, name: declared.name(), rule, missing: &refusal.missing };
+    let denied = Denied {
+        feature,
+        name: declared.name(),
+        rule,
+        missing: &refusal.missing,
+        conditions: None,
+    };
     recorder(extensions).denied(caller, denied, None);
     Err(refusal.into_error_data())
 }
@@ -145,7 +155,12 @@ fn check_names(
     match find_stray_argument(&schema, arguments) {
         None => Ok(()),
         Some(name) => {
-            let mut message = format!("{} takes no argument `{name:.64}`", declared.name());
+            let mut message = format!(
+                "{} takes no argument {}",
+                declared.name(),
+                // The name is the caller's own text, so it is cut and shown as one thing.
+                in_backticks(&name[..name.floor_char_boundary(LONGEST_SHOWN_ARGUMENT)])
+            );
             let known = schema.get("properties").and_then(serde_json::Value::as_object);
             let known = known.into_iter().flat_map(|all| all.keys().map(String::as_str));
             if let Some(right) = nearest(name, known).filter(|_| arguments.contains_key(name)) {

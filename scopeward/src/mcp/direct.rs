@@ -30,7 +30,7 @@ use rmcp::{
     model::{
         CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientJsonRpcMessage,
         ClientRequest, ErrorCode, Implementation, InitializeRequestParams, ProtocolVersion,
-        RequestId, ServerJsonRpcMessage,
+        RequestId, ServerJsonRpcMessage, ServerResult,
     },
     service::{RequestContext, serve_directly},
     transport::Transport,
@@ -40,8 +40,10 @@ use tokio::runtime::Handle;
 use crate::{
     identity::Principal,
     limits::Place,
-    mcp::{ScopedTools, handler::McpHandler, plain_call::PlainCall},
+    mcp::{ScopedTools, handler::McpHandler, outcome, plain_call::PlainCall},
     policy::{Declaration, Feature},
+    record::audit::{NotRecorded, Outcome, grant::Grant},
+    text::quoted,
 };
 
 /// The revisions of MCP, oldest first.
@@ -97,6 +99,15 @@ impl<S: ScopedTools> DirectCalls<S> {
     /// through rmcp's transport.
     pub(crate) fn answer(self: &Arc<Self>, request: &mut Request<Body>) -> Option<RunToEnd> {
         let call = request.extensions_mut().remove::<PlainCall>()?;
+        let answer = self.begin(&call, request);
+        if answer.is_none() {
+            // The call's grant goes with it through rmcp's transport.
+            request.extensions_mut().insert(call);
+        }
+        answer
+    }
+
+    fn begin(self: &Arc<Self>, call: &PlainCall, request: &Request<Body>) -> Option<RunToEnd> {
         let (tool, has_headers) = self.tools.get_key_value(call.tool())?;
         let headers = request.headers();
         let revision = revision(headers)?;
@@ -122,11 +133,12 @@ impl<S: ScopedTools> DirectCalls<S> {
         context.meta = meta;
         context.extensions.insert(caller);
         // With the call, because a call whose client has gone away still runs.
-        if let Some(place) = request.extensions_mut().remove::<Place>() {
+        if let Some(place) = request.extensions().get::<Place>().cloned() {
             context.extensions.insert(place);
         }
         let this = Arc::clone(self);
-        Some(RunToEnd(Some(Box::pin(this.call(id, params, context, revision)))))
+        let grant = call.grant().cloned();
+        Some(RunToEnd(Some(Box::pin(this.call(id, params, context, revision, grant)))))
     }
 
     /// The connection to the caller that rmcp wants in each call's context. It has this revision
@@ -149,15 +161,31 @@ impl<S: ScopedTools> DirectCalls<S> {
         params: CallToolRequestParams,
         context: RequestContext<RoleServer>,
         revision: usize,
+        grant: Option<Grant>,
     ) -> Response {
+        let running = match &grant {
+            None => None,
+            Some(grant) => match grant.begin().await {
+                Ok(running) => Some(running),
+                Err(NotRecorded) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            },
+        };
         let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
         let answer = AssertUnwindSafe(Service::handle_request(&self.handler, request, context));
-        let answer = match answer.catch_unwind().await {
+        let answer = answer.catch_unwind().await;
+        if let Some(running) = running {
+            running.end(match &answer {
+                Ok(Ok(ServerResult::CallToolResult(result))) => outcome::of_result(result),
+                Ok(Ok(_)) => Outcome::Ok,
+                Ok(Err(_)) | Err(_) => Outcome::Error,
+            });
+        }
+        let answer = match answer {
             Ok(Ok(result)) => ServerJsonRpcMessage::response(result, id),
             Ok(Err(error)) => ServerJsonRpcMessage::error(error, Some(id)),
             // The panic hook has already printed the message for the operator.
             Err(_) => {
-                tracing::error!(%id, "a tool panicked");
+                tracing::error!(id = %quoted(&id.to_string()), "a tool panicked");
                 let error = ErrorData::internal_error("the tool failed", None);
                 ServerJsonRpcMessage::error(error, Some(id))
             }

@@ -19,13 +19,14 @@ use rmcp::{
     },
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams,
-        CompleteRequestMethod, CompleteRequestParams, CompleteResult, GetPromptRequestParams,
-        GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams,
-        InitializeResult, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
-        ListToolsResult, PaginatedRequestParams, Prompt, PromptsCapability, ProtocolVersion,
-        ReadResourceRequestParams, ReadResourceResponse, Reference, Resource, ResourceTemplate,
-        ResourcesCapability, ServerCapabilities, ServerConfig, SubscribeRequestParams,
-        SubscriptionFilter, Tool, ToolsCapability, UnsubscribeRequestParams, UpdateTaskParams,
+        CompleteRequestMethod, CompleteRequestParams, CompleteResult, Extensions,
+        GetPromptRequestParams, GetPromptResponse, GetTaskParams, GetTaskResult, Implementation,
+        InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, PaginatedRequestParams, Prompt, PromptsCapability,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Reference, Resource,
+        ResourceTemplate, ResourcesCapability, ServerCapabilities, ServerConfig,
+        SubscribeRequestParams, SubscriptionFilter, Tool, ToolsCapability,
+        UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{RequestContext, SubscriptionContext},
 };
@@ -38,10 +39,11 @@ use crate::{
         Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ScopedTools, ServerDetails,
         ServerTasks, Services, TaskBounds, Updates,
         extract::{self, place_of, principal_of},
+        outcome,
         refusal::{Refusal, unknown},
     },
     policy::{Feature, Operation},
-    record::audit::Recorder,
+    record::audit::{Outcome, Recorder},
 };
 use changes::Subscribed;
 pub use lists::REQUIRED_SCOPES_META;
@@ -214,6 +216,47 @@ impl<S: ScopedTools> McpHandler<S> {
         capabilities
     }
 
+    /// Completes an argument of a prompt or a variable of a resource that the caller may use.
+    async fn completed(
+        &self,
+        request: CompleteRequestParams,
+        extensions: &Extensions,
+    ) -> Result<CompleteResult, ErrorData> {
+        let Inner { server, completions, .. } = &*self.inner;
+        if completions.is_empty() {
+            return Err(ErrorData::method_not_found::<CompleteRequestMethod>());
+        }
+        let (feature, name) = match &request.r#ref {
+            Reference::Prompt(prompt) => (Feature::Prompt, &prompt.name),
+            Reference::Resource(resource) => (Feature::Resource, &resource.uri),
+            _ => return Err(ErrorData::invalid_params("Unknown reference", None)),
+        };
+        let caller = extract::required(extensions, feature, name)?.clone();
+        let declared = match feature {
+            Feature::Resource => self.inner.resources.details(name).map(ResourceRoute::name),
+            _ => Some(name.as_str()),
+        };
+        let declared = declared.and_then(|name| S::REGISTRY.get(feature, name));
+        let is_allowed = caller.may(Operation::new(feature, name).for_some_arguments()).is_allow();
+        match declared.filter(|_| is_allowed) {
+            Some(declared) => {
+                let completed = (feature, declared.name());
+                let mut request = request;
+                // The method is given the canonical URI, which is the one that was decided on.
+                if let Reference::Resource(resource) = &mut request.r#ref
+                    && let Some(uri) = self.inner.resources.canonical(&resource.uri)
+                {
+                    resource.uri = uri;
+                }
+                completions.complete(completed, server, caller, request).await
+            }
+            None => Err(match feature {
+                Feature::Prompt => unknown(feature, name),
+                _ => ErrorData::resource_not_found("Resource not found", None),
+            }),
+        }
+    }
+
     /// Adds the server's services and the session's log level to a request, so that methods can
     /// take them as parameters.
     fn prepare(&self, context: &mut RequestContext<RoleServer>) {
@@ -311,7 +354,10 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
             let refusal = Refusal::unauthenticated(Feature::Tool, "subscriptions/listen", &[]);
             return Err(refusal.into_error_data());
         };
-        self.tell_of_changes(live, caller, &subscription).await
+        let running = outcome::begin(&subscription.request_context().extensions).await?;
+        let told = self.tell_of_changes(live, caller, &subscription).await;
+        running.end(outcome::of(&told));
+        told
     }
 
     async fn call_tool(
@@ -321,9 +367,12 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
     ) -> Result<CallToolResponse, ErrorData> {
         // Held to the end of the call, because a call whose client has gone away goes on.
         let _place = place_of(&context.extensions);
+        let running = outcome::begin(&context.extensions).await?;
         self.prepare(&mut context);
         let Inner { server, tools, .. } = &*self.inner;
-        tools.call(ToolCallContext::new(server, request, context)).await
+        let answer = tools.call(ToolCallContext::new(server, request, context)).await;
+        running.end(outcome::of_tool(&answer));
+        answer
     }
 
     async fn list_tools(
@@ -365,17 +414,21 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: GetPromptRequestParams,
         mut context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         let Inner { server, prompts, .. } = &*self.inner;
         // rmcp's own answer is not used, because it would list all prompts to any caller.
         if !prompts.has_route(&request.name) {
+            running.end(Outcome::Error);
             return Err(unknown(Feature::Prompt, &request.name));
         }
         let _place = place_of(&context.extensions);
         self.prepare(&mut context);
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
-        prompts
+        let answer = prompts
             .get_prompt(PromptContext::new(server, request.name, request.arguments, context))
-            .await
+            .await;
+        running.end(outcome::of(&answer));
+        answer
     }
 
     async fn list_resources(
@@ -414,10 +467,13 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         mut context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let _place = place_of(&context.extensions);
+        let running = outcome::begin(&context.extensions).await?;
         self.prepare(&mut context);
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
         let Inner { server, resources, .. } = &*self.inner;
-        let mut answer = resources.read(server, request.uri, context).await?;
+        let answer = resources.read(server, request.uri, context).await;
+        running.end(outcome::of(&answer));
+        let mut answer = answer?;
         // The policy allowed only this caller to read, so no cache may give the answer to another.
         if let ReadResourceResponse::Complete(result) = &mut answer
             && result.cache_scope.is_some()
@@ -432,39 +488,10 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: CompleteRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
-        let Inner { server, completions, .. } = &*self.inner;
-        if completions.is_empty() {
-            return Err(ErrorData::method_not_found::<CompleteRequestMethod>());
-        }
-        let (feature, name) = match &request.r#ref {
-            Reference::Prompt(prompt) => (Feature::Prompt, &prompt.name),
-            Reference::Resource(resource) => (Feature::Resource, &resource.uri),
-            _ => return Err(ErrorData::invalid_params("Unknown reference", None)),
-        };
-        let caller = extract::required(&context.extensions, feature, name)?.clone();
-        let declared = match feature {
-            Feature::Resource => self.inner.resources.details(name).map(ResourceRoute::name),
-            _ => Some(name.as_str()),
-        };
-        let declared = declared.and_then(|name| S::REGISTRY.get(feature, name));
-        let is_allowed = caller.may(Operation::new(feature, name).for_some_arguments()).is_allow();
-        match declared.filter(|_| is_allowed) {
-            Some(declared) => {
-                let completed = (feature, declared.name());
-                let mut request = request;
-                // The method is given the canonical URI, which is the one that was decided on.
-                if let Reference::Resource(resource) = &mut request.r#ref
-                    && let Some(uri) = self.inner.resources.canonical(&resource.uri)
-                {
-                    resource.uri = uri;
-                }
-                completions.complete(completed, server, caller, request).await
-            }
-            None => Err(match feature {
-                Feature::Prompt => unknown(feature, name),
-                _ => ErrorData::resource_not_found("Resource not found", None),
-            }),
-        }
+        let running = outcome::begin(&context.extensions).await?;
+        let answer = self.completed(request, &context.extensions).await;
+        running.end(outcome::of(&answer));
+        answer
     }
 
     #[expect(deprecated, reason = "`logging/setLevel` is part of the revisions until 2025-11-25")]
@@ -490,29 +517,35 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         let Some(session) = &self.session else {
             return Err(ErrorData::method_not_found::<rmcp::model::SubscribeRequestMethod>());
         };
+        let running = outcome::begin(&context.extensions).await?;
         let caller = extract::required(&context.extensions, Feature::Resource, &request.uri)?;
         let nothing = serde_json::Map::new();
         let reading = Operation::resource(&request.uri).with_arguments(&nothing);
         let canonical = self.inner.resources.canonical(&request.uri);
         let Some(canonical) = canonical.filter(|_| caller.may(reading).is_allow()) else {
+            running.end(Outcome::Error);
             return Err(ErrorData::resource_not_found("Resource not found", None));
         };
         let mut subscribed = session.subscribed.lock();
         let (peer, named) = (context.peer.clone(), (canonical, request.uri));
-        self.add_subscription(&mut subscribed, named, caller, peer)
+        let answer = self.add_subscription(&mut subscribed, named, caller, peer);
+        running.end(outcome::of(&answer));
+        answer
     }
 
     async fn unsubscribe(
         &self,
         request: UnsubscribeRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
         let Some(session) = &self.session else {
             return Err(ErrorData::method_not_found::<rmcp::model::UnsubscribeRequestMethod>());
         };
+        let running = outcome::begin(&context.extensions).await?;
         if let Some(uri) = self.inner.resources.canonical(&request.uri) {
             session.subscribed.lock().remove(&uri);
         }
+        running.end(Outcome::Ok);
         Ok(())
     }
 
@@ -521,10 +554,12 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: GetTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<GetTaskResult, ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         let caller = principal_of(&context.extensions);
-        let tasks = self.inner.services.tasks.of(&request.task_id, caller)?;
-        let task = tasks.get_task(&request.task_id)?;
-        Ok(GetTaskResult::new(task))
+        let tasks = self.inner.services.tasks.of(&request.task_id, caller);
+        let answer = tasks.and_then(|tasks| tasks.get_task(&request.task_id));
+        running.end(outcome::of(&answer));
+        Ok(GetTaskResult::new(answer?))
     }
 
     async fn update_task(
@@ -532,9 +567,13 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: UpdateTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         let caller = principal_of(&context.extensions);
-        let tasks = self.inner.services.tasks.of(&request.task_id, caller)?;
-        tasks.update_task(&request.task_id, request.input_responses)
+        let tasks = self.inner.services.tasks.of(&request.task_id, caller);
+        let answer =
+            tasks.and_then(|tasks| tasks.update_task(&request.task_id, request.input_responses));
+        running.end(outcome::of(&answer));
+        answer
     }
 
     async fn cancel_task(
@@ -542,7 +581,11 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         request: CancelTaskParams,
         context: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
+        let running = outcome::begin(&context.extensions).await?;
         let caller = principal_of(&context.extensions);
-        self.inner.services.tasks.of(&request.task_id, caller)?.cancel_task(&request.task_id)
+        let tasks = self.inner.services.tasks.of(&request.task_id, caller);
+        let answer = tasks.and_then(|tasks| tasks.cancel_task(&request.task_id));
+        running.end(outcome::of(&answer));
+        answer
     }
 }

@@ -11,6 +11,8 @@ use rmcp::model::{CallToolRequestParams, JsonObject, RequestId, RequestMetaObjec
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::record::audit::grant::Grant;
+
 /// A plain call that borrows its parts from the body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BorrowedCall<'m> {
@@ -29,6 +31,7 @@ pub(crate) struct PlainCall {
     id: Bytes,
     arguments: Option<Bytes>,
     meta: Option<Bytes>,
+    grant: Option<Grant>,
 }
 
 impl BorrowedCall<'_> {
@@ -45,11 +48,23 @@ impl BorrowedCall<'_> {
             id: part(self.id),
             arguments: self.arguments.map(part),
             meta: self.meta.map(part),
+            grant: None,
         }
     }
 }
 
 impl PlainCall {
+    /// Adds the grant by which the call was let through.
+    #[must_use]
+    pub(crate) fn with_grant(self, grant: Grant) -> Self {
+        Self { grant: Some(grant), ..self }
+    }
+
+    /// The grant by which the call was let through.
+    pub(crate) fn grant(&self) -> Option<&Grant> {
+        self.grant.as_ref()
+    }
+
     pub(crate) fn tool(&self) -> &str {
         str::from_utf8(&self.tool).unwrap_or_default()
     }

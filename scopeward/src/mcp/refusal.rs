@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use crate::{
     identity::Principal,
     policy::{CompiledPolicy, Denial, Feature, Scope},
+    text::shown,
 };
 
 /// The JSON-RPC error code of a refusal for lack of scopes. The code is in the range that JSON-RPC
@@ -193,12 +194,15 @@ fn sentence(missing: &[Scope]) -> String {
 }
 
 /// The error for a name that does not exist or that the policy does not name. The text is rmcp's
-/// own, so that a caller cannot tell the two cases apart.
+/// own, so that a caller cannot tell the two cases apart. A name that is not a plain word stands in
+/// quotes, because a person may read it.
 pub(crate) fn unknown(feature: Feature, name: &str) -> ErrorData {
     match feature {
         // MCP, "Tools", error handling: an unknown tool is a protocol error.
-        Feature::Tool => ErrorData::invalid_params(format!("Unknown tool: {name}"), None),
-        Feature::Prompt => ErrorData::invalid_params(format!("Unknown prompt: {name}"), None),
+        Feature::Tool => ErrorData::invalid_params(format!("Unknown tool: {}", shown(name)), None),
+        Feature::Prompt => {
+            ErrorData::invalid_params(format!("Unknown prompt: {}", shown(name)), None)
+        }
         // MCP, "Resources", error handling. Revision 2026-07-28 uses -32602 instead.
         Feature::Resource => ErrorData::resource_not_found(
             "Resource not found",

@@ -5,26 +5,41 @@
 //! resource by its URI template, not by its URI.
 
 pub(crate) mod chain;
+pub(crate) mod grant;
 pub(crate) mod journal;
 mod queue;
 pub(crate) mod record;
-pub(crate) mod writer;
+mod writer;
 
-use std::{borrow::Cow, sync::Arc, time::Instant};
+use std::{borrow::Cow, io, iter, path::Path, sync::Arc, time::Instant};
 
-use jiff::Timestamp;
+use serde_json::Value;
 
-pub(crate) use queue::AuditHealth;
+pub(crate) use queue::{AuditHealth, NotRecorded, Outcome};
 
-use record::Record;
+use grant::Grant;
+use journal::Rotation;
+use record::{Actor, Record};
 use writer::AuditWriter;
 
 use super::metrics::metrics;
 use crate::{
     http::Peer,
     identity::Principal,
-    policy::{AuditMode, CompiledPolicy, DecisionCounts, Feature, Rule, Scope},
+    policy::{AuditMode, CompiledPolicy, DecisionCounts, Feature, MetConditions, Rule, Scope},
 };
+
+/// The most scopes and conditions that a record names, so that a token or a rule with many does not
+/// make every record long. A further number says how many there are more.
+const MOST_LISTED: usize = 32;
+/// The most actors of a token's `act` claim that a record names. A longer chain of delegations was
+/// not made by people who will read it.
+const MOST_ACTORS: usize = 8;
+/// The most bytes of an actor's name that a record holds.
+const LONGEST_ACTOR: usize = 256;
+/// The size at which a new file of requests without a valid token is begun, and how many older ones
+/// are kept: at most 64 MiB in all, whatever anybody sends.
+const UNAUTHENTICATED_ROTATION: Rotation = Rotation { size: 16 * 1024 * 1024, kept: 3 };
 
 /// The start and the trace of a decision.
 #[derive(Debug, Clone, Copy)]
@@ -55,10 +70,18 @@ fn is_traceparent(text: &str) -> bool {
 /// that a request cannot make a record that grows with it.
 const MOST_NAMED: usize = 15;
 
-/// Records decisions in the audit file (if there is one), in the metrics, and in the log. Clones of
-/// a recorder write to the same file, whose writer ends with the last of them.
+/// Records decisions in the audit files (if there are any), in the metrics, and in the log. Clones of
+/// a recorder write to the same files, whose writers end with the last of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Recorder(Option<Arc<AuditWriter>>);
+pub(crate) struct Recorder(Option<Arc<AuditFiles>>);
+
+#[derive(Debug)]
+struct AuditFiles {
+    callers: AuditWriter,
+    /// Apart from the decisions about authenticated callers, because anybody can send requests
+    /// without a token.
+    unauthenticated: AuditWriter,
+}
 
 /// A use that was refused.
 #[derive(Debug, Clone, Copy)]
@@ -70,66 +93,80 @@ pub(crate) struct Denied<'a> {
     pub(crate) rule: Option<&'a Rule>,
     /// The scopes that the caller lacks.
     pub(crate) missing: &'a [Scope],
+    /// The places of the rule's [conditions](conditions) that were met, if the gate decided.
+    pub(crate) conditions: Option<&'a str>,
 }
 
 impl Recorder {
-    /// Makes a recorder that writes to the audit file. The default recorder has no file.
-    pub(crate) fn new(writer: AuditWriter) -> Self {
-        Self(Some(Arc::new(writer)))
+    /// Opens the audit files of a data folder. The default recorder has no files.
+    pub(crate) fn open(data: &Path, rotation: Rotation) -> io::Result<Self> {
+        let callers = AuditWriter::start(data, journal::CALLERS, rotation)?;
+        let unauthenticated =
+            AuditWriter::start(data, journal::UNAUTHENTICATED, UNAUTHENTICATED_ROTATION)?;
+        Ok(Self(Some(Arc::new(AuditFiles { callers, unauthenticated }))))
     }
 
-    /// The health of the audit file, if there is one.
+    /// The health of the audit file of authenticated callers, if there is one.
     pub(crate) fn health(&self) -> Option<AuditHealth> {
-        self.0.as_ref().map(|writer| writer.sink().health())
+        self.0.as_ref().map(|files| files.callers.sink().health())
+    }
+
+    /// The health of the file of requests without a valid token, if there is one.
+    pub(crate) fn unauthenticated_health(&self) -> Option<AuditHealth> {
+        self.0.as_ref().map(|files| files.unauthenticated.sink().health())
     }
 
     /// Returns whether all requests are refused now, because the policy says `audit = "required"`
     /// and records are not being kept.
     pub(crate) fn refuses(&self, policy: &CompiledPolicy) -> bool {
         policy.audit_mode() == AuditMode::Required
-            && !self.0.as_ref().is_some_and(|writer| writer.sink().is_keeping())
+            && !self.0.as_ref().is_some_and(|files| files.callers.sink().is_keeping())
     }
 
-    /// Records that the gate let an operation through.
-    pub(crate) fn allowed(
+    /// Makes the grant of an operation that the policy allows. It is recorded when it
+    /// [begins](Grant::begin).
+    pub(crate) fn allowed<'c>(
         &self,
-        caller: &Principal,
+        caller: &'c Principal,
         feature: Feature,
         rule: &Rule,
+        met: &MetConditions<'c>,
         context: DecisionContext<'_>,
-    ) {
-        counts(rule, feature).count_allowed();
+    ) -> Grant {
         let policy = caller.policy();
-        self.write(Record {
+        let record = Record {
+            timestamp: queue::now().into(),
             level: "INFO",
             decision: Cow::Borrowed("allow"),
             rule: Some(policy.place(rule).into()),
+            conditions: conditions(met, policy),
             trace: context.traceparent.map(Cow::Borrowed),
             micros: Some(micros(context.started)),
             ..by_caller(caller, feature, rule.name())
-        });
+        };
+        let sink = self.0.as_ref().map(|files| files.callers.sink().clone());
+        let is_required = policy.audit_mode() == AuditMode::Required;
+        Grant::new(sink, is_required, Arc::clone(counts(rule, feature)), vec![], &record)
     }
 
-    /// Records that the gate let one request through that subscribes to so many resources, of these
-    /// rules. The record names the first rules, and counts the others.
+    /// Makes the grant of one request that subscribes to so many resources, of these rules. Its record
+    /// names the first rules, and counts the others. `None` without rules.
     pub(crate) fn allowed_all(
         &self,
         caller: &Principal,
         rules: &[&Rule],
         resources: usize,
         context: DecisionContext<'_>,
-    ) {
-        let [first, others @ ..] = rules else { return };
-        for rule in rules {
-            counts(rule, Feature::Resource).count_allowed();
-        }
+    ) -> Option<Grant> {
+        let [first, others @ ..] = rules else { return None };
         let named = others.iter().take(MOST_NAMED);
         let mut also = named.map(|rule| rule.name()).collect::<Vec<_>>().join(" ");
         if let Some(more @ 1..) = others.len().checked_sub(MOST_NAMED) {
             also.push_str(&format!(" and {more} more"));
         }
         let policy = caller.policy();
-        self.write(Record {
+        let record = Record {
+            timestamp: queue::now().into(),
             level: "INFO",
             decision: Cow::Borrowed("allow"),
             rule: Some(policy.place(first).into()),
@@ -138,7 +175,12 @@ impl Recorder {
             trace: context.traceparent.map(Cow::Borrowed),
             micros: Some(micros(context.started)),
             ..by_caller(caller, Feature::Resource, first.name())
-        });
+        };
+        let sink = self.0.as_ref().map(|files| files.callers.sink().clone());
+        let is_required = policy.audit_mode() == AuditMode::Required;
+        let of = |rule: &&Rule| Arc::clone(counts(rule, Feature::Resource));
+        let others = others.iter().map(of).collect();
+        Some(Grant::new(sink, is_required, of(first), others, &record))
     }
 
     /// Records that an operation was refused for lack of scopes: by the gate, if there is a
@@ -149,7 +191,7 @@ impl Recorder {
         denied: Denied<'_>,
         context: Option<DecisionContext<'_>>,
     ) {
-        let Denied { feature, name, rule, missing } = denied;
+        let Denied { feature, name, rule, missing, conditions } = denied;
         match rule {
             Some(rule) => counts(rule, feature).count_denied(),
             None => metrics().unknown(feature),
@@ -159,6 +201,7 @@ impl Recorder {
             level: "WARN",
             decision: Cow::Borrowed("deny"),
             rule: rule.map(|rule| caller.policy().place(rule).into()),
+            conditions: conditions.map(Cow::Borrowed),
             missing: Some(join(missing).into()),
             by: Some(by.into()),
             trace: context.and_then(|context| context.traceparent).map(Cow::Borrowed),
@@ -170,7 +213,7 @@ impl Recorder {
     /// Records that a tool, resource or prompt was reached without an authenticated caller.
     pub(crate) fn unauthenticated_use(&self, feature: Feature, name: &str) {
         metrics().of(feature, name).count_denied();
-        self.write(Record {
+        self.write_unauthenticated(Record {
             level: "WARN",
             decision: Cow::Borrowed("deny"),
             reason: Some(
@@ -185,7 +228,7 @@ impl Recorder {
     pub(crate) fn unauthenticated(&self, request: Unauthenticated<'_>, policy: &CompiledPolicy) {
         let Unauthenticated { code, reason, client, peer } = request;
         metrics().unauthenticated(code);
-        self.write(Record {
+        self.write_unauthenticated(Record {
             level: "INFO",
             decision: Cow::Borrowed("unauthenticated"),
             reason: Some(reason.into()),
@@ -196,17 +239,27 @@ impl Recorder {
         });
     }
 
-    fn write(&self, mut record: Record<'_>) {
-        if let Some(writer) = &self.0 {
-            record.timestamp = format!("{:.6}", Timestamp::now()).into();
-            writer.sink().record(&record);
+    /// Writes a record of an authenticated caller.
+    fn write(&self, record: Record<'_>) {
+        self.write_to(|files| &files.callers, record);
+    }
+
+    /// Writes a record of a request without a valid token.
+    fn write_unauthenticated(&self, record: Record<'_>) {
+        self.write_to(|files| &files.unauthenticated, record);
+    }
+
+    fn write_to(&self, file: impl FnOnce(&AuditFiles) -> &AuditWriter, mut record: Record<'_>) {
+        if let Some(files) = &self.0 {
+            record.timestamp = queue::now().into();
+            file(files).sink().record(&record);
         }
         record.log();
     }
 }
 
 /// The counters of a rule's decisions, which all rules of the same name in this process share.
-fn counts(rule: &Rule, feature: Feature) -> &DecisionCounts {
+fn counts(rule: &Rule, feature: Feature) -> &Arc<DecisionCounts> {
     rule.counts(|name| metrics().of(feature, name))
 }
 
@@ -216,9 +269,68 @@ fn by_caller<'a>(caller: &'a Principal, feature: Feature, name: &'a str) -> Reco
         subject: Some(caller.subject().into()),
         issuer: Some(caller.issuer().into()),
         client: caller.client().map(Cow::Borrowed),
+        act: actors(caller),
+        scopes: known_scopes(caller),
         policy: Some(caller.policy().revision().as_str().into()),
         ..Record::of(feature, name)
     }
+}
+
+/// The places of conditions, as a record names them.
+pub(crate) fn conditions<'p>(
+    met: &MetConditions<'p>,
+    policy: &'p CompiledPolicy,
+) -> Option<Cow<'p, str>> {
+    list(met.places(policy))
+}
+
+/// The granted scopes that the policy knows. A scope of another server says nothing here.
+fn known_scopes(caller: &Principal) -> Option<Cow<'_, str>> {
+    let granted = caller.granted().iter().map(Scope::as_str);
+    let known = granted.filter(|scope| caller.policy().scope_named(scope).is_some());
+    list(known)
+}
+
+/// The actors that a token names: `act` and the `act` in it, the current actor first (RFC 8693,
+/// section 4.1).
+fn actors(caller: &Principal) -> Vec<Actor<'_>> {
+    let mut all = vec![];
+    let mut next = caller.claim("act");
+    while let Some(Value::Object(actor)) = next
+        && all.len() < MOST_ACTORS
+    {
+        let text = |name: &str| {
+            let text = actor.get(name)?.as_str()?;
+            Some(Cow::Borrowed(&text[..text.floor_char_boundary(LONGEST_ACTOR)]))
+        };
+        all.push(Actor { sub: text("sub"), iss: text("iss"), client_id: text("client_id") });
+        next = actor.get("act");
+    }
+    all
+}
+
+/// Joins texts with spaces: the first 32, and how many more there are. `None` without any.
+fn list<'t>(all: impl Iterator<Item = &'t str>) -> Option<Cow<'t, str>> {
+    let mut all = all;
+    let first = all.next()?;
+    let Some(second) = all.next() else { return Some(first.into()) };
+    // Most lists are shorter, so that the text need not grow.
+    let mut text = String::with_capacity(64);
+    text.push_str(first);
+    let (mut listed, mut more) = (1, 0);
+    for one in iter::once(second).chain(all) {
+        if listed < MOST_LISTED {
+            listed += 1;
+            text.push(' ');
+            text.push_str(one);
+        } else {
+            more += 1;
+        }
+    }
+    if more > 0 {
+        text.push_str(&format!(" +{more}"));
+    }
+    Some(text.into())
 }
 
 /// A request that came without a valid token.
@@ -245,6 +357,15 @@ fn join(scopes: &[Scope]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_is_bounded() {
+        assert_eq!(list([].into_iter()), None);
+        assert_eq!(list(["a"].into_iter()).as_deref(), Some("a"));
+        assert_eq!(list(["a", "b", "c"].into_iter()).as_deref(), Some("a b c"));
+        let many = list(["s"; 100].into_iter()).unwrap();
+        assert!(many.ends_with(" s +68") && many.len() < 80, "{many}");
+    }
 
     #[test]
     fn only_a_well_formed_traceparent_is_accepted() {

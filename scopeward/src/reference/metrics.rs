@@ -13,7 +13,7 @@ use crate::{
     live::LivePolicy,
     policy::{CompiledPolicy, Feature, diagnostic::Source},
     record::{
-        audit::{Recorder, journal::Rotation, writer::AuditWriter},
+        audit::{Recorder, journal::Rotation},
         metrics::metrics,
     },
     remote::Remote,
@@ -92,7 +92,7 @@ async fn answer() -> String {
     let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
     let configured = ConfiguredProviders::of(&policy, |_| None).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let audit = AuditWriter::start(folder.path(), Rotation { size: 0, kept: 0 }).unwrap();
+    let recorder = Recorder::open(folder.path(), Rotation { size: 0, kept: 0 }).unwrap();
     let app = App { router: axum::Router::new(), others: None };
     let live = LivePolicy::unserved(Arc::new(policy));
     live.heartbeat().beat();
@@ -100,7 +100,7 @@ async fn answer() -> String {
         capacity: Capacity::new(&Limits::default()),
         live,
         providers: Providers::connect(None, &configured, Remote::default(), OLDEST_KEYS),
-        recorder: Recorder::new(audit),
+        recorder,
         revocations: Revocations::default(),
         connections: Some(ConnectionServer::new(app, &Limits::default(), None)),
     };

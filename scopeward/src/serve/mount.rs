@@ -27,7 +27,7 @@ use crate::{
         CheckedPolicy, agreement,
         diagnostic::{Diagnostics, Source},
     },
-    record::audit::{Recorder, journal, writer::AuditWriter},
+    record::audit::{Recorder, journal},
 };
 
 /// Mounts a server in an axum program of one's own. The program keeps its runtime, its subscriber, its
@@ -279,11 +279,10 @@ impl Mount {
     /// The recorder of the audit file, whose writer lives as long as the recorder.
     fn audit_file(&self) -> Result<Recorder, StartError> {
         let data = &self.deployment.data;
-        let writer = AuditWriter::start(data, self.options.rotation()).map_err(|error| {
-            let path = journal::path(data);
+        Recorder::open(data, self.options.rotation()).map_err(|error| {
+            let path = journal::CALLERS.path(data);
             StartError::refused(format!("cannot write {}: {error}", path.display()))
-        })?;
-        Ok(Recorder::new(writer))
+        })
     }
 
     /// The watcher that loads the policy file again when it changes, with the same check as at the

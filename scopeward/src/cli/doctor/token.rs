@@ -9,6 +9,7 @@ use crate::{
         token::{TokenError, Validator},
     },
     policy::{CompiledPolicy, Decision, Operation, Scope},
+    text::shown,
 };
 
 /// Checks the token with the server's own validator, and each rule with the server's own decision.
@@ -28,8 +29,9 @@ pub(crate) async fn examine(
     let caller = Principal::new(token, Arc::clone(policy));
     let granted: Vec<&str> = caller.granted().iter().map(Scope::as_str).collect();
     let granted = if granted.is_empty() { "no scope".to_owned() } else { granted.join(", ") };
-    let client = caller.client().unwrap_or("an unnamed client");
-    report.ok(ABOUT, format!("{} through {client}, granted {granted}", caller.subject()));
+    let client = caller.client().map_or("an unnamed client".to_owned(), |id| shown(id).to_string());
+    let subject = shown(caller.subject());
+    report.ok(ABOUT, format!("{subject} through {client}, granted {granted}"));
 
     // Scopes that differ only by case are probably meant to be the same, but they are not.
     for scope in caller.granted() {

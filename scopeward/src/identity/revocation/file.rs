@@ -46,8 +46,7 @@ pub(crate) enum RevokedError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenFile {
-    #[serde(default)]
-    revoked: Vec<WrittenEntry>,
+    revoked: Option<Vec<WrittenEntry>>,
 }
 
 #[derive(Deserialize)]
@@ -77,6 +76,11 @@ impl RevokedList {
         let form = |reason: String| RevokedError::Form(path.display().to_string(), reason);
         let file: WrittenFile =
             toml_edit::de::from_str(text).map_err(|error| form(error.to_string()))?;
+        // A file that says nothing may be one that is being written, or was cut off. It must let nobody
+        // in again.
+        let entries = file.revoked.ok_or_else(|| {
+            form("it says nothing; a list of nobody is `revoked = []`".to_owned())
+        })?;
         let entry = |(index, written): (usize, WrittenEntry)| {
             let wrong = |what: &str| form(format!("entry {} {what}", index + 1));
             let whom = match (written.token, written.subject, written.client) {
@@ -99,7 +103,7 @@ impl RevokedList {
             })?;
             Ok(Revocation { whom, issuer: written.issuer, issued_before, reason: written.reason })
         };
-        let entries = file.revoked.into_iter().enumerate().map(entry).collect::<Result<_, _>>()?;
+        let entries = entries.into_iter().enumerate().map(entry).collect::<Result<_, _>>()?;
         Ok(Self { entries })
     }
 }
@@ -115,8 +119,12 @@ pub(crate) fn edit<T>(
     file::make_data_folder(data).map_err(write)?;
     let lock = fs::File::create(data.join("revoked.lock")).map_err(write)?;
     lock.lock().map_err(write)?;
-    let text = read(&path)?.unwrap_or_default();
-    let mut entries = RevokedList::parse(&path, &text)?.entries;
+    let text = read(&path)?;
+    let mut entries = match &text {
+        Some(text) => RevokedList::parse(&path, text)?.entries,
+        None => vec![],
+    };
+    let text = text.unwrap_or_default();
     let before = entries.clone();
     let outcome = change(&mut entries);
     let mut document: DocumentMut = text
@@ -189,6 +197,8 @@ mod tests {
         let (text, ()) = edit(data.path(), Vec::clear).unwrap();
         assert_eq!(RevokedList::parse(&path, &text).unwrap(), RevokedList::default());
         fs::write(&path, "").unwrap();
+        assert!(edit(data.path(), Vec::clear).is_err(), "it may be one that is being written");
+        fs::remove_file(&path).unwrap();
         edit(data.path(), |all| all.push(entry(RevocationTarget::Client("cli".to_owned()))))
             .unwrap();
         let (text, ()) = edit(data.path(), Vec::clear).unwrap();
@@ -211,6 +221,20 @@ mod tests {
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
-        assert_eq!(parse("").unwrap(), RevokedList::default());
+        for nothing in ["", " \n", "# nobody\n"] {
+            assert!(parse(nothing).is_err(), "{nothing:?}");
+        }
+        assert_eq!(parse("revoked = []").unwrap(), RevokedList::default());
+    }
+
+    /// Whatever beginning of a list is read, it revokes all whom it names, or is refused.
+    #[test]
+    fn no_beginning_of_a_list_revokes_nobody() {
+        let whole = "# by hand\n[[revoked]]\nsubject = \"ada\"\n\n[[revoked]]\nclient = \"cli\"\n";
+        for length in 0..whole.len() {
+            if let Ok(list) = RevokedList::parse(Path::new("revoked.toml"), &whole[..length]) {
+                assert!(!list.entries.is_empty(), "{length}");
+            }
+        }
     }
 }

@@ -20,6 +20,8 @@ use super::{
 const INTERVAL: Duration = Duration::from_millis(50);
 /// A file that looks as before is read every so many times all the same: once in half a second.
 const EVERY: u32 = 10;
+/// How long a list from which somebody is missing has to stay as it is before it counts.
+const SHRINKING: Duration = Duration::from_secs(1);
 /// How long a command waits for a server to load the list, so that the command ends even if no
 /// server runs.
 const MAX_WAIT: Duration = Duration::from_secs(5);
@@ -40,7 +42,10 @@ impl RevocationWatch {
     pub(crate) fn open(data: &Path) -> Result<Self, RevokedError> {
         let path = path(data);
         let text = read(&path)?;
-        let revoked = RevokedList::parse(&path, text.as_deref().unwrap_or_default())?;
+        let revoked = match &text {
+            Some(text) => RevokedList::parse(&path, text)?,
+            None => RevokedList::default(),
+        };
         Ok(Self { data: data.to_owned(), revocations: Revocations::of(&revoked.entries), text })
     }
 }
@@ -77,14 +82,19 @@ pub(crate) fn watch(mut watched: RevocationWatch) -> std::io::Result<()> {
             let loaded = text.map_err(|error| error.to_string()).and_then(|text| {
                 // A list that is deleted must not let revoked callers in again.
                 let text = text.ok_or_else(|| format!("{} is gone", path.display()))?;
-                // A file that somebody writes anew is empty for a moment, which must not let revoked
-                // callers in either.
-                let was_empty = watched.text.as_ref().is_none_or(|text| text.trim().is_empty());
-                if text.trim().is_empty() && !was_empty {
-                    let path = path.display();
-                    return Err(format!("{path} is empty; a list of nobody is `revoked = []`"));
+                let parse = |text: &str| {
+                    RevokedList::parse(&path, text).map_err(|error| error.to_string())
+                };
+                let revoked = parse(&text)?;
+                let before = watched.text.as_deref().map_or(Ok(RevokedList::default()), parse)?;
+                if before.entries.iter().any(|entry| !revoked.entries.contains(entry)) {
+                    // A list from which somebody is missing may be the beginning of one that is being
+                    // written, so it has to stay as it is for a while.
+                    thread::sleep(SHRINKING);
+                    if read(&path).ok().flatten().as_ref() != Some(&text) {
+                        return Err(format!("{} is being written", path.display()));
+                    }
                 }
-                let revoked = RevokedList::parse(&path, &text).map_err(|error| error.to_string())?;
                 Ok((text, revoked))
             });
             match loaded {

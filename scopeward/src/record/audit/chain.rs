@@ -101,11 +101,30 @@ impl ChainHead {
     }
 }
 
+/// The decision of a record that says that the file before it was taken away or changed by somebody
+/// else. The record carries on the number and the digest of the last record that the server wrote,
+/// so the chain holds although records may be missing before it.
+pub(crate) const CONTINUED: &str = "continued";
+
 /// The members of a line that place it in the chain.
 #[derive(Deserialize)]
 struct Link {
+    #[serde(default)]
+    decision: String,
+    #[serde(default)]
+    reason: Option<String>,
     number: Option<u64>,
     previous: Option<String>,
+}
+
+/// A place in a chain where the server went on after somebody else had taken away or changed its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Continuation {
+    /// The number of the record that says so.
+    pub(crate) number: u64,
+    pub(crate) reason: String,
+    /// How many records before it are in none of the files that were walked through.
+    pub(crate) missing: u64,
 }
 
 /// The reason why a line breaks the chain.
@@ -132,6 +151,8 @@ pub(crate) struct ChainWalk {
     pub(crate) first: u64,
     /// How many records were written before records were chained.
     pub(crate) unchained: u64,
+    /// Where the server went on after somebody else had taken away or changed its file.
+    pub(crate) continuations: Vec<Continuation>,
 }
 
 impl ChainWalk {
@@ -148,7 +169,18 @@ impl ChainWalk {
             return Ok(());
         };
         let previous: Digest = previous.parse().map_err(|_| BrokenChain::NotARecord)?;
+        let is_continued = chained.decision == CONTINUED;
+        if is_continued {
+            let before = self.head.map_or(0, |head| head.number);
+            self.continuations.push(Continuation {
+                number,
+                reason: chained.reason.unwrap_or_default(),
+                missing: number.saturating_sub(before + 1),
+            });
+        }
         match (self.head, self.before) {
+            // Somebody took away the records in between, and this record says so.
+            (Some(head), _) if is_continued && number > head.number + 1 => {}
             (Some(head), _) if number != head.number + 1 => {
                 return Err(BrokenChain::Number(number, head.number + 1));
             }
@@ -234,6 +266,28 @@ mod tests {
             Err((1, BrokenChain::NotChained))
         );
         assert_eq!(changed(&|all| all[3].truncate(9)), Err((3, BrokenChain::NotARecord)));
+    }
+
+    #[test]
+    fn a_record_that_continues_names_what_is_missing() {
+        let mut records = RECORDS;
+        records[2] = r#"{"decision":"continued","reason":"was removed"}"#;
+        let lines = chained(&records);
+        let continued = |lines: &[Vec<u8>]| {
+            let mut walk = ChainWalk::default();
+            lines.iter().try_for_each(|line| walk.next(line)).map(|()| walk.continuations)
+        };
+        let expected =
+            |missing| vec![Continuation { number: 3, reason: "was removed".to_owned(), missing }];
+        assert_eq!(continued(&lines), Ok(expected(0)));
+        assert_eq!(continued(&lines[2..]), Ok(expected(2)));
+        assert_eq!(continued(&[&lines[..1], &lines[2..]].concat()), Ok(expected(1)));
+        // It does not excuse a record that was changed, or one that stands twice.
+        let mut changed = lines.clone();
+        changed[1][5] = b'9';
+        assert_eq!(continued(&changed), Err(BrokenChain::Predecessor));
+        let twice = [&lines[..], &lines[2..]].concat();
+        assert_eq!(continued(&twice), Err(BrokenChain::Number(3, 5)));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Monitor;
-use crate::serve::providers::KeysState;
+use crate::{record::audit::AuditHealth, serve::providers::KeysState};
 
 /// Answers 200 while requests would be answered, else 503 with the reasons.
 pub(super) async fn ready(State(monitor): State<Monitor>) -> impl IntoResponse {
@@ -31,7 +31,9 @@ fn not_ready(monitor: &Monitor) -> Vec<String> {
         }
     }
     if monitor.recorder.refuses(&monitor.live.current()) {
-        reasons.push("the audit file cannot be written, and the policy requires it".to_owned());
+        let why = monitor.recorder.health().and_then(|audit| audit.reason);
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        reasons.push(format!("the audit file cannot be written, and the policy requires it{why}"));
     }
     reasons
 }
@@ -40,8 +42,11 @@ fn not_ready(monitor: &Monitor) -> Vec<String> {
 pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
     let status = monitor.live.status();
     let audit = monitor.recorder.health();
+    let unauthenticated = monitor.recorder.unauthenticated_health();
+    let needs_a_look =
+        |audit: &AuditHealth| audit.is_failing || audit.lost > 0 || audit.was_just_interrupted;
     let is_degraded = status.is_refused
-        || audit.is_some_and(|audit| audit.is_failing || audit.lost > 0)
+        || [&audit, &unauthenticated].into_iter().flatten().any(needs_a_look)
         || monitor.watchers().iter().any(|(_, heartbeat)| heartbeat.is_late())
         || !not_ready(&monitor).is_empty();
     let watchers: serde_json::Map<String, Value> = monitor
@@ -74,12 +79,8 @@ pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
             "refused": status.refused,
             "refused_at": status.refused_at.map(written),
         },
-        "audit": audit.map(|audit| json!({
-            "is_failing": audit.is_failing,
-            "lost": audit.lost,
-            "pending_bytes": audit.pending,
-            "head": audit.head.to_string(),
-        })),
+        "audit": audit.as_ref().map(audited),
+        "audit_unauthenticated": unauthenticated.as_ref().map(audited),
         "keys": keys,
         "watchers": watchers,
         "revocations": {
@@ -87,6 +88,22 @@ pub(super) async fn health(State(monitor): State<Monitor>) -> Json<Value> {
             "refused": monitor.revocations.refused(),
         },
     }))
+}
+
+/// The health of an audit file.
+fn audited(audit: &AuditHealth) -> Value {
+    json!({
+        "is_failing": audit.is_failing,
+        "reason": audit.reason,
+        "lost": audit.lost,
+        "interruptions": audit.interruptions,
+        "interrupted": audit.interrupted.as_ref().map(|interrupted| json!({
+            "at": interrupted.at.to_string(),
+            "reason": format!("the file {}", interrupted.reason),
+        })),
+        "pending_bytes": audit.pending,
+        "head": audit.head.to_string(),
+    })
 }
 
 /// A time as RFC 3339 writes it; `None` for one that no calendar has.

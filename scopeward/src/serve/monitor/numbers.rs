@@ -232,6 +232,33 @@ impl Monitor {
             "audit_pending_bytes",
             "Bytes that wait to be written to the audit file",
             &gauge(health.pending),
+        )?;
+        export(
+            encoder,
+            "audit_interruptions",
+            "Times that somebody else removed, replaced, truncated or wrote the audit file",
+            &ConstCounter::new(health.interruptions),
+        )?;
+        let Some(health) = self.recorder.unauthenticated_health() else {
+            return Ok(());
+        };
+        export(
+            encoder,
+            "audit_unauthenticated_records",
+            "The number of the last record about a request without a valid token",
+            &ConstCounter::new(health.head.number),
+        )?;
+        export(
+            encoder,
+            "audit_unauthenticated_lost",
+            "Records about requests without a valid token that are lost for good",
+            &ConstCounter::new(health.lost),
+        )?;
+        export(
+            encoder,
+            "audit_unauthenticated_failing",
+            "1 while the file of requests without a valid token cannot be written",
+            &gauge(i64::from(health.is_failing)),
         )
     }
 }
