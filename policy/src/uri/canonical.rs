@@ -144,6 +144,7 @@ fn add_authority(out: &mut String, authority: &str, scheme: &str) -> Result<(), 
     let host_and_port = match authority.rsplit_once('@') {
         Some(("", _)) => return Err(NotCanonical::Empty('@')),
         Some((user, host)) => {
+            has_none_of(user, &['@', '[', ']'])?;
             add(out, user, Part::Authority, false)?;
             out.push('@');
             host
@@ -154,6 +155,11 @@ fn add_authority(out: &mut String, authority: &str, scheme: &str) -> Result<(), 
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => (host, Some(port)),
         _ => (host_and_port, None),
     };
+    // Only an address in brackets has colons (RFC 3986, section 3.2.2).
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => has_none_of(address, &['@', '[', ']'])?,
+        None => has_none_of(host, &[':', '@', '[', ']'])?,
+    }
     add(out, host, Part::Authority, true)?;
     let usual = match scheme {
         "http" | "ws" => "80",
@@ -171,6 +177,11 @@ fn add_authority(out: &mut String, authority: &str, scheme: &str) -> Result<(), 
         out.push_str(port);
     }
     Ok(())
+}
+
+fn has_none_of(text: &str, characters: &[char]) -> Result<(), NotCanonical> {
+    let found = text.chars().find(|c| characters.contains(c));
+    found.map_or(Ok(()), |c| Err(NotCanonical::Character(c)))
 }
 
 /// Adds the text of one part.

@@ -151,6 +151,8 @@ where
             loaded
         });
         tokio::select! {
+            // In this order, so that the work has begun in any case.
+            biased;
             compiled = compiled => compiled.unwrap_or_else(|| {
                 Err(RefusedPolicy::because("the policy could not be compiled"))
             }),

@@ -84,25 +84,25 @@ pub(crate) struct LimitOptions {
     #[arg(long, env = "RATE_PER_ADDRESS", value_parser = rate(), value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_address)]
     rate_per_address: u32,
     /// Resources that one stream or session is subscribed to
-    #[arg(long, env = "MAX_SUBSCRIPTIONS", value_name = "COUNT", default_value_t = Limits::default().max_subscriptions)]
+    #[arg(long, env = "MAX_SUBSCRIPTIONS", value_parser = counts(1..=MOST_AT_A_TIME), value_name = "COUNT", default_value_t = Limits::default().max_subscriptions)]
     max_subscriptions: usize,
     /// Resources that one caller is subscribed to, in all of its streams and sessions
     #[arg(
         long,
-        env = "MAX_SUBSCRIPTIONS_PER_CALLER",
+        env = "MAX_SUBSCRIPTIONS_PER_CALLER", value_parser = counts(1..=MOST_AT_A_TIME),
         value_name = "COUNT",
         default_value_t = Limits::default().max_subscriptions_per_caller
     )]
     max_subscriptions_per_caller: usize,
     /// Sessions at a time, if sessions are on. Beyond it the caller that has the most loses its session
     /// that was unused for longest
-    #[arg(long, env = "MAX_SESSIONS", value_name = "COUNT", default_value_t = Limits::default().max_sessions)]
+    #[arg(long, env = "MAX_SESSIONS", value_parser = counts(1..=MOST_AT_A_TIME), value_name = "COUNT", default_value_t = Limits::default().max_sessions)]
     max_sessions: usize,
     /// Sessions at a time of one caller. Beyond it the caller's session that was unused for longest
     /// ends
     #[arg(
         long,
-        env = "MAX_SESSIONS_PER_CALLER",
+        env = "MAX_SESSIONS_PER_CALLER", value_parser = counts(1..=MOST_AT_A_TIME),
         value_name = "COUNT",
         default_value_t = Limits::default().max_sessions_per_caller
     )]
@@ -111,7 +111,7 @@ pub(crate) struct LimitOptions {
     /// oldest result is forgotten, and a further task is refused while all of them run
     #[arg(
         long,
-        env = "MAX_TASKS_PER_CALLER",
+        env = "MAX_TASKS_PER_CALLER", value_parser = counts(1..=MOST_AT_A_TIME),
         value_name = "COUNT",
         default_value_t = Limits::default().max_tasks_per_caller
     )]
@@ -193,7 +193,8 @@ mod tests {
                 ["grace", "rate-per-caller", "rate-per-address"].contains(&name),
                 "{name}"
             );
-            assert!(parsed("1").is_ok() && parsed("86400").is_ok(), "{name}");
+            let large = if name.starts_with("share-") { "100" } else { "86400" };
+            assert!(parsed("1").is_ok() && parsed(large).is_ok(), "{name}");
         }
     }
 }
