@@ -214,7 +214,7 @@ impl Running {
     ) -> Result<Self> {
         // High limits, in calls a second, because one caller makes all calls. The server checks the
         // limits for each call and never refuses one.
-        let settings = [("RATE_PER_CALLER", "100000000"), ("RATE_PER_ADDRESS", "100000000")];
+        let settings = [("RATE_PER_CALLER", "1000000"), ("RATE_PER_ADDRESS", "1000000")];
         Self::spawn_with(world, command, &settings, policy)
     }
 
