@@ -90,6 +90,8 @@ fn is_allowed(noted: &str) -> bool {
             noted.matches(' ').count() == 1
         }
         "completion" | "resource" => {
+            // A scheme has no case (RFC 3986, section 6.2.2.1).
+            let name = &name.replacen("X:", "x:", 1);
             name == "x:allowed" || name.strip_prefix("x:t/").is_some_and(is_value)
         }
         _ => false,

@@ -185,7 +185,7 @@ fn a_url_with_a_reserved_path_is_refused() {
         refused(
             "http://localhost:3002/mcp",
             &format!("http://localhost:3002{path}"),
-            &["for itself"],
+            &["a server cannot have the path"],
         );
     }
 }

@@ -4,11 +4,11 @@
 use std::{
     cell::{OnceCell, RefCell},
     collections::{HashMap, HashSet},
+    ops::Range,
+    time::SystemTime,
 };
 
-use std::time::SystemTime;
-
-use super::{Lint, LintInputs, lints::unknown_tool::UnknownRule};
+use super::{Lint, LintInputs};
 use crate::{
     Snapshot,
     {
@@ -19,6 +19,16 @@ use crate::{
         effort::Effort,
     },
 };
+
+/// A rule for something that is not declared.
+#[derive(Debug)]
+pub(super) struct UnknownRule<'a> {
+    pub(super) feature: Feature,
+    pub(super) name: &'a str,
+    pub(super) at: Range<usize>,
+    /// The declaration that the rule was most likely meant for. It has no rule of its own.
+    pub(super) meant: Option<&'static Declaration>,
+}
 
 /// All that a lint may look at.
 pub(crate) struct LintContext<'a> {

@@ -3,6 +3,8 @@
 mod greeting;
 mod logging;
 
+use std::time::Duration;
+
 use axum::Router;
 
 use greeting::greeting;
@@ -12,6 +14,9 @@ use crate::{
     mcp::{ScopedTools, ServerDetails},
     serve::{Mount, Opened, options::Options},
 };
+
+/// How long the threads have to end after the last call.
+const LAST_WAIT: Duration = Duration::from_secs(1);
 
 /// What the author of a program adds to its server.
 #[derive(Debug, Default)]
@@ -50,7 +55,8 @@ pub(super) fn serve<Marker, T: Opened<Marker>>(
             .await?;
         Ok(Verdict::Good)
     });
-    // Without waiting for a thread that hangs in a file or a database: the calls had their time.
-    runtime.shutdown_background();
+    // What is left ends here: its records are written. A thread that hangs in a file or a database is
+    // not waited for any longer, because the calls had their time.
+    runtime.shutdown_timeout(LAST_WAIT);
     served
 }

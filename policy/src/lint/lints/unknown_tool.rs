@@ -1,5 +1,5 @@
 use super::prelude::*;
-use crate::manifest::meant_by_conditions;
+use crate::{lint::context::UnknownRule, manifest::meant_by_conditions};
 
 pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new(
@@ -48,16 +48,6 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
             },
         );
     }
-}
-
-/// A rule for something that is not declared.
-#[derive(Debug)]
-pub(in crate::lint) struct UnknownRule<'a> {
-    feature: Feature,
-    name: &'a str,
-    at: Range<usize>,
-    /// The declaration that the rule was most likely meant for. It has no rule of its own.
-    pub(super) meant: Option<&'static Declaration>,
 }
 
 /// The rules for something that is not declared.
