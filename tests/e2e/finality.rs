@@ -278,6 +278,8 @@ fn make_pipe(path: &Path) {
 #[cfg(unix)]
 #[test]
 fn what_is_no_file_stops_the_start() {
+    // Built before the clock is looked at.
+    crate::harness::todo();
     for name in
         ["policy.toml", "data/revoked.toml", "data/issuer-key.p8", "data/issuer.json", ".env"]
     {

@@ -88,11 +88,11 @@ fn an_edit_in_place_is_loaded_and_says_who_gains_and_loses() {
     fs::write(server.policy_file(), *POLICY).unwrap();
     server.wait_for_policy(&POLICY);
     assert_eq!(server.lists(&token), 200);
-    let log = server.log();
-    assert!(
-        log.contains("narrowed=\"list_todos\"") && log.contains("widened=\"list_todos\""),
-        "{log}"
-    );
+    // A policy serves before its difference is described.
+    server.wait_until("the description", |server| {
+        let log = server.log();
+        log.contains("narrowed=\"list_todos\"") && log.contains("widened=\"list_todos\"")
+    });
 }
 
 #[test]
@@ -290,7 +290,9 @@ fn subscribers_are_told_when_their_list_changes_and_only_then() {
     fs::write(server.policy_file(), &hidden).unwrap();
     server.wait_for_policy(&hidden);
     assert_eq!(writer.next().unwrap()["method"], "notifications/tools/list_changed");
-    assert_eq!(server.log().matches("policy.toml is loaded").count(), 2);
+    server.wait_until("two descriptions", |server| {
+        server.log().matches("policy.toml is loaded").count() == 2
+    });
 
     // On shutdown, the server ends the streams instead of waiting for them.
     let started = Instant::now();

@@ -15,8 +15,8 @@ use crate::{
     serve::{Mount, Opened, options::Options},
 };
 
-/// How long the threads have to end after the last call.
-const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How long the threads have to end after the last call: longer than the audit file is tried.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// What the author of a program adds to its server.
 #[derive(Debug, Default)]
