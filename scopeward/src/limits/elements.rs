@@ -8,12 +8,15 @@ use super::Limit;
 
 /// The most levels of lists and objects of one body. `serde_json` reads 128 and no more.
 const DEEPEST: usize = 100;
+/// The size of a text, in bytes, up to which its nesting is left to `serde_json`.
+const SMALL: usize = 4 * 1024;
 
 /// Checks that a JSON text has at most `most` members and items, and is not nested too deeply. A text
 /// that is not JSON is counted all the same.
 pub(super) fn check(most: usize, text: &[u8]) -> Result<(), Limit> {
-    // Each element takes at least a byte, so that most bodies need no counting.
-    if text.len() <= most.min(DEEPEST) {
+    // Each element takes at least a byte, and a small text is nested within what `serde_json` reads, or
+    // not read at all. So most bodies need no counting.
+    if text.len() <= most.min(SMALL) {
         return Ok(());
     }
     let (mut count, mut depth) = (0_usize, 0_usize);
@@ -79,10 +82,14 @@ mod tests {
 
     #[test]
     fn brackets_in_strings_are_no_levels() {
-        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let nested = |depth: usize| {
+            let (open, close) = ("[".repeat(depth), "]".repeat(depth));
+            format!("{open}{}{close}", " ".repeat(SMALL))
+        };
         assert_eq!(check(1_000, nested(DEEPEST).as_bytes()), Ok(()));
         assert_eq!(check(1_000, nested(DEEPEST + 1).as_bytes()), Err(Limit::Nesting));
         assert_eq!(check(1_000, format!("{:?}", nested(DEEPEST + 1)).as_bytes()), Ok(()));
+        assert_eq!(check(1_000, "[".repeat(DEEPEST + 1).as_bytes()), Ok(()));
         let beside = format!("[{}0]", "[],".repeat(400));
         assert_eq!(check(1_000, beside.as_bytes()), Ok(()));
     }
