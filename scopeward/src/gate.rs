@@ -26,7 +26,6 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::{
@@ -41,7 +40,7 @@ use crate::{
         Principal, expiry,
         token::{Validator, bearer},
     },
-    limits::{Capacity, Holder, Limit, Limits, RateLimiter, SharedPermit, held},
+    limits::{Capacity, Holder, Limit, Limits, RateLimiter, SHORT, SharedPermit, held},
     live::LivePolicy,
     mcp::{ServerTasks, Updates},
     record::audit::{Recorder, Unauthenticated},
@@ -85,9 +84,6 @@ struct Inner {
 /// An answer of at most this many bytes is not counted until its client has taken it: a connection
 /// has room for it.
 const SMALL_ANSWER: u64 = 8 * 1024;
-
-/// How long a client is told to wait when the server, or its own share of it, is used up.
-const SHORT: Duration = Duration::from_secs(1);
 
 impl Gate {
     /// Makes a gate that guards the policy's resource and accepts the tokens that `validator`
@@ -200,8 +196,7 @@ impl Gate {
                 let validated = match at_once {
                     Poll::Ready(validated) => validated,
                     Poll::Pending => {
-                        let holder = Holder { caller: None, address: peer.map(Peer::network) };
-                        let waiting = capacity.waiting.take(1, holder);
+                        let waiting = capacity.waiting.take(1, Holder::at(peer));
                         let _waiting = waiting.map_err(|exceeded| {
                             challenge::limited(Limit::Waiting.or_share(exceeded), SHORT)
                         })?;
@@ -299,7 +294,7 @@ where
                 recorder,
                 ..
             } = &*gate.inner;
-            let mut holder = Holder { caller: None, address: peer.map(Peer::network) };
+            let mut holder = Holder::at(peer);
             let admitted = gate.authenticate(request.headers(), peer).await.and_then(|caller| {
                 holder.caller = Some(caller.number());
                 let permit = gate.inner.check_admission(&caller)?;

@@ -15,7 +15,7 @@ mod rate;
 mod settings;
 mod shared;
 
-pub(crate) use answer::{refused, retry_after};
+pub(crate) use answer::{SHORT, refused, retry_after};
 pub(crate) use body::{BodyError, read_body};
 pub(crate) use capacity::Capacity;
 pub(crate) use held_body::held;

@@ -69,30 +69,33 @@ fn is_plain_word(text: &str) -> bool {
 /// Whether a character is not seen, is a space that is not U+0020, or changes the direction or the
 /// line of what follows.
 fn is_hidden(one: char) -> bool {
-    if one.is_control() || (one.is_whitespace() && one != ' ') {
-        return true;
-    }
-    matches!(
-        one,
-        '\u{ad}' // soft hyphen
-            | '\u{34f}' // combining grapheme joiner
-            | '\u{61c}' // Arabic letter mark
-            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
-            | '\u{17b4}' | '\u{17b5}' // Khmer vowels that are not seen
-            | '\u{180b}'..='\u{180f}' // Mongolian selectors
-            | '\u{200b}'..='\u{200f}' // zero width, marks of direction
-            | '\u{2028}'..='\u{202e}' // separators of lines and paragraphs, embeddings, overrides
-            | '\u{2060}'..='\u{206f}' // word joiner, isolates, deprecated format characters
-            | '\u{2800}' // blank Braille pattern
-            | '\u{fe00}'..='\u{fe0f}' // variation selectors
-            | '\u{feff}' // byte order mark
-            | '\u{fff0}'..='\u{fffb}' // annotations
-            | '\u{1bca0}'..='\u{1bca3}' // shorthand format
-            | '\u{1d173}'..='\u{1d17a}' // musical format
-            | '\u{e0000}'..='\u{e0fff}' // tags, and further variation selectors
-            | '\u{e000}'..='\u{f8ff}' // private use
-            | '\u{f0000}'..='\u{10ffff}'
-    )
+    is_unseen(one) || (one.is_whitespace() && one != ' ')
+}
+
+/// Whether a character controls, reorders or fills text and is not seen itself (UTS 39, section 5).
+pub(crate) fn is_unseen(one: char) -> bool {
+    one.is_control()
+        || matches!(
+            one,
+            '\u{ad}' // soft hyphen
+                | '\u{34f}' // combining grapheme joiner
+                | '\u{61c}' // Arabic letter mark
+                | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
+                | '\u{17b4}' | '\u{17b5}' // Khmer vowels that are not seen
+                | '\u{180b}'..='\u{180f}' // Mongolian selectors
+                | '\u{200b}'..='\u{200f}' // zero width, marks of direction
+                | '\u{2028}'..='\u{202e}' // separators of lines and paragraphs, embeddings, overrides
+                | '\u{2060}'..='\u{206f}' // word joiner, isolates, deprecated format characters
+                | '\u{2800}' // blank Braille pattern
+                | '\u{fe00}'..='\u{fe0f}' // variation selectors
+                | '\u{feff}' // byte order mark
+                | '\u{fff0}'..='\u{fffb}' // annotations
+                | '\u{1bca0}'..='\u{1bca3}' // shorthand format
+                | '\u{1d173}'..='\u{1d17a}' // musical format
+                | '\u{e0000}'..='\u{e0fff}' // tags, and further variation selectors
+                | '\u{e000}'..='\u{f8ff}' // private use
+                | '\u{f0000}'..='\u{10ffff}'
+        )
 }
 
 #[cfg(test)]

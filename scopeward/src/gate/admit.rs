@@ -14,7 +14,6 @@ use http::{Method, Request, StatusCode, request::Parts};
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest};
 
 use super::{
-    SHORT,
     challenge::limited,
     decide::{GateState, decide, refuse_by_name},
     messages::{batch, is_batch, not_accepted, parse},
@@ -22,7 +21,7 @@ use super::{
 };
 use crate::{
     identity::Principal,
-    limits::{BodyError, Capacity, Holder, Limit, Limits, Place, RateLimiter, read_body},
+    limits::{BodyError, Capacity, Holder, Limit, Limits, Place, RateLimiter, SHORT, read_body},
     mcp::plain_call::{self, BorrowedCall},
     policy::{Decision, Feature, MetConditions, Operation},
     record::audit::{

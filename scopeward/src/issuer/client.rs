@@ -1,7 +1,10 @@
 //! An OAuth client of the embedded issuer, and how a client authenticates.
 
 use super::credentials;
-use crate::policy::{Scope, redirect::is_one_of};
+use crate::{
+    policy::{Scope, redirect::is_one_of},
+    text::is_unseen,
+};
 
 /// The most redirect URIs of one client, because anyone can register a client.
 pub(super) const MOST_REDIRECT_URIS: usize = 10;
@@ -70,18 +73,6 @@ pub(super) fn display_name(name: Option<&str>) -> String {
         "" => "A client without a name".to_owned(),
         name => name.to_owned(),
     }
-}
-
-/// Whether a character controls, reorders or fills text and cannot be seen itself: controls, formats,
-/// separators of lines, fillers, variation selectors and tags (UTS 39, section 5).
-pub(super) fn is_unseen(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]

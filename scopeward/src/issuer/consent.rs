@@ -7,13 +7,12 @@ use http::{HeaderMap, StatusCode, header};
 use super::{
     Issuer, MACHINE,
     answer::{AuthorizationError, BROWSER_COOKIE, redirect},
-    client::is_unseen,
     credentials,
     pages::{self, Choice, ConsentPage},
     parameters::Parameters,
     state::{AuthorizationCode, Grant, PendingSignIn},
 };
-use crate::policy::Scope;
+use crate::{policy::Scope, text::is_unseen};
 
 /// The longest name that a person can sign in with, in characters; the page has the same bound.
 const LONGEST_SUBJECT: usize = 64;

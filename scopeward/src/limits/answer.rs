@@ -10,6 +10,9 @@ use http::{StatusCode, header};
 
 use super::Limit;
 
+/// How long a client is told to wait when the server, or its own share of it, is used up.
+pub(crate) const SHORT: Duration = Duration::from_secs(1);
+
 /// The answer to a request that a limit refused outside of the MCP endpoint.
 pub(crate) fn refused(limit: Limit, wait: Duration) -> Response {
     let status = limit.status();

@@ -4,6 +4,8 @@ use std::{collections::HashMap, hash::Hash, net::IpAddr, sync::Arc};
 
 use parking_lot::Mutex;
 
+use crate::http::Peer;
+
 /// The caller and the address that hold a part of a limit, as far as they are known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Holder {
@@ -11,6 +13,13 @@ pub(crate) struct Holder {
     pub(crate) caller: Option<u64>,
     /// The network of the address (`Peer::network`).
     pub(crate) address: Option<IpAddr>,
+}
+
+impl Holder {
+    /// The holder of a request whose caller is not known.
+    pub(crate) fn at(peer: Option<Peer>) -> Self {
+        Self { caller: None, address: peer.map(Peer::network) }
+    }
 }
 
 /// The most that one caller and one address may hold.

@@ -33,7 +33,7 @@ use super::{
 use crate::{
     heartbeat::Heartbeat,
     http::Peer,
-    limits::{Exceeded, Holder, Limit, Limits, Patience, RateLimiter, SharedLimit, Shares},
+    limits::{Exceeded, Holder, Limit, Limits, Patience, RateLimiter, SHORT, SharedLimit, Shares},
     record::metrics::metrics,
 };
 
@@ -41,9 +41,6 @@ use tls::Tls;
 
 /// The smallest buffer for a request's head that hyper takes, in bytes.
 const SMALLEST_HEAD: usize = 8 * 1024;
-/// How long a client is told to wait when too many requests are being answered, and how long a
-/// refused connection is told.
-const SHORT: Duration = Duration::from_secs(1);
 /// How long to wait after a failure to accept (no more open files, for example), because an
 /// immediate try would fail as well.
 const RETRY: Duration = Duration::from_millis(50);
@@ -124,7 +121,7 @@ impl ConnectionServer {
                         metrics().limited(Limit::Address);
                         continue;
                     }
-                    match self.0.connections.take(1, of_address(peer)) {
+                    match self.0.connections.take(1, Holder::at(Some(peer))) {
                         Ok(permit) => {
                             let connection = self.clone().connected(stream, peer, ending.watcher());
                             tokio::spawn(async move {
@@ -156,7 +153,7 @@ impl ConnectionServer {
         if self.0.tls.is_some() {
             return;
         }
-        let Ok(permit) = self.0.refused.take(1, of_address(peer)) else { return };
+        let Ok(permit) = self.0.refused.take(1, Holder::at(Some(peer))) else { return };
         tokio::spawn(async move {
             let told = async {
                 let reason = limit.status().canonical_reason().unwrap_or_default();
@@ -236,10 +233,6 @@ impl ConnectionServer {
             _ => router.clone().call(request).await,
         }
     }
-}
-
-fn of_address(peer: Peer) -> Holder {
-    Holder { caller: None, address: Some(peer.network()) }
 }
 
 /// The limit that ended a connection, if one did. An idle connection counts as one whose next head

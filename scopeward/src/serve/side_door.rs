@@ -25,15 +25,14 @@ use tokio::time::Sleep;
 use crate::{
     http::{Peer, drain},
     limits::{
-        BodyError, Capacity, Holder, Limit, Limits, Patience, SharedPermit, read_body, refused,
+        BodyError, Capacity, Holder, Limit, Limits, Patience, SHORT, SharedPermit, read_body,
+        refused,
     },
     record::metrics::metrics,
 };
 
 /// The largest body at an endpoint of OAuth: 64 KiB, because forms and client metadata are small.
 const LARGEST_FORM: usize = 64 * 1024;
-/// How long a client is told to wait when all of the room is taken.
-const SHORT: Duration = Duration::from_secs(1);
 
 /// The limits of the endpoints beside the MCP endpoint.
 #[derive(Debug, Clone)]
@@ -70,14 +69,16 @@ impl SideDoor {
     }
 
     fn take(&self, peer: Option<Peer>) -> Result<SharedPermit, Limit> {
-        let holder = Holder { caller: None, address: peer.map(Peer::network) };
-        self.capacity.waiting.take(1, holder).map_err(|exceeded| Limit::Waiting.or_share(exceeded))
+        self.capacity
+            .waiting
+            .take(1, Holder::at(peer))
+            .map_err(|exceeded| Limit::Waiting.or_share(exceeded))
     }
 }
 
 async fn own_route(State(door): State<SideDoor>, request: Request, next: Next) -> Response {
     let peer = Peer::of(request.extensions());
-    let holder = Holder { caller: None, address: peer.map(Peer::network) };
+    let holder = Holder::at(peer);
     let (parts, body) = request.into_parts();
     let body = match read_body(body, &door.limits, &door.capacity, holder).await {
         Ok(read) => read,
@@ -112,7 +113,7 @@ pub(crate) async fn refuse(
 ) -> Response {
     metrics().limited(limit);
     drain::discard(request.into_body()).await;
-    if let Some(delay) = patience.delay(Holder { caller: None, address: Some(peer.network()) }) {
+    if let Some(delay) = patience.delay(Holder::at(Some(peer))) {
         tokio::time::sleep(delay).await;
     }
     refused(limit, wait)
