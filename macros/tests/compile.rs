@@ -52,7 +52,7 @@ fn messages(program: &Path) -> String {
 
 #[test]
 fn mistakes_are_reported_at_their_place() {
-    let mut programs = 0;
+    let (mut programs, mut mistaken_types) = (0, 0);
     let mut wrong = String::new();
     for entry in fs::read_dir("tests/fail").unwrap() {
         let program = entry.unwrap().path();
@@ -61,12 +61,18 @@ fn mistakes_are_reported_at_their_place() {
         }
         programs += 1;
         let (said, expected) = (messages(&program), program.with_extension("stderr"));
+        let name = program.file_name().unwrap().to_string_lossy();
+        if name.starts_with("type_") {
+            mistaken_types += 1;
+            let lines = said.lines().count();
+            assert!(lines < 10, "{name}: a mistake in a type is told in {lines} lines:\n{said}");
+        }
         if env::var_os("UPDATE").is_some() {
             fs::write(&expected, said).unwrap();
         } else if fs::read_to_string(&expected).unwrap_or_default() != said {
             wrong += &format!("\n{} now says:\n{said}", program.display());
         }
     }
-    assert!(programs > 10, "the programs are not there");
+    assert!(programs > 10 && mistaken_types > 20, "the programs are not there");
     assert!(wrong.is_empty(), "{wrong}");
 }

@@ -48,7 +48,7 @@ mod reference;
 pub mod remote;
 mod secret;
 mod serve;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod text;
 

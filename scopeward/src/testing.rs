@@ -46,7 +46,7 @@
 
 mod caller;
 mod error;
-mod issuer;
+pub(crate) mod issuer;
 
 use std::{fmt, sync::Arc};
 

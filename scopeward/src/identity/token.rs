@@ -137,25 +137,6 @@ impl AccessToken {
     }
 }
 
-#[cfg(test)]
-impl AccessToken {
-    /// Makes a token that grants these scopes, for tests of the code after validation.
-    pub(crate) fn granting(scopes: Vec<Scope>) -> Self {
-        Self(Arc::new(Validated {
-            canonical_issuer: "test".into(),
-            issuer: "test".into(),
-            subject: "ada".into(),
-            client: None,
-            scopes: scopes.into(),
-            expires_at: u64::MAX,
-            not_before: None,
-            caller: 0,
-            other: [].into(),
-            claims: OnceLock::new(),
-        }))
-    }
-}
-
 /// Leaves the claims out, because they can hold personal data.
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -20,7 +20,7 @@ const NAME: &str = "https://issuer.invalid";
 const LIFETIME: u64 = 60 * 60;
 
 /// An issuer whose key lives as long as the test.
-pub(super) struct TestIssuer {
+pub(crate) struct TestIssuer {
     resource: String,
     private: EncodingKey,
     public: JwkSet,
@@ -28,7 +28,7 @@ pub(super) struct TestIssuer {
 
 impl TestIssuer {
     /// An issuer of tokens for this resource; `None` if no key can be generated.
-    pub(super) fn new(resource: String) -> Option<Self> {
+    pub(crate) fn new(resource: String) -> Option<Self> {
         let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
         let document = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).ok()?;
         let private = EncodingKey::from_ec_der(document.as_ref());
@@ -36,7 +36,7 @@ impl TestIssuer {
         Some(Self { resource, private, public: JwkSet { keys: vec![public] } })
     }
 
-    pub(super) fn validator(&self) -> Validator {
+    pub(crate) fn validator(&self) -> Validator {
         let rules = IssuerRules::new(
             vec![NAME.to_owned()],
             vec![self.resource.clone()],
@@ -48,7 +48,7 @@ impl TestIssuer {
     }
 
     /// Signs an access token (RFC 9068) with these claims and those that every token has.
-    pub(super) fn sign(&self, mut claims: Map<String, Value>) -> Option<String> {
+    pub(crate) fn sign(&self, mut claims: Map<String, Value>) -> Option<String> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
         for (name, value) in [
             ("iss", Value::from(NAME)),

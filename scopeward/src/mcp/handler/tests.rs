@@ -1,18 +1,40 @@
 //! Compares the lists with a naive twin, for every setting of `list`.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use proptest::prelude::*;
+use serde_json::{Map, json};
 
 use super::lists::{Visibility, visibility};
 use crate::{
-    identity::{Principal, token::AccessToken},
+    identity::{Principal, token::Validator},
     policy::{
-        CompiledPolicy, Feature, Operation, Scope,
+        CompiledPolicy, Feature, Operation,
         diagnostic::Source,
         model::{Model, model},
     },
+    testing::issuer::TestIssuer,
 };
+
+/// One issuer and its validator for all cases, because a key costs more than a case.
+static ISSUER: LazyLock<(TestIssuer, Validator)> = LazyLock::new(|| {
+    let issuer = TestIssuer::new("http://localhost:3002/mcp".to_owned()).expect("a key");
+    let validator = issuer.validator();
+    (issuer, validator)
+});
+
+/// A caller whose token carries these scopes.
+fn caller(scopes: &[String], policy: CompiledPolicy) -> Principal {
+    let claims = [("sub", "ada".to_owned()), ("scope", scopes.join(" "))];
+    let claims: Map<_, _> =
+        claims.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let (issuer, validator) = &*ISSUER;
+    let token = issuer.sign(claims).expect("a signed token");
+    Principal::new(validator.validate(&token).expect("a valid token"), Arc::new(policy))
+}
 
 /// A set of scopes or of tools, as bits.
 #[derive(Debug, Clone, Copy)]
@@ -62,8 +84,8 @@ proptest! {
         let policy = CompiledPolicy::compile(Source::new("policy.toml", &*text))
             .map_err(|found| TestCaseError::fail(found.to_string()))?;
         let scopes = granted.up_to(model.implies.len());
-        let names = scopes.iter().map(|n| Scope::parse(&format!("s:{n}")).unwrap()).collect();
-        let caller = Principal::new(AccessToken::granting(names), Arc::new(policy));
+        let names: Vec<String> = scopes.iter().map(|n| format!("s:{n}")).collect();
+        let caller = caller(&names, policy);
         let (held, reachable) =
             (model.holds(&scopes), model.holds(&registered.up_to(model.implies.len())));
         for (n, alternatives) in model.tools.iter().enumerate() {
