@@ -44,6 +44,8 @@ const SMALLEST_HEAD: usize = 8 * 1024;
 /// How long to wait after a failure to accept (no more open files, for example), because an
 /// immediate try would fail as well.
 const RETRY: Duration = Duration::from_millis(50);
+/// After this many accepted connections, the requests on the open ones get their turn.
+const AT_A_TIME: usize = 4;
 /// At most this many refused connections are told at a time why they are refused.
 const MOST_TOLD: usize = 256;
 /// At most this many bytes are read away from a refused connection.
@@ -108,7 +110,11 @@ impl ConnectionServer {
     /// ended, each after the answer that it is sending.
     pub(crate) async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
         let ending = GracefulShutdown::new();
-        loop {
+        for turn in (0..AT_A_TIME).cycle() {
+            // A crowd of new connections lets the requests on the open ones go between.
+            if turn == 0 {
+                tokio::task::yield_now().await;
+            }
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
                 _ = stop.wait_for(|stop| *stop) => break,
