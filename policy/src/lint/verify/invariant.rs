@@ -31,14 +31,20 @@ pub(in crate::lint) fn invariant(
         needs.map(|needs| Located::new(IndexedRequirement::new(&needs.value), needs.span.clone()));
     let mut further = 0;
     for one in &selected {
-        let mut found = unclear(invariant, policy, one, declared);
-        if found.is_empty() {
-            found.extend(lacks_needed(invariant, policy, one, needs.as_ref(), effort));
-            found.extend(enough_is_refused(invariant, policy, one, effort));
-        }
+        let unclear = unclear(invariant, policy, one, declared);
+        let faults = if unclear.is_empty() {
+            [
+                lacks_needed(invariant, policy, one, needs.as_ref(), effort),
+                enough_is_refused(invariant, policy, one, effort),
+            ]
+        } else {
+            [None, None]
+        };
         if failures.len() < MOST_FAILURES {
-            failures.extend(found);
-        } else if !found.is_empty() {
+            let told = |fault: Fault<'_>| fault.tell(invariant, policy, one);
+            failures.extend(unclear);
+            failures.extend(faults.into_iter().flatten().map(told));
+        } else if !unclear.is_empty() || faults.iter().any(Option::is_some) {
             further += 1;
         }
     }
@@ -180,30 +186,56 @@ fn unclear(
     failures
 }
 
-/// The failure if a caller without the scopes of `needs` can use it.
-fn lacks_needed(
+/// One half of an invariant that does not hold for a rule. Its text is made only if it is told,
+/// because an invariant can fail for thousands of rules.
+struct Fault<'p> {
+    /// The half of the invariant, with its label.
+    half: (&'p Range<usize>, &'static str),
+    /// What the caller of the counterexample can do, against the invariant.
+    can: &'static str,
+    unproved: Unproved<'p>,
+}
+
+impl Fault<'_> {
+    fn tell(
+        self,
+        invariant: &Invariant,
+        policy: &CompiledPolicy,
+        selected: &Selected<'_>,
+    ) -> Diagnostic {
+        let note = note(invariant, selected, &self.unproved, self.can);
+        let (span, label) = self.half;
+        broken(invariant, format!("{} does not hold for `{}`", title(invariant), selected.name))
+            .context(span.clone(), label)
+            .note(note)
+            .note(rule_note(policy, selected.name, selected.rule))
+            .help("correct the rule, or the invariant")
+    }
+}
+
+/// The fault if a caller without the scopes of `needs` can use it.
+fn lacks_needed<'p>(
     invariant: &Invariant,
-    policy: &CompiledPolicy,
+    policy: &'p CompiledPolicy,
     selected: &Selected<'_>,
-    needs: Option<&Located<IndexedRequirement<'_>>>,
+    needs: Option<&'p Located<IndexedRequirement<'_>>>,
     effort: &Effort,
-) -> Option<Diagnostic> {
+) -> Option<Fault<'p>> {
     let needs = needs?;
     // What is not given may be such that no condition is met.
     let clauses =
         selected.rule.clauses(selected.arguments(Given::Some), claims(invariant, Given::Some));
     let unproved = policy.entails_together(&clauses, &needs.value, effort).err()?;
-    let note = note(invariant, selected, &unproved, "can");
-    Some(does_not_hold(invariant, policy, selected, (&needs.span, "what it needs"), note))
+    Some(Fault { half: (&needs.span, "what it needs"), can: "can", unproved })
 }
 
-/// The failure if a caller with the scopes of `enough` cannot use it.
-fn enough_is_refused(
-    invariant: &Invariant,
-    policy: &CompiledPolicy,
+/// The fault if a caller with the scopes of `enough` cannot use it.
+fn enough_is_refused<'p>(
+    invariant: &'p Invariant,
+    policy: &'p CompiledPolicy,
     selected: &Selected<'_>,
     effort: &Effort,
-) -> Option<Diagnostic> {
+) -> Option<Fault<'p>> {
     let enough = invariant.enough.as_ref()?;
     // What is not given may be such that every condition is met.
     let clauses =
@@ -213,8 +245,7 @@ fn enough_is_refused(
         Unproved::Counterexample(granted) => granted.len(),
         Unproved::TooLarge => usize::MAX,
     })?;
-    let note = note(invariant, selected, &unproved, "cannot");
-    Some(does_not_hold(invariant, policy, selected, (&enough.span, "what should be enough"), note))
+    Some(Fault { half: (&enough.span, "what should be enough"), can: "cannot", unproved })
 }
 
 /// Why an invariant is not proved, as a note.
@@ -255,18 +286,4 @@ fn title(invariant: &Invariant) -> String {
 
 fn caller_with_only(granted: &[&ScopeInfo]) -> String {
     describe_caller(granted.iter().map(|scope| scope.name().as_str()))
-}
-
-fn does_not_hold(
-    invariant: &Invariant,
-    policy: &CompiledPolicy,
-    selected: &Selected<'_>,
-    (span, label): (&Range<usize>, &str),
-    counterexample: String,
-) -> Diagnostic {
-    broken(invariant, format!("{} does not hold for `{}`", title(invariant), selected.name))
-        .context(span.clone(), label)
-        .note(counterexample)
-        .note(rule_note(policy, selected.name, selected.rule))
-        .help("correct the rule, or the invariant")
 }
