@@ -221,3 +221,15 @@ fn a_revocation_ends_the_stream_of_a_session() {
     stream.into_body().read_to_string().unwrap();
     is_revoked(&server.post_with(&headers, &ready));
 }
+
+/// Identifiers are base64url in many providers, so that some begin with a hyphen.
+#[test]
+fn an_identifier_that_begins_with_a_hyphen_is_revoked() {
+    let server = Server::start();
+    for (option, word) in [("--token", "jti"), ("--subject", "subject"), ("--client", "client")] {
+        let said = revocation(&server, &["add", option, "-Rx_7"]);
+        assert!(said.contains("-Rx_7"), "{word}: {said}");
+        revocation(&server, &["remove", option, "-Rx_7"]);
+    }
+    assert_eq!(revocation(&server, &["list"]).matches("-Rx_7").count(), 0);
+}

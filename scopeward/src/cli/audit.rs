@@ -66,7 +66,7 @@ pub(super) struct QueryArguments {
     #[arg(long, value_name = "NAME")]
     prompt: Option<String>,
     /// Only decisions about calls of this subject
-    #[arg(long, value_name = "SUBJECT")]
+    #[arg(long, value_name = "SUBJECT", allow_hyphen_values = true)]
     subject: Option<String>,
     /// Only decisions about calls through this client
     #[arg(long, value_name = "ID")]

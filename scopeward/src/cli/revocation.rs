@@ -35,13 +35,13 @@ pub(super) enum RevocationCommand {
 #[group(required = true, multiple = false)]
 pub(super) struct TargetArguments {
     /// One token, by its `jti`
-    #[arg(long, value_name = "JTI")]
+    #[arg(long, value_name = "JTI", allow_hyphen_values = true)]
     token: Option<String>,
     /// Every token with this `sub`
-    #[arg(long, value_name = "SUB")]
+    #[arg(long, value_name = "SUB", allow_hyphen_values = true)]
     subject: Option<String>,
     /// Every token that was issued to this client
-    #[arg(long, value_name = "CLIENT_ID")]
+    #[arg(long, value_name = "CLIENT_ID", allow_hyphen_values = true)]
     client: Option<String>,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct AddArguments {
     #[arg(long, conflicts_with = "token")]
     sign_out: bool,
     /// The reason, for people who read the list
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     reason: Option<String>,
 }
 
