@@ -17,6 +17,7 @@ mod documents;
 mod keys;
 mod pages;
 mod parameters;
+mod refresh;
 mod registration;
 mod revocation_endpoint;
 mod state;

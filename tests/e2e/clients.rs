@@ -87,6 +87,23 @@ fn the_typescript_sdk() {
     }
 }
 
+/// Clients refresh in several places at once with one refresh token, and all of them go on.
+#[test]
+fn the_typescript_sdk_refreshes_six_times_at_once() {
+    let Some(node) = installed("node/node_modules/.bin/node") else {
+        return;
+    };
+    // Node finds the packages only beside the script.
+    for name in ["person.mjs", "refresh.mjs"] {
+        let from = folder().join("clients/node").join(name);
+        fs::copy(from, folder().join(".tools/node").join(name)).unwrap();
+    }
+    let server = Server::start();
+    let script = folder().join(".tools/node/refresh.mjs");
+    let output = Command::new(&node).arg(&script).arg(server.url()).output().unwrap();
+    assert!(succeeded(&output).contains("ok typescript"), "{}", server.log());
+}
+
 /// A provider of another project, which serves until the value is dropped.
 struct Foreign {
     child: std::process::Child,

@@ -17,7 +17,7 @@ use crate::{
     standin::{Mode, Provider, SECRET, now},
 };
 
-fn lists(server: &Server, token: &str) -> Reply {
+pub(crate) fn lists(server: &Server, token: &str) -> Reply {
     server.call(token, "list_todos", &json!({}))
 }
 
@@ -109,6 +109,7 @@ fn a_replay_ends_the_access_token() {
     let by_code = exchange(&server, &client, &replayed, &[]);
     let other = exchange(&server, &client, &code(&server, &client, &["todo:read"]), &[]);
     let next = refresh(&server, &client, text(&other, "refresh_token"), "");
+    let next = refresh(&server, &client, text(&next, "refresh_token"), "");
     let tokens = [&by_code, &other, &next].map(|reply| text(reply, "access_token").to_owned());
     assert!(tokens.iter().all(|token| lists(&server, token).status == 200));
     assert_eq!(exchange(&server, &client, &replayed, &[]).json["error"], "invalid_grant");

@@ -385,9 +385,47 @@ fn refresh_tokens_rotate_and_reuse_ends_the_sign_in() {
     assert_eq!(refresh(&server, &client, &first, "").json["error"], "invalid_grant", "reused");
     assert_eq!(refresh(&server, &client, &third, "").json["error"], "invalid_grant", "line ended");
 
+    // A token that another client shows was stolen, also within the grace of its own client.
+    let code = self::code(&server, &client, &["todo:read"]);
+    let kept = text(&exchange(&server, &client, &code, &[]), "refresh_token").to_owned();
+    let next = text(&refresh(&server, &client, &kept, ""), "refresh_token").to_owned();
+    assert_eq!(refresh(&server, &other, &kept, "").json["error"], "invalid_grant");
+    assert_eq!(refresh(&server, &client, &next, "").json["error"], "invalid_grant");
+
     let code = self::code(&server, &client, &["todo:read"]);
     let stolen = text(&exchange(&server, &client, &code, &[]), "refresh_token").to_owned();
     assert_eq!(refresh(&server, &other, &stolen, "").json["error"], "invalid_grant");
+}
+
+/// Clients that refresh in several places at once (six requests with one token, as mcp-remote and
+/// editors with several windows do) get one answer, and none of them ends the sign-in.
+#[test]
+fn parallel_refreshes_of_one_token_get_one_answer() {
+    let server = Server::start();
+    let client = client(&server);
+    let code = code(&server, &client, &["todo:read", "todo:write"]);
+    let first = text(&exchange(&server, &client, &code, &[]), "refresh_token").to_owned();
+    let replies: Vec<Reply> = std::thread::scope(|scope| {
+        let ask = || refresh(&server, &client, &first, "");
+        let asked: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
+        asked.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    assert!(replies.iter().all(|reply| reply.status == 200), "{replies:#?}");
+    assert!(replies.iter().all(|reply| reply.json == replies[0].json), "{replies:#?}");
+    // For other scopes the access token is another one, and the refresh token stays the same.
+    let narrowed = refresh(&server, &client, &first, "todo:read");
+    assert_eq!(narrowed.json["scope"], "todo:read");
+    assert_eq!(narrowed.json["refresh_token"], replies[0].json["refresh_token"]);
+    let widened = refresh(&server, &client, &first, "admin:access");
+    assert_eq!(widened.json["error"], "invalid_scope");
+
+    let second = text(&replies[0], "refresh_token").to_owned();
+    let third = text(&refresh(&server, &client, &second, ""), "refresh_token").to_owned();
+    // The token before the last one is reuse at any time, and ends everything.
+    assert_eq!(refresh(&server, &client, &first, "").json["error"], "invalid_grant");
+    assert_eq!(refresh(&server, &client, &third, "").json["error"], "invalid_grant");
+    let token = text(&replies[0], "access_token");
+    assert_eq!(crate::finality::lists(&server, token).status, 401);
 }
 
 /// RFC 7009: a client can revoke any refresh token of its own sign-in, which ends the sign-in for

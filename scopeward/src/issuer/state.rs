@@ -5,11 +5,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    io,
+    fmt, io,
     path::Path,
+    sync::Arc,
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{ACCESS_TOKEN_LIFETIME, IssuerError, client::Client, credentials};
 use crate::{file, identity::token::LEEWAY, policy::Scope};
@@ -21,6 +23,9 @@ const PENDING_LIFETIME: u64 = 10 * 60;
 const CODE_LIFETIME: u64 = 60;
 /// How long a refresh token can be used after it was issued, in seconds: 30 days.
 const REFRESH_LIFETIME: u64 = 30 * 24 * 60 * 60;
+/// For how long the newest token's predecessor is answered as it was the first time, in seconds.
+/// Clients that refresh in several places at once do so within one round trip.
+pub(super) const GRACE: u64 = 10;
 /// At most this many clients, families, pending sign-ins and codes are kept, each, so that a flood
 /// of requests cannot fill the memory. When there are more, the oldest is removed.
 const MOST: usize = 1_000;
@@ -59,9 +64,9 @@ impl Grant {
     }
 }
 
-/// A family of refresh tokens: all that followed from one sign-in. Only the newest token is valid.
-/// When an older token is used, somebody has stolen a token, so the family ends (RFC 9700, section
-/// 4.14.2).
+/// A family of refresh tokens: all that followed from one sign-in. Only the newest token is valid, and
+/// for [`GRACE`] the one before it, which gets the same answer again. When an older token is used,
+/// somebody has stolen a token, so the family ends (RFC 9700, section 4.14.2).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct RefreshFamily {
     grant: Grant,
@@ -101,6 +106,29 @@ impl AuthorizationCode {
     }
 }
 
+/// The answer that a refresh token was given.
+#[derive(Clone)]
+pub(super) struct Answered {
+    /// The scopes that the client asked for.
+    pub(super) wanted: Option<String>,
+    /// The body of the answer.
+    pub(super) answer: Value,
+}
+
+impl fmt::Debug for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answered").field("wanted", &self.wanted).finish_non_exhaustive()
+    }
+}
+
+/// A refresh token that may be used.
+#[derive(Debug)]
+pub(super) struct Refreshable {
+    pub(super) grant: Grant,
+    /// The answer that the token was given, if it was replaced a moment ago.
+    pub(super) answered: Option<Arc<Answered>>,
+}
+
 /// The outcome of a request to revoke a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RevocationOutcome {
@@ -136,6 +164,9 @@ pub(super) struct State {
     /// The codes that were used, with the sign-in that each gave. They are remembered for as long as a
     /// token that they gave is valid, so that a replay ends it.
     used_codes: HashMap<String, Expiring<String>>,
+    /// The newest answer of each family, with the fingerprint of the token that it was for. It holds
+    /// tokens, so that it is never written to the disk.
+    answered: HashMap<String, Expiring<(String, Arc<Answered>)>>,
     /// Whether what is kept in the file was changed since the state was taken.
     is_changed: bool,
 }
@@ -278,17 +309,41 @@ impl State {
     }
 
     /// The grant behind a refresh token, if the token belongs to this client and is the newest of
-    /// its family. Any other token of the family ends the family, with its access tokens.
-    pub(super) fn refreshable(&mut self, token: &str, client_id: &str, now: u64) -> Option<Grant> {
+    /// its family, or the one before it within [`GRACE`]. Any other token of the family ends the
+    /// family, with its access tokens.
+    pub(super) fn refreshable(
+        &mut self,
+        token: &str,
+        client_id: &str,
+        now: u64,
+    ) -> Option<Refreshable> {
         let (id, secret) = token.split_once('.')?;
         let family = self.kept.families.get(id)?;
-        let is_newest = credentials::same(&family.newest, &credentials::fingerprint(secret));
-        if is_newest && family.expires_at > now && family.grant.client_id == client_id {
-            return Some(family.grant.clone());
+        let shown = credentials::fingerprint(secret);
+        if family.expires_at > now && family.grant.client_id == client_id {
+            let before = self.answered.get(id).filter(|before| before.expires_at > now);
+            let answered = if credentials::same(&family.newest, &shown) {
+                Some(None)
+            } else {
+                before
+                    .filter(|before| credentials::same(&before.value.0, &shown))
+                    .map(|before| Some(Arc::clone(&before.value.1)))
+            };
+            if let Some(answered) = answered {
+                return Some(Refreshable { grant: family.grant.clone(), answered });
+            }
         }
         let sign_in = family.grant.sign_in.clone();
         self.end_family(id, &sign_in, now);
         None
+    }
+
+    /// Remembers the answer to a token that was [replaced](Self::rotate), so that it is given again.
+    pub(super) fn answered(&mut self, token: &str, answered: Answered, now: u64) {
+        let Some((id, secret)) = token.split_once('.') else { return };
+        keep_newest(&mut self.answered, now);
+        let value = (credentials::fingerprint(secret), Arc::new(answered));
+        self.answered.insert(id.to_owned(), Expiring { expires_at: now + GRACE, value });
     }
 
     /// Ends a family, and the sign-in that it followed from.
@@ -341,5 +396,68 @@ fn keep_newest<T>(all: &mut HashMap<String, Expiring<T>>, now: u64) {
             return;
         };
         all.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A state with one family, whose first token was replaced and answered at `at`.
+    fn replaced(at: u64) -> (State, String, String) {
+        let mut state = State::default();
+        let grant = Grant::now("client".to_owned(), "ada".to_owned(), vec![], at);
+        let first = state.start_family(grant, at);
+        let next = state.rotate(&first, at).unwrap();
+        let answer = Answered { wanted: None, answer: json!({ "refresh_token": next }) };
+        state.answered(&first, answer, at);
+        (state, first, next)
+    }
+
+    #[test]
+    fn the_same_answer_is_given_until_the_grace_ends() {
+        let (mut state, first, next) = replaced(1_000);
+        for later in [0, 1, GRACE - 1] {
+            let again = state.refreshable(&first, "client", 1_000 + later).unwrap();
+            assert_eq!(again.answered.unwrap().answer["refresh_token"], *next);
+        }
+        assert!(state.refreshable(&next, "client", 1_000 + GRACE).is_some(), "the newest");
+        assert!(state.refreshable(&first, "client", 1_000 + GRACE).is_none(), "the grace is over");
+        assert!(state.refreshable(&next, "client", 1_000 + GRACE).is_none(), "everything ended");
+        assert_eq!(state.ended().count(), 1);
+    }
+
+    #[test]
+    fn what_was_revoked_is_answered_to_nobody() {
+        let (mut state, first, next) = replaced(1_000);
+        state.revoke(&next, "client", 1_000);
+        assert!(state.refreshable(&first, "client", 1_000).is_none());
+        let (mut state, first, _) = replaced(1_000);
+        state.end(&first);
+        assert!(state.refreshable(&first, "client", 1_000).is_none());
+    }
+
+    #[test]
+    fn answers_are_not_written_to_the_file() {
+        let (state, _, next) = replaced(1_000);
+        let (_, secret) = next.split_once('.').unwrap();
+        let written = serde_json::to_string(state.changed().unwrap()).unwrap();
+        assert!(!written.contains(secret));
+        assert!(!format!("{state:?}").contains(secret));
+    }
+
+    #[test]
+    fn answers_of_many_families_are_bounded() {
+        let mut state = State::default();
+        for now in 0..3_000 {
+            let grant = Grant::now("client".to_owned(), "ada".to_owned(), vec![], 0);
+            let first = state.start_family(grant, now / 1_000);
+            state.rotate(&first, now / 1_000);
+            let answer = Answered { wanted: None, answer: Value::Null };
+            state.answered(&first, answer, now / 1_000);
+        }
+        assert!(state.answered.len() <= MOST);
     }
 }

@@ -12,13 +12,14 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     ACCESS_TOKEN_LIFETIME, Issuer, MACHINE,
     client::Client,
     credentials, join,
     parameters::{Parameters, Repeated},
+    refresh::refresh,
     state::{Grant, State},
 };
 use crate::policy::Scope;
@@ -31,7 +32,7 @@ pub(super) fn router() -> Router<Issuer> {
 }
 
 /// What a client is told whose person or grant was revoked.
-const REVOKED: &str = "the sign-in was revoked; sign in again";
+pub(super) const REVOKED: &str = "the sign-in was revoked; sign in again";
 
 /// An error answer (RFC 6749, section 5.2).
 pub(super) struct TokenRequestError(StatusCode, &'static str, String);
@@ -103,7 +104,7 @@ async fn answer(
     }
     match parameters.one("grant_type")? {
         Some("authorization_code") => exchange_code(issuer, client.id, parameters).await,
-        Some("refresh_token") => refresh(issuer, client.id, parameters).await,
+        Some("refresh_token") => refresh(issuer, client.id, parameters).await.map(respond),
         Some("client_credentials") => client_credentials(issuer, &client, parameters),
         _ => Err(TokenRequestError::new(
             "unsupported_grant_type",
@@ -242,44 +243,9 @@ fn is_verifier(verifier: &str) -> bool {
     (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved)
 }
 
-async fn refresh(
-    issuer: &Issuer,
-    client_id: String,
-    parameters: &Parameters,
-) -> Result<Response, TokenRequestError> {
-    let token = parameters
-        .one("refresh_token")?
-        .ok_or(TokenRequestError::new("invalid_request", "refresh_token is missing"))?
-        .to_owned();
-    let wanted = parameters.one("scope")?.map(str::to_owned);
-    let (now, this) = (issuer.now(), issuer.clone());
-    // One step from the lookup to the replacement, so that of two requests with one token the second
-    // one counts as reuse.
-    let refreshed = move |state: &mut State| {
-        let grant = state.refreshable(&token, &client_id, now).ok_or(TokenRequestError::grant(
-            "the refresh token is unknown, expired or was used before; sign in again",
-        ))?;
-        if this.is_revoked(&grant) {
-            state.end(&token);
-            return Err(TokenRequestError::grant(REVOKED));
-        }
-        let scopes = match &wanted {
-            None => scopes_of(&this, &grant),
-            Some(wanted) => narrow(
-                &scopes_of(&this, &grant),
-                wanted,
-                "a refresh cannot add scopes; send the person to authorization_endpoint",
-            )?,
-        };
-        Ok((state.rotate(&token, now), scopes, grant))
-    };
-    let (next, scopes, grant) = issuer.change(refreshed).await??;
-    issue(issuer, &grant, &scopes, next)
-}
-
 /// The requested scopes, each of which must be granted: a request can narrow a grant, and never
 /// widen it (RFC 6749, section 6).
-fn narrow(
+pub(super) fn narrow(
     granted: &[Scope],
     wanted: &str,
     why_not: &'static str,
@@ -294,7 +260,7 @@ fn narrow(
 }
 
 /// The granted scopes that are still registered.
-fn scopes_of(issuer: &Issuer, grant: &Grant) -> Vec<Scope> {
+pub(super) fn scopes_of(issuer: &Issuer, grant: &Grant) -> Vec<Scope> {
     let registered = issuer.registered().into_iter();
     registered.filter(|scope| grant.scopes.iter().any(|g| g == scope.as_str())).collect()
 }
@@ -305,17 +271,30 @@ fn issue(
     scopes: &[Scope],
     refresh_token: Option<String>,
 ) -> Result<Response, TokenRequestError> {
+    let mut answer = access_token(issuer, grant, scopes)?;
+    if let Some(refresh_token) = refresh_token {
+        answer["refresh_token"] = refresh_token.into();
+    }
+    Ok(respond(answer))
+}
+
+/// The part of an answer that every grant has (RFC 6749, section 5.1), with a new access token.
+pub(super) fn access_token(
+    issuer: &Issuer,
+    grant: &Grant,
+    scopes: &[Scope],
+) -> Result<Value, TokenRequestError> {
     let access_token = issuer.sign_for(grant, scopes).map_err(|error| {
         TokenRequestError(StatusCode::INTERNAL_SERVER_ERROR, "server_error", error.to_string())
     })?;
-    let mut body = json!({
+    Ok(json!({
         "access_token": access_token,
         "token_type": "Bearer",
         "expires_in": ACCESS_TOKEN_LIFETIME,
         "scope": join(scopes),
-    });
-    if let Some(refresh_token) = refresh_token {
-        body["refresh_token"] = refresh_token.into();
-    }
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response())
+    }))
+}
+
+fn respond(answer: Value) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(answer)).into_response()
 }
