@@ -14,6 +14,7 @@ use super::{
     condition::{self, Condition},
     manifest::{self, Entry, Manifest, ScopeEntry},
     mistake,
+    origin::Origin,
     reader::Located,
     scope::Scope,
     scope_set::{ScopeId, ScopeSet},
@@ -159,6 +160,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             self.entries.iter().map(|entry| self.ids(&entry.implies)).collect();
         self.report_cycles(&implied);
         self.check_issuers(manifest);
+        let origins = self.origins(manifest);
         let scopes = self.scopes(&implied);
         let registered = match &manifest.server.registered {
             Some(list) => self.ids(&list.value),
@@ -183,6 +185,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
                 on_denied: server.on_denied,
                 audit: server.audit,
                 check: server.check,
+                origins,
             },
             revision: Revision::of(source.text()),
             scopes,
@@ -212,6 +215,26 @@ impl<'m, 'e> Compiler<'m, 'e> {
                 self.errors.push(Diagnostic::new(mistake::INVALID_URL, at, message));
             }
         }
+    }
+
+    /// The origins of pages that may use the server, sorted.
+    fn origins(&mut self, manifest: &Manifest) -> Vec<Origin> {
+        let mut origins = vec![];
+        for written in &manifest.server.origins {
+            match Origin::parse(&written.value) {
+                Ok(origin) => origins.push(origin),
+                Err(error) => {
+                    let (at, message) = (written.span.clone(), error.to_string());
+                    let mistake = Diagnostic::new(mistake::INVALID_ORIGIN, at, message);
+                    self.errors.push(match error.meant() {
+                        Some(meant) => mistake.help(format!("write `{meant}`")),
+                        None => mistake.help("name each page's origin: `https://example.com`"),
+                    });
+                }
+            }
+        }
+        origins.sort_unstable();
+        origins
     }
 
     fn resource_url(&mut self, manifest: &Manifest) -> Option<ResourceUrl> {

@@ -8,6 +8,7 @@ use super::{
     UriIndex,
     claims::Claims,
     diagnostic::{Source, Suggestions},
+    origin::Origin,
     url::ResourceUrl,
     vocabulary::Vocabulary,
 };
@@ -46,6 +47,8 @@ pub(super) struct Settings {
     pub(super) on_denied: OnDenied,
     pub(super) audit: AuditMode,
     pub(super) check: StartupCheck,
+    /// Sorted.
+    pub(super) origins: Vec<Origin>,
 }
 
 /// The further scopes that a rule needs under one condition, as text for a person.
@@ -114,6 +117,31 @@ impl CompiledPolicy {
     /// Whether the startup check stops the start at an error.
     pub fn startup_check(&self) -> StartupCheck {
         self.settings.check
+    }
+
+    /// Whether the policy lists this origin, as a browser sends it (RFC 6454), among those whose pages
+    /// may use the server.
+    ///
+    /// ```
+    /// # use scopeward_policy::{CompiledPolicy, diagnostic::Source};
+    /// let text = r#"
+    ///     version = 1
+    ///     [server]
+    ///     url = "https://mcp.example.com/mcp"
+    ///     origins = ["https://claude.ai"]
+    /// "#;
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+    /// assert!(policy.allows_origin("https://claude.ai"));
+    /// assert!(!policy.allows_origin("https://claude.ai.example.com"));
+    /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn allows_origin(&self, origin: &str) -> bool {
+        self.settings.origins.binary_search_by(|allowed| allowed.as_str().cmp(origin)).is_ok()
+    }
+
+    /// The origins of pages that may use the server, beside its own, in order.
+    pub(crate) fn origins(&self) -> &[Origin] {
+        &self.settings.origins
     }
 
     /// The claims that `[claims]` lists, by which conditions are checked; `None` without that table.

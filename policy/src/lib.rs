@@ -44,6 +44,7 @@ mod mistake;
 #[doc(hidden)]
 pub mod model;
 mod operation;
+mod origin;
 pub mod provider;
 mod reach;
 mod reader;
@@ -85,6 +86,7 @@ pub use feature::Feature;
 pub use known_client::KnownClient;
 pub use manifest::written_url;
 pub use operation::{Object, Operation};
+pub use origin::{Origin, OriginError};
 pub use provider::{Provider, ProviderSettings};
 pub use revision::Revision;
 pub use rule::Rule;

@@ -127,6 +127,7 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("whoami =", "whoami = =", "invalid-toml", "12:10"),
     ("whoami =", "list_todos =", "invalid-toml", "12:1"),
     ("[scopes]", "snapshot_days = 0\n[scopes]", "wrong-type", "4:17"),
+    ("[scopes]", "origins = [\"https://claude.ai/\"]\n[scopes]", "invalid-origin", "4:12"),
     ("[scopes]", "startup_check = \"never\"\n[scopes]", "unknown-value", "4:17"),
     ("hidden = true }", "hidden = true }\n[[test]]\ncan = [\"whoami\"]", "missing-key", "13:1"),
     ("hidden = true }", "hidden = true }\n[[test]]\nscopes = []", "missing-key", "13:1"),

@@ -1,7 +1,7 @@
 //! The settings of a policy as text, for a diff and for the check that a reload changes none that
 //! must stay.
 
-use super::{CompiledPolicy, ProviderSettings};
+use super::{CompiledPolicy, Origin, ProviderSettings};
 
 /// One setting of `[server]` and its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,8 @@ impl CompiledPolicy {
         let fixed = [("url", self.resource().to_string())];
         let fixed =
             fixed.into_iter().chain(self.provider_settings().settings()).chain([("also", also)]);
+        let origins: Vec<_> = self.origins().iter().map(Origin::as_str).collect();
+        let origins = if origins.is_empty() { "none".to_owned() } else { origins.join(", ") };
         let free = [
             ("list", self.list_mode().as_str()),
             ("on_denied", self.on_denied().as_str()),
@@ -29,6 +31,7 @@ impl CompiledPolicy {
             ("startup_check", self.startup_check().as_str()),
         ];
         let free = free.into_iter().map(|(name, value)| (name, value.to_owned()));
+        let free = free.chain([("origins", origins)]);
         fixed
             .map(|(name, value)| Setting { name, value, is_fixed: true })
             .chain(free.map(|(name, value)| Setting { name, value, is_fixed: false }))

@@ -219,6 +219,11 @@ pub(crate) static SERVER: TableShape = table(&[
         "\"required\" runs a call only once its audit record was written; \"best_effort\" runs it, and counts and reports lost records.",
     ),
     key(
+        "origins",
+        ValueKind::Texts,
+        "The origins of pages that may use this server from a browser, such as \"https://claude.ai\". Its own origin, and on loopback those of loopback, may always.",
+    ),
+    key(
         "registered",
         ValueKind::Scopes,
         "The scopes that are registered for this server; all of [scopes] unless written.",

@@ -17,6 +17,7 @@ mod challenged;
 mod decide;
 mod messages;
 pub mod metadata;
+pub(crate) mod misdirected;
 pub mod origin;
 mod sessions;
 

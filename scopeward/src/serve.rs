@@ -1,6 +1,7 @@
 //! The parts of one process that serves: what a server is made of, its listeners, its router and its
 //! monitor.
 
+mod behind;
 pub(crate) mod deployment;
 mod environment;
 mod error;

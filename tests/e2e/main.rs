@@ -15,6 +15,7 @@ mod audit_file;
 mod audit_outcome;
 mod authoring;
 mod availability;
+mod behind;
 mod bounds;
 mod clients;
 mod conditions;

@@ -34,6 +34,7 @@ pub(crate) struct Server {
     pub(crate) on_denied: OnDenied,
     pub(crate) audit: AuditMode,
     pub(crate) check: StartupCheck,
+    pub(crate) origins: Vec<Located<String>>,
     pub(crate) registered: Option<Located<Vec<Located<Scope>>>>,
     pub(crate) snapshot_days: Option<u32>,
     pub(crate) former_names: Vec<FormerName>,
@@ -77,6 +78,7 @@ pub(super) fn read(
         check: word(&reader, "startup_check", StartupCheck::WORDS, errors)
             .or(former)
             .unwrap_or_default(),
+        origins: reader.strings("origins", errors).map(|list| list.value).unwrap_or_default(),
         registered: reader.strings("registered", errors).map(|list| {
             Located::new(scopes::scopes(&list.value, &[name, "registered"], errors), list.span)
         }),

@@ -1,7 +1,7 @@
 //! Protected resource metadata (RFC 9728), from which a client learns which issuers it can get a
 //! token from and which scopes exist.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use axum::{Json, Router, routing::get};
 use serde_json::json;
@@ -15,6 +15,18 @@ use crate::live::LivePolicy;
 /// for basic functionality" (MCP 2026-07-28, "Scope Selection Strategy"). A scope marked `step_up`
 /// is left out, because the challenge of a call that needs the scope names it.
 pub fn router(policy: &LivePolicy, resource_name: &str, issuers: &[&str]) -> Router {
+    let inner = policy.current().resource().path().to_owned();
+    router_at(policy, &inner, resource_name, issuers)
+}
+
+/// As [`router`], also at the well-known address of `inner`, the path behind a proxy that takes a part
+/// of the URL's path away.
+pub(crate) fn router_at(
+    policy: &LivePolicy,
+    inner: &str,
+    resource_name: &str,
+    issuers: &[&str],
+) -> Router {
     let issuers: Vec<String> = issuers.iter().map(|issuer| (*issuer).to_owned()).collect();
     let names = Arc::new((resource_name.to_owned(), issuers));
     let live = policy.clone();
@@ -35,9 +47,7 @@ pub fn router(policy: &LivePolicy, resource_name: &str, issuers: &[&str]) -> Rou
     });
     let policy = policy.current();
     let root = "/.well-known/oauth-protected-resource";
-    let router = Router::new().route(root, serve.clone());
-    match policy.resource().path() {
-        "" => router,
-        path => router.route(&format!("{root}{path}"), serve),
-    }
+    let paths = BTreeSet::from(["", policy.resource().path(), inner.trim_end_matches('/')]);
+    let served = paths.into_iter().map(|path| format!("{root}{path}"));
+    served.fold(Router::new(), |router, path| router.route(&path, serve.clone()))
 }

@@ -7,18 +7,17 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::{
-    extract::Request,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::Request, response::Response};
 use futures_util::future::Either;
-use http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority};
+use http::{HeaderMap, HeaderValue, header, uri::Authority};
 use tower::{Layer, Service};
 use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 use url::Url;
 
+use super::misdirected::{self, Misdirected, forbidden};
 use crate::{
     http::drain,
+    live::LivePolicy,
     policy::{ResourceUrl, url::is_loopback},
 };
 
@@ -26,25 +25,45 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct AllowedOrigins {
     resource: Arc<ResourceUrl>,
+    /// The policy, which lists further origins.
+    live: LivePolicy,
     /// The usual values of `Host`: each own host with its port, and also without it if the port is
     /// the scheme's default.
     usual: Arc<[String]>,
+    /// The values of `Host` that a proxy sends in place of the resource's own.
+    by_proxy: Arc<[String]>,
+    log: misdirected::Log,
 }
 
 impl AllowedOrigins {
-    /// Allows the resource's own host and origin. A resource on loopback can also be reached by the
-    /// other names of loopback, and from pages that this machine serves, such as MCP Inspector's.
-    pub fn new(resource: ResourceUrl) -> Self {
-        let mut this = Self { resource: Arc::new(resource), usual: Arc::default() };
-        let without_port = this.own_names().filter(|_| this.resource.port() == this.default_port());
-        this.usual = this.hosts().into_iter().chain(without_port.map(str::to_owned)).collect();
+    /// Allows the resource's own host and origin, and the origins that the policy lists. A resource on
+    /// loopback can also be reached by the other names of loopback, and from pages that this machine
+    /// serves, such as MCP Inspector's.
+    pub fn new(policy: &LivePolicy) -> Self {
+        Self::with_hosts(policy, &[])
+    }
+
+    /// As [`new`](Self::new), and allows these values of `Host` as well, which a proxy sends.
+    pub(crate) fn with_hosts(policy: &LivePolicy, by_proxy: &[String]) -> Self {
+        let mut this = Self {
+            resource: Arc::new(policy.current().resource().clone()),
+            live: policy.clone(),
+            usual: Arc::default(),
+            by_proxy: by_proxy.into(),
+            log: misdirected::Log::default(),
+        };
+        let port = this.resource.port();
+        let without_port = this.own_names().filter(|_| port == this.default_port());
+        let without_port = without_port.map(str::to_owned);
+        let with_port = this.own_names().map(|name| format!("{name}:{port}"));
+        this.usual = without_port.chain(with_port).collect();
         this
     }
 
-    /// The own hosts with their port, for rmcp's own check, which runs after this one.
+    /// The values of `Host` that clients and proxies send, in lower case: each own host with its port,
+    /// and without the port if its scheme implies that.
     pub fn hosts(&self) -> Vec<String> {
-        let port = self.resource.port();
-        self.own_names().map(|name| format!("{name}:{port}")).collect()
+        self.usual.iter().chain(&*self.by_proxy).cloned().collect()
     }
 
     /// The resource's own host, and on loopback the other names of loopback.
@@ -61,6 +80,10 @@ impl AllowedOrigins {
         };
         // Nearly every request writes one of the usual values, so most need no parsing.
         if uri.authority().is_none() && self.usual.iter().any(|usual| **usual == *host) {
+            return true;
+        }
+        let is_by_proxy = |host: &str| self.by_proxy.iter().any(|by| by.eq_ignore_ascii_case(host));
+        if uri.authority().is_none() && host.to_str().is_ok_and(is_by_proxy) {
             return true;
         }
         let allowed = |authority: &Authority| {
@@ -81,7 +104,7 @@ impl AllowedOrigins {
     }
 
     fn allows_origin(&self, origin: &str) -> bool {
-        if origin == self.resource.origin() {
+        if origin == self.resource.origin() || self.live.current().allows_origin(origin) {
             return true;
         }
         self.resource.is_loopback()
@@ -97,8 +120,9 @@ impl AllowedOrigins {
     pub(crate) fn cors(&self) -> CorsLayer {
         let this = self.clone();
         CorsLayer::new()
-            .allow_origin(AllowOrigin::predicate(move |origin, _| {
-                origin.to_str().is_ok_and(|origin| this.allows_origin(origin))
+            .allow_origin(AllowOrigin::predicate(move |origin, request| {
+                is_public(request.uri.path())
+                    || origin.to_str().is_ok_and(|origin| this.allows_origin(origin))
             }))
             .allow_methods([http::Method::GET, http::Method::POST, http::Method::DELETE])
             .allow_headers(AllowHeaders::mirror_request())
@@ -120,16 +144,43 @@ impl<S> Layer<S> for AllowedOrigins {
 }
 
 impl AllowedOrigins {
-    /// The reason why a request is refused; `None` if it is allowed.
-    fn refusal(&self, request: &Request) -> Option<&'static str> {
-        if !self.allows_host(request.headers(), request.uri()) {
-            return Some("the Host header is not this server's");
+    /// The reason why a request is refused, after it was counted; `None` if it is allowed.
+    fn refusal(&self, request: &Request) -> Option<String> {
+        let headers = request.headers();
+        if !self.allows_host(headers, request.uri()) {
+            let expected = self.usual.first().map_or("", String::as_str);
+            let message = format!(
+                "the Host header is not this server's, which is `{expected}`: set `url` in the policy, or \
+                 MCP_URL, to the address that clients use, or name the Host that a proxy sends in \
+                 ALLOWED_HOSTS"
+            );
+            self.log.refused(Misdirected::Host, headers.get(header::HOST), &message);
+            return Some(message);
         }
-        let mut origins = request.headers().get_all(header::ORIGIN).iter();
+        let mut origins = headers.get_all(header::ORIGIN).iter();
         let is_allowed =
             |origin: &HeaderValue| origin.to_str().is_ok_and(|origin| self.allows_origin(origin));
-        (!origins.all(is_allowed)).then_some("the Origin header is not an allowed one")
+        if origins.all(is_allowed) || is_public(request.uri().path()) {
+            return None;
+        }
+        let message = "the Origin header is not an allowed one: list the origins of pages that may use \
+                       this server as `origins` in `[server]` of the policy";
+        self.log.refused(Misdirected::Origin, headers.get(header::ORIGIN), message);
+        Some(message.to_owned())
     }
+
+    /// The answer to a request for a path at which there is nothing.
+    pub(crate) fn not_found(&self) -> Response {
+        let expected = format!("the MCP endpoint is at {}", self.resource);
+        self.log.refused(Misdirected::Path, None, &expected);
+        misdirected::not_found(&expected)
+    }
+}
+
+/// Whether pages of every origin may read the answers at a path: metadata says the same to everybody,
+/// and takes no credentials (RFC 8414, section 3.2; RFC 9728, section 3.1).
+fn is_public(path: &str) -> bool {
+    path.starts_with("/.well-known/") || path == "/oauth/jwks"
 }
 
 /// A service that can be reached only by its own hosts and from allowed origins.
@@ -154,9 +205,10 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         match self.allowed.refusal(&request) {
-            Some(message) => {
-                Either::Left(Box::pin(async move { Ok(forbidden(request, message).await) }))
-            }
+            Some(message) => Either::Left(Box::pin(async move {
+                drain::discard(request.into_body()).await;
+                Ok(forbidden(&message))
+            })),
             None => Either::Right(self.inner.call(request)),
         }
     }
@@ -210,21 +262,22 @@ where
     }
 }
 
-async fn forbidden(request: Request, message: &'static str) -> Response {
-    drain::discard(request.into_body()).await;
-    let body = serde_json::json!({
-        "jsonrpc": "2.0",
-        "error": { "code": -32600, "message": message },
-    });
-    (StatusCode::FORBIDDEN, axum::Json(body)).into_response()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{CompiledPolicy, diagnostic::Source};
 
     fn allowed(resource: &str) -> AllowedOrigins {
-        AllowedOrigins::new(ResourceUrl::parse(resource).unwrap())
+        with_hosts(resource, &[])
+    }
+
+    fn with_hosts(resource: &str, hosts: &[&str]) -> AllowedOrigins {
+        let text = format!(
+            "version = 1\n[server]\nurl = \"{resource}\"\norigins = [\"https://claude.ai\"]\n"
+        );
+        let policy = CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap();
+        let hosts: Vec<String> = hosts.iter().map(|&host| host.to_owned()).collect();
+        AllowedOrigins::with_hosts(&LivePolicy::unserved(Arc::new(policy)), &hosts)
     }
 
     fn host(allowed: &AllowedOrigins, host: &'static str) -> bool {
@@ -251,6 +304,9 @@ mod tests {
         let public = allowed("https://mcp.example.com/mcp");
         assert!(host(&public, "mcp.example.com") && host(&public, "mcp.example.com:443"));
         assert!(!host(&public, "localhost") && !host(&public, "mcp.example.com:80"));
+        let proxied = with_hosts("https://mcp.example.com/mcp", &["todo:3002"]);
+        assert!(host(&proxied, "todo:3002") && host(&proxied, "mcp.example.com"));
+        assert!(!host(&proxied, "todo") && !host(&proxied, "todo:3003"));
     }
 
     #[test]
@@ -272,8 +328,9 @@ mod tests {
         }
         let public = allowed("https://mcp.example.com/mcp");
         assert!(public.allows_origin("https://mcp.example.com"));
+        assert!(public.allows_origin("https://claude.ai"));
         for bad in
-            ["http://mcp.example.com", "https://mcp.example.com:444", "http://localhost:6274"]
+            ["http://claude.ai", "https://claude.ai.evil.example", "https://mcp.example.com:444"]
         {
             assert!(!public.allows_origin(bad), "{bad}");
         }

@@ -9,7 +9,7 @@ use axum::extract::ConnectInfo;
 use http::Extensions;
 
 /// The address that a request came from: the client, or the proxy in front of it. `X-Forwarded-For`
-/// is not read, because any sender can write it.
+/// is read from [trusted proxies](super::TrustedProxies) only, because any sender can write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Peer(IpAddr);
 
@@ -19,6 +19,10 @@ impl Peer {
     pub(crate) fn of(extensions: &Extensions) -> Option<Self> {
         let told = || extensions.get::<ConnectInfo<SocketAddr>>().map(|told| Self::from(told.0));
         extensions.get::<Self>().copied().or_else(told)
+    }
+
+    pub(super) fn address(self) -> IpAddr {
+        self.0
     }
 
     /// The network that counts as one peer: an IPv4 address, or the first 64 bits of an IPv6
@@ -36,7 +40,13 @@ impl Peer {
 
 impl From<SocketAddr> for Peer {
     fn from(address: SocketAddr) -> Self {
-        Self(address.ip().to_canonical())
+        Self::from(address.ip())
+    }
+}
+
+impl From<IpAddr> for Peer {
+    fn from(address: IpAddr) -> Self {
+        Self(address.to_canonical())
     }
 }
 

@@ -39,6 +39,8 @@ pub(crate) struct Metrics {
     pub(crate) unauthenticated: Family<Reason, Counter>,
     /// Refusals by a limit, by the limit's [`name`](Limit::name).
     pub(crate) limited: Family<LimitName, Counter>,
+    /// Requests that are not for this server, by host, origin or path.
+    pub(crate) misdirected: Family<Reason, Counter>,
     pub(crate) certificate_reloads: Counter,
     pub(crate) certificate_refusals: Counter,
 }
@@ -77,6 +79,10 @@ impl Metrics {
 
     pub(crate) fn unauthenticated(&self, reason: &'static str) {
         self.unauthenticated.get_or_create(&Reason { reason }).inc();
+    }
+
+    pub(crate) fn misdirected(&self, reason: &'static str) {
+        self.misdirected.get_or_create(&Reason { reason }).inc();
     }
 
     pub(crate) fn limited(&self, limit: Limit) {

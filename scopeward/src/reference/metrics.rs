@@ -8,6 +8,7 @@ use tower::ServiceExt;
 
 use crate::{
     Limits,
+    http::TrustedProxies,
     identity::{provider::ConfiguredProviders, revocation::Revocations, token::OLDEST_KEYS},
     limits::{Capacity, Limit},
     live::LivePolicy,
@@ -89,11 +90,13 @@ async fn answer() -> String {
     metrics().of(Feature::Tool, "create_todo").count_allowed();
     metrics().unauthenticated("expired");
     metrics().limited(Limit::Caller);
+    metrics().misdirected("host");
     let policy = CompiledPolicy::compile(Source::new("policy.toml", POLICY)).unwrap();
     let configured = ConfiguredProviders::of(&policy, |_| None).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let recorder = Recorder::open(folder.path(), Rotation { size: 0, kept: 0 }).unwrap();
-    let app = App { router: axum::Router::new(), others: None };
+    let proxies = TrustedProxies::default();
+    let app = App { router: axum::Router::new(), others: None, proxies };
     let live = LivePolicy::unserved(Arc::new(policy));
     live.heartbeat().beat();
     let monitor = Monitor {

@@ -73,7 +73,7 @@ impl Guarded {
     ///
     /// Merge the router at the root (`Router::merge`), because clients look for these paths there.
     pub fn router(&self) -> Router {
-        self.routes.own.clone()
+        self.routes.mounted()
     }
 
     /// The routes of health and metrics: `/health`, `/health/live`, `/health/ready`, `/metrics`.
@@ -141,7 +141,8 @@ impl Guarded {
         let health = monitoring.as_ref().and_then(|listener| listener.local_addr().ok());
         let limits = &self.options.limits();
         let others = Some((self.routes.paths.clone(), self.routes.door.clone()));
-        let app = App { router: app, others };
+        let proxies = self.routes.proxies.clone();
+        let app = App { router: app, others, proxies };
         let connections = ConnectionServer::new(app, limits, self.options.tls(&policy)?);
         // Before it is announced, because a program that reads the greeting may send signals.
         let told_to_stop = told_to_stop();

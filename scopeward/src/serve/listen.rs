@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     heartbeat::Heartbeat,
-    http::Peer,
+    http::{Peer, TrustedProxies},
     limits::{Exceeded, Holder, Limit, Limits, Patience, RateLimiter, SHORT, SharedLimit, Shares},
     record::metrics::metrics,
 };
@@ -75,6 +75,8 @@ pub(crate) struct App {
     /// Bounds the routes that are not the server's own. The server's own routes have their limits
     /// in themselves.
     pub(crate) others: Option<(OwnPaths, SideDoor)>,
+    /// The proxies that are believed where a request came from.
+    pub(crate) proxies: TrustedProxies,
 }
 
 impl ConnectionServer {
@@ -122,12 +124,16 @@ impl ConnectionServer {
             match accepted {
                 Ok((stream, address)) => {
                     let peer = Peer::from(address);
+                    // A proxy's connections carry the requests of many clients, which have their own
+                    // limits.
+                    let is_proxy = self.0.app.proxies.trusts(peer);
                     // A connection costs the server as much as a request, so it counts as one.
-                    if self.0.rate.admit(&peer.network()).is_err() {
+                    if !is_proxy && self.0.rate.admit(&peer.network()).is_err() {
                         metrics().limited(Limit::Address);
                         continue;
                     }
-                    match self.0.connections.take(1, Holder::at(Some(peer))) {
+                    let holder = Holder::at((!is_proxy).then_some(peer));
+                    match self.0.connections.take(1, holder) {
                         Ok(permit) => {
                             let connection = self.clone().connected(stream, peer, ending.watcher());
                             tokio::spawn(async move {
@@ -222,11 +228,12 @@ impl ConnectionServer {
     ) -> Result<Response<Body>, Infallible> {
         let Inner { rate, app, patience, .. } = &*self.0;
         let mut request = request.map(Body::new);
+        let peer = app.proxies.client(peer, request.headers());
         if let Err(wait) = rate.admit(&peer.network()) {
             return Ok(side_door::refuse(request, peer, Limit::Address, wait, patience).await);
         }
         request.extensions_mut().insert(peer);
-        let App { router, others } = app;
+        let App { router, others, .. } = app;
         match others {
             Some((own, door)) if !own.has(request.uri().path()) => {
                 match door.enter(request, peer) {

@@ -26,6 +26,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     heartbeat::Heartbeat,
+    http::TrustedProxies,
     identity::revocation::Revocations,
     limits::{Capacity, Limits},
     live::LivePolicy,
@@ -67,7 +68,11 @@ impl Monitor {
     /// server stop as well.
     pub(crate) fn spawn(self, listener: TcpListener) {
         let is_on_loopback = listener.local_addr().is_ok_and(|address| address.ip().is_loopback());
-        let app = App { router: self.router(is_on_loopback), others: None };
+        let app = App {
+            router: self.router(is_on_loopback),
+            others: None,
+            proxies: TrustedProxies::default(),
+        };
         let server = ConnectionServer::new(app, &Limits::default(), None);
         tokio::spawn(async move {
             let (_never, never) = watch::channel(false);

@@ -255,7 +255,8 @@ impl Mount {
             .with_limits(&options.limits())
             .with_revocations(&revocations)
             .with_recorder(&recorder)
-            .with_details(details.clone());
+            .with_details(details.clone())
+            .behind(options.behind.clone());
         if deployment.sessions {
             server = server.with_sessions();
         }

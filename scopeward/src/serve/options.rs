@@ -6,6 +6,7 @@ use clap::builder::RangedU64ValueParser;
 
 use super::{
     StartError,
+    behind::Behind,
     limit_options::LimitOptions,
     listen::tls::{self, Tls},
 };
@@ -32,6 +33,8 @@ pub(crate) struct Options {
     /// How many older audit files are kept; 0 for all
     #[arg(long, value_name = "COUNT", env = "AUDIT_KEPT", value_parser = RangedU64ValueParser::<usize>::new().range(..=MOST_KEPT), default_value_t = 10)]
     audit_kept: usize,
+    #[command(flatten)]
+    pub(crate) behind: Behind,
     #[command(flatten)]
     limits: LimitOptions,
     /// The limits that the program sets in place of those of the options.

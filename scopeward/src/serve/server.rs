@@ -3,9 +3,9 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-use axum::{Json, Router, body::Body, response::IntoResponse};
+use axum::{Router, body::Body};
 use futures_util::future::Either;
-use http::{Request, StatusCode};
+use http::Request;
 use rmcp::transport::streamable_http_server::{
     SessionManager, StreamableHttpServerConfig, StreamableHttpService,
     session::{local::LocalSessionManager, never::NeverSessionManager},
@@ -14,13 +14,14 @@ use tower::Layer;
 
 use crate::{
     gate::{EndSession, Gate, metadata, origin},
+    http::{Peer, TrustedProxies},
     identity::{revocation::Revocations, token::Validator},
     limits::{Capacity, Limits},
     live::{LivePolicy, OtherTools},
     mcp::{ScopedTools, ServerDetails, direct::DirectCalls, handler::McpHandler},
     policy::ResourceUrl,
     record::audit::Recorder,
-    serve::{providers::Providers, side_door::SideDoor},
+    serve::{behind::Behind, providers::Providers, side_door::SideDoor},
 };
 
 /// The routes of a server, made of parts that the program has opened itself: tools, a checked policy,
@@ -47,6 +48,7 @@ pub struct Server<S> {
     revocations: Revocations,
     recorder: Recorder,
     details: ServerDetails,
+    behind: Behind,
     /// Checks tokens in place of the providers' own validator.
     validator: Option<Validator>,
 }
@@ -105,6 +107,7 @@ impl<S: ScopedTools> Server<S> {
             revocations: Revocations::default(),
             recorder: Recorder::default(),
             details: ServerDetails::default(),
+            behind: Behind::default(),
             validator: None,
         })
     }
@@ -122,6 +125,7 @@ impl<S: ScopedTools> Server<S> {
             revocations: Revocations::default(),
             recorder: Recorder::default(),
             details: ServerDetails::default(),
+            behind: Behind::default(),
             validator: Some(validator),
         }
     }
@@ -167,6 +171,13 @@ impl<S: ScopedTools> Server<S> {
         self
     }
 
+    /// Serves behind a proxy that changes requests.
+    #[must_use]
+    pub(crate) fn behind(mut self, proxy: Behind) -> Self {
+        self.behind = proxy;
+        self
+    }
+
     /// The router of the MCP endpoint behind its gate, the metadata, and the embedded issuer. It has
     /// no fallback, so that it can be merged into a router that has one.
     pub fn router(self) -> Router {
@@ -191,9 +202,9 @@ impl<S: ScopedTools> Server<S> {
         alive: Arc<T>,
     ) -> Routes {
         let Self { tools, live, providers, has_sessions, limits, revocations, .. } = self;
-        let Self { recorder, details, validator, .. } = self;
+        let Self { recorder, details, validator, behind, .. } = self;
         let policy = live.current();
-        let allowed = origin::AllowedOrigins::new(policy.resource().clone());
+        let allowed = origin::AllowedOrigins::with_hosts(&live, &behind.allowed_hosts);
         let handler = McpHandler::recording(tools, recorder.clone()).with_details(details);
         let handler = if has_sessions { handler.with_sessions() } else { handler };
         let handler = handler.watching(live.clone()).with_revocations(revocations.clone());
@@ -217,7 +228,9 @@ impl<S: ScopedTools> Server<S> {
         let mcp = Arc::new(StreamableHttpService::new(
             move || Ok(handler.new_session()),
             sessions,
-            config.with_allowed_hosts(allowed.hosts()).with_max_request_body_bytes(limits.max_body),
+            // `allowed`, in front, has checked the host: rmcp's own check would refuse a host without the
+            // port that its scheme implies.
+            config.disable_allowed_hosts().with_max_request_body_bytes(limits.max_body),
         ));
         // Behind an `Arc`, because rmcp's service clones its whole configuration for each request.
         let mcp = tower::service_fn(move |mut request: Request<Body>| {
@@ -238,18 +251,19 @@ impl<S: ScopedTools> Server<S> {
             .with_capacity(&limits, &capacity)
             .with_recorder(recorder);
         let gate = if has_sessions { gate.with_session_end(end_session) } else { gate };
-        let path = if policy.resource().path().is_empty() { "/" } else { policy.resource().path() };
+        let path = behind.inner_path.as_deref().unwrap_or_else(|| policy.resource().path());
+        let path = if path.is_empty() { "/" } else { path };
         // Layered by hand, because each layer of the router would cost every call a boxed future.
         let mcp =
             allowed.layer(origin::BrowserAnswersLayer(allowed.clone()).layer(gate.layer(mcp)));
         let beside = Router::new()
-            .merge(metadata::router(&live, S::SERVER.0, &providers.urls()))
+            .merge(metadata::router_at(&live, path, S::SERVER.0, &providers.urls()))
             .merge(providers.endpoints())
             .layer(allowed.cors())
             .merge(providers.pages());
         let own = door.guard(beside).layer(allowed.clone()).route_service(path, mcp);
         let paths = OwnPaths(path.into());
-        Routes { own, paths, capacity, door, allowed }
+        Routes { own, paths, capacity, door, allowed, proxies: behind.proxies() }
     }
 }
 
@@ -263,6 +277,8 @@ pub(crate) struct Routes {
     /// Bounds the routes that are not the server's own.
     pub(crate) door: SideDoor,
     allowed: origin::AllowedOrigins,
+    /// The proxies that are believed where a request came from.
+    pub(crate) proxies: TrustedProxies,
 }
 
 /// The paths of a server's own routes, which have their limits in themselves.
@@ -276,10 +292,28 @@ impl OwnPaths {
 }
 
 impl Routes {
+    /// The routes for a program that accepts the connections itself, which tells the address of each
+    /// by axum's [`ConnectInfo`](axum::extract::ConnectInfo).
+    pub(crate) fn mounted(&self) -> Router {
+        if self.proxies.is_empty() {
+            return self.own.clone();
+        }
+        let proxies = self.proxies.clone();
+        self.own.clone().layer(axum::middleware::map_request(move |mut request: Request<Body>| {
+            if let Some(peer) = Peer::of(request.extensions()) {
+                let client = proxies.client(peer, request.headers());
+                request.extensions_mut().insert(client);
+            }
+            std::future::ready(request)
+        }))
+    }
+
     /// The routes of a program that has no others.
     pub(crate) fn whole(&self) -> Router {
-        let not_found = tower::service_fn(|_: Request<Body>| async {
-            Ok::<_, Infallible>(not_found().into_response())
+        let allowed = self.allowed.clone();
+        let not_found = tower::service_fn(move |_: Request<Body>| {
+            let allowed = allowed.clone();
+            async move { Ok::<_, Infallible>(allowed.not_found()) }
         });
         self.own.clone().fallback_service(self.allowed.layer(not_found))
     }
@@ -304,8 +338,4 @@ pub(crate) fn may_serve(resource: &ResourceUrl) -> Result<(), PathTaken> {
 /// Returns whether a path is `folder`, or below it.
 fn is_at(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-fn not_found() -> impl IntoResponse {
-    (StatusCode::NOT_FOUND, Json(serde_json::json!({ "error": "not_found" })))
 }

@@ -159,6 +159,12 @@ impl Monitor {
             "Connections and requests that a limit refused",
             &counted.limited,
         )?;
+        export(
+            encoder,
+            "misdirected",
+            "Requests that were refused because of their Host, their Origin or their path",
+            &counted.misdirected,
+        )?;
         if let Some(connections) = &self.connections {
             export(
                 encoder,
