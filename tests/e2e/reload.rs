@@ -55,7 +55,7 @@ impl Server {
         }
     }
 
-    fn wait_for_policy(&self, text: &str) {
+    pub(crate) fn wait_for_policy(&self, text: &str) {
         let wanted = revision(text);
         self.wait_until("the reload", |server| server.served() == wanted);
     }

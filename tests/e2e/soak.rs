@@ -1,6 +1,9 @@
 //! Load and faults together, for `SOAK_SECONDS` seconds: 20 by default, 1800 for half an hour. Also
 //! `kill -9` at random moments, `CRASH_ROUNDS` times.
 
+mod flood;
+mod records;
+
 use std::{
     fs,
     io::Write,
@@ -9,7 +12,7 @@ use std::{
     path::PathBuf,
     process::Command,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, Scope},
@@ -19,6 +22,7 @@ use std::{
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
+use self::records::Records;
 use crate::{
     harness::{POLICY, Server, mcp_request, stderr},
     keys::keys,
@@ -28,6 +32,11 @@ use crate::{
 fn setting(name: &str, usual: u64) -> u64 {
     std::env::var(name).ok().map_or(usual, |value| value.parse().unwrap())
 }
+
+/// The number of honest callers.
+const HONEST: usize = 8;
+/// The end of a caller's name while the policy requires records.
+const REQUIRED: &str = "-required";
 
 /// A client with its own pool of TCP connections.
 struct Client {
@@ -92,10 +101,18 @@ impl Drop for Disk {
 struct World<'a> {
     server: &'a Server,
     provider: &'a Provider,
-    is_over: AtomicBool,
+    is_over: Arc<AtomicBool>,
+    /// Whether the policy says `audit = "required"`, which it does in the second half.
+    is_required: AtomicBool,
     calls: AtomicU64,
     refused: AtomicU64,
+    /// The honest calls that were sent, and those of them that were answered.
+    sent: AtomicU64,
+    answered: AtomicU64,
     acknowledged: Mutex<Vec<(String, String)>>,
+    records: Mutex<Records>,
+    /// How often the audit file was taken away.
+    taken_away: AtomicU64,
 }
 
 impl World<'_> {
@@ -121,24 +138,42 @@ impl World<'_> {
     /// Creates todos, reads them, and makes calls that must be refused.
     fn honest(&self, number: usize) {
         let client = Client::new(&self.server.url());
-        let subject = format!("user-{number}");
-        let writer = self.token(&subject, "todo:write");
-        let reader = self.token(&subject, "todo:read");
+        let subject_of =
+            |required: bool| format!("user-{number}{}", if required { REQUIRED } else { "" });
+        let mut subject = subject_of(false);
+        let mut writer = self.token(&subject, "todo:write");
+        let mut reader = self.token(&subject, "todo:read");
         let mut last = None;
+        let call = |token: &str, tool: &str, arguments: &Value| {
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            let answer = client.call(token, tool, arguments);
+            if let Some((status, text)) = &answer {
+                self.answered.fetch_add(1, Ordering::Relaxed);
+                assert_ne!(*status, 429, "an honest caller is told of a limit: {text}");
+            }
+            answer
+        };
         for turn in 0_u64.. {
             if !self.goes_on() {
                 return;
             }
+            // Another subject, so that its records are counted apart.
+            if subject != subject_of(self.is_required.load(Ordering::Relaxed)) {
+                subject = subject_of(true);
+                writer = self.token(&subject, "todo:write");
+                reader = self.token(&subject, "todo:read");
+                last = None;
+            }
             self.calls.fetch_add(1, Ordering::Relaxed);
             if turn % 50 == 0 {
-                let answer = client.call(&writer, "create_todo", &json!({ "title": "soak" }));
+                let answer = call(&writer, "create_todo", &json!({ "title": "soak" }));
                 if let Some(id) = created(answer) {
                     self.acknowledged.lock().unwrap().push((subject.clone(), id.clone()));
                     last = Some(id);
                 }
             }
             if let Some(id) = &last {
-                let answer = client.call(&reader, "get_todo", &json!({ "id": id }));
+                let answer = call(&reader, "get_todo", &json!({ "id": id }));
                 if let Some((200, text)) = &answer {
                     assert!(text.contains(id.as_str()), "another todo: {text}");
                 }
@@ -147,7 +182,7 @@ impl World<'_> {
                 (&reader, "create_todo", json!({ "title": "WRONG" })),
                 (&writer, "purge_todos", json!({})),
             ] {
-                let Some((status, text)) = client.call(token, tool, &arguments) else { continue };
+                let Some((status, text)) = call(token, tool, &arguments) else { continue };
                 assert!(matches!(status, 401 | 403 | 503), "{tool} was allowed: {status} {text}");
                 self.refused.fetch_add(1, Ordering::Relaxed);
             }
@@ -201,13 +236,20 @@ impl World<'_> {
     }
 
     /// Replaces the policy by another good one, by a broken one, and by the first one again. Both
-    /// good policies refuse the same calls of the test.
-    fn reloading(&self) {
+    /// good policies refuse the same calls of the test. In the second half they require records.
+    fn reloading(&self, half: Duration) {
         let path = self.server.folder.path().join("policy.toml");
-        let good = fs::read_to_string(&path).unwrap();
+        let mut good = fs::read_to_string(&path).unwrap();
+        let begin = Instant::now();
         for turn in 0_usize.. {
             if !self.goes_on() {
                 break;
+            }
+            if begin.elapsed() > half && !self.is_required.load(Ordering::Relaxed) {
+                good = good.replace("[scopes]", "audit = \"required\"\n\n[scopes]");
+                fs::write(&path, &good).unwrap();
+                self.server.wait_for_policy(&good);
+                self.is_required.store(true, Ordering::Relaxed);
             }
             let text = match turn % 3 {
                 0 => good.replace("delete_todo = { write", "delete_todo = { admin"),
@@ -275,22 +317,32 @@ fn load_and_faults_together() {
     let world = World {
         server: &server,
         provider: &provider,
-        is_over: AtomicBool::new(false),
+        is_over: Arc::default(),
+        is_required: AtomicBool::new(false),
         calls: AtomicU64::new(0),
         refused: AtomicU64::new(0),
+        sent: AtomicU64::new(0),
+        answered: AtomicU64::new(0),
         acknowledged: Mutex::default(),
+        records: Mutex::default(),
+        taken_away: AtomicU64::new(0),
     };
     let (mut early, mut late) = (0, 0);
     thread::scope(|scope| {
         let world = &world;
-        for number in 0..8 {
+        for number in 0..HONEST {
             world.take_part(scope, move || world.honest(number));
         }
         for _ in 0..2 {
             world.take_part(scope, move || world.hostile());
         }
         world.take_part(scope, move || world.broken());
-        world.take_part(scope, move || world.reloading());
+        for last in [66, 67] {
+            world.take_part(scope, move || world.flood(last));
+        }
+        world.take_part(scope, move || world.recording());
+        world.take_part(scope, move || world.taking_away());
+        world.take_part(scope, move || world.reloading(length / 2));
         world.take_part(scope, move || world.provider());
         if let Some(disk) = &disk {
             world.take_part(scope, move || world.filling(disk));
@@ -316,8 +368,18 @@ fn load_and_faults_together() {
         assert!(begin.elapsed() < Duration::from_secs(90), "{health:#}\n{}", server.log());
         thread::sleep(Duration::from_millis(200));
     }
+    let mut records = world.records.lock().unwrap();
+    records.read(&server.folder.path().join("data"));
     let client = Client::new(&server.url());
     let acknowledged = world.acknowledged.lock().unwrap();
+    let mut recorded = 0;
+    for number in 0..HONEST {
+        let subject = format!("user-{number}{REQUIRED}");
+        let known = acknowledged.iter().filter(|(one, _)| *one == subject).count();
+        let on_record = records.created.get(&subject).copied().unwrap_or(0);
+        assert!(on_record >= known, "{subject}: {known} calls were answered, {on_record} recorded");
+        recorded += known;
+    }
     for (subject, id) in acknowledged.iter() {
         let token = world.token(subject, "todo:read");
         let (status, text) = client.call(&token, "get_todo", &json!({ "id": id })).unwrap();
@@ -326,6 +388,15 @@ fn load_and_faults_together() {
     assert!(!server.log().contains("panicked"), "{}", server.log());
     let verify = server.command().args(["audit", "verify"]).output().unwrap();
     assert!(verify.status.success(), "{}", stderr(&verify));
+    let (sent, answered) =
+        (world.sent.load(Ordering::Relaxed), world.answered.load(Ordering::Relaxed));
+    println!(
+        "{sent} honest calls, {answered} answered; {} records read, the file taken away {} times, and {} \
+         calls that required their record have it",
+        records.lines,
+        world.taken_away.load(Ordering::Relaxed),
+        recorded
+    );
     println!(
         "{} s: {} turns, {} refusals, {} todos acknowledged and none lost, {} … {} KiB, disk {}",
         length.as_secs(),
@@ -337,6 +408,8 @@ fn load_and_faults_together() {
         if disk.is_some() { "filled" } else { "not filled: nothing can be mounted here" },
     );
     assert!(acknowledged.len() > 10, "too little was written to show anything");
+    assert!(recorded > 0, "no call required its record");
+    assert!(answered * 100 >= sent * 99, "{answered} of {sent} honest calls were answered");
     // The memory must stay flat after the first third of the time, because the pools are full by
     // then.
     if length > Duration::from_mins(5) {
