@@ -116,6 +116,7 @@ impl Gate {
     /// Clones that were made before keep their limits, and count the requests of a caller apart.
     #[must_use]
     pub fn with_limits(self, limits: &Limits) -> Self {
+        let limits = &limits.within_ranges();
         self.with_capacity(limits, &Capacity::new(limits))
     }
 

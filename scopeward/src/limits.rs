@@ -23,4 +23,5 @@ pub(crate) use limit::Limit;
 pub(crate) use patience::Patience;
 pub(crate) use rate::RateLimiter;
 pub use settings::Limits;
+pub(crate) use settings::{HIGHEST_RATE, LONGEST, MOST_AT_A_TIME, MOST_BYTES};
 pub(crate) use shared::{Exceeded, Holder, Place, SharedLimit, SharedPermit, Shares};

@@ -29,16 +29,38 @@ impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char(self.quote)?;
         for one in self.text.chars() {
-            match one {
-                one if one == self.quote || one == '\\' => write!(f, "\\{one}")?,
-                '\n' => f.write_str("\\n")?,
-                '\r' => f.write_str("\\r")?,
-                '\t' => f.write_str("\\t")?,
-                hidden if is_hidden(hidden) => write!(f, "\\u{{{:x}}}", u32::from(hidden))?,
-                seen => f.write_char(seen)?,
+            if one == self.quote || one == '\\' {
+                f.write_char('\\')?;
             }
+            write_seen(f, one)?;
         }
         f.write_char(self.quote)
+    }
+}
+
+/// A text without quotes, in which every character that is not seen is escaped.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Escaped<'t>(&'t str);
+
+/// Shows a text on one line, where something else says where it ends.
+pub(crate) fn escaped(text: &str) -> Escaped<'_> {
+    Escaped(text)
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|one| write_seen(f, one))
+    }
+}
+
+/// Writes a character so that it is seen.
+fn write_seen(f: &mut fmt::Formatter<'_>, one: char) -> fmt::Result {
+    match one {
+        '\n' => f.write_str("\\n"),
+        '\r' => f.write_str("\\r"),
+        '\t' => f.write_str("\\t"),
+        hidden if is_hidden(hidden) => write!(f, "\\u{{{:x}}}", u32::from(hidden)),
+        seen => f.write_char(seen),
     }
 }
 

@@ -4,7 +4,7 @@
 //! [`Store`](super::store::Store) changes the state and saves it. Nothing here waits for a disk.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     fmt, io,
     path::Path,
     sync::Arc,
@@ -159,6 +159,8 @@ struct Expiring<T> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct State {
     kept: PersistedState,
+    /// The identifiers of the clients, the oldest first.
+    clients: VecDeque<Arc<str>>,
     pending: HashMap<String, Expiring<PendingSignIn>>,
     codes: HashMap<String, Expiring<AuthorizationCode>>,
     /// The codes that were used, with the sign-in that each gave. They are remembered for as long as a
@@ -185,7 +187,10 @@ impl State {
                 return Err(IssuerError::Io { path: path(), source });
             }
         };
-        Ok(Self { kept, ..Self::default() })
+        let mut clients: Vec<_> = kept.clients.iter().collect();
+        clients.sort_by_key(|(_, client)| client.registered_at);
+        let clients = clients.into_iter().map(|(id, _)| id.as_str().into()).collect();
+        Ok(Self { kept, clients, ..Self::default() })
     }
 
     /// A clone to be changed.
@@ -214,14 +219,14 @@ impl State {
 
     pub(super) fn add_client(&mut self, client: RegisteredClient) -> String {
         self.is_changed = true;
-        if self.kept.clients.len() >= MOST {
-            let oldest = self.kept.clients.iter().min_by_key(|(_, client)| client.registered_at);
-            if let Some(id) = oldest.map(|(id, _)| id.clone()) {
-                self.kept.clients.remove(&id);
-                self.kept.families.retain(|_, family| family.grant.client_id != id);
-            }
+        while self.clients.len() >= MOST
+            && let Some(oldest) = self.clients.pop_front()
+        {
+            self.kept.clients.remove(&*oldest);
+            self.kept.families.retain(|_, family| *family.grant.client_id != *oldest);
         }
         let id = credentials::random();
+        self.clients.push_back(id.as_str().into());
         self.kept.clients.insert(id.clone(), client);
         id
     }

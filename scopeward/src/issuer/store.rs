@@ -142,7 +142,7 @@ mod tests {
         let store = Store::open(&folder.path().join("issuer.json")).unwrap();
         for _ in 0..100 {
             let many = |state: &mut State| {
-                for number in 0..100 {
+                for number in 0..10_000 {
                     state.add_client(client(&number.to_string()));
                 }
             };

@@ -4,7 +4,20 @@ use std::time::Duration;
 
 use super::Shares;
 
+/// The most bytes of a body or a head: 1 GiB, because it is held in memory.
+pub(crate) const MOST_BYTES: u64 = 1024 * 1024 * 1024;
+/// The most connections or requests at a time, which is more than an operating system has files for.
+pub(crate) const MOST_AT_A_TIME: u64 = 10_000_000;
+/// The highest rate: a million a second, whose ten seconds' worth fits into the counters.
+pub(crate) const HIGHEST_RATE: u32 = 1_000_000;
+/// The longest time: a day. Who waits longer than that waits for nothing, and a time without a bound
+/// cannot be added to a clock.
+pub(crate) const LONGEST: u64 = 24 * 60 * 60;
+
 /// The limits of a server. [`Limits::default`] has the defaults of the command line.
+///
+/// The values have the ranges of the command line: a value beyond its range counts as the nearest one
+/// within it.
 ///
 /// ```
 /// use scopeward::Limits;
@@ -95,6 +108,38 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The same limits, each within its range.
+    pub(crate) fn within_ranges(&self) -> Self {
+        let count =
+            |value: usize, most: u64| value.clamp(1, usize::try_from(most).unwrap_or(usize::MAX));
+        let bytes = |value: usize| count(value, MOST_BYTES);
+        let at_a_time = |value: usize| count(value, MOST_AT_A_TIME);
+        let seconds = |value: u64| value.clamp(1, LONGEST);
+        Self {
+            max_body: bytes(self.max_body),
+            max_head: bytes(self.max_head),
+            max_connections: at_a_time(self.max_connections),
+            max_connections_per_address: self.max_connections_per_address.map(at_a_time),
+            max_requests: at_a_time(self.max_requests),
+            max_waiting: at_a_time(self.max_waiting),
+            max_in_flight_bytes: bytes(self.max_in_flight_bytes),
+            max_elements: bytes(self.max_elements),
+            share_per_caller: self.share_per_caller.clamp(1, 100),
+            share_per_address: self.share_per_address.clamp(1, 100),
+            rate_per_caller: self.rate_per_caller.min(HIGHEST_RATE),
+            rate_per_address: self.rate_per_address.min(HIGHEST_RATE),
+            max_subscriptions: at_a_time(self.max_subscriptions),
+            max_subscriptions_per_caller: at_a_time(self.max_subscriptions_per_caller),
+            max_sessions: at_a_time(self.max_sessions),
+            max_sessions_per_caller: at_a_time(self.max_sessions_per_caller),
+            max_tasks_per_caller: at_a_time(self.max_tasks_per_caller),
+            head_timeout: seconds(self.head_timeout),
+            body_timeout: seconds(self.body_timeout),
+            write_timeout: seconds(self.write_timeout),
+            grace: self.grace.min(LONGEST),
+        }
+    }
+
     pub(crate) fn body_timeout(&self) -> Duration {
         Duration::from_secs(self.body_timeout)
     }
@@ -113,5 +158,31 @@ impl Limits {
     pub(crate) fn connections_per_address(&self) -> usize {
         let share = self.shares_of(self.max_connections).address;
         self.max_connections_per_address.unwrap_or(share)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_set_in_code_have_the_ranges_of_the_command_line() {
+        assert_eq!(Limits::default().within_ranges(), Limits::default());
+        let endless = Limits {
+            max_body: usize::MAX,
+            max_requests: usize::MAX,
+            body_timeout: u64::MAX,
+            grace: u64::MAX,
+            rate_per_caller: u32::MAX,
+            share_per_caller: u8::MAX,
+            ..Limits::default()
+        };
+        let bounded = endless.within_ranges();
+        assert_eq!((bounded.body_timeout, bounded.grace), (LONGEST, LONGEST));
+        assert_eq!((bounded.rate_per_caller, bounded.share_per_caller), (HIGHEST_RATE, 100));
+        assert_eq!(bounded.max_body as u64, MOST_BYTES);
+        let none = Limits { max_requests: 0, share_per_address: 0, ..Limits::default() };
+        let least = none.within_ranges();
+        assert_eq!((least.max_requests, least.share_per_address), (1, 1));
     }
 }

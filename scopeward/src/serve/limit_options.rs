@@ -4,24 +4,14 @@ use std::ops::RangeInclusive;
 
 use clap::builder::{RangedI64ValueParser, RangedU64ValueParser};
 
-use crate::limits::Limits;
-
-/// The most bytes of a body or a head: 1 GiB, because it is held in memory.
-const MOST_BYTES: u64 = 1024 * 1024 * 1024;
-/// The most connections or requests at a time, which is more than an operating system has files for.
-const MOST_AT_A_TIME: u64 = 10_000_000;
-/// The highest rate: a million a second, whose ten seconds' worth fits into the counters.
-const HIGHEST_RATE: i64 = 1_000_000;
-/// The longest time: a day. Who waits longer than that waits for nothing, and a time without a bound
-/// cannot be added to a clock.
-const LONGEST: u64 = 24 * 60 * 60;
+use crate::limits::{HIGHEST_RATE, LONGEST, Limits, MOST_AT_A_TIME, MOST_BYTES};
 
 fn counts(range: RangeInclusive<u64>) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(range)
 }
 
 fn rate() -> RangedI64ValueParser<u32> {
-    RangedI64ValueParser::new().range(0..=HIGHEST_RATE)
+    RangedI64ValueParser::new().range(0..=i64::from(HIGHEST_RATE))
 }
 
 fn seconds(least: u64) -> RangedU64ValueParser<u64> {

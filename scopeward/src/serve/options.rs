@@ -44,7 +44,7 @@ pub(crate) struct Options {
 
 impl Options {
     pub(crate) fn limits(&self) -> Limits {
-        self.own_limits.clone().unwrap_or_else(|| self.limits.clone().into())
+        self.own_limits.as_ref().map_or_else(|| self.limits.clone().into(), Limits::within_ranges)
     }
 
     pub(crate) fn rotation(&self) -> Rotation {

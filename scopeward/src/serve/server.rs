@@ -146,7 +146,7 @@ impl<S: ScopedTools> Server<S> {
     /// [`ConnectInfo`](axum::extract::ConnectInfo).
     #[must_use]
     pub fn with_limits(mut self, limits: &Limits) -> Self {
-        self.limits = limits.clone();
+        self.limits = limits.within_ranges();
         self
     }
 

@@ -128,3 +128,25 @@ impl Hasher for IdentityHasher {
     /// Ignores the length of the array, because it is always the same.
     fn write_usize(&mut self, _: usize) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::issuer::TestIssuer;
+
+    #[test]
+    fn a_million_tokens_leave_a_hundred_thousand() {
+        let issuer = TestIssuer::new("http://localhost:3002/mcp".to_owned()).unwrap();
+        let claims = json!({ "sub": "ada", "scope": "" });
+        let signed = issuer.sign(claims.as_object().unwrap().clone()).unwrap();
+        let token = issuer.validator().validate(&signed).unwrap();
+        let cache = TokenCache::default();
+        let found = CachedToken { token, issuer: 0, keys: Generation::next() };
+        for number in 0..1_000_000_u32 {
+            cache.insert(cache.digest(&number.to_ne_bytes()), found.clone());
+        }
+        assert!(cache.entries.len() as u64 <= MAX_TOKENS);
+    }
+}

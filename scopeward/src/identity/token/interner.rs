@@ -51,3 +51,17 @@ impl fmt::Debug for Interner {
         f.debug_struct("Interner").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_million_names_leave_a_thousand() {
+        let interner = Interner::default();
+        for number in 0..1_000_000 {
+            interner.text(&number.to_string());
+        }
+        assert!(interner.texts.len() <= MAX_SHARED);
+    }
+}

@@ -37,7 +37,7 @@ pub struct VerificationKeys {
 pub(super) struct Generation(u64);
 
 impl Generation {
-    fn next() -> Self {
+    pub(super) fn next() -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
         Self(LAST.fetch_add(1, Ordering::Relaxed))
     }

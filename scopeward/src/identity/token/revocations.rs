@@ -15,7 +15,10 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 
 use super::AccessToken;
-use crate::heartbeat::Heartbeat;
+use crate::{
+    heartbeat::Heartbeat,
+    text::{escaped, shown},
+};
 
 /// The token, subject or client that a revocation names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,17 +62,17 @@ pub(crate) struct Revocation {
 /// text.
 impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = format!("{} {}", self.whom.key(), self.whom.id());
+        write!(f, "{} {}", self.whom.key(), shown(self.whom.id()))?;
         if let Some(issuer) = &self.issuer {
-            line += &format!("  of {issuer}");
+            write!(f, "  of {}", shown(issuer))?;
         }
         if let Some(before) = self.issued_before {
-            line += &format!("  issued before {before}");
+            write!(f, "  issued before {before}")?;
         }
         if let Some(reason) = &self.reason {
-            line += &format!("  ({reason})");
+            write!(f, "  ({})", escaped(reason))?;
         }
-        f.write_str(&line.replace(char::is_control, " "))
+        Ok(())
     }
 }
 
