@@ -1,7 +1,7 @@
 """Lists the items of a public API that no example shows.
 
-An item is shown by an example of its own, or by one of its module, its type or a neighbour in the
-same type that uses it by its name. Fields, constants of a trait and what a trait demands are left to
+An item is shown by an example of its own, or by one of its module, its type or a neighbour that uses
+it by its name. Fields, constants of a trait and what a trait demands are left to
 their type.
 
 usage: examples.py RUSTDOC.json
@@ -27,6 +27,14 @@ def main(description):
     root = index[str(api["root"])]
     missing, seen = [], set()
 
+    def docs(key):
+        """The text of an item, or of the item that it re-exports."""
+        item = index.get(str(key))
+        if item is None:
+            return ""
+        kind, inner = next(iter(item["inner"].items()))
+        return docs(inner["id"]) if kind == "use" and inner.get("id") is not None else item["docs"]
+
     def visit(key, path, above):
         """Walks an item; `above` is the code of the examples that stand around it."""
         item = index.get(str(key))
@@ -38,7 +46,8 @@ def main(description):
                 visit(inner["id"], path, above)
             return
         if kind == "module":
-            around = code(item["docs"])
+            beside = [docs(one) for one in inner["items"]]
+            around = "\n".join([code(item["docs"]), *map(code, beside)])
             for child in inner["items"]:
                 visit(child, [*path, item["name"]], around)
             return

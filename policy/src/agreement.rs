@@ -79,6 +79,22 @@ impl CheckedPolicy {
 /// Compiles a policy and runs the startup check on it. One call reports every mistake of the file
 /// and, for the rules that could be read, every disagreement with the declared scopes.
 ///
+/// ```
+/// use scopeward_policy::{
+///     CompiledPolicy, Registry, ResourceUrl, agreement, diagnostic::Source,
+/// };
+///
+/// let declared = Registry::new(&[]);
+/// let text = "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n";
+/// let checked = agreement::check(&Source::new("policy.toml", text), &declared, None)?;
+/// // The same policy, served elsewhere.
+/// let checked = checked.at(ResourceUrl::parse("https://mcp.example.com/mcp")?);
+/// assert_eq!(agreement::first_difference(&checked.registry(), &declared), None);
+/// let policy: CompiledPolicy = checked.into_policy();
+/// assert_eq!(policy.resource().as_str(), "https://mcp.example.com/mcp");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// The findings that stop the start: every mistake of the file, and every disagreement unless the

@@ -16,6 +16,35 @@ use super::{
 use crate::diagnostic::{Diagnostic, Diagnostics, Source, Suggestions};
 
 /// Tests and invariants whose scopes are all defined.
+///
+/// ```
+/// use scopeward_policy::{Assertions, CompiledPolicy, Registry, diagnostic::Source, lint::verify};
+/// # let text = r#"
+/// #     version = 1
+/// #     [server]
+/// #     url = "http://localhost:3002/mcp"
+/// #     [scopes]
+/// #     "note:read" = "See your notes"
+/// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// #     "note:share" = { title = "Share your notes", step_up = true }
+/// #     [tools]
+/// #     list_notes = { read = "note" }
+/// #     save_note = { write = "note" }
+/// #     share_note = { all_of = ["note:write", "note:share"] }
+/// # "#;
+/// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// let tests = Source::new("policy.test.toml", r#"
+///     [[test]]
+///     scopes = ["note:read"]
+///     can = ["list_notes"]
+///     cannot = ["save_note"]
+/// "#);
+/// let assertions = Assertions::read(&tests, &policy)?;
+/// let verified = verify::verify(&tests, &assertions, &policy, &Registry::new(&[]));
+/// assert!(verified.iter().all(|one| one.failures.is_empty()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct Assertions {
     pub(crate) cases: Vec<Case>,

@@ -14,6 +14,62 @@ use super::{
 };
 
 /// A policy that has no mistakes and can decide. Only [`compile`](Self::compile) makes one.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, Feature, Scope, diagnostic::Source};
+///
+/// let text = r#"
+/// version = 1
+/// [server]
+/// url = "http://localhost:3002/mcp"
+/// [scopes]
+/// "note:read" = "See your notes"
+/// "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// "note:share" = { title = "Share your notes", step_up = true }
+/// [tools]
+/// list_notes = { read = "note" }
+/// [tools.save_note]
+/// write = "note"
+/// [[tools.save_note.when]]
+/// if = "args.public"
+/// all_of = ["note:share"]
+/// "#;
+/// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// // The server that it protects, and whose tokens it takes.
+/// assert_eq!(policy.resource().as_str(), "http://localhost:3002/mcp");
+/// assert_eq!(policy.provider().as_str(), "embedded");
+/// assert!(policy.provider_settings().issuer().is_none() && policy.also().is_empty());
+/// assert!(policy.clients().is_empty());
+/// let settings = (policy.list_mode(), policy.on_denied(), policy.audit_mode());
+/// assert_eq!(settings, Default::default());
+/// assert_eq!(policy.startup_check().as_str(), "enforce");
+///
+/// // Its vocabulary: clients ask for the scopes of the first sign-in, and by their full names.
+/// let first: Vec<_> = policy.sign_in_scopes().map(|scope| policy.asked_as(scope)).collect();
+/// assert_eq!(first, ["note:read", "note:write"]);
+/// let share = policy.scope_named("note:share").ok_or("no scope")?;
+/// assert!(policy.is_registered(share.name()) && share.is_step_up());
+/// assert_eq!(policy.registered_scopes().count(), policy.scopes().len());
+/// assert!(policy.registered_at().is_none(), "`registered` is not written");
+///
+/// // Its rules, and what a caller with these scopes holds.
+/// let held = policy.hold(["note:write"]);
+/// assert!(policy.is_held("note:read", &held));
+/// assert!(policy.names_some(Feature::Tool) && policy.has_conditions());
+/// let rule = policy.rule(Feature::Tool, "save_note").ok_or("no rule")?;
+/// assert_eq!(policy.place(rule), "policy.toml:11:8");
+/// assert_eq!(policy.needs(rule), "note:write");
+/// let mut conditional = policy.conditional_needs(rule);
+/// let first = conditional.next().ok_or("no condition")?;
+/// assert_eq!(first.condition, "args.public");
+/// assert_eq!(policy.rules().count(), 2);
+///
+/// // A digest of its text stands in each audit record.
+/// assert_eq!(policy.revision().as_str().len(), 12);
+/// assert_eq!(policy.source().path(), "policy.toml");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct CompiledPolicy {
     pub(super) settings: Settings,
@@ -52,6 +108,17 @@ pub(super) struct Settings {
 }
 
 /// The further scopes that a rule needs under one condition, as text for a person.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, ConditionalNeed, Feature};
+///
+/// /// The conditions of a tool as a list for people.
+/// fn conditions(policy: &CompiledPolicy, tool: &str) -> Vec<String> {
+///     let Some(rule) = policy.rule(Feature::Tool, tool) else { return vec![] };
+///     let line = |one: ConditionalNeed<'_>| format!("when {}: also {}", one.condition, one.needs);
+///     policy.conditional_needs(rule).map(line).collect()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ConditionalNeed<'p> {
     /// The condition as the policy writes it.
@@ -192,6 +259,33 @@ impl CompiledPolicy {
 
     /// The same policy with these registered scopes. Scopes that `[scopes]` does not define are
     /// ignored, because no rule can ask for them.
+    ///
+    /// ```
+    /// use scopeward_policy::{CompiledPolicy, Feature, ResourceUrl, diagnostic::Source};
+    /// # let text = r#"
+    /// #     version = 1
+    /// #     [server]
+    /// #     url = "http://localhost:3002/mcp"
+    /// #     [scopes]
+    /// #     "note:read" = "See your notes"
+    /// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+    /// #     "note:share" = { title = "Share your notes", step_up = true }
+    /// #     [tools]
+    /// #     list_notes = { read = "note" }
+    /// #     save_note = { write = "note" }
+    /// #     share_note = { all_of = ["note:write", "note:share"] }
+    /// # "#;
+    /// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+    ///
+    /// // Served elsewhere, where the provider has registered one scope only.
+    /// let policy = policy.at(ResourceUrl::parse("https://notes.example.com/mcp")?);
+    /// let policy = policy.with_registered(["note:read"]);
+    /// let rule = |tool| policy.rule(Feature::Tool, tool).ok_or("no rule");
+    /// assert!(policy.is_reachable(rule("list_notes")?) && !policy.is_reachable(rule("save_note")?));
+    /// let write = policy.scope_named("note:write").ok_or("no scope")?;
+    /// assert!(policy.implied_by(write).any(|scope| scope.name().as_str() == "note:read"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn with_registered<'a>(mut self, scopes: impl IntoIterator<Item = &'a str>) -> Self {
         let mut registered = ScopeSet::default();

@@ -3,6 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many decisions about one tool, resource or prompt allowed and denied.
+///
+/// ```
+/// use scopeward_policy::DecisionCounts;
+///
+/// let counts = DecisionCounts::default();
+/// counts.count_allowed();
+/// counts.count_denied();
+/// assert_eq!((counts.allowed(), counts.denied()), (1, 1));
+/// ```
 #[derive(Debug, Default)]
 pub struct DecisionCounts {
     allowed: AtomicU64,

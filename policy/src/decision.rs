@@ -30,6 +30,15 @@ impl Decision<'_> {
 
 /// The conditions of a rule that held for one call, or counted as if they did. An audit record names
 /// them by their places.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, MetConditions};
+///
+/// /// The conditions of a call, as an audit record names them.
+/// fn named<'p>(met: &MetConditions<'p>, policy: &'p CompiledPolicy) -> Option<String> {
+///     (!met.is_empty()).then(|| met.places(policy).collect::<Vec<_>>().join(" "))
+/// }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct MetConditions<'p>(SmallVec<[&'p When; 2]>);
 
@@ -58,6 +67,36 @@ impl<'p> MetConditions<'p> {
 }
 
 /// A refusal: the rule that refused, and the scopes that the caller lacks.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, Decision, Denial, MetConditions, Operation, diagnostic::Source};
+/// # let text = r#"
+/// #     version = 1
+/// #     [server]
+/// #     url = "http://localhost:3002/mcp"
+/// #     [scopes]
+/// #     "note:read" = "See your notes"
+/// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// #     "note:share" = { title = "Share your notes", step_up = true }
+/// #     [tools]
+/// #     list_notes = { read = "note" }
+/// #     save_note = { write = "note" }
+/// #     share_note = { all_of = ["note:write", "note:share"] }
+/// # "#;
+/// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// let held = policy.hold(["note:write"]);
+/// let (decision, met) = policy.decide_with_conditions(Operation::tool("share_note"), &held);
+/// assert!(MetConditions::is_empty(&met) && !decision.is_allow());
+/// let Decision::Deny(denial): Decision<'_> = decision else { return Err("allowed".into()) };
+/// let names = |denial: &Denial<'_>| denial.required().map(|one| one.to_string()).collect::<Vec<_>>();
+/// assert_eq!(names(&denial), ["note:write", "note:share"]);
+/// assert_eq!(denial.missing(&held).map(|one| one.as_str()).collect::<Vec<_>>(), ["note:share"]);
+/// assert_eq!(denial.rule().name(), "share_note");
+/// // The caller can still get it, because clients ask for step_up scopes only when they are needed.
+/// assert!(denial.by_step_up(&held).is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Denial<'p> {
     policy: &'p CompiledPolicy,

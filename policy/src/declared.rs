@@ -5,6 +5,14 @@ use std::{collections::HashMap, fmt, ops::Index, sync::Arc};
 use super::{Feature, Object, Scope};
 
 /// The place in a Rust source file where a tool, resource or prompt was declared.
+///
+/// ```
+/// use scopeward_policy::Location;
+///
+/// const HERE: Location = Location::new("src/notes.rs", 12, 5);
+/// assert_eq!(HERE.to_string(), "src/notes.rs:12:5");
+/// assert_eq!((HERE.file(), HERE.line()), ("src/notes.rs", 12));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {
     file: &'static str,
@@ -37,6 +45,34 @@ impl fmt::Display for Location {
 
 /// One annotated tool, resource or prompt with its declared scopes. The policy may ask for more than
 /// the declared scopes, and for less only with a reason (`relax`).
+///
+/// ```
+/// use scopeward_policy::{Declaration, Feature, Location, Registry};
+///
+/// const SEARCH: Declaration = Declaration::new(
+///     Feature::Tool,
+///     "search",
+///     &["note:read"],
+///     &["note:admin"],
+///     Location::new(file!(), line!(), column!()),
+/// )
+/// .with_hints(Some(true), None)
+/// .with_fields(None)
+/// .answering_only_if(false)
+/// .answering_only();
+///
+/// let declared = Registry::new(&[SEARCH]);
+/// let search = declared.get(Feature::Tool, "search").ok_or("not declared")?;
+/// assert_eq!((search.feature(), search.name()), (Feature::Tool, "search"));
+/// assert_eq!((search.scopes(), search.optional()), (&["note:read"][..], &["note:admin"][..]));
+/// assert!(search.names_scope("note:admin"));
+/// assert!(search.is_read_only() && !search.is_destructive() && search.says_what_it_changes());
+/// assert!(search.only_answers() && search.arguments().is_none() && search.fields().is_none());
+/// assert!(search.location().line() > 0);
+/// assert_eq!(declared.of(Feature::Prompt).count(), 0);
+/// assert!(!declared.all().is_empty() && declared.all().iter().get(1).is_none());
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Declaration {
     feature: Feature,

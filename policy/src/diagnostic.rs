@@ -67,6 +67,25 @@ impl PartialEq for Kind {
 impl Eq for Kind {}
 
 /// One finding.
+///
+/// ```
+/// use scopeward_policy::diagnostic::{Change, Diagnostic, Diagnostics, Fix, Kind, Severity, Source, Step};
+/// use scopeward_policy::lint;
+///
+/// let kind: Kind = lint::kinds().next().ok_or("no kind")?;
+/// let fix = Fix::new("remove `b`", vec![Step::from("b")], Change::Remove)
+///     .and(vec!["a".into()], Change::Rename("c"));
+/// let finding = Diagnostic::new(kind, 6..7, "`b` means nothing")
+///     .with_severity(Severity::Warning)
+///     .label("here")
+///     .context(0..1, "`a` is the same")
+///     .note("nobody reads it")
+///     .help("write it once")
+///     .fix(fix);
+/// let found = Diagnostics::new(Source::new("policy.toml", "a = 1\nb = 1\n"), vec![finding]);
+/// assert!(!found.has_errors());
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
     severity: Severity,
@@ -218,6 +237,29 @@ impl Diagnostic {
 }
 
 /// The findings about one source.
+///
+/// ```
+/// use scopeward_policy::{
+///     CompiledPolicy,
+///     diagnostic::{Diagnostics, Severity, Source, render},
+/// };
+///
+/// let text = "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n[tools]\nlook = {}\n";
+/// let found: Diagnostics = CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap_err();
+/// assert!(found.has_errors() && !found.is_empty());
+/// assert_eq!(found.count(Severity::Error), 1);
+/// let one = found.iter().next().ok_or("none")?;
+/// assert!(one.kind().is_called("missing-rule") && one.severity().as_str() == "error");
+/// assert_eq!(&found.source().text()[one.span()], "look");
+/// assert!(found.source().place(one.span().start).ends_with("policy.toml:5:1"));
+/// assert!(one.message().contains("look") && one.certain_fix().is_none());
+/// // For a person, for GitHub, and for programs.
+/// assert!(found.render(false).contains("5 | look"));
+/// assert!(render::terminal(&found, false).contains("5 | look"));
+/// assert!(render::github(&found).starts_with("::error"));
+/// assert!(render::json(&found).contains("SW114") && render::sarif(&found, "todo", "1").contains("SW114"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
     source: Source,

@@ -176,6 +176,36 @@ pub struct SettingChange {
 }
 
 /// The result of [`compare`].
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, Registry, diagnostic::Source, diff};
+/// use diff::{Difference, Grant, Grants, RuleChange, SettingChange};
+///
+/// let policy = |rule: &str| {
+///     let text = format!(
+///         "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n[scopes]\n\"a:read\" = \"Look\"\n\
+///          \"a:write\" = {{ title = \"Change\", implies = [\"a:read\"] }}\n[tools]\nedit = {{ {rule} = \"a\" }}\n"
+///     );
+///     CompiledPolicy::compile(Source::new("policy.toml", text))
+/// };
+/// let (old, new) = (policy("write")?, policy("read")?);
+/// let declared = Registry::new(&[]);
+/// let difference: Difference = diff::compare_declared(&old, &new, &declared);
+/// assert!(difference.widens() && !difference.narrows() && !difference.is_empty());
+/// let change: &RuleChange = &difference.rules[0];
+/// assert_eq!((change.title().as_str(), change.direction()), ("edit", "widens"));
+/// assert!(change.is_told() && change.widens() && !change.narrows());
+/// let gained: &Grants = &change.gained;
+/// let smallest: &Grant = gained.smallest.first().ok_or("nobody")?;
+/// assert!(!gained.is_empty() && smallest.scopes().any(|scope| scope.as_str() == "a:read"));
+/// let settings: &[SettingChange] = &difference.settings;
+/// assert!(settings.is_empty());
+/// // For a terminal, for a pull request, and for programs.
+/// assert!(diff::text(&difference).contains("edit"));
+/// assert!(diff::markdown(&difference).contains("edit"));
+/// assert!(diff::json(&difference).contains("edit"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// Each change of access, by feature and name.

@@ -13,6 +13,33 @@ use crate::{
 const MOST_ALTERNATIVES: usize = 1_000;
 
 /// The decision about one caller and one operation, with the reasons.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, Operation, Scope, diagnostic::Source, explain::Explanation};
+/// # let text = r#"
+/// #     version = 1
+/// #     [server]
+/// #     url = "http://localhost:3002/mcp"
+/// #     [scopes]
+/// #     "note:read" = "See your notes"
+/// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// #     "note:share" = { title = "Share your notes", step_up = true }
+/// #     [tools]
+/// #     list_notes = { read = "note" }
+/// #     save_note = { write = "note" }
+/// #     share_note = { all_of = ["note:write", "note:share"] }
+/// # "#;
+/// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// let granted = vec![Scope::parse("note:write")?, Scope::parse("mail:read")?];
+/// let explanation = Explanation::new(&policy, Operation::tool("save_note"), granted);
+/// let explanation = explanation.with_declared(None);
+/// assert!(explanation.is_allowed());
+/// assert_eq!(explanation.implied(), [&Scope::parse("note:read")?]);
+/// assert_eq!(explanation.unknown().count(), 1);
+/// assert!(explanation.text().contains("save_note") && explanation.json().contains("save_note"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Explanation<'p> {
     policy: &'p CompiledPolicy,

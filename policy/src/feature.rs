@@ -4,6 +4,14 @@ use std::fmt;
 
 /// A feature of MCP that a rule can be about. Messages, audit records and JSON all use the same word
 /// for it.
+///
+/// ```
+/// use scopeward_policy::Feature;
+///
+/// let tool = Feature::Tool;
+/// assert_eq!((tool.word(), tool.table(), tool.attribute()), ("tool", "tools", "scoped_tool"));
+/// assert_eq!((tool.verb(), tool.participle()), ("call", "called"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
     /// A tool, by its name: `tools/call`.

@@ -9,6 +9,12 @@ use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, Key, RawString, Ta
 use super::shape::{self, TableShape, ValueKind};
 
 /// The error that a text is not TOML, and so cannot be formatted.
+///
+/// ```
+/// use scopeward_policy::format::{NotToml, format};
+///
+/// assert!(matches!(format("[tools"), Err(NotToml)));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("the file is not TOML, so it cannot be formatted; `policy lint` says where")]
 pub struct NotToml;

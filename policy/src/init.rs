@@ -21,6 +21,20 @@ const PASSES: usize = 8;
 const REASON: &str = "as the code declares it: review this";
 
 /// A first policy, and tests of it.
+///
+/// ```
+/// use scopeward_policy::{Registry, ResourceUrl, init::{FirstPolicy, NoFirstPolicy, first_policy}};
+///
+/// fn write(declared: &Registry, url: &ResourceUrl) -> std::io::Result<()> {
+///     match first_policy(declared, url, Some("keycloak")) {
+///         Ok(FirstPolicy { policy, tests }) => {
+///             std::fs::write("policy.toml", policy)?;
+///             std::fs::write("policy.test.toml", tests)
+///         }
+///         Err(NoFirstPolicy { found, .. }) => Err(std::io::Error::other(found.render(false))),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FirstPolicy {
     /// The text of `policy.toml`.

@@ -4,6 +4,29 @@ use super::Scope;
 
 /// A client that `[[client]]` registers at the embedded issuer. Other clients register themselves
 /// (RFC 7591).
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, KnownClient, diagnostic::Source};
+///
+/// let text = r#"
+///     version = 1
+///     [server]
+///     url = "http://localhost:3002/mcp"
+///     [scopes]
+///     "note:read" = "See your notes"
+///     [[client]]
+///     id = "nightly"
+///     name = "Nightly report"
+///     secret_env = "NIGHTLY_SECRET"
+///     scopes = ["note:read"]
+/// "#;
+/// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+/// let nightly: &KnownClient = &policy.clients()[0];
+/// assert_eq!((nightly.id(), nightly.name()), ("nightly", "Nightly report"));
+/// assert_eq!(nightly.secret_variable(), Some("NIGHTLY_SECRET"));
+/// assert!(nightly.redirect_uris().is_empty() && nightly.scopes().len() == 1);
+/// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownClient {
     pub(super) id: String,

@@ -103,6 +103,33 @@ impl Example {
 }
 
 /// The facts beside the policy that lints compare it with.
+///
+/// ```
+/// use scopeward_policy::{
+///     Registry,
+///     diagnostic::Source,
+///     lint::{self, Examined, Lint, LintInputs, Stage, fix::{FixError, Fixed, fix}},
+/// };
+///
+/// let text = "version = 1\n[server]\nurl = \"http://localhost:3002/mcp\"\n[scopes]\n\"a:read\" = \"Look\"\n";
+/// let source = Source::new("policy.toml", text);
+/// let registry = Registry::new(&[]);
+/// let inputs = LintInputs { registry: &registry, snapshot: None, now: std::time::SystemTime::now() };
+/// let Examined { policy, found, .. } = lint::examine(&source, &inputs, Stage::Advice);
+/// assert!(policy.is_some());
+/// let finding = found.iter().next().ok_or("a scope that no rule names")?;
+/// assert_eq!(finding.kind().name, "unused-scope");
+///
+/// let unused: &Lint = lint::find("unused-scope").ok_or("no lint")?;
+/// let [bad, good] = unused.examples();
+/// assert!(!unused.is_fixed() && bad != good);
+/// assert!(lint::changeable().any(|kind| kind.name == "unused-scope"));
+/// assert!(lint::explain("unused-scope").is_some());
+///
+/// let fixed: Result<Fixed, FixError> = fix(&source, &inputs);
+/// assert!(fixed.is_ok());
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct LintInputs<'a> {
     /// The declarations.

@@ -131,6 +131,13 @@ pub(super) fn read_test_file(
 }
 
 /// The server's URL as a policy file writes it, even if other lines of the file are not TOML.
+///
+/// ```
+/// use scopeward_policy::{diagnostic::Source, written_url};
+///
+/// let source = Source::new("policy.toml", "[server]\nurl = \"http://localhost/mcp\"\n[tools\n");
+/// assert_eq!(written_url(&source).as_deref(), Some("http://localhost/mcp"));
+/// ```
 pub fn written_url(source: &Source) -> Option<String> {
     let (document, _) = DeTable::parse_recoverable(source.text());
     let root = document.get_ref();

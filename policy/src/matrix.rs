@@ -97,6 +97,35 @@ pub struct Matrix<'p> {
 }
 
 /// One row of the table: the rule of one tool, resource or prompt.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, Registry, diagnostic::Source, matrix::{Cell, Effect, Matrix, Row}};
+/// # let text = r#"
+/// #     version = 1
+/// #     [server]
+/// #     url = "http://localhost:3002/mcp"
+/// #     [scopes]
+/// #     "note:read" = "See your notes"
+/// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// #     "note:share" = { title = "Share your notes", step_up = true }
+/// #     [tools]
+/// #     list_notes = { read = "note" }
+/// #     save_note = { write = "note" }
+/// #     share_note = { all_of = ["note:write", "note:share"] }
+/// # "#;
+/// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// let matrix = Matrix::new(&policy, &Registry::new(&[]));
+/// assert!(!matrix.has_conditions() && !matrix.has_optional());
+/// let row: &Row<'_> = &matrix.rows()[1];
+/// assert_eq!((row.name(), row.needs()), ("save_note", "note:write"));
+/// assert!(row.notes().is_empty());
+/// let cell: Cell = row.cells()[1];
+/// assert_eq!((cell.effect, cell.words().as_str()), (Effect::Enough, "enough"));
+/// assert_eq!((cell.mark().as_str(), Effect::Part.mark(), Effect::Nothing.word()), ("●", "◐", "nothing"));
+/// assert!(matrix.json().contains("save_note"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Row<'p> {
     feature: Feature,
@@ -274,6 +303,16 @@ impl<'p> Row<'p> {
 }
 
 /// What a condition asks for, as a line for a person.
+///
+/// ```
+/// use scopeward_policy::matrix::{CONDITIONAL, OPTIONAL, answers_more, asks_more};
+///
+/// let legend = [CONDITIONAL, OPTIONAL].join("\n");
+/// let notes = [asks_more("args.public", "note:share"), answers_more(&["note:admin"])];
+/// assert_eq!(notes[0], "* when args.public: also note:share");
+/// assert_eq!(notes[1], "+ answers more to a caller with note:admin");
+/// # let _ = legend;
+/// ```
 pub fn asks_more(condition: &str, needs: &str) -> String {
     format!("* when {condition}: also {needs}")
 }

@@ -40,6 +40,20 @@ pub type Object = Map<String, Value>;
 /// assert!(policy.decide(saving, &writer).is_allow());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// ```
+/// use scopeward_policy::{Feature, Object, Operation};
+///
+/// let arguments: Object = serde_json::from_str(r#"{ "id": 1 }"#)?;
+/// let claims: Object = serde_json::from_str(r#"{ "email": "ada@example.com" }"#)?;
+/// let call = Operation::tool("save_note").with_arguments(&arguments).with_claims(&claims);
+/// assert_eq!((call.feature(), call.name()), (Feature::Tool, "save_note"));
+/// // The questions of a list: with some arguments, and for some caller?
+/// let listed = Operation::prompt("summary").for_some_arguments().for_some_claims();
+/// let read = Operation::resource("note://1");
+/// # let _ = (listed, read);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Operation<'a> {
     feature: Feature,

@@ -72,6 +72,25 @@ impl PartialEq for Provider {
 impl Eq for Provider {}
 
 /// The settings of a provider whose tokens are accepted.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, Provider, diagnostic::Source};
+///
+/// let text = r#"
+///     version = 1
+///     [server]
+///     url = "https://mcp.example.com/mcp"
+///     provider = "oidc"
+///     issuer = "https://login.example.com"
+///     opaque = true
+/// "#;
+/// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+/// let settings = policy.provider_settings();
+/// assert_eq!(settings.provider().as_str(), "oidc");
+/// assert_eq!(settings.issuer(), Some("https://login.example.com"));
+/// assert!(settings.is_opaque() && settings.audience().is_none() && settings.scope_prefix().is_none());
+/// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProviderSettings {
     pub(super) provider: Provider,

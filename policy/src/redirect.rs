@@ -6,6 +6,15 @@ use crate::url::is_loopback;
 
 /// Whether a client may register this redirect URI (OAuth 2.1, section 2.3; RFC 8252, section 7): it
 /// is https, http on loopback, or an app's own scheme, without fragment and credentials.
+///
+/// ```
+/// use scopeward_policy::redirect::{is_one_of, is_redirect_uri};
+///
+/// assert!(is_redirect_uri("http://127.0.0.1:7777/callback"));
+/// assert!(!is_redirect_uri("http://example.com/callback"));
+/// let registered = ["http://127.0.0.1:7777/callback".to_owned()];
+/// assert!(is_one_of(&registered, "http://127.0.0.1:49152/callback"), "the port may differ");
+/// ```
 pub fn is_redirect_uri(uri: &str) -> bool {
     let Ok(url) = Url::parse(uri) else {
         return false;

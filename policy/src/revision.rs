@@ -5,6 +5,14 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 /// A digest of a policy's text, by which a decision can be traced to the policy that made it.
+///
+/// ```
+/// use scopeward_policy::Revision;
+///
+/// let revision = Revision::of("version = 1\n");
+/// assert_eq!(revision.as_str().len(), 12);
+/// assert_ne!(revision, Revision::of("version = 1 # reviewed\n"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision(String);
 

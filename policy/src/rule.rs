@@ -10,6 +10,32 @@ use smallvec::SmallVec;
 use super::{DecisionCounts, Requirement, condition::Condition, operation::Given};
 
 /// The rule of one tool, resource or prompt: who may use it.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, DecisionCounts, Feature, diagnostic::Source};
+/// # let text = r#"
+/// #     version = 1
+/// #     [server]
+/// #     url = "http://localhost:3002/mcp"
+/// #     [scopes]
+/// #     "note:read" = "See your notes"
+/// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// #     "note:share" = { title = "Share your notes", step_up = true }
+/// #     [tools]
+/// #     list_notes = { read = "note" }
+/// #     save_note = { write = "note" }
+/// #     share_note = { all_of = ["note:write", "note:share"] }
+/// # "#;
+/// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// let rule = policy.rule(Feature::Tool, "list_notes").ok_or("no rule")?;
+/// assert_eq!((rule.name(), rule.relax()), ("list_notes", None));
+/// assert!(!rule.is_hidden() && !rule.has_conditions() && !rule.asks_for_arguments());
+/// assert!(policy.source().text()[rule.span()].starts_with("list_notes"));
+/// let counts = rule.counts(|_| std::sync::Arc::new(DecisionCounts::default()));
+/// assert_eq!(counts.allowed(), 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Rule {
     /// The name as the policy writes it.

@@ -33,6 +33,14 @@ fn check(text: &str) -> Result<(), ScopeError> {
 }
 
 /// Why a string is not a scope.
+///
+/// ```
+/// use scopeward_policy::{Scope, ScopeError};
+///
+/// let error: ScopeError = Scope::parse("note read").unwrap_err();
+/// assert_eq!(error, ScopeError::Character(' '));
+/// assert!(!Scope::is_valid("note read"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScopeError {

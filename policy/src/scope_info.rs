@@ -5,6 +5,29 @@ use std::ops::Range;
 use super::{Scope, ScopeSet};
 
 /// One scope that `[scopes]` defines.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, ScopeInfo, diagnostic::Source};
+/// # let text = r#"
+/// #     version = 1
+/// #     [server]
+/// #     url = "http://localhost:3002/mcp"
+/// #     [scopes]
+/// #     "note:read" = "See your notes"
+/// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// #     "note:share" = { title = "Share your notes", step_up = true }
+/// #     [tools]
+/// #     list_notes = { read = "note" }
+/// #     save_note = { write = "note" }
+/// #     share_note = { all_of = ["note:write", "note:share"] }
+/// # "#;
+/// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// let share: &ScopeInfo = policy.scope_named("note:share").ok_or("no scope")?;
+/// assert_eq!((share.name().as_str(), share.title()), ("note:share", "Share your notes"));
+/// assert!(share.is_step_up());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct ScopeInfo {
     pub(super) name: Scope,

@@ -18,6 +18,28 @@ impl ScopeId {
 /// INVARIANT: a set is used only with the policy that made it, because another policy numbers its
 /// scopes differently. So only [`CompiledPolicy::hold`](crate::CompiledPolicy::hold) makes one, and callers keep it beside that
 /// policy.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, Operation, ScopeSet, diagnostic::Source};
+/// # let text = r#"
+/// #     version = 1
+/// #     [server]
+/// #     url = "http://localhost:3002/mcp"
+/// #     [scopes]
+/// #     "note:read" = "See your notes"
+/// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// #     "note:share" = { title = "Share your notes", step_up = true }
+/// #     [tools]
+/// #     list_notes = { read = "note" }
+/// #     save_note = { write = "note" }
+/// #     share_note = { all_of = ["note:write", "note:share"] }
+/// # "#;
+/// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// let held: ScopeSet = policy.hold(["note:write"]);
+/// assert!(policy.decide(Operation::tool("save_note"), &held).is_allow());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScopeSet(SmallVec<[u64; 2]>);
 

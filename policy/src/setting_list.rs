@@ -4,6 +4,28 @@
 use super::{CompiledPolicy, Origin, ProviderSettings};
 
 /// One setting of `[server]` and its value.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, Setting, diagnostic::Source};
+/// # let text = r#"
+/// #     version = 1
+/// #     [server]
+/// #     url = "http://localhost:3002/mcp"
+/// #     [scopes]
+/// #     "note:read" = "See your notes"
+/// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// #     "note:share" = { title = "Share your notes", step_up = true }
+/// #     [tools]
+/// #     list_notes = { read = "note" }
+/// #     save_note = { write = "note" }
+/// #     share_note = { all_of = ["note:write", "note:share"] }
+/// # "#;
+/// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// let settings: Vec<Setting> = policy.settings();
+/// assert!(settings.iter().any(|one| one.name == "url" && one.is_fixed));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// The key, such as `url`; `also` for the further providers.

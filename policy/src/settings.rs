@@ -7,6 +7,12 @@ fn word<T: PartialEq>(words: &[(&'static str, T)], value: &T) -> &'static str {
 
 /// Which tools, resources and prompts the lists show a caller. Exhaustive, so that code that makes
 /// lists does not compile until it handles a new mode.
+///
+/// ```
+/// use scopeward_policy::ListMode;
+///
+/// assert_eq!(ListMode::default().as_str(), "step_up");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ListMode {
     /// Only those that the caller may use.
@@ -31,6 +37,12 @@ impl ListMode {
 
 /// How a call without the needed scopes is answered. Exhaustive, so that code that answers a refusal
 /// does not compile until it handles a new way.
+///
+/// ```
+/// use scopeward_policy::OnDenied;
+///
+/// assert_eq!(OnDenied::default().as_str(), "adaptive");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnDenied {
     /// The challenge. If the same caller tries the same call again with the same scopes, a tool result
@@ -57,6 +69,12 @@ impl OnDenied {
 }
 
 /// Whether a call may run before its audit record was written.
+///
+/// ```
+/// use scopeward_policy::AuditMode;
+///
+/// assert_eq!(AuditMode::default().as_str(), "best_effort");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum AuditMode {
@@ -78,6 +96,12 @@ impl AuditMode {
 }
 
 /// Whether the startup check stops the start at an error.
+///
+/// ```
+/// use scopeward_policy::StartupCheck;
+///
+/// assert_eq!(StartupCheck::default().as_str(), "enforce");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum StartupCheck {

@@ -13,6 +13,20 @@ use crate::{
 };
 
 /// The scopes that an issuer has registered for a server, and when it was asked for them.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use scopeward_policy::{Scope, Snapshot};
+///
+/// let (resource, issuer) = ("https://mcp.example.com/mcp", "https://login.example.com");
+/// let scopes = vec![Scope::parse("note:read")?];
+/// let pulled = SystemTime::now();
+/// let snapshot = Snapshot::new(resource, issuer, pulled, scopes)
+///     .said_by("oidc", "https://login.example.com/.well-known/openid-configuration");
+/// assert!(snapshot.to_toml().contains("note:read") && snapshot.describe().contains(issuer));
+/// assert_eq!(snapshot.age_in_days(pulled + Duration::from_hours(49)), 2);
+/// # Ok::<(), scopeward_policy::ScopeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// `None` until the snapshot is in a file.

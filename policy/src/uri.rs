@@ -178,7 +178,8 @@ impl fmt::Display for UriTemplate {
 }
 
 /// The error that some URI would match two templates of which neither is the narrower.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a URI of {template} could be one of {with} as well, and neither is the narrower")]
 pub struct UriOverlap {
     /// The template that was not added.
     pub template: String,
@@ -199,6 +200,29 @@ pub struct FoundUri {
 }
 
 /// An index of URI templates, which finds the resource that a URI names.
+///
+/// ```
+/// use scopeward_policy::{FoundUri, UriIndex, UriOverlap, UriTemplate, UriTemplateError};
+///
+/// let mut index = UriIndex::default();
+/// index.add(UriTemplate::parse("note://items/{id}")?)?;
+/// index.add(UriTemplate::parse("note://items/top-secret")?)?;
+/// let FoundUri { number, values, uri, .. } = index.find("note://items/milk").ok_or("nothing")?;
+/// assert_eq!((number, values["id"].as_str(), uri.as_str()), (0, Some("milk"), "note://items/milk"));
+/// // The narrower of two is found, in whatever spelling.
+/// assert_eq!(index.find("note://items/top%2Dsecret").map(|found| found.number), Some(1));
+///
+/// let secret = index.template(1).ok_or("nothing")?;
+/// let family = index.template(0).ok_or("nothing")?;
+/// assert!(secret.is_within(family) && family.is_template() && !secret.is_template());
+/// assert_eq!((family.as_str(), family.variables().next()), ("note://items/{id}", Some("id")));
+/// assert_eq!(index.overlapping(secret).len(), 1);
+/// let overlap: Result<(), UriOverlap> = index.add(UriTemplate::parse("note://{kind}/top-secret")?);
+/// assert!(overlap.is_err(), "neither is the narrower");
+/// let error: UriTemplateError = UriTemplate::parse("note://{").unwrap_err();
+/// assert!(!error.to_string().is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct UriIndex {
     /// The number of each template by its text: a URI, or a template with its variables unexpanded.

@@ -27,6 +27,20 @@ pub struct ResourceUrl {
 }
 
 /// The reason why a string is not the URL of a protected resource.
+///
+/// ```
+/// use scopeward_policy::{ResourceUrl, ResourceUrlError};
+///
+/// let error = ResourceUrl::parse("http://mcp.example.com/mcp").unwrap_err();
+/// assert_eq!(error, ResourceUrlError::Scheme);
+/// let url = ResourceUrl::parse("https://mcp.example.com/mcp")?;
+/// assert!(url.matches("https://MCP.example.com/mcp/") && !url.is_loopback());
+/// assert_eq!((url.host(), url.port(), url.path()), ("mcp.example.com", 443, "/mcp"));
+/// assert_eq!(url.origin(), "https://mcp.example.com");
+/// let other = url.with_port(8443).with_path("/notes");
+/// assert_eq!(other.as_str(), "https://mcp.example.com:8443/notes");
+/// # Ok::<(), ResourceUrlError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ResourceUrlError {

@@ -60,6 +60,33 @@ use sessions::{BeginsSession, Membership, Sessions};
 /// passes only if [`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide) allows it. A
 /// request that passes carries its [`Principal`] in its extensions. A session (in the revisions
 /// that have sessions) can be used only by the caller that began it.
+///
+/// ```
+/// use axum::Router;
+/// use scopeward::{
+///     CheckedPolicy, Limits, LivePolicy,
+///     gate::{Gate, Gated, metadata, origin::AllowedOrigins},
+///     identity::token::Validator,
+/// };
+/// use tower::Layer;
+///
+/// /// Serves any MCP service over Streamable HTTP behind the policy.
+/// fn guarded<S>(policy: CheckedPolicy, validator: Validator, service: S) -> Router
+/// where
+///     Gated<S>: tower::Service<http::Request<axum::body::Body>, Error = std::convert::Infallible>
+///         + Clone + Send + Sync + 'static,
+///     <Gated<S> as tower::Service<http::Request<axum::body::Body>>>::Response: axum::response::IntoResponse,
+///     <Gated<S> as tower::Service<http::Request<axum::body::Body>>>::Future: Send,
+/// {
+///     let live = LivePolicy::from(policy);
+///     let gate = Gate::new(&live, validator).with_limits(&Limits::default());
+///     let gated: Gated<S> = gate.layer(service);
+///     // The gate checks neither Host and Origin, nor does it serve the metadata.
+///     let allowed = AllowedOrigins::new(&live);
+///     let known = metadata::router(&live, "notes", &["https://login.example.com"]);
+///     known.route_service("/mcp", gated).layer(allowed)
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Gate {
     inner: Arc<Inner>,

@@ -52,6 +52,14 @@ const MACHINE: &str = "machine:";
 const ACCESS_TOKEN_LIFETIME: u64 = 60 * 60;
 
 /// Why the embedded issuer does not start.
+///
+/// ```
+/// use scopeward::{issuer::{Issuer, IssuerError}, policy::ResourceUrl};
+///
+/// let public = ResourceUrl::parse("https://mcp.example.com/mcp")?;
+/// assert!(matches!(Issuer::may_serve(&public), Err(IssuerError::NotLoopback(_))));
+/// # Ok::<(), scopeward::policy::ResourceUrlError>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssuerError {
@@ -83,6 +91,19 @@ pub enum IssuerError {
 }
 
 /// The embedded issuer.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use scopeward::{CheckedPolicy, issuer::Issuer};
+///
+/// fn open(policy: CheckedPolicy) -> Result<axum::Router, Box<dyn std::error::Error>> {
+///     let issuer = Issuer::open(Path::new("data"), policy, "notes")?;
+///     // A token for curl, with every scope.
+///     let token = issuer.sign("ada", "curl", &issuer.registered())?;
+///     assert_eq!(issuer.validator().validate(&token)?.issuer(), issuer.url());
+///     Ok(issuer.endpoints().merge(issuer.pages()))
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Issuer(Arc<Inner>);
 
@@ -270,6 +291,14 @@ impl Issuer {
 }
 
 /// The error of an access token that could not be signed.
+///
+/// ```
+/// use scopeward::issuer::{Issuer, SignError};
+///
+/// fn token_for_curl(issuer: &Issuer) -> Result<String, SignError> {
+///     issuer.sign("ada", "curl", &issuer.registered())
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("the access token could not be signed")]
 pub struct SignError;

@@ -59,6 +59,16 @@ struct Live {
 }
 
 /// The state of the policy file since the start: the policies that were loaded and refused.
+///
+/// ```
+/// use scopeward::LivePolicy;
+///
+/// fn is_refused(live: &LivePolicy) -> bool {
+///     let status = live.status();
+///     println!("{} policies were loaded, {} refused", status.loaded, status.refused);
+///     status.is_refused
+/// }
+/// ```
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Status {
@@ -75,6 +85,22 @@ pub struct Status {
 }
 
 /// The reason why a policy cannot replace the policy that is served.
+///
+/// ```
+/// use scopeward::{LivePolicy, Registry, live::ReplaceError};
+/// use scopeward::policy::{agreement, diagnostic::Source};
+///
+/// let declared = Registry::new(&[]);
+/// let check = |url: &str| {
+///     let text = format!("version = 1\n[server]\nurl = \"{url}\"\n");
+///     agreement::check(&Source::new("policy.toml", text), &declared, None)
+/// };
+/// let live = LivePolicy::from(check("http://localhost/mcp")?);
+/// assert_eq!(live.registry().all().len(), 0);
+/// let refused = live.replace(check("http://localhost/other")?);
+/// assert!(matches!(refused, Err(ReplaceError::FixedSetting { setting: "url", .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplaceError {
@@ -95,6 +121,21 @@ pub enum ReplaceError {
 
 /// The error of a policy that was checked against other tools, resources or prompts than those that
 /// it is to serve.
+///
+/// ```
+/// use scopeward::{live::{OtherTools, ReplaceError}, policy::CheckedPolicy};
+///
+/// fn replace(live: &scopeward::LivePolicy, policy: CheckedPolicy) -> Result<(), OtherTools> {
+///     match live.replace(policy) {
+///         Err(ReplaceError::OtherTools(other)) => Err(other),
+///         Err(other) => {
+///             println!("{other}");
+///             Ok(())
+///         }
+///         Ok(()) => Ok(()),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the policy was checked against another set of tools: the {feature} `{name}` is declared in one \

@@ -24,6 +24,14 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why another server gave no usable answer. The error names the URL and the reason, and never the
 /// data that was sent.
+///
+/// ```
+/// use scopeward::remote::RemoteError;
+///
+/// fn is_worth_another_try(error: &RemoteError) -> bool {
+///     matches!(error, RemoteError::Unreachable { .. } | RemoteError::Status { .. })
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RemoteError {

@@ -36,6 +36,13 @@ pub enum Change {
 }
 
 /// One change of a policy file.
+///
+/// ```
+/// use scopeward_policy::diagnostic::{Edit, Fix};
+///
+/// let fix = Fix::text("correct the word", 4..8, "read");
+/// assert!(matches!(&fix.edits[..], [Edit::Text(_, text)] if text == "read"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Edit {
     /// A change at a place in the document.

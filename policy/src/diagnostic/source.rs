@@ -3,6 +3,16 @@
 use std::{ops::Range, sync::Arc};
 
 /// The text of a file and its path. Clones share the text.
+///
+/// ```
+/// use scopeward_policy::diagnostic::Source;
+///
+/// let source = Source::new("policy.toml", "version = 1\n[tools]\n");
+/// assert_eq!(source.path(), "policy.toml");
+/// assert_eq!(source.position(12), (2, 1));
+/// assert_eq!(source.place(12), "policy.toml:2:1");
+/// assert_eq!(source.text().len(), 20);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Source {
     path: Arc<str>,

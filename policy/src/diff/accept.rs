@@ -57,6 +57,24 @@ pub struct Accepted {
 }
 
 /// The widenings of a difference, after the commits have been asked.
+///
+/// ```
+/// use scopeward_policy::diff::{self, Difference, accept::{Accepted, Commit, Judgement, RuleKey, judge}};
+///
+/// /// The report of a pull request, and whether it may be merged.
+/// fn review(difference: &Difference, commits: &[Commit]) -> (String, bool) {
+///     let judgement: Judgement = judge(difference, commits);
+///     for Accepted { rule, reason, commit } in &judgement.accepted {
+///         println!("{commit} accepts {rule}: {reason}");
+///     }
+///     for rule in &judgement.refused {
+///         let rule: &RuleKey = rule;
+///         println!("write into a commit: {} …", rule.line());
+///     }
+///     println!("{}{}", diff::judged_text(&judgement), diff::json_judged(difference, &judgement));
+///     (diff::markdown(difference) + &diff::judged_markdown(&judgement), judgement.is_good())
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Judgement {
     /// The accepted widenings.

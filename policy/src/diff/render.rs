@@ -99,6 +99,17 @@ pub fn json_judged(difference: &Difference, judgement: &Judgement) -> String {
 }
 
 /// The widenings that commits accept, as plain text.
+///
+/// ```
+/// use scopeward_policy::diff::{self, Difference, accept::{Commit, judge}};
+///
+/// /// What a reviewer reads, and what a program reads.
+/// fn report(difference: &Difference, commits: &[Commit]) -> [String; 3] {
+///     let judgement = judge(difference, commits);
+///     let for_people = diff::judged_text(&judgement);
+///     [for_people, diff::judged_markdown(&judgement), diff::json_judged(difference, &judgement)]
+/// }
+/// ```
 pub fn judged_text(judgement: &Judgement) -> String {
     let line = |one: &Accepted| {
         format!("accepted by commit {}: {}: {}\n", one.commit, one.rule, one.reason)

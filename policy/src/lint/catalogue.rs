@@ -25,6 +25,12 @@ pub fn changeable() -> impl Iterator<Item = Kind> {
 }
 
 /// Every kind of finding: the lints, and the mistakes of the file.
+///
+/// ```
+/// use scopeward_policy::lint;
+///
+/// assert!(lint::kinds().any(|kind| kind.id == "SW001"));
+/// ```
 pub fn kinds() -> impl Iterator<Item = Kind> {
     let lints = LINTS.iter().map(|lint| lint.kind);
     lints.chain(mistake::ALL.iter().copied()).chain([UNKNOWN_LINT, FIXED_LINT])

@@ -41,6 +41,17 @@ pub enum FixError {
 
 /// Applies every fix that does not change access to what has a rule. A file that is not TOML stays as
 /// it is, because a fix could change the wrong part of it.
+///
+/// ```
+/// use scopeward_policy::{diagnostic::Source, lint::{LintInputs, fix::{FixError, Fixed, fix}}};
+///
+/// /// The repaired text of a policy, and a line for each change.
+/// fn repair(source: &Source, inputs: &LintInputs<'_>) -> Result<(String, Vec<String>), FixError> {
+///     let Fixed { source, done, .. } = fix(source, inputs)?;
+///     let lines = done.into_iter().map(|(line, what)| format!("line {line}: {what}")).collect();
+///     Ok((source.text().to_owned(), lines))
+/// }
+/// ```
 pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> {
     let mut fixed = Fixed { source: source.clone(), done: vec![] };
     if source.text().parse::<DocumentMut>().is_err() {

@@ -28,6 +28,21 @@ pub(super) const BROKEN_INVARIANT: Kind = Kind::new(
 );
 
 /// A test or an invariant, and each way in which the policy breaks it.
+///
+/// ```
+/// use scopeward_policy::{Assertions, CompiledPolicy, Registry, diagnostic::Source, lint::verify::{Verified, verify}};
+///
+/// /// Prints the tests of a policy as a list, and says whether all of them hold.
+/// fn run(tests: &Source, policy: &CompiledPolicy, declared: &Registry) -> bool {
+///     let Ok(assertions) = Assertions::read(tests, policy) else { return false };
+///     let verified = verify(tests, &assertions, policy, declared);
+///     for Verified { name, is_invariant, failures } in &verified {
+///         let kind = if *is_invariant { "invariant" } else { "test" };
+///         println!("{} {kind} {name}", if failures.is_empty() { "ok" } else { "FAILED" });
+///     }
+///     verified.iter().all(|one| one.failures.is_empty())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Verified {
     /// Whether it is an invariant; otherwise it is a test.

@@ -7,6 +7,22 @@ use std::fmt;
 use super::{Marker, TokenTypes};
 
 /// A preset: the table of facts about one provider.
+///
+/// ```
+/// use scopeward_policy::provider::{
+///     AudienceIn, Marker, PRESETS, PrefixIn, Preset, RegisteredIn, Setup, TokenTypes, Tokens,
+/// };
+///
+/// let cognito: &Preset = PRESETS.iter().find(|one| one.word == "cognito").ok_or("no preset")?;
+/// assert!(matches!(cognito.audience, AudienceIn::ClientId));
+/// // Each fact has its type, and a document that it comes from.
+/// let facts: (&Tokens, &Marker, &PrefixIn, &RegisteredIn, &Setup, &TokenTypes) = (
+///     &cognito.tokens, &cognito.marker, &cognito.prefix, &cognito.registered, &cognito.setup, &cognito.types,
+/// );
+/// assert!(!cognito.sources.is_empty());
+/// # let _ = facts;
+/// # Ok::<(), &str>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Preset {

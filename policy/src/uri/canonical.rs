@@ -8,6 +8,12 @@
 pub(super) const VARIABLE: u8 = 1;
 
 /// Why a URI has no canonical form.
+///
+/// ```
+/// use scopeward_policy::{NotCanonical, canonical_uri};
+///
+/// assert!(matches!(canonical_uri("note://items/%zz"), Err(NotCanonical::Percent)));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotCanonical {

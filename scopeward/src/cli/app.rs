@@ -167,6 +167,14 @@ impl<T> App<T> {
     }
 
     /// Takes tokens of a provider that the program configures itself.
+    ///
+    /// ```no_run
+    /// use scopeward::{App, CustomProvider};
+    ///
+    /// # fn app<T>(app: App<T>) -> App<T> {
+    /// app.provider(CustomProvider::oidc("https://id.example.com").audience("notes"))
+    /// # }
+    /// ```
     pub fn provider(mut self, provider: CustomProvider) -> Self {
         self.provider = Some(provider);
         self

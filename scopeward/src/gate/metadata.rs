@@ -14,6 +14,14 @@ use crate::live::LivePolicy;
 /// `scopes_supported` holds the scopes for the first sign-in: "the minimal set of scopes necessary
 /// for basic functionality" (MCP 2026-07-28, "Scope Selection Strategy"). A scope marked `step_up`
 /// is left out, because the challenge of a call that needs the scope names it.
+///
+/// ```
+/// use scopeward::{LivePolicy, gate::metadata};
+///
+/// fn discovery(policy: &LivePolicy) -> axum::Router {
+///     metadata::router(policy, "notes", &["https://login.example.com"])
+/// }
+/// ```
 pub fn router(policy: &LivePolicy, resource_name: &str, issuers: &[&str]) -> Router {
     let inner = policy.current().resource().path().to_owned();
     router_at(policy, &inner, resource_name, issuers)

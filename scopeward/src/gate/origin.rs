@@ -22,6 +22,17 @@ use crate::{
 };
 
 /// The hosts and origins that requests may name.
+///
+/// ```
+/// use scopeward::{LivePolicy, Registry, gate::origin::AllowedOrigins};
+/// use scopeward::policy::{agreement, diagnostic::Source};
+///
+/// let text = "version = 1\n[server]\nurl = \"https://mcp.example.com/mcp\"\n";
+/// let checked = agreement::check(&Source::new("policy.toml", text), &Registry::new(&[]), None)?;
+/// let allowed = AllowedOrigins::new(&LivePolicy::from(checked));
+/// assert_eq!(allowed.hosts(), ["mcp.example.com", "mcp.example.com:443"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct AllowedOrigins {
     resource: Arc<ResourceUrl>,
@@ -184,6 +195,16 @@ fn is_public(path: &str) -> bool {
 }
 
 /// A service that can be reached only by its own hosts and from allowed origins.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use scopeward::gate::origin::{AllowedOrigins, ValidatedHost};
+/// use tower::Layer;
+///
+/// fn only_by_its_own_hosts(allowed: &AllowedOrigins) -> ValidatedHost<Router> {
+///     allowed.layer(Router::new().route("/about", get(|| async { "Notes" })))
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct ValidatedHost<S> {
     allowed: AllowedOrigins,

@@ -33,6 +33,25 @@ use crate::policy::{
 ///
 /// The principal carries the policy that admitted it, so that one policy decides a request from
 /// start to end.
+///
+/// ```
+/// use scopeward::Principal;
+///
+/// /// Where this caller's notes are kept, and what the log says of it.
+/// fn who(caller: &Principal) -> (String, String) {
+///     let scopes: Vec<&str> = caller.granted().iter().map(|scope| scope.as_str()).collect();
+///     let email = caller.claim("email").and_then(|email| email.as_str()).unwrap_or("no email");
+///     let log = format!(
+///         "{} of {} ({email}) by {:?} with {scopes:?} until {}",
+///         caller.subject(),
+///         caller.issuer(),
+///         caller.client(),
+///         caller.expires_at(),
+///     );
+///     // A subject identifies somebody only together with its issuer.
+///     (format!("notes of {}", caller.id()), log)
+/// }
+/// ```
 #[derive(Clone)]
 pub struct Principal {
     inner: Arc<Inner>,
@@ -48,6 +67,16 @@ struct Inner {
 
 impl Principal {
     /// Makes the caller that `token` authenticates, under `policy`.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use scopeward::{Principal, identity::token::AccessToken, policy::{CompiledPolicy, Operation}};
+    ///
+    /// /// Whether the tool may be called with this token.
+    /// fn may(token: AccessToken, policy: Arc<CompiledPolicy>, tool: &str) -> bool {
+    ///     Principal::new(token, policy).may(Operation::tool(tool)).is_allow()
+    /// }
+    /// ```
     pub fn new(token: AccessToken, policy: Arc<CompiledPolicy>) -> Self {
         let held = policy.hold(token.scopes().iter().map(Scope::as_str));
         Self { inner: Arc::new(Inner { token, policy, held }), used: None }

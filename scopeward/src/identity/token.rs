@@ -48,6 +48,22 @@ pub use validator::Validator;
 
 /// A validated access token: its signature, issuer, audience and times were right. Clones share one
 /// token.
+///
+/// ```
+/// use scopeward::identity::token::AccessToken;
+///
+/// fn describe(token: &AccessToken) -> String {
+///     let scopes: Vec<&str> = token.scopes().iter().map(|scope| scope.as_str()).collect();
+///     let name = token.claim("name").and_then(|name| name.as_str()).unwrap_or(token.subject());
+///     format!(
+///         "{name} of {} (written {}), by {:?}, with {scopes:?}, until {}",
+///         token.canonical_issuer(),
+///         token.issuer(),
+///         token.client(),
+///         token.expires_at(),
+///     )
+/// }
+/// ```
 #[derive(Clone)]
 pub struct AccessToken(Arc<Validated>);
 

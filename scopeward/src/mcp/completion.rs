@@ -16,6 +16,16 @@ type Complete<S> =
     dyn for<'a> Fn(&'a S, Principal, CompleteRequestParams) -> CompleteFuture<'a> + Send + Sync;
 
 /// The methods that complete the arguments of prompts and resource templates.
+///
+/// ```
+/// use scopeward::{mcp::Completions, policy::Feature};
+///
+/// struct Notes;
+///
+/// let completions = Completions::<Notes>::default().with(Feature::Prompt, "summary", |_, caller, _| {
+///     Box::pin(async move { vec![format!("for {}", caller.subject())] })
+/// });
+/// ```
 pub struct Completions<S>(HashMap<(Feature, &'static str), Arc<Complete<S>>>);
 
 impl<S> Default for Completions<S> {

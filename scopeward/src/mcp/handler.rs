@@ -54,6 +54,21 @@ use page::page;
 /// Over HTTP the handler stands behind a [`Gate`](crate::gate::Gate). On any transport the check of
 /// each tool, resource and prompt refuses a use without a
 /// [`Principal`](crate::identity::Principal) in the request's extensions.
+///
+/// ```no_run
+/// use rmcp::{ServiceExt, transport::stdio};
+/// use scopeward::{LivePolicy, ScopedTools, identity::revocation::Revocations, mcp::handler::McpHandler};
+/// # use scopeward::rmcp;
+///
+/// /// Serves tools on standard input and output.
+/// async fn serve<S: ScopedTools>(tools: S, live: LivePolicy) -> Result<(), Box<dyn std::error::Error>> {
+///     let handler = McpHandler::new(tools).watching(live).with_revocations(Revocations::default());
+///     // On a transport with sessions each session has a handler of its own.
+///     let session = handler.with_sessions().new_session();
+///     session.serve(stdio()).await?.waiting().await?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct McpHandler<S: ScopedTools> {
     inner: Arc<Inner<S>>,

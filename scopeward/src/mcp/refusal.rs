@@ -14,6 +14,20 @@ use crate::{
 
 /// The JSON-RPC error code of a refusal for lack of scopes. The code is in the range that JSON-RPC
 /// 2.0 leaves to servers, and is not one of the codes that MCP uses.
+///
+/// ```
+/// use scopeward::mcp::refusal::{INSUFFICIENT_SCOPE, UNAUTHENTICATED, UNAVAILABLE};
+/// use scopeward::rmcp::ErrorData;
+///
+/// fn what_to_do(error: &ErrorData) -> &'static str {
+///     match error.code {
+///         INSUFFICIENT_SCOPE => "ask for the scopes that the data names",
+///         UNAUTHENTICATED => "sign in",
+///         UNAVAILABLE => "try again in a few seconds",
+///         _ => "read the message",
+///     }
+/// }
+/// ```
 pub const INSUFFICIENT_SCOPE: ErrorCode = ErrorCode(-32003);
 
 /// The JSON-RPC error code of a request without a valid access token.
@@ -26,6 +40,21 @@ pub const UNAVAILABLE: ErrorCode = ErrorCode(-32004);
 ///
 /// The gate sends the refusal as the `data` of the JSON-RPC error of a 403; a tool sends it as the
 /// `structuredContent` of a result with `isError`.
+///
+/// ```
+/// use scopeward::{Principal, mcp::refusal::Refusal, policy::{Decision, Feature, Operation}};
+///
+/// /// The refusal that a service of one's own sends, behind the gate.
+/// fn refusal(caller: &Principal, tool: &str) -> Option<serde_json::Value> {
+///     match caller.may(Operation::tool(tool)) {
+///         Decision::Deny(denial) => {
+///             let refusal = Refusal::insufficient_scope(Feature::Tool, tool, &denial, caller);
+///             serde_json::to_value(refusal).ok()
+///         }
+///         _ => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {

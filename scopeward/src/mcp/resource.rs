@@ -24,6 +24,19 @@ use crate::{
 };
 
 /// The context of one read of a resource, from which the method's parameters are taken.
+///
+/// ```
+/// use scopeward::mcp::ResourceContext;
+///
+/// struct Notes {
+///     folder: String,
+/// }
+///
+/// fn log(read: &ResourceContext<'_, Notes>) -> String {
+///     let id = &read.request_context().id;
+///     format!("request {id}: {} from {}", read.uri(), read.server().folder)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct ResourceContext<'s, S> {
     server: &'s S,
@@ -236,6 +249,15 @@ pub type ReadFuture<'a> =
 type Read<S> = dyn for<'a> Fn(ResourceContext<'a, S>) -> ReadFuture<'a> + Send + Sync;
 
 /// A resource, or a family of resources, with the method that reads it.
+///
+/// ```
+/// use scopeward::mcp::ResourceRoute;
+///
+/// fn describe<S>(route: &ResourceRoute<S>) -> String {
+///     let kind = if route.is_template() { "a family of resources" } else { "one resource" };
+///     format!("{}: {kind}", route.name())
+/// }
+/// ```
 pub struct ResourceRoute<S> {
     template: UriTemplate,
     details: ResourceDetails,
@@ -293,6 +315,21 @@ impl<S> ResourceRoute<S> {
 }
 
 /// A router that finds the method that reads a URI.
+///
+/// ```
+/// use scopeward::mcp::{ReadFuture, ResourceContext, ResourceDetails, ResourceRouter};
+/// use scopeward::rmcp::model::{ReadResourceResult, ResourceContents};
+///
+/// struct Notes;
+///
+/// fn read(context: ResourceContext<'_, Notes>) -> ReadFuture<'_> {
+///     let uri = context.uri().to_owned();
+///     Box::pin(async { Ok(ReadResourceResult::new(vec![ResourceContents::text("milk", uri)]).into()) })
+/// }
+///
+/// let details = ResourceDetails { name: "note".to_owned(), ..ResourceDetails::default() };
+/// let router = ResourceRouter::<Notes>::default().with("note://{id}", details, read);
+/// ```
 pub struct ResourceRouter<S> {
     routes: Vec<ResourceRoute<S>>,
     uris: UriIndex,

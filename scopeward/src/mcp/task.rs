@@ -393,6 +393,19 @@ impl Tasks {
     /// could not answer. If the client goes away meanwhile, the work is told to stop
     /// ([`TaskContext::cancelled`]), and has its place among the caller's tasks until it does.
     ///
+    /// ```
+    /// use scopeward::mcp::{TaskOptions, Tasks};
+    /// use scopeward::rmcp::{ErrorData, model::{CallToolResponse, CallToolResult, ContentBlock}};
+    ///
+    /// async fn export(tasks: &Tasks) -> Result<CallToolResponse, ErrorData> {
+    ///     tasks
+    ///         .spawn_or_wait(TaskOptions::new(), |_| {
+    ///             Box::pin(async { Ok(CallToolResult::success(vec![ContentBlock::text("done")])) })
+    ///         })
+    ///         .await
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The error of the work, or an internal error if the work was stopped. An error as well if the

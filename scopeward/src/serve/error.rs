@@ -11,6 +11,17 @@ type AuthorError = Box<dyn Error + Send + Sync>;
 ///
 /// The text says what is wrong, where, and what to do next. For findings it holds their source lines,
 /// as `policy lint` prints them.
+///
+/// ```
+/// use scopeward::StartError;
+///
+/// /// The exit code of a program, and the findings for a tool that reads them.
+/// fn outcome(error: &StartError) -> (u8, usize) {
+///     eprintln!("{error}");
+///     let findings = error.findings().map_or(0, |found| found.iter().count());
+///     (if error.is_refused() { 2 } else { 1 }, findings)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct StartError {
     is_refused: bool,

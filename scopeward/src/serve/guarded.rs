@@ -54,6 +54,23 @@ impl Drop for Running {
 ///
 /// The parts in the background (reload, audit, the lock on the data folder) live as long as this value
 /// or one of its routers.
+///
+/// ```no_run
+/// use scopeward::{Guarded, Mount, ScopedTools};
+///
+/// async fn serve<S: ScopedTools>(notes: S) -> Result<(), Box<dyn std::error::Error>> {
+///     let guarded: Guarded = Mount::from_env()?.audit().open(notes).await?;
+///     println!("policy {}", guarded.policy().current().revision());
+///     let app = guarded.router().nest("/internal", guarded.monitor());
+///     let listener = tokio::net::TcpListener::bind("127.0.0.1:3002").await?;
+///     let stopping = async move {
+///         let _ = tokio::signal::ctrl_c().await;
+///         guarded.stop();
+///     };
+///     axum::serve(listener, app).with_graceful_shutdown(stopping).await?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Guarded {
     pub(super) routes: Routes,

@@ -65,6 +65,27 @@ use crate::{
 ///     Ok(())
 /// }
 /// ```
+///
+/// Every setting can be set in code as well:
+///
+/// ```no_run
+/// use scopeward::{CustomProvider, Limits, Mount, StartError};
+///
+/// fn mount() -> Result<Mount, StartError> {
+///     let mut limits = Limits::default();
+///     limits.rate_per_caller = 20;
+///     Ok(Mount::from_env()?
+///         .policy("config/policy.toml")
+///         .data("/var/lib/notes")
+///         .url("https://notes.example.com/mcp")
+///         .settings(|name| std::env::var(format!("NOTES_{name}")).ok())
+///         .provider(CustomProvider::oidc("https://id.example.com"))
+///         .sessions()
+///         .limits(limits)
+///         .title("Notes")
+///         .instructions("Create a note before you share it."))
+/// }
+/// ```
 #[derive(Debug)]
 #[must_use = "a mount serves nothing until it is opened"]
 pub struct Mount {

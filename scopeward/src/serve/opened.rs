@@ -13,6 +13,15 @@ use crate::mcp::ScopedTools;
 /// | `Notes::open`, an `async fn(Environment) -> Result<Notes, E>` | tools that open a file or a database; `E` is any error, or a text |
 ///
 /// `Marker` only tells the two apart, and is always inferred.
+///
+/// ```no_run
+/// use scopeward::{Guarded, Mount, Opened, StartError};
+///
+/// /// Takes tools, or a function that opens them.
+/// async fn guard<Marker>(tools: impl Opened<Marker>) -> Result<Guarded, StartError> {
+///     Mount::from_env()?.audit().open(tools).await
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` gives a server no tools",
     label = "neither tools nor a function that opens them",

@@ -17,6 +17,17 @@ use crate::{
 
 /// The providers that issue the tokens of a server: the provider where callers sign in, and others
 /// whose tokens are accepted as well.
+///
+/// ```
+/// # #[cfg(feature = "embedded-issuer")]
+/// # {
+/// use scopeward::{Providers, issuer::Issuer};
+///
+/// fn embedded(issuer: Issuer) -> Providers {
+///     Providers::from(issuer)
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Providers {
     embedded: Option<Issuer>,

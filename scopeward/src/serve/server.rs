@@ -38,6 +38,14 @@ use crate::{
 ///     Ok(Server::new(tools, policy, providers)?.with_limits(&Limits::default()).router())
 /// }
 /// ```
+///
+/// ```
+/// use scopeward::{ScopedTools, Server, identity::revocation::Revocations};
+///
+/// fn with_sessions<S: ScopedTools>(server: Server<S>, revoked: &Revocations) -> axum::Router {
+///     server.with_sessions().with_revocations(revoked).router()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Server<S> {
     tools: S,
@@ -54,6 +62,18 @@ pub struct Server<S> {
 }
 
 /// The reason why tools, a policy and providers do not make a server.
+///
+/// ```
+/// use scopeward::{CheckedPolicy, Providers, ScopedTools, Server, ServerError};
+///
+/// fn serve<S: ScopedTools>(tools: S, policy: CheckedPolicy, providers: Providers) -> axum::Router {
+///     match Server::new(tools, policy, providers) {
+///         Ok(server) => server.router(),
+///         Err(error @ ServerError::OtherProvider { .. }) => panic!("{error}"),
+///         Err(error) => panic!("checked against other tools: {error}"),
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {

@@ -55,6 +55,24 @@ impl Caller {
     /// The caller as a tool's parameter, to call the tool's method directly. Such a call passes the
     /// check by, because it does not go through the server.
     ///
+    /// ```
+    /// use scopeward::{Principal, testing::Server};
+    ///
+    /// struct Notes;
+    ///
+    /// impl Notes {
+    ///     fn whose(&self, caller: &Principal) -> String {
+    ///         caller.subject().to_owned()
+    ///     }
+    /// }
+    ///
+    /// fn test(server: &Server) {
+    ///     let ada = server.caller("ada", ["note:read"]).client("editor").principal();
+    ///     assert_eq!(Notes.whose(&ada), "ada");
+    ///     assert_eq!(ada.client(), Some("editor"));
+    /// }
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the claims do not make a valid token.
@@ -144,6 +162,17 @@ impl Caller {
 
     /// Reads a resource, whatever its contents are.
     ///
+    /// ```
+    /// # use scopeward::testing::{CallError, Server};
+    /// # async fn example(server: &Server) -> Result<(), CallError> {
+    /// let ada = server.caller("ada", ["note:read"]);
+    /// assert_eq!(ada.list_resources().await?, ["note://{id}"]);
+    /// let contents = ada.contents("note://1").await?;
+    /// assert_eq!(contents.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`read`](Self::read).
@@ -153,6 +182,17 @@ impl Caller {
     }
 
     /// Gets a prompt. Its arguments are strings.
+    ///
+    /// ```
+    /// # use scopeward::testing::{CallError, Server};
+    /// # async fn example(server: &Server) -> Result<(), CallError> {
+    /// let ada = server.caller("ada", ["note:read"]);
+    /// assert_eq!(ada.list_prompts().await?, ["summary"]);
+    /// let prompt = ada.get("summary", serde_json::json!({ "language": "en" })).await?;
+    /// assert_eq!(prompt.messages.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -206,6 +246,16 @@ impl Caller {
     }
 
     /// Sends a request of MCP, and gives its result.
+    ///
+    /// ```
+    /// # use scopeward::testing::{CallError, Server};
+    /// # async fn example(server: &Server) -> Result<(), CallError> {
+    /// let ada = server.caller("ada", ["note:read"]);
+    /// let tools = ada.request("tools/list", &serde_json::json!({})).await?;
+    /// assert!(tools["tools"][0]["inputSchema"].is_object());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

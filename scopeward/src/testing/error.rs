@@ -61,6 +61,15 @@ impl CallError {
     }
 
     /// The scopes that the call needs; empty if the call was not denied.
+    ///
+    /// ```
+    /// # use scopeward::testing::Server;
+    /// # async fn example(server: &Server) {
+    /// let denied = server.caller("ada", ["note:read"]).denied("save_note", serde_json::json!({})).await;
+    /// assert!(denied.is_denied());
+    /// assert_eq!(denied.required(), ["note:write"]);
+    /// # }
+    /// ```
     pub fn required(&self) -> &[String] {
         match self {
             Self::Denied { required, .. } => required,

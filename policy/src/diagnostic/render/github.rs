@@ -3,6 +3,14 @@
 use crate::diagnostic::Diagnostics;
 
 /// One line for each finding: `::error file=policy.toml,line=18,col=1,…::message`.
+///
+/// ```
+/// use scopeward_policy::diagnostic::{Diagnostics, render};
+///
+/// fn show(found: &Diagnostics) -> String {
+///     render::github(found)
+/// }
+/// ```
 pub fn github(found: &Diagnostics) -> String {
     let source = found.source();
     let mut text = String::new();

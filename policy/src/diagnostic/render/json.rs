@@ -6,6 +6,14 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Severity, Source};
 
 /// One object: `{ "findings": […], "errors": 1, "warnings": 2 }`. Lines and columns count from 1;
 /// columns count characters, and the end is the first character after the finding.
+///
+/// ```
+/// use scopeward_policy::diagnostic::{Diagnostics, render};
+///
+/// fn show(found: &Diagnostics) -> String {
+///     render::json(found)
+/// }
+/// ```
 pub fn json(found: &Diagnostics) -> String {
     let errors = found.count(Severity::Error);
     let findings: Vec<Value> = found.iter().map(|f| finding(f, found.source())).collect();

@@ -9,6 +9,14 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Kind, Source};
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// A SARIF log: one run of the tool `name` with these findings.
+///
+/// ```
+/// use scopeward_policy::diagnostic::{Diagnostics, render};
+///
+/// fn show(found: &Diagnostics) -> String {
+///     render::sarif(found, "todo", "1.0.0")
+/// }
+/// ```
 pub fn sarif(found: &Diagnostics, name: &str, version: &str) -> String {
     let kinds: BTreeMap<&str, Kind> = found.iter().map(|f| (f.kind.id, f.kind)).collect();
     let rules: Vec<Value> = kinds.values().map(rule).collect();

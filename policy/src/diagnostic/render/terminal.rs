@@ -18,6 +18,14 @@ const NEAR: usize = 50;
 const MOST_BYTES: usize = 16 * 1024;
 
 /// The findings for a person, with colour if `colour` is set.
+///
+/// ```
+/// use scopeward_policy::diagnostic::{Diagnostics, render};
+///
+/// fn show(found: &Diagnostics) -> String {
+///     render::terminal(found, false)
+/// }
+/// ```
 pub fn terminal(found: &Diagnostics, colour: bool) -> String {
     let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();

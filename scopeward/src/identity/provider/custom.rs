@@ -23,6 +23,13 @@ use crate::{
 ///     .audience("https://notes.example.com/mcp")
 ///     .audience("notes");
 /// ```
+///
+/// ```
+/// use scopeward::CustomProvider;
+///
+/// // A server without metadata, whose keys stand at an address of their own.
+/// let provider = CustomProvider::oauth("https://as.example.com").keys_at("https://as.example.com/keys");
+/// ```
 #[derive(Debug, Clone)]
 pub struct CustomProvider {
     word: &'static str,

@@ -5,6 +5,18 @@ use std::{fmt, sync::Arc};
 use super::Marker;
 
 /// The expected value, as text that may stand in a header.
+///
+/// ```
+/// use scopeward::identity::token::{TokenError, Validator};
+///
+/// fn why(validator: &Validator, token: &str) -> Option<String> {
+///     match validator.validate(token) {
+///         Err(TokenError::Issuer(expected)) => Some(format!("this server takes {expected}")),
+///         Err(other) => Some(other.to_string()),
+///         Ok(_) => None,
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected(Arc<str>);
 

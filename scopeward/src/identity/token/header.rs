@@ -8,6 +8,18 @@ use http::{HeaderMap, header::AUTHORIZATION};
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// Why a request's credentials cannot be read.
+///
+/// ```
+/// use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+/// use scopeward::identity::token::{BearerError, bearer};
+///
+/// let mut headers = HeaderMap::new();
+/// assert_eq!(bearer(&headers), Ok(None));
+/// headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer e30.e30.c2ln"));
+/// assert_eq!(bearer(&headers), Ok(Some("e30.e30.c2ln")));
+/// headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer another"));
+/// assert_eq!(bearer(&headers), Err(BearerError::Repeated));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BearerError {
@@ -20,6 +32,15 @@ pub enum BearerError {
 }
 
 /// Reads the bearer token of a request; `None` if the request has none.
+///
+/// ```
+/// use http::HeaderMap;
+/// use scopeward::identity::token::bearer;
+///
+/// fn has_token(headers: &HeaderMap) -> bool {
+///     bearer(headers).is_ok_and(|token| token.is_some())
+/// }
+/// ```
 ///
 /// # Errors
 ///

@@ -16,6 +16,13 @@ use super::TokenError;
 const SHORTEST_RSA_MODULUS: usize = 256;
 
 /// The error of a text that is no JWK Set.
+///
+/// ```
+/// use scopeward::identity::token::{KeySetError, VerificationKeys};
+///
+/// let error: KeySetError = VerificationKeys::parse("{}").unwrap_err();
+/// assert!(error.to_string().starts_with("not a JWK Set (RFC 7517, section 5)"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a JWK Set (RFC 7517, section 5): {0}")]
 pub struct KeySetError(String);
@@ -89,6 +96,13 @@ impl VerificationKeys {
     }
 
     /// Whether there is no usable key, so that every token is refused.
+    ///
+    /// ```
+    /// use scopeward::identity::token::VerificationKeys;
+    ///
+    /// assert!(VerificationKeys::parse(r#"{ "keys": [] }"#)?.is_empty());
+    /// # Ok::<(), scopeward::identity::token::KeySetError>(())
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }

@@ -77,6 +77,17 @@ impl fmt::Display for Revocation {
 }
 
 /// The list of revocations in force. Clones share one list.
+///
+/// ```
+/// use scopeward::identity::{revocation::Revocations, token::{AccessToken, Validator}};
+///
+/// /// One list for the validator and for whoever holds a token longer than a request.
+/// fn share(validator: Validator) -> (Validator, impl Fn(&AccessToken) -> bool) {
+///     let revocations = Revocations::default();
+///     let validator = validator.with_revocations(revocations.clone());
+///     (validator, move |token| revocations.has(token))
+/// }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Revocations(Arc<Inner>);
 

@@ -23,6 +23,38 @@ use super::{
 ///
 /// A token is checked by the issuer that it names, and by no other. Nothing in it is believed
 /// before that issuer's key, or the issuer itself, has confirmed it.
+///
+/// ```
+/// use http::HeaderMap;
+/// use scopeward::identity::{
+///     revocation::Revocations,
+///     token::{AccessToken, KeySetError, SystemClock, TokenTypes, Validator, VerificationKeys, bearer},
+/// };
+///
+/// fn validator(keys: &str) -> Result<Validator, KeySetError> {
+///     let keys = VerificationKeys::parse(keys)?;
+///     let (issuer, audience) = ("https://login.example.com", "https://mcp.example.com/mcp");
+///     let validator = Validator::new(issuer, audience, keys, TokenTypes::AccessToken);
+///     Ok(validator.with_clock(SystemClock).with_revocations(Revocations::default()))
+/// }
+///
+/// /// The token of a request: known from before, or validated now.
+/// async fn authenticate(validator: &Validator, headers: &HeaderMap) -> Option<AccessToken> {
+///     if let Some(known) = validator.recall(headers) {
+///         return known.ok();
+///     }
+///     validator.authenticate(bearer(headers).ok()??).await.ok()
+/// }
+///
+/// /// Without asking the issuer for new keys.
+/// fn at_once(validator: &Validator, token: &str) -> Option<AccessToken> {
+///     validator.validate(token).ok()
+/// }
+///
+/// let none = validator(r#"{ "keys": [] }"#)?;
+/// assert!(none.validate("e30.e30.c2ln").is_err());
+/// # Ok::<(), KeySetError>(())
+/// ```
 pub struct Validator {
     signed: Vec<SigningIssuer>,
     /// The issuer of opaque tokens. There is at most one, because a token is shown to nobody but

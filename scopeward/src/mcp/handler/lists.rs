@@ -14,6 +14,15 @@ use crate::{
 
 /// The `_meta` key under which a listed tool, resource or prompt names the scopes that the caller
 /// still needs.
+///
+/// ```
+/// use scopeward::{mcp::handler::REQUIRED_SCOPES_META, rmcp::model::Tool};
+///
+/// /// The scopes that the caller still needs for a listed tool.
+/// fn missing(tool: &Tool) -> Option<&serde_json::Value> {
+///     tool.meta.as_ref()?.get(REQUIRED_SCOPES_META)
+/// }
+/// ```
 pub const REQUIRED_SCOPES_META: &str = "scopeward/required_scopes";
 
 /// How long a client may cache a list: one minute, so that a change of the policy is seen soon.
