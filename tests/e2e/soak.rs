@@ -38,6 +38,9 @@ const HONEST: usize = 8;
 /// The end of a caller's name while the policy requires records.
 const REQUIRED: &str = "-required";
 
+/// A rule that refuses what the shipped one refuses, and more.
+const STRICTER: &str = "delete_todo = { all_of = [\"todo:write\", \"admin:access\"] }";
+
 /// A client with its own pool of TCP connections.
 struct Client {
     agent: ureq::Agent,
@@ -252,7 +255,7 @@ impl World<'_> {
                 self.is_required.store(true, Ordering::Relaxed);
             }
             let text = match turn % 3 {
-                0 => good.replace("delete_todo = { write", "delete_todo = { admin"),
+                0 => good.replace("delete_todo = { write = \"todo\" }", STRICTER),
                 1 => good.replace("[tools]", "[tolls]"),
                 _ => good.clone(),
             };

@@ -18,10 +18,23 @@ use super::World;
 /// How many allowed creations each subject has on record.
 pub(super) type Created = HashMap<String, usize>;
 
-/// The files that were seen, by inode. A file stays readable by its open handle when it is removed.
+/// After this many looks that found nothing, a removed file is let go, because its space is free only
+/// then. The server writes to another file a second after the removal.
+const MOST_SILENT: usize = 200;
+
+/// A file of the audit, which stays readable by its open handle when it is removed.
+struct Seen {
+    reader: BufReader<File>,
+    /// The beginning of a line that is not whole yet.
+    line: String,
+    /// How many looks in a row found nothing.
+    silent: usize,
+}
+
+/// The files that were seen, by inode.
 #[derive(Default)]
 pub(super) struct Records {
-    files: HashMap<u64, (BufReader<File>, String)>,
+    files: HashMap<u64, Seen>,
     pub(super) created: Created,
     pub(super) lines: usize,
 }
@@ -40,11 +53,16 @@ impl Records {
             }
             let Ok(file) = File::open(entry.path()) else { continue };
             let Ok(inode) = file.metadata().map(|metadata| metadata.ino()) else { continue };
-            self.files.entry(inode).or_insert_with(|| (BufReader::new(file), String::new()));
+            self.files.entry(inode).or_insert_with(|| Seen {
+                reader: BufReader::new(file),
+                line: String::new(),
+                silent: 0,
+            });
         }
-        for (reader, line) in self.files.values_mut() {
-            // A line that is not whole yet stays in `line`.
+        for Seen { reader, line, silent } in self.files.values_mut() {
+            *silent += 1;
             while reader.read_line(line).unwrap_or(0) > 0 && line.ends_with('\n') {
+                *silent = 0;
                 self.lines += 1;
                 if line.contains("create_todo") {
                     let record: Value = serde_json::from_str(line).unwrap();
@@ -56,6 +74,13 @@ impl Records {
                 line.clear();
             }
         }
+        self.files.retain(|_, seen| {
+            let is_removed = || {
+                let metadata = seen.reader.get_ref().metadata();
+                metadata.is_ok_and(|metadata| metadata.nlink() == 0)
+            };
+            seen.silent < MOST_SILENT || !is_removed()
+        });
     }
 }
 
