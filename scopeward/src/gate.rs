@@ -43,7 +43,7 @@ use crate::{
     },
     limits::{Capacity, Holder, Limit, Limits, RateLimiter, SHORT, SharedPermit, held},
     live::LivePolicy,
-    mcp::{ServerTasks, Updates},
+    mcp::{Revision, ServerTasks, Updates},
     record::audit::{Recorder, Unauthenticated},
 };
 use admit::{AdmittedRequest, Bounds};
@@ -298,6 +298,7 @@ where
             let mut holder = Holder::at(peer);
             let admitted = gate.authenticate(request.headers(), peer).await.and_then(|caller| {
                 holder.caller = Some(caller.number());
+                challenged.see(&caller);
                 let permit = gate.inner.check_admission(&caller)?;
                 let membership = sessions.membership(request.headers(), &caller);
                 if membership == Membership::Foreign {
@@ -322,6 +323,7 @@ where
                 limits,
                 recorder,
                 membership,
+                revision: Revision::of(request.headers()),
             };
             let bounds = Bounds { limits, capacity, rate, holder };
             let (mut request, grants) = match admit::admit(request, &caller, &state, &bounds).await

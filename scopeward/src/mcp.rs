@@ -2,6 +2,7 @@
 //! for which rmcp has no router.
 
 mod arguments;
+pub(crate) mod bearer_challenge;
 mod check;
 mod completion;
 mod details;
@@ -16,6 +17,7 @@ pub(crate) mod plain_call;
 mod probe;
 pub mod refusal;
 mod resource;
+mod revision;
 mod round;
 mod scoped_tools;
 mod services;
@@ -45,6 +47,7 @@ pub use log::LogLevel;
 pub use resource::{
     IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,
 };
+pub(crate) use revision::Revision;
 pub use round::{PromptAnswer, Round};
 pub use scoped_tools::ScopedTools;
 pub(crate) use services::Services;

@@ -23,7 +23,7 @@ use crate::{
     identity::Principal,
     limits::{Limit, Limits},
     mcp::{
-        ServerTasks, Updates,
+        Revision, ServerTasks, Updates,
         refusal::{Refusal, unknown},
     },
     policy::{Decision, Feature, MetConditions, OnDenied, Operation, Rule},
@@ -49,6 +49,7 @@ pub(super) struct GateState<'g> {
     pub(super) limits: &'g Limits,
     pub(super) recorder: &'g Recorder,
     pub(super) membership: Membership,
+    pub(super) revision: Revision,
 }
 
 /// Decides one message: the grants with which it is passed on, or the answer that refuses it.
@@ -121,7 +122,7 @@ impl<'q> RequestDecider<'q> {
             // If the policy names no resource, the methods about resources are unknown. The same
             // holds for prompts.
             _ if feature(request).is_some_and(|of| !self.caller.policy().names_some(of)) => {
-                Err(unknown_method(request.method(), self.id))
+                Err(self.unknown_method(request.method()))
             }
             ClientRequest::CallToolRequest(call) => {
                 self.decide_use(Feature::Tool, &call.params.name, call.params.arguments.as_ref())
@@ -150,8 +151,20 @@ impl<'q> RequestDecider<'q> {
             ClientRequest::GetTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::UpdateTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::CancelTaskRequest(of) => self.decide_task(request, &of.params.task_id),
-            other => Err(unknown_method(other.method(), self.id)),
+            other => Err(self.unknown_method(other.method())),
         }
+    }
+
+    /// The answer to an unknown method: -32601, with 404 at MCP 2026-07-28 ("Protocol Version
+    /// Header"). At older revisions a 404 tells a client that its session has ended, so the status
+    /// is 200, as of every JSON-RPC answer.
+    fn unknown_method(&self, method: &str) -> Response {
+        let method = shown(&method[..method.floor_char_boundary(LONGEST_SHOWN_NAME)]);
+        let message = format!("Method not found: {method}");
+        let error = ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None);
+        let is_newest = self.state.revision.is_newest();
+        let status = if is_newest { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        json_rpc_error(status, Some(self.id), error)
     }
 
     /// Decides the completion of an argument by the rule of its prompt or resource. The argument's
@@ -220,7 +233,7 @@ impl<'q> RequestDecider<'q> {
     /// only while that caller may make the task's call, with the same arguments.
     fn decide_task(&self, request: &ClientRequest, task: &str) -> Result<Grants, Response> {
         let Some(tasks) = self.state.tasks else {
-            return Err(unknown_method(request.method(), self.id));
+            return Err(self.unknown_method(request.method()));
         };
         match tasks.call_of(task, self.caller) {
             Some(call) => self.decide_operation(call.operation()),
@@ -249,6 +262,19 @@ impl<'q> RequestDecider<'q> {
         Ok(self.grant(feature, rule, &met).into())
     }
 
+    /// The answer that refuses, in the way that the policy wants.
+    fn refuse(&self, refusal: Refusal) -> Response {
+        let Self { id, caller, state, context } = *self;
+        let policy = caller.policy();
+        match policy.on_denied() {
+            OnDenied::Adaptive if state.challenged.came_back(caller, context.started) => {
+                refusal_as_answer(id, refusal.in_plain_words(policy), state.revision)
+            }
+            OnDenied::Adaptive | OnDenied::Challenge => insufficient_scope(id, refusal),
+            OnDenied::ToolError => refusal_as_answer(id, refusal, state.revision),
+        }
+    }
+
     fn grant(&self, feature: Feature, rule: &Rule, met: &MetConditions<'q>) -> Grant {
         self.state.recorder.allowed(self.caller, feature, rule, met, self.context)
     }
@@ -275,18 +301,7 @@ impl<'q> RequestDecider<'q> {
                     conditions: met.as_deref(),
                 };
                 self.state.recorder.denied(caller, denied, Some(context));
-                // The required scopes can depend on the arguments, so they are part of the key by
-                // which a repeated challenge is noticed.
-                let asked = || refusal.operation();
-                Err(match policy.on_denied() {
-                    OnDenied::Adaptive if self.state.challenged.is_repeated(caller, &asked()) => {
-                        refusal_as_answer(id, refusal.in_plain_words(policy))
-                    }
-                    OnDenied::Adaptive | OnDenied::Challenge => {
-                        insufficient_scope(id, refusal, policy)
-                    }
-                    OnDenied::ToolError => refusal_as_answer(id, refusal),
-                })
+                Err(self.refuse(refusal))
             }
             Decision::Unknown => {
                 // The name is the caller's own text, so it is cut to keep it from flooding a log.
@@ -317,12 +332,4 @@ fn feature(request: &ClientRequest) -> Option<Feature> {
         },
         _ => None,
     }
-}
-
-/// The answer to an unknown method: 404 with -32601 (MCP 2026-07-28, "Protocol Version Header").
-fn unknown_method(method: &str, id: &RequestId) -> Response {
-    let method = shown(&method[..method.floor_char_boundary(LONGEST_SHOWN_NAME)]);
-    let message = format!("Method not found: {method}");
-    let error = ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None);
-    json_rpc_error(StatusCode::NOT_FOUND, Some(id), error)
 }

@@ -29,8 +29,8 @@ use rmcp::{
     ErrorData, Peer, RoleServer, ServerHandler, Service,
     model::{
         CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientJsonRpcMessage,
-        ClientRequest, ErrorCode, Implementation, InitializeRequestParams, ProtocolVersion,
-        RequestId, ServerJsonRpcMessage, ServerResult,
+        ClientRequest, ErrorCode, Implementation, InitializeRequestParams, RequestId,
+        ServerJsonRpcMessage, ServerResult,
     },
     service::{RequestContext, serve_directly},
     transport::Transport,
@@ -40,25 +40,11 @@ use tokio::runtime::Handle;
 use crate::{
     identity::Principal,
     limits::Place,
-    mcp::{ScopedTools, handler::McpHandler, outcome, plain_call::PlainCall},
+    mcp::{Revision, ScopedTools, handler::McpHandler, outcome, plain_call::PlainCall},
     policy::{Declaration, Feature},
     record::audit::{NotRecorded, Outcome, grant::Grant},
     text::quoted,
 };
-
-/// The revisions of MCP, oldest first.
-const REVISIONS: [ProtocolVersion; 5] = [
-    ProtocolVersion::V_2024_11_05,
-    ProtocolVersion::V_2025_03_26,
-    ProtocolVersion::V_2025_06_18,
-    ProtocolVersion::V_2025_11_25,
-    ProtocolVersion::V_2026_07_28,
-];
-/// The index of the revision of a request that names none: 2025-03-26.
-const UNNAMED: usize = 1;
-/// The index of the newest revision, whose requests carry metadata, and headers that repeat the
-/// body.
-const NEWEST: usize = REVISIONS.len() - 1;
 
 /// The usual values of `Accept`. A client must accept both media types (MCP, "Sending Messages to
 /// the Server"), so nearly every client sends one of these.
@@ -80,7 +66,7 @@ pub(crate) struct DirectCalls<S: ScopedTools> {
     handler: McpHandler<S>,
     /// Each tool's name, with `true` if a header may have to repeat one of the tool's arguments.
     tools: HashMap<&'static str, bool>,
-    peers: [OnceLock<Peer<RoleServer>>; REVISIONS.len()],
+    peers: [OnceLock<Peer<RoleServer>>; Revision::COUNT],
 }
 
 impl<S: ScopedTools> DirectCalls<S> {
@@ -110,8 +96,8 @@ impl<S: ScopedTools> DirectCalls<S> {
     fn begin(self: &Arc<Self>, call: &PlainCall, request: &Request<Body>) -> Option<RunToEnd> {
         let (tool, has_headers) = self.tools.get_key_value(call.tool())?;
         let headers = request.headers();
-        let revision = revision(headers)?;
-        let is_newest = revision == NEWEST;
+        let revision = Revision::named(headers)?;
+        let is_newest = revision.is_newest();
         if !has_usual_headers(headers)
             || (is_newest && (*has_headers || !headers_repeat_body(headers, tool)))
         {
@@ -120,8 +106,8 @@ impl<S: ScopedTools> DirectCalls<S> {
         let (id, meta, params) = call.read(*tool)?;
         let is_of_revision = if is_newest {
             let named = meta.protocol_version();
-            named.is_some_and(|named| named == REVISIONS[NEWEST])
-                && meta.missing_required_keys(&REVISIONS[NEWEST]).is_empty()
+            named.is_some_and(|named| named == revision.version())
+                && meta.missing_required_keys(&revision.version()).is_empty()
         } else {
             !meta.keys().any(|key| key.starts_with(MCP_META_PREFIX))
         };
@@ -143,16 +129,16 @@ impl<S: ScopedTools> DirectCalls<S> {
 
     /// The connection to the caller that rmcp wants in each call's context. It has this revision
     /// and is closed, because no tool that is called here can use it.
-    fn peer(&self, revision: usize) -> Peer<RoleServer> {
+    fn peer(&self, revision: Revision) -> Peer<RoleServer> {
         let peer = || {
             let caller = InitializeRequestParams::new(
                 ClientCapabilities::default(),
                 Implementation::default(),
             )
-            .with_protocol_version(REVISIONS[revision].clone());
+            .with_protocol_version(revision.version());
             serve_directly(ClosedConnection, ClosedConnection, Some(caller)).peer().clone()
         };
-        self.peers[revision].get_or_init(peer).clone()
+        self.peers[revision.index()].get_or_init(peer).clone()
     }
 
     async fn call(
@@ -160,7 +146,7 @@ impl<S: ScopedTools> DirectCalls<S> {
         id: RequestId,
         params: CallToolRequestParams,
         context: RequestContext<RoleServer>,
-        revision: usize,
+        revision: Revision,
         grant: Option<Grant>,
     ) -> Response {
         let running = match &grant {
@@ -191,7 +177,7 @@ impl<S: ScopedTools> DirectCalls<S> {
             }
         };
         let status = match &answer {
-            ServerJsonRpcMessage::Error(error) if revision == NEWEST => status(error.error.code),
+            ServerJsonRpcMessage::Error(error) if revision.is_newest() => status(error.error.code),
             _ => StatusCode::OK,
         };
         match serde_json::to_vec(&answer) {
@@ -204,14 +190,6 @@ impl<S: ScopedTools> DirectCalls<S> {
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
-    }
-}
-
-/// The index of the revision that a request's header names; `None` if the revision is unknown.
-fn revision(headers: &HeaderMap) -> Option<usize> {
-    match headers.get("mcp-protocol-version") {
-        None => Some(UNNAMED),
-        Some(named) => REVISIONS.iter().position(|revision| named == revision.as_str()),
     }
 }
 

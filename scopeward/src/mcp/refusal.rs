@@ -2,15 +2,29 @@
 
 use rmcp::{
     ErrorData,
-    model::{CallToolResult, ContentBlock, ErrorCode},
+    model::{CallToolResult, ContentBlock, ErrorCode, MetaObject},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Value, json};
 
 use crate::{
     identity::Principal,
+    mcp::bearer_challenge::bearer_challenge,
     policy::{CompiledPolicy, Denial, Feature, Scope},
     text::shown,
 };
+
+/// The `_meta` key under which a tool's result has the refusal as data. The data is not
+/// `structuredContent`, because that belongs to the tool's output schema, and clients hide a result
+/// that does not fit the schema.
+pub const REFUSAL_META: &str = "scopeward/refusal";
+
+/// The `_meta` key under which a tool's result has the challenges of a refusal, each as the value of
+/// a `WWW-Authenticate` header. ChatGPT begins a sign-in by it.
+pub const CHALLENGE_META: &str = "mcp/www_authenticate";
+
+/// The key of the challenge in the data of a refusal.
+const CHALLENGE: &str = "www_authenticate";
 
 /// The JSON-RPC error code of a refusal for lack of scopes. The code is in the range that JSON-RPC
 /// 2.0 leaves to servers, and is not one of the codes that MCP uses.
@@ -24,8 +38,8 @@ pub const UNAVAILABLE: ErrorCode = ErrorCode(-32004);
 
 /// The reason why a call was refused, for people and for programs.
 ///
-/// The gate sends the refusal as the `data` of the JSON-RPC error of a 403; a tool sends it as the
-/// `structuredContent` of a result with `isError`.
+/// The gate sends the refusal as the `data` of the JSON-RPC error of a 403; a tool sends it in the
+/// `_meta` of a result with `isError`, under [`REFUSAL_META`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
@@ -46,6 +60,8 @@ pub struct Refusal {
     pub granted: Vec<Scope>,
     /// The URL at which a client learns how to get more scopes (RFC 9728).
     pub resource_metadata: Option<String>,
+    /// The value of `WWW-Authenticate` (RFC 6750). `None` if no scope would help.
+    pub(crate) challenge: Option<String>,
 }
 
 /// Serializes the name under the feature's word: `"tool": "create_todo"`.
@@ -61,6 +77,9 @@ impl Serialize for Refusal {
         if let Some(metadata) = &self.resource_metadata {
             map.serialize_entry("resource_metadata", metadata)?;
         }
+        if let Some(challenge) = &self.challenge {
+            map.serialize_entry(CHALLENGE, challenge)?;
+        }
         map.end()
     }
 }
@@ -74,15 +93,23 @@ impl Refusal {
         caller: &Principal,
     ) -> Self {
         let missing: Vec<Scope> = denial.missing(caller.held()).cloned().collect();
+        let required: Vec<Scope> = denial.required().cloned().collect();
+        let policy = caller.policy();
+        let (error, message) = ("insufficient_scope", sentence(&missing));
+        let metadata = policy.resource().metadata_url();
+        let asked: Vec<_> = required.iter().map(|scope| policy.asked_as(scope)).collect();
+        let challenge =
+            bearer_challenge(Some((error, &message)), &asked.join(" "), Some(&metadata));
         Self {
-            error: "insufficient_scope",
-            message: sentence(&missing),
+            error,
+            message,
             feature,
             name: name.to_owned(),
-            required: denial.required().cloned().collect(),
+            required,
             missing,
             granted: caller.granted().to_vec(),
-            resource_metadata: Some(caller.policy().resource().metadata_url()),
+            resource_metadata: Some(metadata),
+            challenge: Some(challenge),
         }
     }
 
@@ -123,6 +150,7 @@ impl Refusal {
             missing: vec![],
             granted: caller.granted().to_vec(),
             resource_metadata: None,
+            challenge: None,
         }
     }
 
@@ -130,23 +158,22 @@ impl Refusal {
     pub(crate) fn unauthenticated(feature: Feature, name: &str, declared: &[&str]) -> Self {
         let declared: Vec<Scope> =
             declared.iter().filter_map(|scope| Scope::parse(scope).ok()).collect();
+        let (error, message) =
+            ("invalid_token", "Not authenticated: no validated access token came with this call.");
+        let asked: Vec<&str> = declared.iter().map(Scope::as_str).collect();
+        // No policy is at hand, so the URL of the metadata is not known.
+        let challenge = bearer_challenge(Some((error, message)), &asked.join(" "), None);
         Self {
-            error: "invalid_token",
-            message: "Not authenticated: no validated access token came with this call.".to_owned(),
+            error,
+            message: message.to_owned(),
             feature,
             name: name.to_owned(),
             required: declared.clone(),
             missing: declared,
             granted: vec![],
             resource_metadata: None,
+            challenge: Some(challenge),
         }
-    }
-
-    /// The key under which a challenge is remembered: the refused operation and its required
-    /// scopes.
-    pub(crate) fn operation(&self) -> String {
-        let needed: Vec<&str> = self.required.iter().map(Scope::as_str).collect();
-        format!("{} {} {}", self.feature, self.name, needed.join(" "))
     }
 
     /// Turns the refusal into a JSON-RPC error.
@@ -165,11 +192,17 @@ impl Refusal {
     }
 }
 
-/// The tool result that has an error's message as text and its data as structured content.
+/// The tool result that has a refusal's message as text, and its data and challenge in `_meta`.
 fn as_tool_result(error: ErrorData) -> CallToolResult {
-    let mut result = CallToolResult::error(vec![ContentBlock::text(error.message)]);
-    result.structured_content = error.data;
-    result
+    let mut meta = MetaObject::default();
+    if let Some(mut data) = error.data {
+        let challenge = data.as_object_mut().and_then(|data| data.remove(CHALLENGE));
+        if let Some(challenge @ Value::String(_)) = challenge {
+            meta.insert(CHALLENGE_META.to_owned(), json!([challenge]));
+        }
+        meta.insert(REFUSAL_META.to_owned(), data);
+    }
+    CallToolResult::error(vec![ContentBlock::text(error.message)]).with_meta(Some(meta))
 }
 
 /// Turns a refusal that a tool returned as an error into the tool's result. Other errors stay
