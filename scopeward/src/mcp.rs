@@ -9,6 +9,7 @@ mod details;
 pub(crate) mod direct;
 mod extract;
 pub mod handler;
+mod listed_schema;
 mod log;
 mod names;
 mod outcome;
@@ -20,6 +21,7 @@ mod resource;
 mod revision;
 mod round;
 mod scoped_tools;
+pub(crate) mod security_schemes;
 mod services;
 mod stray;
 mod task;
@@ -43,6 +45,7 @@ pub mod generated {
 }
 pub use completion::{Completions, suggest};
 pub(crate) use details::ServerDetails;
+pub(crate) use direct::USUAL_ACCEPT;
 pub use log::LogLevel;
 pub use resource::{
     IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,

@@ -44,7 +44,6 @@ fn send(
 /// The schema of an answer to `tools/call`, which names every member that the revision has.
 fn answer_schema(revision: Option<&str>) -> Value {
     let is_newest = revision == Some("2026-07-28");
-    let has_structure = revision >= Some("2025-06-18");
     let mut result = json!({
         "type": "object",
         "required": ["content"],
@@ -60,8 +59,7 @@ fn answer_schema(revision: Option<&str>) -> Value {
             } },
         },
     });
-    // A client of an older revision ignores it, and rmcp sends it to all.
-    let _ = has_structure;
+    // Revisions before 2025-06-18 do not name it, and allow members that they do not name.
     result["properties"]["structuredContent"] = json!({ "type": "object" });
     if is_newest {
         result["properties"]["resultType"] = json!({ "const": "complete" });
@@ -166,4 +164,84 @@ fn listed_schemas_have_only_standard_formats() {
     let mut found = vec![];
     formats(&listed.json, &mut found);
     assert!(found.iter().all(|format| standard.iter().any(|known| *format == known)), "{found:?}");
+}
+
+/// The header `Accept` (RFC 9110, section 12.5.1): whoever can be served is served.
+#[test]
+fn clients_that_accept_json_in_any_way_are_served() {
+    let server = Server::start();
+    let bearer = format!("Bearer {}", server.token("todo:read"));
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"list_todos"}}"#;
+    let post = |accept: Option<&str>| {
+        let mut request = ureq::http::Request::post(server.url())
+            .header("content-type", "application/json")
+            .header("authorization", &bearer);
+        if let Some(accept) = accept {
+            request = request.header("accept", accept);
+        }
+        crate::harness::send(request.body(body.to_owned()).unwrap())
+    };
+    for accept in [
+        None,
+        Some("*/*"),
+        Some("application/*"),
+        Some("application/json"),
+        Some("text/html, */*;q=0.1"),
+        Some("APPLICATION/JSON; q=0.5"),
+    ] {
+        let reply = post(accept);
+        assert_eq!(reply.result(), &json!({ "todos": [] }), "{accept:?}");
+        assert!(reply.header("content-type").starts_with("application/json"), "{reply:#?}");
+    }
+    for accept in ["text/html", "*/*;q=0", "text/event-stream", "*/*, application/json;q=0"] {
+        let reply = post(Some(accept));
+        assert_eq!((reply.status, &reply.json["error"]["code"]), (406, &json!(-32600)), "{accept}");
+    }
+}
+
+/// Known methods with parameters that are not theirs: -32602 (JSON-RPC 2.0, section 5.1).
+#[test]
+fn malformed_parameters_are_called_so() {
+    let server = Server::start();
+    let token = server.token("todo:read");
+    for (method, params) in [
+        ("tools/call", None),
+        ("tools/call", Some(json!({}))),
+        ("tools/call", Some(json!({ "name": 1 }))),
+        ("tools/call", Some(json!({ "name": "list_todos", "arguments": [] }))),
+        ("tools/call", Some(json!({ "name": "list_todos", "arguments": "x" }))),
+    ] {
+        let mut message = json!({ "jsonrpc": "2.0", "id": 1, "method": method });
+        if let Some(params) = params {
+            message["params"] = params;
+        }
+        let reply = server.post(&token, &message);
+        assert_eq!(
+            (reply.status, &reply.json["error"]["code"]),
+            (200, &json!(-32602)),
+            "{reply:#?}"
+        );
+    }
+    let reply = server.rpc(&token, "tools/nothing", &json!({}));
+    assert_eq!((reply.status, &reply.json["error"]["code"]), (200, &json!(-32601)));
+}
+
+/// Each listed tool says which scopes it needs, where ChatGPT looks for them.
+#[test]
+fn listed_tools_have_security_schemes() {
+    let server = Server::start();
+    let token = server.token("todo:read todo:write");
+    for revision in REVISIONS {
+        let listed = send(&server, &token, revision, "tools/list", &json!({}));
+        let tools = listed.json["result"]["tools"].as_array().unwrap();
+        let scopes = |name: &str| {
+            let tool = tools.iter().find(|tool| tool["name"] == name).unwrap();
+            assert_eq!(tool["securitySchemes"], tool["_meta"]["securitySchemes"], "{tool:#}");
+            assert_eq!(tool["securitySchemes"][0]["type"], "oauth2");
+            tool["securitySchemes"][0]["scopes"].clone()
+        };
+        assert_eq!(scopes("list_todos"), json!(["todo:read"]));
+        assert_eq!(scopes("create_todo"), json!(["todo:write"]));
+        assert_eq!(scopes("purge_todos"), json!(["todo:write", "admin:access"]));
+    }
 }

@@ -161,7 +161,9 @@ pub(super) fn refusal_as_answer(id: &RequestId, refusal: Refusal, revision: Revi
             }
             JsonRpcAnswer::Result(result)
         }
-        Feature::Resource | Feature::Prompt => JsonRpcAnswer::Error(refusal.into_error_data()),
+        Feature::Resource | Feature::Prompt => {
+            JsonRpcAnswer::Error(refusal.into_error_with_challenge())
+        }
     };
     json_response(StatusCode::OK, &JsonRpcResponse { jsonrpc: "2.0", id: Some(id), answer })
 }

@@ -50,6 +50,7 @@ pub(super) struct GateState<'g> {
     pub(super) recorder: &'g Recorder,
     pub(super) membership: Membership,
     pub(super) revision: Revision,
+    pub(super) accepts_streams: bool,
 }
 
 /// Decides one message: the grants with which it is passed on, or the answer that refuses it.
@@ -151,8 +152,18 @@ impl<'q> RequestDecider<'q> {
             ClientRequest::GetTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::UpdateTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::CancelTaskRequest(of) => self.decide_task(request, &of.params.task_id),
+            // rmcp reads a known method with other parameters as an unknown one.
+            other if is_known(other.method()) => Err(self.invalid_params(other.method())),
             other => Err(self.unknown_method(other.method())),
         }
+    }
+
+    /// The answer to a method that is known, whose parameters are not those of the method: -32602
+    /// (JSON-RPC 2.0, section 5.1).
+    fn invalid_params(&self, method: &str) -> Response {
+        let message = format!("Invalid params: these are not the parameters of {method}");
+        let error = ErrorData::invalid_params(message, None);
+        json_rpc_error(StatusCode::OK, Some(self.id), error)
     }
 
     /// The answer to an unknown method: -32601, with 404 at MCP 2026-07-28 ("Protocol Version
@@ -308,7 +319,12 @@ impl<'q> RequestDecider<'q> {
                 let name = &name[..name.floor_char_boundary(LONGEST_SHOWN_NAME)];
                 let denied = Denied { feature, name, rule: None, missing: &[], conditions: None };
                 self.state.recorder.denied(caller, denied, Some(context));
-                Err(json_rpc_error(StatusCode::OK, Some(id), unknown(feature, name)))
+                let mut error = unknown(feature, name);
+                if self.state.revision.is_newest() {
+                    // As rmcp answers for a resource that the policy names.
+                    error.code = ErrorCode::INVALID_PARAMS;
+                }
+                Err(json_rpc_error(StatusCode::OK, Some(id), error))
             }
         }
     }
@@ -330,6 +346,33 @@ fn feature(request: &ClientRequest) -> Option<Feature> {
             Reference::Prompt(_) => Some(Feature::Prompt),
             _ => Some(Feature::Resource),
         },
+        // A request whose parameters could not be read.
+        ClientRequest::CustomRequest(other) => match other.method.split_once('/')?.0 {
+            "prompts" => Some(Feature::Prompt),
+            "resources" => Some(Feature::Resource),
+            _ => None,
+        },
         _ => None,
     }
+}
+
+/// Returns whether a method is one of those that every server of this crate knows.
+fn is_known(method: &str) -> bool {
+    const KNOWN: [&str; 14] = [
+        "initialize",
+        "server/discover",
+        "ping",
+        "tools/list",
+        "tools/call",
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "subscriptions/listen",
+        "completion/complete",
+    ];
+    KNOWN.contains(&method)
 }

@@ -48,7 +48,7 @@ use crate::{
 
 /// The usual values of `Accept`. A client must accept both media types (MCP, "Sending Messages to
 /// the Server"), so nearly every client sends one of these.
-const ACCEPTED: [&str; 3] = [
+pub(crate) const USUAL_ACCEPT: [&str; 3] = [
     "application/json, text/event-stream",
     "application/json,text/event-stream",
     "text/event-stream, application/json",
@@ -220,7 +220,7 @@ fn has_usual_headers(headers: &HeaderMap) -> bool {
     let is = |name, usual: &[&str]| {
         headers.get(name).is_some_and(|value| usual.iter().any(|usual| value == usual))
     };
-    is(header::CONTENT_TYPE, &["application/json"]) && is(header::ACCEPT, &ACCEPTED)
+    is(header::CONTENT_TYPE, &["application/json"]) && is(header::ACCEPT, &USUAL_ACCEPT)
 }
 
 /// A call that runs to its end even if its caller hangs up, so that a tool's writes are not left

@@ -77,9 +77,6 @@ impl Serialize for Refusal {
         if let Some(metadata) = &self.resource_metadata {
             map.serialize_entry("resource_metadata", metadata)?;
         }
-        if let Some(challenge) = &self.challenge {
-            map.serialize_entry(CHALLENGE, challenge)?;
-        }
         map.end()
     }
 }
@@ -186,9 +183,20 @@ impl Refusal {
         ErrorData::new(code, self.message, data)
     }
 
+    /// Turns the refusal into a JSON-RPC error whose data have the challenge, because no header has
+    /// it.
+    pub(crate) fn into_error_with_challenge(mut self) -> ErrorData {
+        let challenge = self.challenge.take();
+        let mut error = self.into_error_data();
+        if let (Some(Value::Object(data)), Some(challenge)) = (&mut error.data, challenge) {
+            data.insert(CHALLENGE.to_owned(), challenge.into());
+        }
+        error
+    }
+
     /// Turns the refusal into the tool's result, for clients that cannot step up.
     pub(crate) fn into_tool_result(self) -> CallToolResult {
-        as_tool_result(self.into_error_data())
+        as_tool_result(self.into_error_with_challenge())
     }
 }
 
