@@ -44,7 +44,7 @@ use crate::{
     },
     limits::{Capacity, Holder, Limit, Limits, RateLimiter, SHORT, SharedPermit, held},
     live::LivePolicy,
-    mcp::{Revision, ServerTasks, Updates},
+    mcp::{RefusedByTool, Revision, ServerTasks, Updates},
     record::audit::{Recorder, Unauthenticated},
 };
 use accept::{Accepted, has_usual_accept};
@@ -404,7 +404,10 @@ where
                 let mut answer = pin!(inner.call(request));
                 // Made after the call, so that it is dropped before the call if the client goes away.
                 let awaited = grants.awaited();
-                let answer = answer.as_mut().await.map(IntoResponse::into_response)?;
+                let mut answer = answer.as_mut().await.map(IntoResponse::into_response)?;
+                if let Some(refused) = answer.extensions_mut().remove::<RefusedByTool>() {
+                    answer = decide::refuse_for_tool(refused, &caller, &state);
+                }
                 let grants = awaited.answered();
                 if grants.are_unrecorded() {
                     return Ok(challenge::unrecorded());

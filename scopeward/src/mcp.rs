@@ -17,6 +17,7 @@ mod part;
 pub(crate) mod plain_call;
 mod probe;
 pub mod refusal;
+mod require;
 mod resource;
 mod revision;
 mod round;
@@ -45,7 +46,7 @@ pub mod generated {
 }
 pub use completion::{Completions, suggest};
 pub(crate) use details::ServerDetails;
-pub(crate) use direct::USUAL_ACCEPT;
+pub(crate) use direct::{RefusedByTool, USUAL_ACCEPT};
 pub use log::LogLevel;
 pub use resource::{
     IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,

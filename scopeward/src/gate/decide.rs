@@ -23,7 +23,7 @@ use crate::{
     identity::Principal,
     limits::{Limit, Limits},
     mcp::{
-        Revision, ServerTasks, Updates,
+        RefusedByTool, Revision, ServerTasks, Updates,
         refusal::{Refusal, unknown},
     },
     policy::{Decision, Feature, MetConditions, OnDenied, Operation, Rule},
@@ -94,6 +94,16 @@ pub(super) fn refuse_by_name(
     context: DecisionContext<'_>,
 ) -> Result<(), Response> {
     RequestDecider { id, caller, state, context }.decide_operation(Operation::tool(tool)).map(drop)
+}
+
+/// The answer to a call that its tool refused, in the way that the policy wants.
+pub(super) fn refuse_for_tool(
+    refused: RefusedByTool,
+    caller: &Principal,
+    state: &GateState<'_>,
+) -> Response {
+    let context = DecisionContext::new(Instant::now(), None);
+    RequestDecider { id: &refused.id, caller, state, context }.refuse(refused.refusal)
 }
 
 /// One request that is to be decided, with its caller.

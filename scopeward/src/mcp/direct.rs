@@ -40,7 +40,10 @@ use tokio::runtime::Handle;
 use crate::{
     identity::Principal,
     limits::Place,
-    mcp::{Revision, ScopedTools, handler::McpHandler, outcome, plain_call::PlainCall},
+    mcp::{
+        Revision, ScopedTools, handler::McpHandler, outcome, plain_call::PlainCall,
+        refusal::Refusal,
+    },
     policy::{Declaration, Feature},
     record::audit::{NotRecorded, Outcome, grant::Grant},
     text::quoted,
@@ -166,6 +169,15 @@ impl<S: ScopedTools> DirectCalls<S> {
                 Ok(Err(_)) | Err(_) => Outcome::Error,
             });
         }
+        let refusal = match &answer {
+            Ok(Ok(ServerResult::CallToolResult(result))) => Refusal::by_tool(result),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            let mut refused = StatusCode::FORBIDDEN.into_response();
+            refused.extensions_mut().insert(RefusedByTool { id, refusal });
+            return refused;
+        }
         let answer = match answer {
             Ok(Ok(result)) => ServerJsonRpcMessage::response(result, id),
             Ok(Err(error)) => ServerJsonRpcMessage::error(error, Some(id)),
@@ -191,6 +203,14 @@ impl<S: ScopedTools> DirectCalls<S> {
             }
         }
     }
+}
+
+/// The refusal of a tool that asked for more scopes in the middle of its call. Nothing was sent yet,
+/// so the gate answers as if it had refused the call itself.
+#[derive(Debug, Clone)]
+pub(crate) struct RefusedByTool {
+    pub(crate) id: RequestId,
+    pub(crate) refusal: Refusal,
 }
 
 /// The HTTP status of an error, by MCP 2026-07-28.

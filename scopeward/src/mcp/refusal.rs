@@ -23,6 +23,9 @@ pub const REFUSAL_META: &str = "scopeward/refusal";
 /// a `WWW-Authenticate` header. ChatGPT begins a sign-in by it.
 pub const CHALLENGE_META: &str = "mcp/www_authenticate";
 
+/// The key in the data of a refusal that says that the tool itself asked for the scopes.
+const BY_TOOL: &str = "asked_by_tool";
+
 /// The key of the challenge in the data of a refusal.
 const CHALLENGE: &str = "www_authenticate";
 
@@ -62,6 +65,8 @@ pub struct Refusal {
     pub resource_metadata: Option<String>,
     /// The value of `WWW-Authenticate` (RFC 6750). `None` if no scope would help.
     pub(crate) challenge: Option<String>,
+    /// Whether the tool itself asked for the missing scopes, in the middle of a call.
+    pub(super) is_by_tool: bool,
 }
 
 /// Serializes the name under the feature's word: `"tool": "create_todo"`.
@@ -77,6 +82,9 @@ impl Serialize for Refusal {
         if let Some(metadata) = &self.resource_metadata {
             map.serialize_entry("resource_metadata", metadata)?;
         }
+        if self.is_by_tool {
+            map.serialize_entry(BY_TOOL, &true)?;
+        }
         map.end()
     }
 }
@@ -89,8 +97,17 @@ impl Refusal {
         denial: &Denial<'_>,
         caller: &Principal,
     ) -> Self {
-        let missing: Vec<Scope> = denial.missing(caller.held()).cloned().collect();
-        let required: Vec<Scope> = denial.required().cloned().collect();
+        let missing = denial.missing(caller.held()).cloned().collect();
+        Self::lacking(feature, name, (denial.required().cloned().collect(), missing), caller)
+    }
+
+    /// The refusal of a known caller, by the required scopes and those of them that are missing.
+    pub(super) fn lacking(
+        feature: Feature,
+        name: &str,
+        (required, missing): (Vec<Scope>, Vec<Scope>),
+        caller: &Principal,
+    ) -> Self {
         let policy = caller.policy();
         let (error, message) = ("insufficient_scope", sentence(&missing));
         let metadata = policy.resource().metadata_url();
@@ -107,6 +124,7 @@ impl Refusal {
             granted: caller.granted().to_vec(),
             resource_metadata: Some(metadata),
             challenge: Some(challenge),
+            is_by_tool: false,
         }
     }
 
@@ -148,6 +166,7 @@ impl Refusal {
             granted: caller.granted().to_vec(),
             resource_metadata: None,
             challenge: None,
+            is_by_tool: false,
         }
     }
 
@@ -170,7 +189,32 @@ impl Refusal {
             granted: vec![],
             resource_metadata: None,
             challenge: Some(challenge),
+            is_by_tool: false,
         }
+    }
+
+    /// The refusal that a tool gave in the middle of its call, from its result.
+    pub(super) fn by_tool(result: &CallToolResult) -> Option<Self> {
+        let meta = result.meta.as_ref().filter(|_| result.is_error == Some(true))?;
+        let data = meta.get(REFUSAL_META).filter(|data| data[BY_TOOL] == true)?;
+        let text = |key: &str| data[key].as_str().map(str::to_owned);
+        let scopes = |key: &str| {
+            let all = data[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+            all.filter_map(|scope| Scope::parse(scope).ok()).collect()
+        };
+        let challenge = meta.get(CHALLENGE_META).and_then(|all| all[0].as_str());
+        Some(Self {
+            error: "insufficient_scope",
+            message: text("message")?,
+            feature: Feature::Tool,
+            name: text("tool")?,
+            required: scopes("required"),
+            missing: scopes("missing"),
+            granted: scopes("granted"),
+            resource_metadata: text("resource_metadata"),
+            challenge: challenge.map(str::to_owned),
+            is_by_tool: true,
+        })
     }
 
     /// Turns the refusal into a JSON-RPC error.
