@@ -139,7 +139,8 @@ fn every_answer_of_every_tool_fits_its_schemas() {
                     }
                 }
             }
-            assert!(seen.iter().all(|count| *count > 0), "{mode} {revision:?} {seen:?}");
+            let has_all = seen[0] > 0 && seen[1] > 0 && (mode != "challenge" || seen[2] > 0);
+            assert!(has_all, "{mode} {revision:?} {seen:?}");
         }
     }
 }

@@ -13,11 +13,6 @@ impl Notes {
     fn helper(caller: &Principal) -> bool {
         caller.has("note:raed")
     }
-
-    fn demand(caller: &Principal) -> Result<(), scopeward::rmcp::ErrorData> {
-        caller.require("note:wirte")?;
-        caller.require_all(["note:read", "note:all"])
-    }
 }
 
 fn main() {}

@@ -22,6 +22,10 @@ const { tools } = await client.listTools();
 assert.ok(tools.find((tool) => tool.name === 'purge_todos').outputSchema, 'the schema is known');
 
 const start = mode === 'adaptive' ? 'You cannot use' : 'Insufficient permissions';
+if (mode === 'adaptive') {
+  // The first refusal is a challenge. The person closes the page that opens, so nothing is granted.
+  await assert.rejects(client.callTool({ name: 'purge_todos', arguments: {} }), UnauthorizedError);
+}
 for (const round of [1, 2, 3]) {
   const told = await client.callTool({ name: 'purge_todos', arguments: {} });
   assert.ok(told.isError && told.content[0].text.startsWith(start), JSON.stringify(told));
