@@ -1,4 +1,4 @@
-//! Finds `caller.has("…")` in the bodies of a block, and checks the scope against what is declared.
+//! Finds `caller.has("…")` and `caller.require("…")` in the bodies of a block, and checks the scope against what is declared.
 //!
 //! The search looks at tokens, so that it sees the arguments of `format!` as well. Whether the
 //! variable is a principal is left to its type.
@@ -130,7 +130,7 @@ fn find(tokens: &[TokenTree], callers: &HashMap<String, Type>, asked: &mut Vec<(
     }
 }
 
-/// The type of the variable and the arguments, if `caller.has(…)` stands here.
+/// The type of the variable and the arguments, if `caller.has(…)` or `caller.require(…)` stands here.
 fn question<'c>(
     tokens: &[TokenTree],
     number: usize,
@@ -146,7 +146,9 @@ fn question<'c>(
         return None;
     };
     let is_field = number > 0 && is_punct(&tokens[number - 1], '.');
-    let asks = method == "has" || method.to_string().starts_with("has_");
+    let name = method.to_string();
+    let asks =
+        name == "has" || name.starts_with("has_") || name == "require" || name == "require_all";
     let is_call = dot.as_char() == '.' && arguments.delimiter() == Delimiter::Parenthesis;
     let type_ = callers.get(&caller.to_string())?;
     (asks && is_call && !is_field).then(|| (type_, arguments.stream()))

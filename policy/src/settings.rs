@@ -45,8 +45,8 @@ impl ListMode {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnDenied {
-    /// The challenge. If the same caller tries the same call again with the same scopes, a tool result
-    /// with `isError` once, so that the person reads why.
+    /// The challenge. A client that comes back with the same scopes gets tool results with `isError`
+    /// from then on, until it comes with other scopes, so that the person reads why.
     #[default]
     Adaptive,
     /// Always HTTP 403 with the RFC 6750 challenge, for clients that can step up.

@@ -211,7 +211,7 @@ pub(crate) static SERVER: TableShape = table(&[
     key(
         "on_denied",
         ValueKind::Word(|| words(OnDenied::WORDS)),
-        "How a refused call is answered: \"challenge\", HTTP 403; \"tool_error\", a tool result with isError; \"adaptive\", HTTP 403, and a tool error to a client that tries again with the same scopes.",
+        "How a refused call is answered: \"challenge\", HTTP 403; \"tool_error\", a tool result with isError; \"adaptive\", HTTP 403, and tool errors to a client that comes back with the same scopes.",
     ),
     key(
         "audit",

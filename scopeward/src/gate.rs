@@ -10,6 +10,7 @@
 //! speaks MCP's Streamable HTTP. A resource server also needs [`metadata`], so that clients find
 //! the issuers, and [`origin`], so that pages of other sites cannot reach the server.
 
+mod accept;
 mod admit;
 mod batch;
 mod challenge;
@@ -43,9 +44,10 @@ use crate::{
     },
     limits::{Capacity, Holder, Limit, Limits, RateLimiter, SHORT, SharedPermit, held},
     live::LivePolicy,
-    mcp::{ServerTasks, Updates},
+    mcp::{RefusedByTool, Revision, ServerTasks, Updates},
     record::audit::{Recorder, Unauthenticated},
 };
+use accept::{Accepted, has_usual_accept};
 use admit::{AdmittedRequest, Bounds};
 use challenge::Challenge;
 use challenged::ChallengeMemory;
@@ -262,6 +264,42 @@ impl Inner {
             .map_err(|exceeded| challenge::limited(Limit::Connections.or_share(exceeded), SHORT))
     }
 
+    /// Checks that the client accepts the media type of its answer, and says to the service that it
+    /// does, because rmcp wants every client to accept both. In front of another service the header
+    /// stays as it is, because only that service knows its answers.
+    fn check_accepted(
+        &self,
+        request: &mut Request<Body>,
+        accepted: Accepted,
+        revision: Revision,
+    ) -> Result<(), Response> {
+        if accepted == (Accepted { json: true, stream: true }) {
+            if !has_usual_accept(request.headers()) {
+                Accepted::say_usual(request.headers_mut());
+            }
+            return Ok(());
+        }
+        if !self.has_handler {
+            return Ok(());
+        }
+        let has_streams = self.sessions.are_kept() && !revision.is_newest();
+        // Without sessions there is no stream to GET, which the service says in its own way.
+        let is_acceptable = match *request.method() {
+            Method::POST if !has_streams => accepted.json,
+            Method::POST | Method::GET if has_streams => accepted.stream,
+            _ => true,
+        };
+        if is_acceptable {
+            Accepted::say_usual(request.headers_mut());
+            return Ok(());
+        }
+        Err(accept::not_acceptable(if has_streams {
+            "text/event-stream"
+        } else {
+            "application/json"
+        }))
+    }
+
     /// The answer, which keeps the connection's permit until its client has taken it. A large answer
     /// is counted among the bytes in flight as well.
     fn until_taken(&self, answer: Response, permit: SharedPermit, holder: Holder) -> Response {
@@ -305,7 +343,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         // The service that was polled ready is the one to call.
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
@@ -326,6 +364,7 @@ where
             let mut holder = Holder::at(peer);
             let admitted = gate.authenticate(request.headers(), peer).await.and_then(|caller| {
                 holder.caller = Some(caller.number());
+                challenged.see(&caller);
                 let permit = gate.inner.check_admission(&caller)?;
                 let membership = sessions.membership(request.headers(), &caller);
                 if membership == Membership::Foreign {
@@ -343,6 +382,12 @@ where
                     return Ok(refusal);
                 }
             };
+            let revision = Revision::of(request.headers());
+            let accepted = Accepted::of(request.headers());
+            if let Err(refusal) = gate.inner.check_accepted(&mut request, accepted, revision) {
+                Box::pin(drain::discard(request.into_body())).await;
+                return Ok(refusal);
+            }
             let state = GateState {
                 challenged,
                 tasks: tasks.as_ref(),
@@ -350,6 +395,8 @@ where
                 limits,
                 recorder,
                 membership,
+                revision,
+                accepts_streams: accepted.stream,
             };
             let bounds = Bounds { limits, capacity, rate, holder };
             let (mut request, grants) = match admit::admit(request, &caller, &state, &bounds).await
@@ -385,7 +432,10 @@ where
                 let mut answer = pin!(inner.call(request));
                 // Made after the call, so that it is dropped before the call if the client goes away.
                 let awaited = grants.awaited();
-                let answer = answer.as_mut().await.map(IntoResponse::into_response)?;
+                let mut answer = answer.as_mut().await.map(IntoResponse::into_response)?;
+                if let Some(refused) = answer.extensions_mut().remove::<RefusedByTool>() {
+                    answer = decide::refuse_for_tool(refused, &caller, &state);
+                }
                 let grants = awaited.answered();
                 if grants.are_unrecorded() {
                     return Ok(challenge::unrecorded());

@@ -2,12 +2,14 @@
 //! for which rmcp has no router.
 
 mod arguments;
+pub(crate) mod bearer_challenge;
 mod check;
 mod completion;
 mod details;
 pub(crate) mod direct;
 mod extract;
 pub mod handler;
+mod listed_schema;
 mod log;
 mod names;
 mod outcome;
@@ -15,9 +17,12 @@ mod part;
 pub(crate) mod plain_call;
 mod probe;
 pub mod refusal;
+mod require;
 mod resource;
+mod revision;
 mod round;
 mod scoped_tools;
+pub(crate) mod security_schemes;
 mod services;
 mod stray;
 mod task;
@@ -41,10 +46,12 @@ pub mod generated {
 }
 pub use completion::{Completions, suggest};
 pub(crate) use details::ServerDetails;
+pub(crate) use direct::{RefusedByTool, USUAL_ACCEPT};
 pub use log::LogLevel;
 pub use resource::{
     IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,
 };
+pub(crate) use revision::Revision;
 pub use round::{PromptAnswer, Round};
 pub use scoped_tools::ScopedTools;
 pub(crate) use services::Services;

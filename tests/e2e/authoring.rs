@@ -20,6 +20,7 @@ const RULES: &str = r#"
 add = { read = "a" }
 share = { read = "a" }
 asks = { read = "a" }
+demands = { read = "a" }
 
 [resources]
 "note://{id}/{color}" = { read = "a" }
@@ -75,6 +76,13 @@ impl<S: Store> Notes<S> {
     async fn add(&self, caller: Principal, Parameters(count): Parameters<Count>) -> Json<Count> {
         let count = count.count + u8::from(caller.has("a:write"));
         Json(Count { count, loud: self.store.name() == "memory" })
+    }
+
+    /// Demands more in the middle of the call.
+    #[scoped_tool(scopes = ["a:read"], optional = ["a:write"])]
+    async fn demands(&self, caller: Principal) -> Result<String, rmcp::ErrorData> {
+        caller.require("a:write")?;
+        Ok("granted".to_owned())
     }
 
     #[scoped_resource(uri = "note://{id}/{color}", scopes = ["a:read"])]
@@ -148,14 +156,14 @@ fn every_part_is_served() {
     let listed = world.rpc("tools/list", &json!({}));
     let names: Vec<_> =
         listed.json["result"]["tools"].as_array().unwrap().iter().map(|t| &t["name"]).collect();
-    assert_eq!(names, ["add", "asks", "share"]);
+    assert_eq!(names, ["add", "asks", "demands", "share"]);
     let added = world.rpc("tools/call", &json!({ "name": "add", "arguments": { "count": 3 } }));
     assert_eq!(added.json["result"]["structuredContent"], json!({ "count": 3, "loud": true }));
     let shared = world.rpc("tools/call", &json!({ "name": "share" }));
     assert_eq!(shared.json["result"]["content"][0]["text"], "memory");
     let asked = world.rpc("tools/call", &json!({ "name": "asks" }));
     assert_eq!(asked.json["result"]["content"][0]["text"], "false");
-    assert_eq!(Notes::<Memory>::REGISTRY.of(Feature::Tool).count(), 3);
+    assert_eq!(Notes::<Memory>::REGISTRY.of(Feature::Tool).count(), 4);
 }
 
 #[test]
@@ -194,4 +202,21 @@ fn the_arguments_of_a_prompt_are_read_into_what_the_fields_are() {
         assert!(message.contains(&format!("`{field}`")), "{message}");
         assert!(!message.contains("many") && !message.contains("very"), "{message}");
     }
+}
+
+/// A challenge from inside a tool is the very answer that the gate would have given.
+#[test]
+fn a_tool_demands_a_scope_in_the_middle_of_its_call() {
+    let world = world();
+    let demanded = world.rpc("tools/call", &json!({ "name": "demands" }));
+    assert_eq!(demanded.status, 403, "{demanded:#?}");
+    assert_eq!(demanded.challenge("error"), Some("insufficient_scope"));
+    assert_eq!(demanded.challenge("scope"), Some("a:read a:write"));
+    let error = &demanded.json["error"];
+    assert_eq!((&error["code"], &error["data"]["missing"]), (&json!(-32003), &json!(["a:write"])));
+    assert_eq!(error["data"]["tool"], "demands");
+    // A call that cannot be made the short way has the status 200 already.
+    let params = json!({ "name": "demands", "_meta": { "progressToken": 1, "traceparent": 5 } });
+    let told = world.rpc("tools/call", &params);
+    assert!(told.status == 403 || told.json["result"]["isError"] == true, "{told:#?}");
 }

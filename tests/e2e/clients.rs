@@ -87,6 +87,25 @@ fn the_typescript_sdk() {
     }
 }
 
+/// A client that cannot step up lists the tools, is refused, and shows the person the words.
+#[test]
+fn the_typescript_sdk_sees_the_words_of_a_refusal() {
+    let Some(node) = installed("node/node_modules/.bin/node") else {
+        return;
+    };
+    // Node finds the packages only beside the script.
+    for name in ["person.mjs", "words.mjs"] {
+        let from = folder().join("clients/node").join(name);
+        fs::copy(from, folder().join(".tools/node").join(name)).unwrap();
+    }
+    for mode in ["adaptive", "tool_error"] {
+        let server = Server::with_policy(&POLICY.replace("\"challenge\"", &format!("\"{mode}\"")));
+        let script = folder().join(".tools/node/words.mjs");
+        let output = Command::new(&node).arg(&script).args([&server.url(), mode]).output().unwrap();
+        assert!(succeeded(&output).contains("ok typescript"), "{}", server.log());
+    }
+}
+
 /// Clients refresh in several places at once with one refresh token, and all of them go on.
 #[test]
 fn the_typescript_sdk_refreshes_six_times_at_once() {

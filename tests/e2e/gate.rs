@@ -86,20 +86,17 @@ fn a_refusal_waits_for_the_body() {
     }
 }
 
-/// `on_denied = "adaptive"`: the first refusal is a challenge. The second refusal of the same
-/// caller, grant and tool tells the person what to do.
+/// `on_denied = "adaptive"`: a client that comes back with the grant that was challenged is told what
+/// to do, for everything, until it comes with another grant.
 #[test]
 fn a_client_that_comes_back_unchanged_is_told_in_plain_words() {
     let server = Server::with_policy(&POLICY.replace("\"challenge\"", "\"adaptive\""));
     let purge = |token: &str| server.call(token, "purge_todos", &json!({}));
+    let create = |token: &str| server.call(token, "create_todo", &json!({ "title": "x" }));
     let token = server.token("todo:write");
     assert_eq!(purge(&token).status, 403);
-    // Another caller, grant or tool gets its own first refusal.
+    // Another caller is another client.
     assert_eq!(purge(&server.token_for("grace", "todo:write")).status, 403, "another caller");
-    assert_eq!(purge(&server.token("admin:access")).status, 403, "another grant");
-    let reader = server.token("todo:read");
-    assert_eq!(server.call(&reader, "create_todo", &json!({ "title": "x" })).status, 403);
-    assert_eq!(purge(&reader).status, 403, "another tool");
     // A refreshed token with the same scopes counts as the same grant.
     let told = purge(&server.token("todo:write"));
     assert_eq!((told.status, told.challenge("scope")), (200, None), "{told:?}");
@@ -111,11 +108,21 @@ fn a_client_that_comes_back_unchanged_is_told_in_plain_words() {
          todos\" (admin:access), and this sign-in does not have it. To grant it, disconnect this \
          server in your client, connect it again, and allow it on the page that opens."
     );
-    assert_eq!(result["structuredContent"]["missing"], json!(["admin:access"]));
+    assert_eq!(result["_meta"]["scopeward/refusal"]["missing"], json!(["admin:access"]));
+    let challenge = result["_meta"]["mcp/www_authenticate"][0].as_str().unwrap();
+    assert!(challenge.contains("scope=\"todo:write admin:access\""), "{challenge}");
     let todos = server.call(&token, "list_todos", &json!({}));
     assert_eq!(todos.result()["todos"], json!([]), "and nothing else changed");
-    assert_eq!(purge(&token).status, 403, "only once");
-    assert_eq!(purge(&token).status, 200);
+    for _ in 0..5 {
+        assert_eq!(purge(&token).status, 200, "words from now on");
+    }
+    // Another grant is challenged once, whatever it asks for first, and then told for everything.
+    let reader = server.token("todo:read");
+    assert_eq!(server.call(&reader, "list_todos", &json!({})).status, 200, "it is seen");
+    assert_eq!(purge(&token).status, 403, "the first grant after another one");
+    assert_eq!(create(&reader).status, 403, "another grant");
+    assert_eq!((purge(&reader).status, create(&reader).status), (200, 200), "another tool");
+    assert!(create(&reader).json["result"]["isError"] == true);
     assert_eq!(purge(&server.token("todo:write admin:access")).status, 200);
 }
 
@@ -167,8 +174,8 @@ fn the_refusal_as_a_tool_error() {
     assert_eq!((reply.status, &result["isError"]), (200, &json!(true)), "{reply:#?}");
     let message = "Insufficient permissions: `todo:write` scope required.";
     assert_eq!(result["content"], json!([{ "type": "text", "text": message }]));
-    assert_eq!(result["structuredContent"]["error"], "insufficient_scope");
-    assert_eq!(result["structuredContent"]["missing"], json!(["todo:write"]));
+    assert_eq!(result["_meta"]["scopeward/refusal"]["error"], "insufficient_scope");
+    assert_eq!(result["_meta"]["scopeward/refusal"]["missing"], json!(["todo:write"]));
 }
 
 #[test]

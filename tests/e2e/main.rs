@@ -9,6 +9,7 @@
 )]
 
 mod action;
+mod answers;
 mod attacks;
 mod audit;
 mod audit_file;

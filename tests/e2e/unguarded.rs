@@ -67,8 +67,8 @@ fn call(url: &str, tool: &str, arguments: &serde_json::Value) -> Reply {
 fn assert_refused(reply: &Reply, required: &serde_json::Value) {
     let result = &reply.json["result"];
     assert_eq!(result["isError"], true, "{reply:#?}");
-    assert_eq!(result["structuredContent"]["error"], "invalid_token");
-    assert_eq!(result["structuredContent"]["required"], *required);
+    assert_eq!(result["_meta"]["scopeward/refusal"]["error"], "invalid_token");
+    assert_eq!(result["_meta"]["scopeward/refusal"]["required"], *required);
     assert!(!reply.text.contains("is open"), "{reply:#?}");
 }
 
@@ -96,6 +96,6 @@ fn mounted_by_hand_under_another_name() {
     let url = mount(http_service(|| ByHand));
     let reply = call(&url, "harmless", &json!({ "number": 1 }));
     assert_refused(&reply, &json!(["vault:open"]));
-    let refusal = &reply.json["result"]["structuredContent"];
+    let refusal = &reply.json["result"]["_meta"]["scopeward/refusal"];
     assert_eq!(refusal["tool"], "open_door", "the tool's own rule counts");
 }

@@ -14,6 +14,7 @@ use http::{Method, Request, StatusCode, request::Parts};
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest};
 
 use super::{
+    accept::not_acceptable,
     challenge::limited,
     decide::{GateState, decide, refuse_by_name},
     messages::{batch, is_batch, not_accepted, parse},
@@ -22,7 +23,10 @@ use super::{
 use crate::{
     identity::Principal,
     limits::{BodyError, Capacity, Holder, Limit, Limits, Place, RateLimiter, SHORT, read_body},
-    mcp::plain_call::{self, BorrowedCall},
+    mcp::{
+        plain_call::{self, BorrowedCall},
+        security_schemes::ListsTools,
+    },
     policy::{Decision, Feature, MetConditions, Operation},
     record::audit::{
         DecisionContext,
@@ -105,8 +109,17 @@ pub(super) async fn admit(
     }
     let message = parse(&body)?;
     let grants = decide(&message, caller, state, started)?;
-    if !opens_stream(&message) {
+    if opens_stream(&message) {
+        if !state.accepts_streams {
+            return Err(not_acceptable("text/event-stream"));
+        }
+    } else {
         parts.extensions.insert(place);
+    }
+    if let ClientJsonRpcMessage::Request(message) = &message
+        && matches!(message.request, ClientRequest::ListToolsRequest(_))
+    {
+        parts.extensions.insert(ListsTools);
     }
     if let ClientJsonRpcMessage::Request(message) = &message
         && matches!(message.request, ClientRequest::InitializeRequest(_))

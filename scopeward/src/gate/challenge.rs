@@ -17,7 +17,11 @@ use serde_json::json;
 use crate::{
     identity::token::{BearerError, Rejected, TokenError},
     limits::{Limit, retry_after},
-    mcp::refusal::{Refusal, UNAUTHENTICATED, UNAVAILABLE},
+    mcp::{
+        Revision,
+        bearer_challenge::bearer_challenge,
+        refusal::{Refusal, UNAUTHENTICATED, UNAVAILABLE},
+    },
     policy::{CompiledPolicy, Feature, Scope},
     record::metrics::metrics,
 };
@@ -80,30 +84,28 @@ impl Challenge {
         };
         let metadata = policy.resource().metadata_url();
         let scope = join(policy, policy.sign_in_scopes());
-        let header = www_authenticate(&metadata, &scope, self.error(), &self.message());
+        let message = self.message();
+        let error = self.error().map(|error| (error, &*message));
+        let header = bearer_challenge(error, &scope, Some(&metadata));
         let data = json!({
             "error": self.error().unwrap_or("invalid_token"),
-            "message": self.message(),
+            "message": message,
             "resource_metadata": metadata,
         });
-        let error = ErrorData::new(UNAUTHENTICATED, self.message(), Some(data));
-        with_challenge(json_rpc_error(status, None, error), header)
+        let error = ErrorData::new(UNAUTHENTICATED, message, Some(data));
+        with_challenge(json_rpc_error(status, None, error), &header)
     }
 }
 
 /// The 403 answer that names every scope that the call needs, at once (MCP 2026-07-28, "Runtime
 /// Insufficient Scope Errors").
-pub(super) fn insufficient_scope(
-    id: &RequestId,
-    refusal: Refusal,
-    policy: &CompiledPolicy,
-) -> Response {
-    let metadata = refusal.resource_metadata.clone().unwrap_or_default();
-    let scope = join(policy, refusal.required.iter());
-    let description = refusal.message.replace('`', "'");
-    let header = www_authenticate(&metadata, &scope, Some(refusal.error), &description);
-    let error = refusal.into_error_data();
-    with_challenge(json_rpc_error(StatusCode::FORBIDDEN, Some(id), error), header)
+pub(super) fn insufficient_scope(id: &RequestId, refusal: Refusal) -> Response {
+    let challenge = refusal.challenge.clone();
+    let answer = json_rpc_error(StatusCode::FORBIDDEN, Some(id), refusal.into_error_data());
+    match challenge {
+        Some(challenge) => with_challenge(answer, &challenge),
+        None => answer,
+    }
 }
 
 /// The answer to a request that a limit refused, which says when to come back. The refusal is
@@ -150,10 +152,18 @@ pub(super) fn unrecorded() -> Response {
 
 /// The refusal as the tool's own result. A resource or a prompt has no result that can say no, so
 /// its refusal is a JSON-RPC error.
-pub(super) fn refusal_as_answer(id: &RequestId, refusal: Refusal) -> Response {
+pub(super) fn refusal_as_answer(id: &RequestId, refusal: Refusal, revision: Revision) -> Response {
     let answer = match refusal.feature {
-        Feature::Tool => JsonRpcAnswer::Result(refusal.into_tool_result()),
-        Feature::Resource | Feature::Prompt => JsonRpcAnswer::Error(refusal.into_error_data()),
+        Feature::Tool => {
+            let mut result = refusal.into_tool_result();
+            if !revision.is_newest() {
+                result.result_type = None;
+            }
+            JsonRpcAnswer::Result(result)
+        }
+        Feature::Resource | Feature::Prompt => {
+            JsonRpcAnswer::Error(refusal.into_error_with_challenge())
+        }
     };
     json_response(StatusCode::OK, &JsonRpcResponse { jsonrpc: "2.0", id: Some(id), answer })
 }
@@ -191,35 +201,12 @@ fn json_response(status: StatusCode, message: &JsonRpcResponse<'_>) -> Response 
     (status, [(header::CACHE_CONTROL, "no-store")], Json(message)).into_response()
 }
 
-fn with_challenge(mut response: Response, challenge: HeaderValue) -> Response {
+fn with_challenge(mut response: Response, challenge: &str) -> Response {
+    let challenge = HeaderValue::try_from(challenge).unwrap_or(HeaderValue::from_static("Bearer"));
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
 }
 
 fn join<'a>(policy: &CompiledPolicy, scopes: impl Iterator<Item = &'a Scope>) -> String {
     scopes.map(|scope| policy.asked_as(scope)).collect::<Vec<_>>().join(" ")
-}
-
-/// The value of `WWW-Authenticate`: `Bearer error="…", error_description="…", scope="…",
-/// resource_metadata="…"`.
-///
-/// INVARIANT: no value holds `"`, `\` or a control character: scopes and errors by their grammar,
-/// URLs by their serialization, descriptions because they are written in this crate around scopes.
-fn www_authenticate(
-    metadata: &str,
-    scope: &str,
-    error: Option<&str>,
-    description: &str,
-) -> HeaderValue {
-    let mut parameters = vec![];
-    if let Some(error) = error {
-        parameters.push(format!("error=\"{error}\""));
-        parameters.push(format!("error_description=\"{description}\""));
-    }
-    if !scope.is_empty() {
-        parameters.push(format!("scope=\"{scope}\""));
-    }
-    parameters.push(format!("resource_metadata=\"{metadata}\""));
-    HeaderValue::try_from(format!("Bearer {}", parameters.join(", ")))
-        .unwrap_or(HeaderValue::from_static("Bearer"))
 }

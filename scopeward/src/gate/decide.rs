@@ -23,7 +23,7 @@ use crate::{
     identity::Principal,
     limits::{Limit, Limits},
     mcp::{
-        ServerTasks, Updates,
+        RefusedByTool, Revision, ServerTasks, Updates,
         refusal::{Refusal, unknown},
     },
     policy::{Decision, Feature, MetConditions, OnDenied, Operation, Rule},
@@ -49,6 +49,8 @@ pub(super) struct GateState<'g> {
     pub(super) limits: &'g Limits,
     pub(super) recorder: &'g Recorder,
     pub(super) membership: Membership,
+    pub(super) revision: Revision,
+    pub(super) accepts_streams: bool,
 }
 
 /// Decides one message: the grants with which it is passed on, or the answer that refuses it.
@@ -94,6 +96,16 @@ pub(super) fn refuse_by_name(
     RequestDecider { id, caller, state, context }.decide_operation(Operation::tool(tool)).map(drop)
 }
 
+/// The answer to a call that its tool refused, in the way that the policy wants.
+pub(super) fn refuse_for_tool(
+    refused: RefusedByTool,
+    caller: &Principal,
+    state: &GateState<'_>,
+) -> Response {
+    let context = DecisionContext::new(Instant::now(), None);
+    RequestDecider { id: &refused.id, caller, state, context }.refuse(refused.refusal)
+}
+
 /// One request that is to be decided, with its caller.
 struct RequestDecider<'q> {
     id: &'q RequestId,
@@ -121,7 +133,7 @@ impl<'q> RequestDecider<'q> {
             // If the policy names no resource, the methods about resources are unknown. The same
             // holds for prompts.
             _ if feature(request).is_some_and(|of| !self.caller.policy().names_some(of)) => {
-                Err(unknown_method(request.method(), self.id))
+                Err(self.unknown_method(request.method()))
             }
             ClientRequest::CallToolRequest(call) => {
                 self.decide_use(Feature::Tool, &call.params.name, call.params.arguments.as_ref())
@@ -150,8 +162,30 @@ impl<'q> RequestDecider<'q> {
             ClientRequest::GetTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::UpdateTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::CancelTaskRequest(of) => self.decide_task(request, &of.params.task_id),
-            other => Err(unknown_method(other.method(), self.id)),
+            // rmcp reads a known method with other parameters as an unknown one.
+            other if is_known(other.method()) => Err(self.invalid_params(other.method())),
+            other => Err(self.unknown_method(other.method())),
         }
+    }
+
+    /// The answer to a method that is known, whose parameters are not those of the method: -32602
+    /// (JSON-RPC 2.0, section 5.1).
+    fn invalid_params(&self, method: &str) -> Response {
+        let message = format!("Invalid params: these are not the parameters of {method}");
+        let error = ErrorData::invalid_params(message, None);
+        json_rpc_error(StatusCode::OK, Some(self.id), error)
+    }
+
+    /// The answer to an unknown method: -32601, with 404 at MCP 2026-07-28 ("Protocol Version
+    /// Header"). At older revisions a 404 tells a client that its session has ended, so the status
+    /// is 200, as of every JSON-RPC answer.
+    fn unknown_method(&self, method: &str) -> Response {
+        let method = shown(&method[..method.floor_char_boundary(LONGEST_SHOWN_NAME)]);
+        let message = format!("Method not found: {method}");
+        let error = ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None);
+        let is_newest = self.state.revision.is_newest();
+        let status = if is_newest { StatusCode::NOT_FOUND } else { StatusCode::OK };
+        json_rpc_error(status, Some(self.id), error)
     }
 
     /// Decides the completion of an argument by the rule of its prompt or resource. The argument's
@@ -220,7 +254,7 @@ impl<'q> RequestDecider<'q> {
     /// only while that caller may make the task's call, with the same arguments.
     fn decide_task(&self, request: &ClientRequest, task: &str) -> Result<Grants, Response> {
         let Some(tasks) = self.state.tasks else {
-            return Err(unknown_method(request.method(), self.id));
+            return Err(self.unknown_method(request.method()));
         };
         match tasks.call_of(task, self.caller) {
             Some(call) => self.decide_operation(call.operation()),
@@ -249,6 +283,19 @@ impl<'q> RequestDecider<'q> {
         Ok(self.grant(feature, rule, &met).into())
     }
 
+    /// The answer that refuses, in the way that the policy wants.
+    fn refuse(&self, refusal: Refusal) -> Response {
+        let Self { id, caller, state, context } = *self;
+        let policy = caller.policy();
+        match policy.on_denied() {
+            OnDenied::Adaptive if state.challenged.came_back(caller, context.started) => {
+                refusal_as_answer(id, refusal.in_plain_words(policy), state.revision)
+            }
+            OnDenied::Adaptive | OnDenied::Challenge => insufficient_scope(id, refusal),
+            OnDenied::ToolError => refusal_as_answer(id, refusal, state.revision),
+        }
+    }
+
     fn grant(&self, feature: Feature, rule: &Rule, met: &MetConditions<'q>) -> Grant {
         self.state.recorder.allowed(self.caller, feature, rule, met, self.context)
     }
@@ -275,25 +322,19 @@ impl<'q> RequestDecider<'q> {
                     conditions: met.as_deref(),
                 };
                 self.state.recorder.denied(caller, denied, Some(context));
-                // The required scopes can depend on the arguments, so they are part of the key by
-                // which a repeated challenge is noticed.
-                let asked = || refusal.operation();
-                Err(match policy.on_denied() {
-                    OnDenied::Adaptive if self.state.challenged.is_repeated(caller, &asked()) => {
-                        refusal_as_answer(id, refusal.in_plain_words(policy))
-                    }
-                    OnDenied::Adaptive | OnDenied::Challenge => {
-                        insufficient_scope(id, refusal, policy)
-                    }
-                    OnDenied::ToolError => refusal_as_answer(id, refusal),
-                })
+                Err(self.refuse(refusal))
             }
             Decision::Unknown => {
                 // The name is the caller's own text, so it is cut to keep it from flooding a log.
                 let name = &name[..name.floor_char_boundary(LONGEST_SHOWN_NAME)];
                 let denied = Denied { feature, name, rule: None, missing: &[], conditions: None };
                 self.state.recorder.denied(caller, denied, Some(context));
-                Err(json_rpc_error(StatusCode::OK, Some(id), unknown(feature, name)))
+                let mut error = unknown(feature, name);
+                if self.state.revision.is_newest() {
+                    // As rmcp answers for a resource that the policy names.
+                    error.code = ErrorCode::INVALID_PARAMS;
+                }
+                Err(json_rpc_error(StatusCode::OK, Some(id), error))
             }
         }
     }
@@ -315,14 +356,33 @@ fn feature(request: &ClientRequest) -> Option<Feature> {
             Reference::Prompt(_) => Some(Feature::Prompt),
             _ => Some(Feature::Resource),
         },
+        // A request whose parameters could not be read.
+        ClientRequest::CustomRequest(other) => match other.method.split_once('/')?.0 {
+            "prompts" => Some(Feature::Prompt),
+            "resources" => Some(Feature::Resource),
+            _ => None,
+        },
         _ => None,
     }
 }
 
-/// The answer to an unknown method: 404 with -32601 (MCP 2026-07-28, "Protocol Version Header").
-fn unknown_method(method: &str, id: &RequestId) -> Response {
-    let method = shown(&method[..method.floor_char_boundary(LONGEST_SHOWN_NAME)]);
-    let message = format!("Method not found: {method}");
-    let error = ErrorData::new(ErrorCode::METHOD_NOT_FOUND, message, None);
-    json_rpc_error(StatusCode::NOT_FOUND, Some(id), error)
+/// Returns whether a method is one of those that every server of this crate knows.
+fn is_known(method: &str) -> bool {
+    const KNOWN: [&str; 14] = [
+        "initialize",
+        "server/discover",
+        "ping",
+        "tools/list",
+        "tools/call",
+        "prompts/list",
+        "prompts/get",
+        "resources/list",
+        "resources/templates/list",
+        "resources/read",
+        "resources/subscribe",
+        "resources/unsubscribe",
+        "subscriptions/listen",
+        "completion/complete",
+    ];
+    KNOWN.contains(&method)
 }

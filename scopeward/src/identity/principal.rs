@@ -92,6 +92,11 @@ impl Principal {
         Self { inner: Arc::clone(&self.inner), used: Some(declared) }
     }
 
+    /// The tool, resource or prompt whose method has this principal as a parameter.
+    pub(crate) fn used(&self) -> Option<&'static Declaration> {
+        self.used
+    }
+
     pub(crate) fn token(&self) -> &AccessToken {
         &self.inner.token
     }

@@ -111,7 +111,7 @@ fn check(
     let Some(caller) = principal_of(extensions) else {
         recorder(extensions).unauthenticated_use(feature, declared.name());
         let refusal = Refusal::unauthenticated(feature, declared.name(), declared.scopes());
-        return Err(refusal.into_error_data());
+        return Err(refusal.into_error_with_challenge());
     };
     let nothing = JsonObject::new();
     let operation = Operation::new(feature, name).with_arguments(arguments.unwrap_or(&nothing));
@@ -134,7 +134,7 @@ fn check(
         conditions: None,
     };
     recorder(extensions).denied(caller, denied, None);
-    Err(refusal.into_error_data())
+    Err(refusal.into_error_with_challenge())
 }
 
 /// The server's recorder. Tools that are mounted without the server write to the log alone.

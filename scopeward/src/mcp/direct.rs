@@ -29,8 +29,8 @@ use rmcp::{
     ErrorData, Peer, RoleServer, ServerHandler, Service,
     model::{
         CallToolRequest, CallToolRequestParams, ClientCapabilities, ClientJsonRpcMessage,
-        ClientRequest, ErrorCode, Implementation, InitializeRequestParams, ProtocolVersion,
-        RequestId, ServerJsonRpcMessage, ServerResult,
+        ClientRequest, ErrorCode, Implementation, InitializeRequestParams, RequestId,
+        ServerJsonRpcMessage, ServerResult,
     },
     service::{RequestContext, serve_directly},
     transport::Transport,
@@ -40,29 +40,18 @@ use tokio::runtime::Handle;
 use crate::{
     identity::Principal,
     limits::Place,
-    mcp::{ScopedTools, handler::McpHandler, outcome, plain_call::PlainCall},
+    mcp::{
+        Revision, ScopedTools, handler::McpHandler, outcome, plain_call::PlainCall,
+        refusal::Refusal,
+    },
     policy::{Declaration, Feature},
     record::audit::{NotRecorded, Outcome, grant::Grant},
     text::quoted,
 };
 
-/// The revisions of MCP, oldest first.
-const REVISIONS: [ProtocolVersion; 5] = [
-    ProtocolVersion::V_2024_11_05,
-    ProtocolVersion::V_2025_03_26,
-    ProtocolVersion::V_2025_06_18,
-    ProtocolVersion::V_2025_11_25,
-    ProtocolVersion::V_2026_07_28,
-];
-/// The index of the revision of a request that names none: 2025-03-26.
-const UNNAMED: usize = 1;
-/// The index of the newest revision, whose requests carry metadata, and headers that repeat the
-/// body.
-const NEWEST: usize = REVISIONS.len() - 1;
-
 /// The usual values of `Accept`. A client must accept both media types (MCP, "Sending Messages to
 /// the Server"), so nearly every client sends one of these.
-const ACCEPTED: [&str; 3] = [
+pub(crate) const USUAL_ACCEPT: [&str; 3] = [
     "application/json, text/event-stream",
     "application/json,text/event-stream",
     "text/event-stream, application/json",
@@ -80,7 +69,7 @@ pub(crate) struct DirectCalls<S: ScopedTools> {
     handler: McpHandler<S>,
     /// Each tool's name, with `true` if a header may have to repeat one of the tool's arguments.
     tools: HashMap<&'static str, bool>,
-    peers: [OnceLock<Peer<RoleServer>>; REVISIONS.len()],
+    peers: [OnceLock<Peer<RoleServer>>; Revision::COUNT],
 }
 
 impl<S: ScopedTools> DirectCalls<S> {
@@ -110,8 +99,8 @@ impl<S: ScopedTools> DirectCalls<S> {
     fn begin(self: &Arc<Self>, call: &PlainCall, request: &Request<Body>) -> Option<RunToEnd> {
         let (tool, has_headers) = self.tools.get_key_value(call.tool())?;
         let headers = request.headers();
-        let revision = revision(headers)?;
-        let is_newest = revision == NEWEST;
+        let revision = Revision::named(headers)?;
+        let is_newest = revision.is_newest();
         if !has_usual_headers(headers)
             || (is_newest && (*has_headers || !headers_repeat_body(headers, tool)))
         {
@@ -120,8 +109,8 @@ impl<S: ScopedTools> DirectCalls<S> {
         let (id, meta, params) = call.read(*tool)?;
         let is_of_revision = if is_newest {
             let named = meta.protocol_version();
-            named.is_some_and(|named| named == REVISIONS[NEWEST])
-                && meta.missing_required_keys(&REVISIONS[NEWEST]).is_empty()
+            named.is_some_and(|named| named == revision.version())
+                && meta.missing_required_keys(&revision.version()).is_empty()
         } else {
             !meta.keys().any(|key| key.starts_with(MCP_META_PREFIX))
         };
@@ -143,16 +132,16 @@ impl<S: ScopedTools> DirectCalls<S> {
 
     /// The connection to the caller that rmcp wants in each call's context. It has this revision
     /// and is closed, because no tool that is called here can use it.
-    fn peer(&self, revision: usize) -> Peer<RoleServer> {
+    fn peer(&self, revision: Revision) -> Peer<RoleServer> {
         let peer = || {
             let caller = InitializeRequestParams::new(
                 ClientCapabilities::default(),
                 Implementation::default(),
             )
-            .with_protocol_version(REVISIONS[revision].clone());
+            .with_protocol_version(revision.version());
             serve_directly(ClosedConnection, ClosedConnection, Some(caller)).peer().clone()
         };
-        self.peers[revision].get_or_init(peer).clone()
+        self.peers[revision.index()].get_or_init(peer).clone()
     }
 
     async fn call(
@@ -160,7 +149,7 @@ impl<S: ScopedTools> DirectCalls<S> {
         id: RequestId,
         params: CallToolRequestParams,
         context: RequestContext<RoleServer>,
-        revision: usize,
+        revision: Revision,
         grant: Option<Grant>,
     ) -> Response {
         let running = match &grant {
@@ -180,6 +169,15 @@ impl<S: ScopedTools> DirectCalls<S> {
                 Ok(Err(_)) | Err(_) => Outcome::Error,
             });
         }
+        let refusal = match &answer {
+            Ok(Ok(ServerResult::CallToolResult(result))) => Refusal::by_tool(result),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            let mut refused = StatusCode::FORBIDDEN.into_response();
+            refused.extensions_mut().insert(RefusedByTool { id, refusal });
+            return refused;
+        }
         let answer = match answer {
             Ok(Ok(result)) => ServerJsonRpcMessage::response(result, id),
             Ok(Err(error)) => ServerJsonRpcMessage::error(error, Some(id)),
@@ -191,7 +189,7 @@ impl<S: ScopedTools> DirectCalls<S> {
             }
         };
         let status = match &answer {
-            ServerJsonRpcMessage::Error(error) if revision == NEWEST => status(error.error.code),
+            ServerJsonRpcMessage::Error(error) if revision.is_newest() => status(error.error.code),
             _ => StatusCode::OK,
         };
         match serde_json::to_vec(&answer) {
@@ -207,12 +205,12 @@ impl<S: ScopedTools> DirectCalls<S> {
     }
 }
 
-/// The index of the revision that a request's header names; `None` if the revision is unknown.
-fn revision(headers: &HeaderMap) -> Option<usize> {
-    match headers.get("mcp-protocol-version") {
-        None => Some(UNNAMED),
-        Some(named) => REVISIONS.iter().position(|revision| named == revision.as_str()),
-    }
+/// The refusal of a tool that asked for more scopes in the middle of its call. Nothing was sent yet,
+/// so the gate answers as if it had refused the call itself.
+#[derive(Debug, Clone)]
+pub(crate) struct RefusedByTool {
+    pub(crate) id: RequestId,
+    pub(crate) refusal: Refusal,
 }
 
 /// The HTTP status of an error, by MCP 2026-07-28.
@@ -242,7 +240,7 @@ fn has_usual_headers(headers: &HeaderMap) -> bool {
     let is = |name, usual: &[&str]| {
         headers.get(name).is_some_and(|value| usual.iter().any(|usual| value == usual))
     };
-    is(header::CONTENT_TYPE, &["application/json"]) && is(header::ACCEPT, &ACCEPTED)
+    is(header::CONTENT_TYPE, &["application/json"]) && is(header::ACCEPT, &USUAL_ACCEPT)
 }
 
 /// A call that runs to its end even if its caller hangs up, so that a tool's writes are not left

@@ -33,7 +33,7 @@ pub(crate) fn required<'e>(
     name: &str,
 ) -> Result<&'e Principal, ErrorData> {
     principal_of(extensions)
-        .ok_or_else(|| Refusal::unauthenticated(feature, name, &[]).into_error_data())
+        .ok_or_else(|| Refusal::unauthenticated(feature, name, &[]).into_error_with_challenge())
 }
 
 impl<S> FromContextPart<ToolCallContext<'_, S>> for Principal {

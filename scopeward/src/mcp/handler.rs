@@ -384,8 +384,10 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         let _place = place_of(&context.extensions);
         let running = outcome::begin(&context.extensions).await?;
         self.prepare(&mut context);
-        let Inner { server, tools, .. } = &*self.inner;
+        let caller = principal_of(&context.extensions).cloned();
+        let Inner { server, tools, services, .. } = &*self.inner;
         let answer = tools.call(ToolCallContext::new(server, request, context)).await;
+        outcome::record_refusal(&answer, caller.as_ref(), &services.recorder);
         running.end(outcome::of_tool(&answer));
         answer
     }

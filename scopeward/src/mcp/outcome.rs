@@ -5,10 +5,17 @@ use rmcp::{
     model::{CallToolResponse, CallToolResult, Extensions},
 };
 
-use super::{plain_call::PlainCall, refusal::UNAVAILABLE};
-use crate::record::audit::{
-    NotRecorded, Outcome,
-    grant::{AllRunning, Grants},
+use super::{
+    plain_call::PlainCall,
+    refusal::{Refusal, UNAVAILABLE},
+};
+use crate::{
+    identity::Principal,
+    policy::{Decision, Feature, Operation},
+    record::audit::{
+        Denied, NotRecorded, Outcome, Recorder,
+        grant::{AllRunning, Grants},
+    },
 };
 
 /// Records that a request begins which the gate let through. A request without a gate has no record.
@@ -31,6 +38,30 @@ fn grants_of(extensions: &Extensions) -> Grants {
     }
     let plain = parts.extensions.get::<PlainCall>();
     plain.and_then(PlainCall::grant).cloned().map_or(Grants::None, Grants::One)
+}
+
+/// Records the refusal of a tool that asked for more scopes in the middle of its call.
+pub(super) fn record_refusal(
+    answer: &Result<CallToolResponse, ErrorData>,
+    caller: Option<&Principal>,
+    recorder: &Recorder,
+) {
+    let (Ok(CallToolResponse::Complete(result)), Some(caller)) = (answer, caller) else { return };
+    let Some(refusal) = Refusal::by_tool(result) else { return };
+    let operation = Operation::tool(&refusal.name).for_some_arguments();
+    let rule = match caller.may(operation) {
+        Decision::Allow(rule) => Some(rule),
+        Decision::Deny(denial) => Some(denial.rule()),
+        Decision::Unknown => None,
+    };
+    let denied = Denied {
+        feature: Feature::Tool,
+        name: &refusal.name,
+        rule,
+        missing: &refusal.missing,
+        conditions: None,
+    };
+    recorder.denied(caller, denied, None);
 }
 
 /// The outcome of a tool that gave this result.

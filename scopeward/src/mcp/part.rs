@@ -20,7 +20,7 @@ use rmcp::{
 
 use super::{
     Completions, ResourceContext, ResourceDetails, ResourceRouter, check::Checked,
-    refusal::refusal_to_result,
+    listed_schema::plain, refusal::refusal_to_result,
 };
 use crate::policy::Declaration;
 
@@ -133,10 +133,10 @@ impl<'r, S: Send + Sync + 'static> Tools<'r, S> {
         call: CallTool<S>,
     ) {
         let declared = &self.declared[number];
-        let schema = declared.arguments().unwrap_or_default();
+        let schema = plain(declared.arguments().unwrap_or_default());
         let mut tool = Tool::new_with_raw(declared.name(), description, schema);
         if let Some(output) = output {
-            tool = tool.with_raw_output_schema(output());
+            tool = tool.with_raw_output_schema(plain(output()));
         }
         if let Some(details) = details {
             tool = details(tool);

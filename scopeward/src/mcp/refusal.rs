@@ -2,15 +2,32 @@
 
 use rmcp::{
     ErrorData,
-    model::{CallToolResult, ContentBlock, ErrorCode},
+    model::{CallToolResult, ContentBlock, ErrorCode, MetaObject},
 };
 use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Value, json};
 
 use crate::{
     identity::Principal,
+    mcp::bearer_challenge::bearer_challenge,
     policy::{CompiledPolicy, Denial, Feature, Scope},
     text::shown,
 };
+
+/// The `_meta` key under which a tool's result has the refusal as data. The data is not
+/// `structuredContent`, because that belongs to the tool's output schema, and clients hide a result
+/// that does not fit the schema.
+pub const REFUSAL_META: &str = "scopeward/refusal";
+
+/// The `_meta` key under which a tool's result has the challenges of a refusal, each as the value of
+/// a `WWW-Authenticate` header. ChatGPT begins a sign-in by it.
+pub const CHALLENGE_META: &str = "mcp/www_authenticate";
+
+/// The key in the data of a refusal that says that the tool itself asked for the scopes.
+const BY_TOOL: &str = "asked_by_tool";
+
+/// The key of the challenge in the data of a refusal.
+const CHALLENGE: &str = "www_authenticate";
 
 /// The JSON-RPC error code of a refusal for lack of scopes. The code is in the range that JSON-RPC
 /// 2.0 leaves to servers, and is not one of the codes that MCP uses.
@@ -38,8 +55,8 @@ pub const UNAVAILABLE: ErrorCode = ErrorCode(-32004);
 
 /// The reason why a call was refused, for people and for programs.
 ///
-/// The gate sends the refusal as the `data` of the JSON-RPC error of a 403; a tool sends it as the
-/// `structuredContent` of a result with `isError`.
+/// The gate sends the refusal as the `data` of the JSON-RPC error of a 403; a tool sends it in the
+/// `_meta` of a result with `isError`, under [`REFUSAL_META`].
 ///
 /// ```
 /// use scopeward::{Principal, mcp::refusal::Refusal, policy::{Decision, Feature, Operation}};
@@ -75,6 +92,10 @@ pub struct Refusal {
     pub granted: Vec<Scope>,
     /// The URL at which a client learns how to get more scopes (RFC 9728).
     pub resource_metadata: Option<String>,
+    /// The value of `WWW-Authenticate` (RFC 6750). `None` if no scope would help.
+    pub(crate) challenge: Option<String>,
+    /// Whether the tool itself asked for the missing scopes, in the middle of a call.
+    pub(super) is_by_tool: bool,
 }
 
 /// Serializes the name under the feature's word: `"tool": "create_todo"`.
@@ -90,6 +111,9 @@ impl Serialize for Refusal {
         if let Some(metadata) = &self.resource_metadata {
             map.serialize_entry("resource_metadata", metadata)?;
         }
+        if self.is_by_tool {
+            map.serialize_entry(BY_TOOL, &true)?;
+        }
         map.end()
     }
 }
@@ -102,16 +126,34 @@ impl Refusal {
         denial: &Denial<'_>,
         caller: &Principal,
     ) -> Self {
-        let missing: Vec<Scope> = denial.missing(caller.held()).cloned().collect();
+        let missing = denial.missing(caller.held()).cloned().collect();
+        Self::lacking(feature, name, (denial.required().cloned().collect(), missing), caller)
+    }
+
+    /// The refusal of a known caller, by the required scopes and those of them that are missing.
+    pub(super) fn lacking(
+        feature: Feature,
+        name: &str,
+        (required, missing): (Vec<Scope>, Vec<Scope>),
+        caller: &Principal,
+    ) -> Self {
+        let policy = caller.policy();
+        let (error, message) = ("insufficient_scope", sentence(&missing));
+        let metadata = policy.resource().metadata_url();
+        let asked: Vec<_> = required.iter().map(|scope| policy.asked_as(scope)).collect();
+        let challenge =
+            bearer_challenge(Some((error, &message)), &asked.join(" "), Some(&metadata));
         Self {
-            error: "insufficient_scope",
-            message: sentence(&missing),
+            error,
+            message,
             feature,
             name: name.to_owned(),
-            required: denial.required().cloned().collect(),
+            required,
             missing,
             granted: caller.granted().to_vec(),
-            resource_metadata: Some(caller.policy().resource().metadata_url()),
+            resource_metadata: Some(metadata),
+            challenge: Some(challenge),
+            is_by_tool: false,
         }
     }
 
@@ -152,6 +194,8 @@ impl Refusal {
             missing: vec![],
             granted: caller.granted().to_vec(),
             resource_metadata: None,
+            challenge: None,
+            is_by_tool: false,
         }
     }
 
@@ -159,23 +203,47 @@ impl Refusal {
     pub(crate) fn unauthenticated(feature: Feature, name: &str, declared: &[&str]) -> Self {
         let declared: Vec<Scope> =
             declared.iter().filter_map(|scope| Scope::parse(scope).ok()).collect();
+        let (error, message) =
+            ("invalid_token", "Not authenticated: no validated access token came with this call.");
+        let asked: Vec<&str> = declared.iter().map(Scope::as_str).collect();
+        // No policy is at hand, so the URL of the metadata is not known.
+        let challenge = bearer_challenge(Some((error, message)), &asked.join(" "), None);
         Self {
-            error: "invalid_token",
-            message: "Not authenticated: no validated access token came with this call.".to_owned(),
+            error,
+            message: message.to_owned(),
             feature,
             name: name.to_owned(),
             required: declared.clone(),
             missing: declared,
             granted: vec![],
             resource_metadata: None,
+            challenge: Some(challenge),
+            is_by_tool: false,
         }
     }
 
-    /// The key under which a challenge is remembered: the refused operation and its required
-    /// scopes.
-    pub(crate) fn operation(&self) -> String {
-        let needed: Vec<&str> = self.required.iter().map(Scope::as_str).collect();
-        format!("{} {} {}", self.feature, self.name, needed.join(" "))
+    /// The refusal that a tool gave in the middle of its call, from its result.
+    pub(super) fn by_tool(result: &CallToolResult) -> Option<Self> {
+        let meta = result.meta.as_ref().filter(|_| result.is_error == Some(true))?;
+        let data = meta.get(REFUSAL_META).filter(|data| data[BY_TOOL] == true)?;
+        let text = |key: &str| data[key].as_str().map(str::to_owned);
+        let scopes = |key: &str| {
+            let all = data[key].as_array().into_iter().flatten().filter_map(Value::as_str);
+            all.filter_map(|scope| Scope::parse(scope).ok()).collect()
+        };
+        let challenge = meta.get(CHALLENGE_META).and_then(|all| all[0].as_str());
+        Some(Self {
+            error: "insufficient_scope",
+            message: text("message")?,
+            feature: Feature::Tool,
+            name: text("tool")?,
+            required: scopes("required"),
+            missing: scopes("missing"),
+            granted: scopes("granted"),
+            resource_metadata: text("resource_metadata"),
+            challenge: challenge.map(str::to_owned),
+            is_by_tool: true,
+        })
     }
 
     /// Turns the refusal into a JSON-RPC error.
@@ -188,17 +256,34 @@ impl Refusal {
         ErrorData::new(code, self.message, data)
     }
 
+    /// Turns the refusal into a JSON-RPC error whose data have the challenge, because no header has
+    /// it.
+    pub(crate) fn into_error_with_challenge(mut self) -> ErrorData {
+        let challenge = self.challenge.take();
+        let mut error = self.into_error_data();
+        if let (Some(Value::Object(data)), Some(challenge)) = (&mut error.data, challenge) {
+            data.insert(CHALLENGE.to_owned(), challenge.into());
+        }
+        error
+    }
+
     /// Turns the refusal into the tool's result, for clients that cannot step up.
     pub(crate) fn into_tool_result(self) -> CallToolResult {
-        as_tool_result(self.into_error_data())
+        as_tool_result(self.into_error_with_challenge())
     }
 }
 
-/// The tool result that has an error's message as text and its data as structured content.
+/// The tool result that has a refusal's message as text, and its data and challenge in `_meta`.
 fn as_tool_result(error: ErrorData) -> CallToolResult {
-    let mut result = CallToolResult::error(vec![ContentBlock::text(error.message)]);
-    result.structured_content = error.data;
-    result
+    let mut meta = MetaObject::default();
+    if let Some(mut data) = error.data {
+        let challenge = data.as_object_mut().and_then(|data| data.remove(CHALLENGE));
+        if let Some(challenge @ Value::String(_)) = challenge {
+            meta.insert(CHALLENGE_META.to_owned(), json!([challenge]));
+        }
+        meta.insert(REFUSAL_META.to_owned(), data);
+    }
+    CallToolResult::error(vec![ContentBlock::text(error.message)]).with_meta(Some(meta))
 }
 
 /// Turns a refusal that a tool returned as an error into the tool's result. Other errors stay

@@ -18,7 +18,12 @@ use crate::{
     identity::{revocation::Revocations, token::Validator},
     limits::{Capacity, Limits},
     live::{LivePolicy, OtherTools},
-    mcp::{ScopedTools, ServerDetails, direct::DirectCalls, handler::McpHandler},
+    mcp::{
+        ScopedTools, ServerDetails,
+        direct::DirectCalls,
+        handler::McpHandler,
+        security_schemes::{ListsTools, lift},
+    },
     policy::ResourceUrl,
     record::audit::Recorder,
     serve::{behind::Behind, providers::Providers, side_door::SideDoor},
@@ -260,8 +265,10 @@ impl<S: ScopedTools> Server<S> {
             }
             let mcp = Arc::clone(&mcp);
             // Boxed, so that the large future of this path is not moved with each direct call.
+            let lists_tools = request.extensions().get::<ListsTools>().is_some();
             Either::Right(Box::pin(async move {
-                Ok::<_, Infallible>(mcp.handle(request).await.map(Body::new))
+                let answer = mcp.handle(request).await.map(Body::new);
+                Ok::<_, Infallible>(if lists_tools { lift(answer).await } else { answer })
             }))
         });
         let validator = validator.unwrap_or_else(|| providers.validator(revocations));

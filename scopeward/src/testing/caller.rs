@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{CallError, Server};
 use crate::{
     identity::Principal,
+    mcp::refusal::REFUSAL_META,
     policy::{Feature, diagnostic::nearest},
 };
 
@@ -101,7 +102,7 @@ impl Caller {
         let text = text_of(&result["content"]);
         let content = result.get("structuredContent").cloned();
         if result["isError"] == true {
-            let denied = content.as_ref().and_then(|content| CallError::denied(&text, content));
+            let denied = CallError::denied(&text, &result["_meta"][REFUSAL_META]);
             return Err(denied.unwrap_or(CallError::Failed { text, content }));
         }
         read_as(content, text)

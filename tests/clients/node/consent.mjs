@@ -111,7 +111,7 @@ if (mode === 'challenge') {
 } else {
   assert.equal(refused.response.status, 200);
   assert.equal(refused.body.result.isError, true);
-  assert.deepEqual(refused.body.result.structuredContent.missing, ['todo:write']);
+  assert.deepEqual(refused.body.result._meta['scopeward/refusal'].missing, ['todo:write']);
 }
 
 const write = await signIn(needed, [/todo:write/]);

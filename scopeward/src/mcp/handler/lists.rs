@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::McpHandler;
 use crate::{
     identity::{Principal, expiry::lifetime},
-    mcp::ScopedTools,
+    mcp::{ScopedTools, security_schemes},
     policy::{Decision, Denial, Feature, ListMode, Operation, Scope},
 };
 
@@ -37,7 +37,14 @@ impl<S: ScopedTools> McpHandler<S> {
     /// The tools in the order of their names.
     pub(super) fn tools(&self, caller: Option<&Principal>) -> Vec<Tool> {
         let (all, _) = &self.inner.listed;
-        show(all, Feature::Tool, caller, |tool| &tool.name, |tool| &mut tool.meta)
+        let mut tools = show(all, Feature::Tool, caller, |tool| &tool.name, |tool| &mut tool.meta);
+        if let Some(caller) = caller {
+            for tool in &mut tools {
+                let (key, schemes) = security_schemes::of_tool(caller.policy(), &tool.name);
+                tool.meta.get_or_insert_with(MetaObject::default).insert(key, schemes);
+            }
+        }
+        tools
     }
 
     /// The resources in the order of their URIs.
