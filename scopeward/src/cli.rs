@@ -13,6 +13,7 @@ mod own;
 mod policy;
 mod provider;
 mod providers;
+mod repository;
 mod resource;
 mod revocation;
 mod runtime;
@@ -20,7 +21,7 @@ mod scopes;
 mod serve;
 mod token;
 
-use std::{error::Error, fmt::Display, io::IsTerminal};
+use std::{error::Error, fmt::Display};
 
 #[cfg(test)]
 use clap::CommandFactory;
@@ -138,9 +139,9 @@ impl From<StartError> for Failure {
     }
 }
 
-/// The findings as text for the terminal.
+/// The findings as text for the terminal. The output leaves the colours out where they are not wanted.
 fn render(found: &Diagnostics) -> String {
-    found.render(std::io::stderr().is_terminal())
+    found.render(true)
 }
 
 /// Prints what the startup check has to say although the server starts.

@@ -196,7 +196,9 @@ impl<T> App<T> {
     where
         T: Opened<Marker>,
     {
+        output::choose_colour(None);
         env_file::read()?;
+        output::choose_colour(None);
         let (name, version) = <T::Tools as ScopedTools>::SERVER;
         let mut command = Cli::command().name(name).version(version);
         if let Some(about) = self.about {
@@ -208,6 +210,7 @@ impl<T> App<T> {
         let command = options::without_variables(command);
         let matches = command.try_get_matches_from(line).map_err(|error| said_by_clap(&error))?;
         let given = options::of_the_command(&matches);
+        output::choose_colour(options::chosen_colour(given));
         let ServerSettings { mut deployment, options } = ServerSettings::read(Some(given))?;
         if let Some(chosen) = own::chosen(self.commands, &matches) {
             crate::file::make_data_folder(&deployment.data).map_err(Failure::refused)?;

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
 
 use crate::serve::server_settings::ServerSettings;
 
@@ -32,13 +32,35 @@ const PLACES: &[(&[&str], &[&str])] = &[
 /// Scopeward's commands that have none of these options.
 const NONE: &[&[&str]] = &[&["policy", "schema"], &["provider"]];
 
-/// The options of a command. An author's own command gets the environment, which has the data folder.
+/// The option that each command of Scopeward has, because each writes text.
+fn colour() -> Arg {
+    Arg::new("color")
+        .long("color")
+        .value_name("WHEN")
+        .value_parser(["auto", "always", "never"])
+        .default_value("auto")
+        .help("Whether the output has colours; `auto` is by FORCE_COLOR, NO_COLOR and the terminal")
+}
+
+/// When the output has colours, by the option of the command that was named.
+pub(super) fn chosen_colour(given: &ArgMatches) -> Option<&str> {
+    given.try_get_one::<String>("color").ok().flatten().map(String::as_str)
+}
+
+/// The options of a command of Scopeward.
 fn options_of(path: &[&str]) -> Vec<&'static str> {
     let begins = |with: &[&str]| path.starts_with(with);
     if let Some((_, options)) = PLACES.iter().find(|(with, _)| begins(with)) {
         return options.to_vec();
     }
-    if NONE.iter().any(|with| begins(with)) { vec![] } else { vec!["data"] }
+    vec![]
+}
+
+/// Whether a command is Scopeward's. An author's own command gets the environment, which has the data
+/// folder, and it writes its output itself.
+fn is_ours(path: &[&str]) -> bool {
+    let places = PLACES.iter().map(|(with, _)| with);
+    path == [DEFAULT] || places.chain(NONE).any(|with| path.starts_with(with))
 }
 
 /// The command line with the options of each command.
@@ -52,11 +74,12 @@ fn place(command: Command, path: &mut Vec<String>) -> Command {
     if inner.is_empty() {
         let words: Vec<&str> = path.iter().map(String::as_str).collect();
         let is_serve = words == [DEFAULT];
-        let wanted = options_of(&words);
+        let is_ours = is_ours(&words);
+        let wanted = if is_ours { options_of(&words) } else { vec!["data"] };
         let options = ServerSettings::arguments().into_iter();
         let options =
             options.filter(|option| is_serve || wanted.contains(&option.get_id().as_str()));
-        return command.args(options);
+        return command.args(options).args(is_ours.then(colour));
     }
     inner.into_iter().fold(command, |command, name| {
         path.push(name.clone());
@@ -96,9 +119,9 @@ pub(super) fn ordered(
     let mut arguments = arguments.into_iter();
     let mut line: Vec<OsString> = arguments.next().into_iter().collect();
     let given: Vec<OsString> = arguments.collect();
-    let known = ServerSettings::arguments();
+    let known: Vec<Arg> = ServerSettings::arguments().into_iter().chain([colour()]).collect();
     let takes_value = |word: &str| {
-        let named = |argument: &&clap::Arg| {
+        let named = |argument: &&Arg| {
             argument.get_long().is_some_and(|long| word.strip_prefix("--") == Some(long))
         };
         known.iter().find(named).is_some_and(|argument| argument.get_action().takes_values())

@@ -48,6 +48,10 @@ const LIBRARY_SETTINGS: &[Setting] = &[
     setting("RUST_LOG", "what is logged, in the syntax of `tracing_subscriber`'s `EnvFilter`"),
     setting("HTTPS_PROXY", "the proxy for requests to providers; `NO_PROXY` lists the exceptions"),
     setting("NO_COLOR", "if it is set, the output has no colour"),
+    setting(
+        "FORCE_COLOR",
+        "if it is set, the output has colour, in CI too; `CLICOLOR_FORCE` is the same",
+    ),
 ];
 
 pub(super) fn page() -> String {
