@@ -8,6 +8,7 @@ mod audit;
 mod doctor;
 mod env_file;
 mod files;
+mod health;
 mod options;
 mod own;
 mod policy;
@@ -102,6 +103,8 @@ enum Command {
         #[command(subcommand)]
         command: revocation::RevocationCommand,
     },
+    /// Ask the running server whether it is ready: exit code 0 or 1, for a container's health check
+    Health(health::HealthArguments),
     /// Examine the whole deployment, from inside and outside, and say how to fix problems
     Doctor(doctor::DoctorArguments),
     /// Print an access token of the embedded issuer, for curl

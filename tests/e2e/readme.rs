@@ -197,8 +197,9 @@ fn the_policies() {
 const PROGRAM: &str = "cargo run -q -- ";
 
 /// The commands of the program, and whether each has subcommands.
-const COMMANDS: [(&str, bool); 8] = [
+const COMMANDS: [(&str, bool); 9] = [
     ("serve", false),
+    ("health", false),
     ("policy", true),
     ("resource", true),
     ("provider", true),

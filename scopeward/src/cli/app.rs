@@ -6,8 +6,8 @@ use axum::Router;
 use clap::{CommandFactory, FromArgMatches};
 
 use super::{
-    AFTER_HELP, Cli, Command, FAILED, Failure, REFUSED, Verdict, audit, doctor, env_file, options,
-    output,
+    AFTER_HELP, Cli, Command, FAILED, Failure, REFUSED, Verdict, audit, doctor, env_file, health,
+    options, output,
     own::{self, OwnCommand, OwnSetting},
     policy, provider, resource, revocation,
     serve::{self, Additions},
@@ -226,6 +226,7 @@ impl<T> App<T> {
             Command::Provider { command } => provider::run(command),
             Command::Audit { command } => audit::run(command, &deployment),
             Command::Revocation { command } => revocation::run(command, &deployment),
+            Command::Health(arguments) => health::health(&deployment, arguments),
             Command::Doctor(arguments) => {
                 doctor::doctor(&deployment, registry, server.0, &self.settings, arguments)
             }

@@ -23,6 +23,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["policy", "fmt"], &["policy"]),
     (&["policy", "status"], &["policy", "url", "port", "monitor"]),
     (&["resource"], &["policy", "url", "port"]),
+    (&["health"], &["monitor"]),
     (&["audit"], &["data"]),
     (&["revocation"], &["data"]),
     (&["doctor"], &["policy", "data", "url", "port", "max_key_age"]),
