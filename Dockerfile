@@ -16,8 +16,11 @@ FROM gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57
 COPY --from=build /source/target/release/todo /usr/bin/todo
 # A new volume gets the owner of this folder, so that the server can write to the volume.
 COPY --from=build --chown=nonroot:nonroot /data /data
+# The monitor is for the container's network. Do not publish its port: it has no password.
+ENV MONITOR=0.0.0.0:9464
 ENV SCOPEWARD_POLICY=/etc/todo/policy.toml SCOPEWARD_DATA=/data HOST=0.0.0.0 PORT=3002
 VOLUME /data
 EXPOSE 3002
 USER nonroot
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["/usr/bin/todo", "health"]
 ENTRYPOINT ["/usr/bin/todo"]

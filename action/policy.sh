@@ -3,7 +3,8 @@
 # action.yml runs this on GitHub; anywhere else it runs as it is.
 #
 # At most one of these three says which server knows the tools:
-#   COMMAND   how to run its binary (default: cargo run --quiet --locked --)
+#   COMMAND   how to run its binary (default: cargo run --quiet --locked --): a path, or words as in a
+#             shell, with quotes around a word that has spaces
 #   BINARY    the path of its binary
 #   DOWNLOAD  the tag of a release that holds its binary, with REPOSITORY, ASSET and SHA256: see
 #             binary.sh
@@ -45,7 +46,17 @@ if [ -n "${BINARY:-}" ]; then
   [ -x "$BINARY" ] || fail "\`binary\` is $shown, which is not executable. Run \`chmod +x\` on it; actions/download-artifact drops the permission."
   command=("$BINARY")
 else
-  read -r -a command <<< "${COMMAND:-cargo run --quiet --locked --}"
+  COMMAND=${COMMAND:-cargo run --quiet --locked --}
+  if [ -f "$COMMAND" ] && [ -x "$COMMAND" ]; then
+    command=("$COMMAND") # one path, whose spaces are no ends of words
+    case $COMMAND in */*) ;; *) command=("./$COMMAND") ;; esac
+  else
+    # xargs knows quotes and backslashes, and expands nothing.
+    words=$(xargs -n 1 printf '%s\n' <<< "$COMMAND" 2> /dev/null) \
+      || fail '`command` has a quote that is not closed.'
+    command=()
+    while IFS= read -r word; do command+=("$word"); done <<< "$words"
+  fi
 fi
 
 export SCOPEWARD_POLICY=${POLICY:-policy.toml}

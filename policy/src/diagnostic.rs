@@ -273,6 +273,13 @@ impl Diagnostics {
         Self { source, list }
     }
 
+    /// The same findings, with the file at another path for messages.
+    #[must_use]
+    pub fn at(mut self, path: impl Into<std::sync::Arc<str>>) -> Self {
+        self.source = self.source.at(path);
+        self
+    }
+
     /// The findings, in the order of the file.
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
         self.list.iter()

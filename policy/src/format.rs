@@ -2,11 +2,15 @@
 //!
 //! Tables and keys are put in the order of the policy's shape. The entries of `[scopes]` and
 //! `[tools]` keep their order, because authors group them. The `=` of neighbouring entries and the
-//! comments behind them are aligned. Every comment stays with its entry: above it, or behind it.
+//! comments behind them are aligned. Every comment stays with its entry: above it, or behind it. A file
+//! keeps its line ends, because a checkout may choose them.
 
 use toml_edit::{Array, Decor, DocumentMut, InlineTable, Item, Key, RawString, Table, Value};
 
-use super::shape::{self, TableShape, ValueKind};
+use super::{
+    line_ends::LineEnds,
+    shape::{self, TableShape, ValueKind},
+};
 
 /// The error that a text is not TOML, and so cannot be formatted.
 ///
@@ -19,7 +23,8 @@ use super::shape::{self, TableShape, ValueKind};
 #[error("the file is not TOML, so it cannot be formatted; `policy lint` says where")]
 pub struct NotToml;
 
-/// Formats the text of a policy. Formatting twice gives the same text as formatting once.
+/// Formats the text of a policy. Formatting twice gives the same text as formatting once. The line ends
+/// are those of most lines.
 ///
 /// ```
 /// use scopeward_policy::format::format;
@@ -32,6 +37,11 @@ pub struct NotToml;
 /// # Ok::<(), scopeward_policy::format::NotToml>(())
 /// ```
 pub fn format(text: &str) -> Result<String, NotToml> {
+    Ok(LineEnds::of(text).written(&lay_out_all(&LineEnds::plain(text))?))
+}
+
+/// Formats a text whose lines end with `\n`.
+fn lay_out_all(text: &str) -> Result<String, NotToml> {
     let mut document: DocumentMut = text.parse().map_err(|_| NotToml)?;
     let root = document.as_table_mut();
     sort(root, &shape::POLICY);
@@ -377,6 +387,20 @@ url="http://localhost:3002/mcp"
         let first = "scopes = []\nclaims = { sub = \"ada\" }\n\
                      can = [{ tool = \"x\", arguments = { b = 1, a = [2] } }, \"y\"]\n";
         assert!(tidy.contains(first), "{tidy}");
+    }
+
+    #[test]
+    fn a_file_keeps_its_line_ends_and_its_byte_order_mark() {
+        let tidy = format(MESSY).unwrap();
+        for mark in ["", "\u{feff}"] {
+            for end in ["\n", "\r\n"] {
+                let with = |text: &str| mark.to_owned() + &text.replace('\n', end);
+                assert_eq!(format(&with(MESSY)).unwrap(), with(&tidy));
+                assert_eq!(format(&with(&tidy)).unwrap(), with(&tidy));
+            }
+        }
+        let mixed = tidy.replacen('\n', "\r\n", 2);
+        assert_eq!(format(&mixed).unwrap(), tidy, "most lines end with a line feed alone");
     }
 
     #[test]

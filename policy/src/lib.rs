@@ -36,6 +36,7 @@ pub mod format;
 pub mod init;
 mod json_schema;
 mod known_client;
+mod line_ends;
 pub mod lint;
 mod manifest;
 pub mod matrix;

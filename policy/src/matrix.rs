@@ -1,5 +1,10 @@
 //! A table of tools, resources and prompts by scopes, which shows who may use what.
 
+mod by_scope;
+mod grouped;
+
+pub use by_scope::ScopeUses;
+
 use serde_json::json;
 
 use crate::{
@@ -38,6 +43,11 @@ impl Cell {
         }
         text.extend(signs);
         count + usize::from(has_effect)
+    }
+
+    /// Whether the scope has an effect, or a condition or the author asks for it.
+    pub fn does_something(self) -> bool {
+        self.effect != Effect::Nothing || self.is_conditional || self.is_optional
     }
 
     /// The words for a person who cannot see the mark.
@@ -93,6 +103,8 @@ pub const OPTIONAL: &str = "+ answers more to its holder";
 #[derive(Debug)]
 pub struct Matrix<'p> {
     policy: &'p CompiledPolicy,
+    /// The scopes that have a column.
+    columns: Vec<&'p str>,
     rows: Vec<Row<'p>>,
 }
 
@@ -171,11 +183,72 @@ impl<'p> Matrix<'p> {
                     .collect(),
             }
         });
-        Self { policy, rows: rows.collect() }
+        let rows = rows.collect();
+        let columns = policy.scopes().iter().map(|scope| scope.name().as_str()).collect();
+        Self { policy, columns, rows }
     }
 
     fn scopes(&self) -> impl Iterator<Item = &'p str> {
-        self.policy.scopes().iter().map(|scope| scope.name().as_str())
+        self.columns.iter().copied()
+    }
+
+    /// The scopes that have a column, in the order of the policy.
+    pub fn columns(&self) -> &[&'p str] {
+        &self.columns
+    }
+
+    /// The title of a scope, as people read it when they sign in.
+    pub fn title(&self, scope: &str) -> &'p str {
+        let found = self.policy.scopes().iter().find(|known| known.name().as_str() == scope);
+        found.map_or("", |scope| scope.title())
+    }
+
+    /// Neighbouring columns whose scopes have the same prefix: the prefix, and how many they are.
+    pub fn groups(&self) -> Vec<(&'p str, usize)> {
+        let mut groups: Vec<(&str, usize)> = vec![];
+        for scope in self.scopes() {
+            match groups.last_mut() {
+                Some((last, count)) if *last == grouped::prefix(scope) => *count += 1,
+                _ => groups.push((grouped::prefix(scope), 1)),
+            }
+        }
+        groups
+    }
+
+    /// Keeps the rows of which `is_kept` says so.
+    pub fn keep_rows(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.rows.retain(|row| is_kept(row.name));
+    }
+
+    /// Keeps the columns of which `is_kept` says so.
+    pub fn keep_columns(&mut self, is_kept: impl Fn(&str) -> bool) {
+        let kept: Vec<bool> = self.columns.iter().map(|scope| is_kept(scope)).collect();
+        self.keep_columns_at(&kept);
+    }
+
+    /// Leaves out the rows for which no column does anything.
+    pub fn keep_touched_rows(&mut self) {
+        self.rows.retain(|row| row.cells.iter().any(|cell| cell.does_something()));
+    }
+
+    /// Leaves out the columns that do nothing for any row.
+    pub fn keep_touched_columns(&mut self) {
+        let touches = |at: usize| {
+            let cells =
+                |row: &Row<'_>| row.cells.get(at).copied().is_some_and(Cell::does_something);
+            self.rows.iter().any(cells)
+        };
+        let kept: Vec<bool> = (0..self.columns.len()).map(touches).collect();
+        self.keep_columns_at(&kept);
+    }
+
+    fn keep_columns_at(&mut self, kept: &[bool]) {
+        let mut is_kept = kept.iter();
+        self.columns.retain(|_| is_kept.next().copied().unwrap_or(false));
+        for row in &mut self.rows {
+            let mut is_kept = kept.iter();
+            row.cells.retain(|_| is_kept.next().copied().unwrap_or(false));
+        }
     }
 
     /// Whether at least one cell depends on a condition.
@@ -188,8 +261,37 @@ impl<'p> Matrix<'p> {
         self.rows.iter().any(|row| !row.optional.is_empty())
     }
 
-    /// The table as plain text, for a terminal.
+    /// The table as plain text, for a terminal. A table that is too wide is shown in parts, by the
+    /// prefixes of the scopes.
     pub fn text(&self) -> String {
+        let mut text =
+            if self.width() > grouped::WIDTH { grouped::grouped(self) } else { self.table() };
+        let tool_width = self.rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0);
+        let tool_width = tool_width.min(WIDEST);
+        text.push_str(if text.ends_with("\n\n") { "" } else { "\n" });
+        text.push_str("  ● enough by itself   ◐ part of what is needed   · does nothing for it\n");
+        let signs = [(self.has_conditions(), CONDITIONAL), (self.has_optional(), OPTIONAL)];
+        let signs: Vec<&str> = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
+        if signs.is_empty() {
+            return text;
+        }
+        text.push_str(&format!("  {}\n\n", signs.join("   ")));
+        for row in &self.rows {
+            for line in row.notes() {
+                text.push_str(&format!("  {:tool_width$}  {line}\n", row.name));
+            }
+        }
+        text
+    }
+
+    /// The width of the whole table, in characters.
+    fn width(&self) -> usize {
+        let names = self.rows.iter().map(|row| row.name.chars().count());
+        let columns = self.scopes().map(|scope| scope.chars().count().clamp(3, WIDEST) + 2);
+        2 + names.max().unwrap_or(0).min(WIDEST) + columns.sum::<usize>()
+    }
+
+    fn table(&self) -> String {
         let width = |text: &str| text.chars().count();
         let tool_width = self.rows.iter().map(|row| width(row.name)).max().unwrap_or(0);
         let tool_width = tool_width.min(WIDEST);
@@ -210,20 +312,6 @@ impl<'p> Matrix<'p> {
             }
             text.truncate(text.trim_end().len());
             text.push('\n');
-        }
-        text.push_str(
-            "\n  ● enough by itself   ◐ part of what is needed   · does nothing for it\n",
-        );
-        let signs = [(self.has_conditions(), CONDITIONAL), (self.has_optional(), OPTIONAL)];
-        let signs: Vec<&str> = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
-        if signs.is_empty() {
-            return text;
-        }
-        text.push_str(&format!("  {}\n\n", signs.join("   ")));
-        for row in &self.rows {
-            for line in row.notes() {
-                text.push_str(&format!("  {:tool_width$}  {line}\n", row.name));
-            }
         }
         text
     }
@@ -296,7 +384,7 @@ impl<'p> Row<'p> {
         notes
     }
 
-    /// One cell for each scope, in the order of [`CompiledPolicy::scopes`].
+    /// One cell for each scope, in the order of [`Matrix::columns`].
     pub fn cells(&self) -> &[Cell] {
         &self.cells
     }
@@ -430,6 +518,20 @@ plan = { authenticated = true }
         let matrix = Matrix::new(&policy, &Registry::new(DECLARED));
         insta::assert_snapshot!("text", matrix.text());
         insta::assert_snapshot!("json", matrix.json());
+    }
+
+    #[test]
+    fn rows_and_columns_are_left_out_together() {
+        let policy = policy(POLICY);
+        let mut matrix = Matrix::new(&policy, &Registry::new(DECLARED));
+        matrix.keep_columns(|scope| scope.starts_with("a:write"));
+        matrix.keep_touched_rows();
+        assert_eq!(matrix.columns(), ["a:write"]);
+        assert!(matrix.rows().iter().all(|row| row.cells().len() == 1));
+        matrix.keep_rows(|name| name == "share");
+        matrix.keep_touched_columns();
+        let [uses] = &matrix.by_scope()[..] else { panic!("{matrix:?}") };
+        assert_eq!((uses.scope, &uses.enough[..]), ("a:write", &["share"][..]));
     }
 
     #[test]

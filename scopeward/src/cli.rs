@@ -6,11 +6,15 @@ mod output;
 mod app;
 mod audit;
 mod doctor;
+mod env_file;
 mod files;
+mod health;
+mod options;
 mod own;
 mod policy;
 mod provider;
 mod providers;
+mod repository;
 mod resource;
 mod revocation;
 mod runtime;
@@ -18,16 +22,15 @@ mod scopes;
 mod serve;
 mod token;
 
-use std::{error::Error, fmt::Display, io::IsTerminal};
+use std::{error::Error, fmt::Display};
 
 #[cfg(test)]
 use clap::CommandFactory;
 use clap::{Parser, Subcommand};
 
 use crate::{
-    file,
     policy::diagnostic::Diagnostics,
-    serve::{Report, StartError, deployment::Deployment, options::Options},
+    serve::{Report, StartError, deployment::Deployment},
 };
 
 pub use app::{App, main};
@@ -57,21 +60,18 @@ impl Verdict {
 #[derive(Debug, Parser)]
 #[command(version, about, disable_help_subcommand = true, after_help = AFTER_HELP)]
 struct Cli {
-    #[command(flatten)]
-    deployment: Deployment,
-    #[command(flatten)]
-    serving: Options,
     #[command(subcommand)]
-    command: Option<Command>,
+    command: Command,
 }
 
 /// The whole command line, for the page that lists it.
 #[cfg(test)]
 pub(crate) fn command() -> clap::Command {
-    Cli::command()
+    options::placed(Cli::command())
 }
 
-const AFTER_HELP: &str = "Settings are also read from a file named .env in the current folder.\n\
+const AFTER_HELP: &str = "`serve --help` shows the settings of a server, and each command the options that it has.\n\
+    Settings are also read from a file named .env, in the current folder or above it.\n\
     Exit codes: 0 done, 1 failed or with findings, 2 could not run (the policy or the arguments are wrong).";
 
 #[derive(Debug, Subcommand)]
@@ -103,6 +103,8 @@ enum Command {
         #[command(subcommand)]
         command: revocation::RevocationCommand,
     },
+    /// Ask the running server whether it is ready: exit code 0 or 1, for a container's health check
+    Health(health::HealthArguments),
     /// Examine the whole deployment, from inside and outside, and say how to fix problems
     Doctor(doctor::DoctorArguments),
     /// Print an access token of the embedded issuer, for curl
@@ -140,9 +142,9 @@ impl From<StartError> for Failure {
     }
 }
 
-/// The findings as text for the terminal.
+/// The findings as text for the terminal. The output leaves the colours out where they are not wanted.
 fn render(found: &Diagnostics) -> String {
-    found.render(std::io::stderr().is_terminal())
+    found.render(true)
 }
 
 /// Prints what the startup check has to say although the server starts.
@@ -152,34 +154,5 @@ fn report_start(report: &Report) {
     }
     if !report.found.is_empty() {
         err!("{}", render(&report.found));
-    }
-}
-
-/// Reads `.env` into the process environment. A missing file is fine; an unreadable file is an
-/// error, because settings would be missing.
-fn read_env_file() -> Result<(), Failure> {
-    let here = std::env::current_dir().map_err(Failure::failed)?;
-    // The file that dotenvy finds: `.env` here, or in the nearest folder above that has one.
-    let found = here.ancestors().map(|folder| folder.join(".env"));
-    if let Some(path) = found.into_iter().find(|path| path.exists() && !path.is_dir())
-        && let Err(error) = file::open(&path)
-    {
-        return Err(Failure::refused(format!("cannot read {}: {error}", path.display())));
-    }
-    // No environment can hold a NUL, and the standard library panics on one.
-    let has_nul = dotenvy::dotenv_iter().is_ok_and(|mut variables| {
-        variables.any(|variable| variable.is_ok_and(|(_, value)| value.contains('\0')))
-    });
-    if has_nul {
-        return Err(Failure::refused("cannot read .env: a value has a NUL character"));
-    }
-    match dotenvy::dotenv() {
-        Ok(_) => Ok(()),
-        Err(error) if error.not_found() => Ok(()),
-        // The column is shown without the line's text, because the text may hold a secret.
-        Err(dotenvy::Error::LineParse(_, column)) => Err(Failure::refused(format!(
-            "cannot read .env: a line cannot be parsed at column {column}"
-        ))),
-        Err(_) => Err(Failure::refused("cannot read .env")),
     }
 }

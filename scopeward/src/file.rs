@@ -24,8 +24,70 @@ pub(crate) enum Access {
 /// Reads the whole text of a file. A file larger than 16 MiB, or something that is no file, is an
 /// error.
 pub(crate) fn read(path: &Path) -> io::Result<String> {
-    String::from_utf8(read_bytes(path)?)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text"))
+    text(read_bytes(path)?)
+}
+
+/// The text of a content that must be UTF-8. The error says what else it is.
+pub(crate) fn text(content: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(content)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, encoding(error.as_bytes())))
+        .and_then(|text| match looks_like_utf_16(text.as_bytes()) {
+            Some(order) => Err(io::Error::new(io::ErrorKind::InvalidData, utf_16(order))),
+            None => Ok(text),
+        })
+}
+
+/// What a content is that is not UTF-8, and where that shows.
+fn encoding(content: &[u8]) -> String {
+    if let Some(order) = looks_like_utf_16(content) {
+        return utf_16(order);
+    }
+    let valid = match std::str::from_utf8(content) {
+        Ok(_) => content.len(),
+        Err(error) => error.valid_up_to(),
+    };
+    let (before, rest) = content.split_at(valid);
+    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let is_text = content.iter().all(|byte| *byte >= b' ' || b"\t\n\r\x0c".contains(byte));
+    if !is_text {
+        return "it is not text".to_owned();
+    }
+    let byte = rest.first().copied().unwrap_or_default();
+    // The bytes 0x80 to 0x9f are letters and signs in Windows-1252, and control characters in Latin-1.
+    let name = if content.iter().any(|byte| (0x80..0xa0).contains(byte)) {
+        "Windows-1252"
+    } else {
+        "Latin-1 (ISO 8859-1)"
+    };
+    format!(
+        "it is not UTF-8 but probably {name}: line {line} has the byte 0x{byte:02x}; save it as UTF-8"
+    )
+}
+
+fn utf_16(order: &str) -> String {
+    format!("it is UTF-16 ({order}); save it as UTF-8")
+}
+
+/// The byte order of UTF-16, by its mark, or by zeros in the place of every second byte.
+fn looks_like_utf_16(content: &[u8]) -> Option<&'static str> {
+    const SHOWN: usize = 1024;
+    match content {
+        [0xff, 0xfe, ..] => return Some("little-endian"),
+        [0xfe, 0xff, ..] => return Some("big-endian"),
+        _ => {}
+    }
+    let pairs = content.get(..SHOWN).unwrap_or(content).chunks_exact(2);
+    let (count, first, second) = pairs.fold((0, 0, 0), |(count, first, second), pair| {
+        let is_zero = |at: usize| usize::from(pair.get(at) == Some(&0));
+        (count + 1, first + is_zero(0), second + is_zero(1))
+    });
+    // Nearly every character of a settings file is ASCII, which has one zero byte in UTF-16.
+    let is_most = |zeros: usize| count > 0 && zeros * 4 >= count * 3;
+    match (is_most(first), is_most(second)) {
+        (false, true) => Some("little-endian"),
+        (true, false) => Some("big-endian"),
+        _ => None,
+    }
 }
 
 /// Reads the whole content of a file, like [`read`].

@@ -176,7 +176,8 @@ impl LivePolicy {
         let old = self.current();
         for (old, new) in old.settings().into_iter().zip(policy.settings()) {
             if old.is_fixed && old != new {
-                return Err(ReplaceError::FixedSetting { setting: old.name, old: old.value });
+                let value = if old.value.is_empty() { "not set".to_owned() } else { old.value };
+                return Err(ReplaceError::FixedSetting { setting: old.name, old: value });
             }
         }
         self.0.current.store(Arc::new(policy));

@@ -17,6 +17,7 @@ mod opened;
 pub(crate) mod options;
 pub(crate) mod providers;
 pub(crate) mod server;
+pub(crate) mod server_settings;
 mod side_door;
 pub(crate) mod startup;
 mod stop;

@@ -213,3 +213,25 @@ fn a_download_that_is_not_clear_is_refused() {
         refused(folder.path(), &output, message);
     }
 }
+
+/// `command` is the path of a program, or words as in a shell.
+#[test]
+fn a_command_may_have_spaces() {
+    let folder = workspace();
+    let path = folder.path().join("the program");
+    recorder(&path);
+    for command in [
+        "the program",
+        "./the program",
+        "'./the program'",
+        "env A='b c' \"./the program\"",
+        "./the\\ program",
+    ] {
+        let output = action(folder.path(), &[("COMMAND", command)]);
+        assert_eq!(output.status.code(), Some(0), "{command}: {output:?}");
+        fs::remove_file(folder.path().join("ran")).unwrap();
+    }
+    let output = action(folder.path(), &[("COMMAND", "'./the program")]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(stderr(&output).contains("not closed"), "{output:?}");
+}

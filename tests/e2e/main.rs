@@ -46,6 +46,7 @@ mod reload;
 mod revocation;
 mod rmcp_client;
 mod schema;
+mod settings;
 mod soak;
 mod standin;
 mod startup;

@@ -193,12 +193,19 @@ fn the_policies() {
     assert!(policies >= 10, "only {policies} policies were found");
 }
 
-/// The start of each command line in the documentation.
-const PROGRAM: &str = "cargo run -q -- ";
+/// The starts of a command line in the documentation.
+const PROGRAMS: [&str; 5] = [
+    "cargo run -q -- ",
+    "cargo run --quiet -- ",
+    "cargo run -- ",
+    "target/release/greeter ",
+    "/usr/bin/todo ",
+];
 
 /// The commands of the program, and whether each has subcommands.
-const COMMANDS: [(&str, bool); 8] = [
+const COMMANDS: [(&str, bool); 9] = [
     ("serve", false),
+    ("health", false),
     ("policy", true),
     ("resource", true),
     ("provider", true),
@@ -228,7 +235,8 @@ fn words(line: &str) -> Vec<String> {
 fn inline(page: &Page) -> impl Iterator<Item = Vec<String>> {
     let prose = page.text.split("```").step_by(2);
     prose.flat_map(|prose| prose.split('`').skip(1).step_by(2)).filter_map(|code| {
-        let line = words(code.strip_prefix(PROGRAM).unwrap_or(code));
+        let program = PROGRAMS.iter().find_map(|program| code.strip_prefix(program));
+        let line = words(program.unwrap_or(code));
         let (_, has_more) =
             COMMANDS.iter().find(|(name, _)| line.first().is_some_and(|w| w == name))?;
         // Skips settings such as `provider = "okta"`, and `policy …`, which stands for all commands
@@ -248,7 +256,9 @@ fn inline(page: &Page) -> impl Iterator<Item = Vec<String>> {
 fn the_commands() {
     let folder = tempfile::tempdir().unwrap();
     let shown = blocks().flat_map(|Block { page, text, .. }| {
-        let lines = text.match_indices(PROGRAM).map(|(at, _)| words(&text[at + PROGRAM.len()..]));
+        let lines = PROGRAMS.iter().flat_map(|program| {
+            text.match_indices(program).map(|(at, _)| words(&text[at + program.len()..]))
+        });
         lines.map(|line| (page, line)).collect::<Vec<_>>()
     });
     let named = PAGES.iter().flat_map(|page| inline(page).map(|line| (&*page.path, line)));

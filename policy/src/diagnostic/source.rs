@@ -2,6 +2,8 @@
 
 use std::{ops::Range, sync::Arc};
 
+use crate::line_ends::BYTE_ORDER_MARK;
+
 /// The text of a file and its path. Clones share the text.
 ///
 /// ```
@@ -37,7 +39,9 @@ impl Source {
     pub fn new(path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
         let text: Arc<str> = text.into();
         let starts = text.match_indices('\n').map(|(newline, _)| newline + 1);
-        let lines = std::iter::once(0).chain(starts).collect();
+        // A byte-order mark is no part of the first line, because no editor shows it.
+        let first = if text.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
+        let lines = std::iter::once(first).chain(starts).collect();
         let counts = text.as_bytes().chunks(BLOCK).scan(0, |before, block| {
             let here = *before;
             *before += count_characters(block);
@@ -45,6 +49,13 @@ impl Source {
         });
         let characters = counts.collect();
         Self { path: path.into(), text, lines, characters }
+    }
+
+    /// The same text, at another path for messages.
+    #[must_use]
+    pub fn at(mut self, path: impl Into<Arc<str>>) -> Self {
+        self.path = path.into();
+        self
     }
 
     /// The path as messages show it.
@@ -59,8 +70,9 @@ impl Source {
 
     /// The line and column of a byte offset. Both count from 1; the column counts characters.
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let offset = self.text.floor_char_boundary(offset);
-        // The first line starts at offset 0, so at least one line starts at or before `offset`.
+        let first = self.lines.first().copied().unwrap_or(0);
+        let offset = self.text.floor_char_boundary(offset).max(first);
+        // `offset` is not before the first line, so at least one line starts at or before it.
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = self.lines.get(line.saturating_sub(1)).copied().unwrap_or(0);
         (line, self.characters_before(offset) - self.characters_before(start) + 1)
@@ -99,7 +111,8 @@ impl Source {
 
     /// The span, moved inside the text and to character boundaries, with its end not before its start.
     pub(crate) fn clamp(&self, span: &Range<usize>) -> Range<usize> {
-        let start = self.text.floor_char_boundary(span.start);
+        let first = self.lines.first().copied().unwrap_or(0);
+        let start = self.text.floor_char_boundary(span.start).max(first);
         start..self.text.ceil_char_boundary(span.end).max(start)
     }
 }
@@ -117,6 +130,14 @@ mod tests {
         assert_eq!(source.position(5), (2, 2), "after the two bytes of ç");
         assert_eq!(source.position(usize::MAX), (3, 1));
         assert_eq!(Source::new("p", "").position(7), (1, 1));
+    }
+
+    #[test]
+    fn a_byte_order_mark_moves_no_column() {
+        let source = Source::new("p", "\u{feff}ab\ncd");
+        let positions = [0, 3, 4, 6, 7].map(|offset| source.position(offset));
+        assert_eq!(positions, [(1, 1), (1, 1), (1, 2), (2, 1), (2, 2)]);
+        assert_eq!((source.line(1), source.clamp(&(0..1))), (3..6, 3..3));
     }
 
     #[test]

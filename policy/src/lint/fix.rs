@@ -11,6 +11,7 @@ use crate::{
     CompiledPolicy,
     diagnostic::{Change, Edit, Fix, Source, Step},
     diff,
+    line_ends::LineEnds,
 };
 
 /// How often the policy is linted again, because one fix can make another finding appear.
@@ -71,6 +72,7 @@ pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> 
             break;
         }
         let text = apply_all(fixed.source.text(), &certain).ok_or(FixError::Syntax)?;
+        let text = LineEnds::of(source.text()).written(&text);
         fixed.source = Source::new(source.path(), text);
         now = examine(&fixed.source, inputs, Stage::Advice);
     }

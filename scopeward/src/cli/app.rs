@@ -6,16 +6,17 @@ use axum::Router;
 use clap::{CommandFactory, FromArgMatches};
 
 use super::{
-    AFTER_HELP, Cli, Command, FAILED, Failure, REFUSED, Verdict, audit, doctor, output,
+    AFTER_HELP, Cli, Command, FAILED, Failure, REFUSED, Verdict, audit, doctor, env_file, health,
+    options, output,
     own::{self, OwnCommand, OwnSetting},
-    policy, provider, read_env_file, resource, revocation,
+    policy, provider, resource, revocation,
     serve::{self, Additions},
     token,
 };
 use crate::{
     identity::provider::CustomProvider,
     mcp::ScopedTools,
-    serve::{Environment, Opened, deployment::Deployment},
+    serve::{Environment, Opened, server_settings::ServerSettings},
 };
 
 /// Runs the program of a server, as the body of its `main`. Its commands are `serve`, `policy lint`
@@ -203,30 +204,37 @@ impl<T> App<T> {
     where
         T: Opened<Marker>,
     {
-        read_env_file()?;
+        output::choose_colour(None);
+        env_file::read()?;
+        output::choose_colour(None);
         let (name, version) = <T::Tools as ScopedTools>::SERVER;
         let mut command = Cli::command().name(name).version(version);
         if let Some(about) = self.about {
             command = command.about(about).long_about(about);
         }
         let command = own::add(command, &self.commands, &self.settings, AFTER_HELP)?;
-        let matches = command.try_get_matches().map_err(|error| said_by_clap(&error))?;
+        let command = options::placed(command);
+        let line = options::ordered(&command, std::env::args_os());
+        let command = options::without_variables(command);
+        let matches = command.try_get_matches_from(line).map_err(|error| said_by_clap(&error))?;
+        let given = options::of_the_command(&matches);
+        output::choose_colour(options::chosen_colour(given));
+        let ServerSettings { mut deployment, options } = ServerSettings::read(Some(given))?;
         if let Some(chosen) = own::chosen(self.commands, &matches) {
-            let deployment = Deployment::from_arg_matches(&matches).map_err(Failure::refused)?;
             crate::file::make_data_folder(&deployment.data).map_err(Failure::refused)?;
             return own::run(chosen, deployment.environment()).map(|()| Verdict::Good);
         }
-        let Cli { mut deployment, serving, command } =
-            Cli::from_arg_matches(&matches).map_err(Failure::refused)?;
+        let Cli { command } = Cli::from_arg_matches(&matches).map_err(Failure::refused)?;
         deployment.custom = self.provider;
         let (registry, server) = (&T::Tools::REGISTRY, <T::Tools as ScopedTools>::SERVER);
-        match &command.unwrap_or(Command::Serve) {
-            Command::Serve => serve::serve(&deployment, &serving, self.tools, self.additions),
+        match &command {
+            Command::Serve => serve::serve(&deployment, &options, self.tools, self.additions),
             Command::Policy { command } => policy::run(command, &deployment, registry, server),
             Command::Resource { command } => resource::run(command, &deployment),
             Command::Provider { command } => provider::run(command),
             Command::Audit { command } => audit::run(command, &deployment),
             Command::Revocation { command } => revocation::run(command, &deployment),
+            Command::Health(arguments) => health::health(&deployment, arguments),
             Command::Doctor(arguments) => {
                 doctor::doctor(&deployment, registry, server.0, &self.settings, arguments)
             }

@@ -9,7 +9,8 @@ mod token;
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    Deployment, Failure, Verdict, files::read_token, own::OwnSetting, providers, runtime::block_on,
+    Deployment, Failure, Verdict, env_file, files::read_token, own::OwnSetting, providers,
+    runtime::block_on,
 };
 use crate::{
     live::LivePolicy,
@@ -61,7 +62,7 @@ fn examine(
     let configured = match startup::try_configured(deployment, &policy) {
         Ok(configured) => configured,
         Err(error) => {
-            let env_file = dotenvy::dotenv().ok().map(|path| path.display().to_string());
+            let env_file = env_file::find().map(|path| path.display().to_string());
             settings::of_config_error(report, &error, env_file.as_deref());
             return Ok(());
         }

@@ -11,7 +11,36 @@ use std::{
     sync::OnceLock,
 };
 
+use anstream::ColorChoice;
+
 use super::FAILED;
+
+/// Whether the output has colours: as was chosen, or by the variables that programs agree on, or where
+/// it is a terminal.
+pub(super) fn choose_colour(chosen: Option<&str>) {
+    let set = |name: &str| {
+        std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| {
+            !["0", "false", "no", "off", "never"].contains(&value.to_ascii_lowercase().as_str())
+        })
+    };
+    let by_variables = || {
+        // https://no-color.org: any value but an empty one.
+        if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+            return ColorChoice::Never;
+        }
+        match (set("FORCE_COLOR"), set("CLICOLOR_FORCE")) {
+            (Some(true), _) | (None, Some(true)) => ColorChoice::Always,
+            (Some(false), _) => ColorChoice::Never,
+            (None, _) => ColorChoice::Auto,
+        }
+    };
+    match chosen {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => by_variables(),
+    }
+    .write_global();
+}
 
 /// The exit code after a pipe was closed: that of a program that SIGPIPE ends, which shells know.
 const CLOSED_PIPE: u8 = 128 + 13;

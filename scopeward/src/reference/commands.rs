@@ -48,18 +48,18 @@ const LIBRARY_SETTINGS: &[Setting] = &[
     setting("RUST_LOG", "what is logged, in the syntax of `tracing_subscriber`'s `EnvFilter`"),
     setting("HTTPS_PROXY", "the proxy for requests to providers; `NO_PROXY` lists the exceptions"),
     setting("NO_COLOR", "if it is set, the output has no colour"),
+    setting(
+        "FORCE_COLOR",
+        "if it is set, the output has colour, in CI too; `CLICOLOR_FORCE` is the same",
+    ),
 ];
 
 pub(super) fn page() -> String {
     let mut root = crate::cli::command().name("SERVER").bin_name("SERVER");
     root.build();
     let mut page = format!("{INTRODUCTION}\n## Starting the server\n\n{}", usage(&root));
-    page += "\nWithout a command the server starts, as with `serve`.\n";
-    page += &options(&root, |arg| !arg.is_global_set() && arg.get_help_heading().is_none(), "");
-    page += "\n## Limits\n\nThese are options of the server, too.\n";
-    page += &options(&root, |arg| arg.get_help_heading().is_some(), "");
-    page += "\n## Options of every command\n";
-    page += &options(&root, Arg::is_global_set, "");
+    page += "\nWithout a command the server starts, as with `serve`. An option belongs to the commands \
+             that list it; before a command it means the same as behind it.\n";
     for command in root.get_subcommands() {
         page += &command_section(command, "");
     }
@@ -78,7 +78,15 @@ fn command_section(command: &Command, path: &str) -> String {
         return section;
     }
     section += &format!("\n{}", usage(command));
-    section + &options(command, |arg| !arg.is_global_set(), &path)
+    section += &options(command, |arg| arg.get_help_heading().is_none(), &path);
+    let headings = command.get_arguments().filter_map(Arg::get_help_heading);
+    let mut headings: Vec<&str> = headings.collect();
+    headings.dedup();
+    for heading in headings {
+        section += &format!("\n### {heading}\n");
+        section += &options(command, |arg| arg.get_help_heading() == Some(heading), &path);
+    }
+    section
 }
 
 fn usage(command: &Command) -> String {
@@ -150,16 +158,18 @@ fn sentence(text: &str) -> String {
 fn variables(root: &Command) -> String {
     let mut text = String::from(
         "\n## Environment variables\n\n\
-         They are also read from a file named `.env` in the current folder or above it. An empty \
-         variable counts as absent.\n\n\
+         They are also read from a file named `.env` in the current folder or above it, each value \
+         as it is written there. An empty variable counts as absent. A variable that is on or off \
+         takes `1`, `yes`, `on` or `true`, and `0`, `no`, `off` or `false`.\n\n\
          | variable | option | default |\n|---|---|---|\n",
     );
-    for arg in root.get_arguments() {
+    let serve = root.find_subcommand("serve");
+    for arg in serve.into_iter().flat_map(Command::get_arguments) {
         let (Some(name), Some(long)) = (arg.get_env(), arg.get_long()) else { continue };
         let takes_value = arg.get_action().takes_values();
         let default = default(arg).filter(|_| takes_value);
         let default = default.map_or_else(String::new, |default| format!("`{default}`"));
-        let (name, anchor) = (name.display(), anchor(arg, ""));
+        let (name, anchor) = (name.display(), anchor(arg, "serve"));
         text += &format!("| `{name}` | [`--{long}`](#{anchor}) | {default} |\n");
     }
     text += "\nThese have no option:\n\n| variable | meaning |\n|---|---|\n";
@@ -217,8 +227,10 @@ fn every_setting_is_in_the_table() {
         }
     }
     let command = crate::cli::command();
-    let options: BTreeSet<String> = command
-        .get_arguments()
+    let serve = command.find_subcommand("serve");
+    let options: BTreeSet<String> = serve
+        .into_iter()
+        .flat_map(Command::get_arguments)
         .filter_map(|arg| Some(arg.get_env()?.display().to_string()))
         .collect();
     let read = names_in_sources();

@@ -32,7 +32,7 @@ This page lists every metric that `/metrics` of the monitor answers with; it is 
 such an answer.
 
 The format is OpenMetrics, which Prometheus reads. The monitor listens on `127.0.0.1:9464` unless \
-[`MONITOR`](commands.md#option-monitor) says otherwise.
+[`MONITOR`](commands.md#option-serve-monitor) says otherwise.
 
 | metric | type | labels | meaning |
 |---|---|---|---|

@@ -19,50 +19,31 @@ const LONGEST_KEY_AGE: u64 = 365 * 24 * 60 * 60;
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Deployment {
     /// The policy file
-    #[arg(
-        long,
-        global = true,
-        value_name = "FILE",
-        env = "SCOPEWARD_POLICY",
-        default_value = "policy.toml"
-    )]
+    #[arg(long, value_name = "FILE", env = "SCOPEWARD_POLICY", default_value = "policy.toml")]
     pub(crate) policy: PathBuf,
     /// The folder for keys and databases
-    #[arg(
-        long,
-        global = true,
-        value_name = "FOLDER",
-        env = "SCOPEWARD_DATA",
-        default_value = "data"
-    )]
+    #[arg(long, value_name = "FOLDER", env = "SCOPEWARD_DATA", default_value = "data")]
     pub(crate) data: PathBuf,
     /// The URL at which clients reach this server, in place of the URL in the policy
-    #[arg(long, global = true, value_name = "URL", env = "MCP_URL")]
+    #[arg(long, value_name = "URL", env = "MCP_URL")]
     pub(crate) url: Option<String>,
     /// The port to listen on, in place of the port in the URL
-    #[arg(long, global = true, env = "PORT")]
+    #[arg(long, env = "PORT")]
     port: Option<u16>,
     /// The address to listen on; by default both addresses of loopback
-    #[arg(long, global = true, value_name = "ADDRESS", env = "HOST")]
+    #[arg(long, value_name = "ADDRESS", env = "HOST")]
     host: Option<IpAddr>,
     /// Keep sessions for clients of MCP revisions until 2025-11-25, because some tools need them to
     /// ask the caller something
-    #[arg(long, global = true, env = "MCP_SESSIONS")]
+    #[arg(long, env = "MCP_SESSIONS")]
     pub(crate) sessions: bool,
     /// The address for /health and /metrics, on loopback or in a network that callers cannot reach;
     /// `off` for none
-    #[arg(
-        long,
-        global = true,
-        value_name = "ADDRESS:PORT",
-        env = "MONITOR",
-        default_value = "127.0.0.1:9464"
-    )]
+    #[arg(long, value_name = "ADDRESS:PORT", env = "MONITOR", default_value = "127.0.0.1:9464")]
     pub(crate) monitor: MonitorAt,
     /// How old a provider's keys may become that cannot be fetched any more, in seconds
     #[arg(
         long,
-        global = true,
         value_name = "SECONDS",
         env = "MAX_KEY_AGE",
         default_value_t = OLDEST_KEYS.as_secs(),

@@ -2,8 +2,6 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use clap::Parser;
-
 use super::{
     Server, StartError,
     deployment::Deployment,
@@ -12,6 +10,7 @@ use super::{
     lock::DataLock,
     opened::Opened,
     options::Options,
+    server_settings::ServerSettings,
     startup::{self, Served},
 };
 use crate::{
@@ -97,16 +96,6 @@ pub struct Mount {
     has_revocations: bool,
 }
 
-/// The command line of a mount, which is empty: its settings come from the environment.
-#[derive(Debug, Parser)]
-#[command(name = "mount", no_binary_name = true)]
-struct FromEnv {
-    #[command(flatten)]
-    deployment: Deployment,
-    #[command(flatten)]
-    options: Options,
-}
-
 impl Mount {
     /// A mount with the settings of the process environment, by the same names as the command line
     /// of [`main`](crate::main): `SCOPEWARD_POLICY`, `SCOPEWARD_DATA`, `MCP_URL`, `MCP_SESSIONS`,
@@ -116,13 +105,7 @@ impl Mount {
     ///
     /// A setting whose value cannot be read.
     pub fn from_env() -> Result<Self, StartError> {
-        let FromEnv { deployment, options } =
-            FromEnv::try_parse_from::<_, &str>([]).map_err(|error| {
-                // clap's own text, without the usage of a command line that nobody wrote.
-                let text = error.to_string();
-                let text = text.trim_start_matches("error: ");
-                StartError::refused(text.split("\n\n").next().unwrap_or(text))
-            })?;
+        let ServerSettings { deployment, options } = ServerSettings::read(None)?;
         Ok(Self::of(deployment, options))
     }
 

@@ -22,10 +22,10 @@ const MOST_KEPT: u64 = 100_000;
 pub(crate) struct Options {
     /// The certificate for TLS with its intermediate certificates, as PEM; loaded again when it
     /// changes
-    #[arg(long, value_name = "FILE", env = "TLS_CERTIFICATE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", env = "TLS_CERTIFICATE")]
     tls_certificate: Option<PathBuf>,
     /// The private key of the certificate, as PEM
-    #[arg(long, value_name = "FILE", env = "TLS_KEY", requires = "tls_certificate")]
+    #[arg(long, value_name = "FILE", env = "TLS_KEY")]
     tls_key: Option<PathBuf>,
     /// The size at which a new audit file is begun, in MiB; 0 for never
     #[arg(long, value_name = "MIB", env = "AUDIT_SIZE", value_parser = clap::value_parser!(u64).range(..=MOST_MIB), default_value_t = 100)]
@@ -54,8 +54,11 @@ impl Options {
     /// Loads the certificate, if one is set. Must be called inside a Tokio runtime, because the
     /// files are watched in the background.
     pub(crate) fn tls(&self, policy: &CompiledPolicy) -> Result<Option<Tls>, StartError> {
-        let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) else {
-            return Ok(None);
+        let (certificate, key) = match (&self.tls_certificate, &self.tls_key) {
+            (Some(certificate), Some(key)) => (certificate, key),
+            (None, None) => return Ok(None),
+            (Some(_), None) => return Err(lone("TLS_CERTIFICATE", "TLS_KEY")),
+            (None, Some(_)) => return Err(lone("TLS_KEY", "TLS_CERTIFICATE")),
         };
         if !policy.resource().origin().starts_with("https:") {
             return Err(StartError::refused(format!(
@@ -67,4 +70,10 @@ impl Options {
         let files = tls::Files { certificate: certificate.clone(), key: key.clone() };
         Tls::watch(files).map(Some).map_err(StartError::refused)
     }
+}
+
+fn lone(set: &str, unset: &str) -> StartError {
+    StartError::refused(format!(
+        "{set} is set and {unset} is not\n  = help: set both, as a variable or an option, or neither"
+    ))
 }

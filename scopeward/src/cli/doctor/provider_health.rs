@@ -198,6 +198,11 @@ fn fix(configured: &ConfiguredProvider, error: &RemoteError) -> String {
                 .to_owned()
         }
         RemoteError::Secret { .. } => "put the secret into that file, alone".to_owned(),
+        RemoteError::Answer { .. } if !error.to_string().contains("issuer") => {
+            "something answers there, and not as a provider does: check the address, and whether a \
+             proxy or a login page stands in between"
+                .to_owned()
+        }
         RemoteError::Status { .. } | RemoteError::Answer { .. } => {
             let form = configured.preset.issuer;
             format!("the issuer is compared byte by byte, slash at its end included; it is {form}")

@@ -21,9 +21,9 @@ pub(crate) async fn examine(
 ) {
     const ABOUT: &str = "token";
     let token = match validator.authenticate(token).await {
-        Ok(token) => token,
+        Ok(accepted) => accepted,
         Err(rejected) => {
-            return report.wrong(ABOUT, rejected.to_string(), fix(&rejected.error));
+            return report.wrong(ABOUT, rejected.to_string(), fix(&rejected.error, token));
         }
     };
     let caller = Principal::new(token, Arc::clone(policy));
@@ -71,7 +71,7 @@ pub(crate) async fn examine(
 }
 
 /// The fix for a token that is refused.
-fn fix(error: &TokenError) -> &'static str {
+fn fix(error: &TokenError, token: &str) -> &'static str {
     match error {
         error if is_unavailable(error) => "see the lines about the provider above",
         TokenError::Audience(_) => {
@@ -94,6 +94,22 @@ fn fix(error: &TokenError) -> &'static str {
         }
         TokenError::ScopeClaim(_) | TokenError::Claims(_) => {
             "let the provider write access tokens as `provider show` says"
+        }
+        _ => fix_of_form(token),
+    }
+}
+
+/// The fix for a text that is no signed JWT, by its form: a signed JWT has three parts, an encrypted one
+/// has five (RFC 7516, section 7.1), and an opaque token has none.
+fn fix_of_form(token: &str) -> &'static str {
+    match token.split('.').count() {
+        5 => {
+            "this token is encrypted (JWE), and only the provider can read it: let the provider sign \
+             access tokens and not encrypt them; Auth0 encrypts a token if no `audience` was asked for"
+        }
+        1 if !token.contains(char::is_whitespace) && !token.is_empty() => {
+            "this token is opaque, and no JWT: let the provider check it (`opaque = true` in `[server]`), \
+             or let it issue JWTs; at Auth0, ask for the API's identifier as `audience` at sign-in"
         }
         _ => "send the access token alone, without `Bearer` and whole: a JWT has three parts",
     }

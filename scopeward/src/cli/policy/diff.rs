@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     cli::{Deployment, Failure, Verdict},
+    file,
     policy::{
         CompiledPolicy, Registry,
         diagnostic::Source,
@@ -203,8 +204,10 @@ fn at_revision(
 
 /// The output of a Git command, which must be UTF-8; `None` if Git exits with an error.
 fn git(path: &Path, arguments: &[&str]) -> Result<Option<String>, Failure> {
-    let text = git_bytes(path, arguments)?.map(String::from_utf8).transpose();
-    text.map_err(|_| Failure::refused("the policy at that revision is not UTF-8"))
+    let text = git_bytes(path, arguments)?.map(file::text).transpose();
+    text.map_err(|error| {
+        Failure::refused(format!("cannot read the policy at that revision: {error}"))
+    })
 }
 
 /// The output of a Git command; `None` if Git exits with an error.

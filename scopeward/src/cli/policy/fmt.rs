@@ -28,6 +28,9 @@ pub(super) fn fmt(deployment: &Deployment, arguments: &FmtArguments) -> Result<V
     let difference = TextDiff::from_lines(source.text(), &formatted);
     let header = format!("{} (formatted)", source.path());
     out!("{}", difference.unified_diff().header(source.path(), &header));
+    if source.text().replace("\r\n", "\n") == formatted.replace("\r\n", "\n") {
+        errln!("{}: some lines end with CR LF and others with LF", source.path());
+    }
     errln!("{} is not in its canonical layout: run `policy fmt`", source.path());
     Ok(Verdict::Bad)
 }

@@ -1,9 +1,9 @@
 //! The command `policy lint`, which prints findings for people and for CI.
 
-use std::{io::IsTerminal, path::PathBuf, time::SystemTime};
+use std::{path::PathBuf, time::SystemTime};
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, files},
+    cli::{Deployment, Failure, Verdict, files, repository},
     policy::{
         Registry,
         diagnostic::{Diagnostics, Severity, nearest, render},
@@ -71,6 +71,14 @@ pub(super) fn lint(
         source = fixed.source;
     }
     let found = lint::examine(&source, &inputs, Stage::Advice).found;
+    // A service that shows the findings looks for the file from the repository's root.
+    let found = match arguments.format {
+        Format::Sarif | Format::Github => match repository::path_inside(deployment.policy_path()) {
+            Some(path) => found.at(path),
+            None => found,
+        },
+        Format::Terminal | Format::Json => found,
+    };
     print(&found, server, arguments.format);
     let least = match arguments.deny {
         Deny::Error => Severity::Error,
@@ -82,7 +90,7 @@ pub(super) fn lint(
 fn print(found: &Diagnostics, (name, version): (&str, &str), format: Format) {
     match format {
         Format::Terminal => {
-            out!("{}", render::terminal(found, std::io::stdout().is_terminal()));
+            out!("{}", render::terminal(found, true));
             outln!("{}", summary(found));
         }
         Format::Json => out_raw!("{}", render::json(found)),

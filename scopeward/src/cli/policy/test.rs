@@ -1,6 +1,6 @@
 //! The command `policy test`, which runs the policy's tests and proves its invariants.
 
-use std::{io::IsTerminal, path::PathBuf, time::SystemTime};
+use std::{path::PathBuf, time::SystemTime};
 
 use crate::{
     cli::{Deployment, Failure, Verdict},
@@ -82,7 +82,7 @@ impl Tally {
         self.failed += 1;
         outln!("FAILED  {name}\n");
         let found = Diagnostics::new(source.clone(), failures);
-        out!("{}", found.render(std::io::stdout().is_terminal()));
+        out!("{}", found.render(true));
     }
 
     fn summary(&self, policy: &CompiledPolicy) -> String {

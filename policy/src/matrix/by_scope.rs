@@ -1,0 +1,66 @@
+//! The table turned round: what each scope is enough for, and what it is a part of.
+
+use serde_json::json;
+
+use super::{Effect, Matrix};
+
+/// What one scope does.
+#[derive(Debug, Clone)]
+pub struct ScopeUses<'m> {
+    /// The scope.
+    pub scope: &'m str,
+    /// The tools, resources and prompts for which it is enough.
+    pub enough: Vec<&'m str>,
+    /// Those of which it is a part of the needed scopes.
+    pub part: Vec<&'m str>,
+}
+
+impl Matrix<'_> {
+    /// Turns the table round: one entry for each scope.
+    pub fn by_scope(&self) -> Vec<ScopeUses<'_>> {
+        let uses = |(at, scope): (usize, _)| {
+            let with = |effect: Effect| {
+                let is = |cells: &[super::Cell]| cells.get(at).is_some_and(|c| c.effect == effect);
+                self.rows.iter().filter(|row| is(&row.cells)).map(|row| row.name).collect()
+            };
+            ScopeUses { scope, enough: with(Effect::Enough), part: with(Effect::Part) }
+        };
+        self.columns.iter().copied().enumerate().map(uses).collect()
+    }
+
+    /// The turned table as plain text.
+    pub fn by_scope_text(&self) -> String {
+        let mut text = String::new();
+        for uses in self.by_scope() {
+            text.push_str(&format!("  {}\n", uses.scope));
+            for (mark, names) in [(Effect::Enough, &uses.enough), (Effect::Part, &uses.part)] {
+                let mut line = format!("    {}", mark.mark());
+                for name in names {
+                    if line.chars().count() + name.chars().count() > super::grouped::WIDTH {
+                        text.push_str(&format!("{line}\n"));
+                        line = "     ".to_owned();
+                    }
+                    line.push_str(&format!(" {name}"));
+                }
+                if !names.is_empty() {
+                    text.push_str(&format!("{line}\n"));
+                }
+            }
+        }
+        text + "\n  ● enough by itself   ◐ part of what is needed\n"
+    }
+
+    /// The turned table as JSON.
+    pub fn by_scope_json(&self) -> String {
+        let scopes = self.by_scope();
+        let scopes = scopes
+            .iter()
+            .map(|uses| json!({ "scope": uses.scope, "enough": uses.enough, "part": uses.part }));
+        let document = json!({
+            "resource": self.policy.resource().as_str(),
+            "revision": self.policy.revision().to_string(),
+            "scopes": scopes.collect::<Vec<_>>(),
+        });
+        format!("{document:#}\n")
+    }
+}
