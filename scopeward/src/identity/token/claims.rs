@@ -315,9 +315,9 @@ impl Claims<'_> {
         };
         let words: Vec<&str> = match value {
             Value::String(list) => list.split(' ').filter(|scope| !scope.is_empty()).collect(),
-            // A list is refused in `scope`, because RFC 9068, section 2.2.3, makes `scope` a
-            // string.
-            Value::Array(list) if name != "scope" => {
+            // RFC 9068, section 2.2.3, makes `scope` a string, but Spring Authorization Server,
+            // Duende and others write a list.
+            Value::Array(list) => {
                 let words: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
                 words.ok_or(TokenError::Claims(name))?
             }
