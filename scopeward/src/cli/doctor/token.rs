@@ -89,7 +89,7 @@ fn fix(error: &TokenError) -> &'static str {
         TokenError::IdToken(_) | TokenError::Type | TokenError::Marker(_) => {
             "send the access token of the sign-in, not another token of it"
         }
-        TokenError::UnknownKey | TokenError::Signature | TokenError::Algorithm => {
+        TokenError::UnknownKey | TokenError::Signature | TokenError::Algorithm(_) => {
             "take the token from the provider and environment that is configured here"
         }
         TokenError::ScopeClaim(_) | TokenError::Claims(_) => {

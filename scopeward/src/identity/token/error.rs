@@ -53,8 +53,14 @@ pub enum TokenError {
     #[error("the token is not active: it has expired, was revoked, or was never issued")]
     Inactive,
     /// `alg` is not the algorithm of the key.
-    #[error("the token's algorithm does not fit the key of its issuer")]
-    Algorithm,
+    #[error("the token's algorithm does not fit the key of its issuer: it is {0}")]
+    Algorithm(&'static str),
+    /// `alg` names an algorithm that is not taken here.
+    #[error(
+        "the token is signed by {0}, which is not taken here: let the issuer sign by RS256, PS256, \
+         ES256 or EdDSA"
+    )]
+    NotTaken(&'static str),
     /// The signature does not verify.
     #[error("the token's signature is wrong")]
     Signature,
@@ -104,7 +110,7 @@ impl TokenError {
             Self::UnknownKey => "unknown_key",
             Self::Unavailable => "unavailable",
             Self::Inactive => "inactive",
-            Self::Algorithm => "algorithm",
+            Self::Algorithm(_) | Self::NotTaken(_) => "algorithm",
             Self::Signature => "signature",
             Self::Claims(_) => "claims",
             Self::IdToken(_) => "id_token",

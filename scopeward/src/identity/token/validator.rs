@@ -173,11 +173,14 @@ impl Validator {
         }
         match (self.signer(token), &self.opaque) {
             (Ok(signed), _) => {
-                match (self.verify(token, digest, signed), &self.signed[signed].keys) {
-                    (
-                        Err(Rejected { error: TokenError::UnknownKey, .. }),
-                        IssuerKeys::Remote(keys),
-                    ) if Box::pin(keys.refresh()).await => self.verify(token, digest, signed),
+                let first = self.verify(token, digest, signed);
+                match (first, &self.signed[signed].keys) {
+                    (Err(Rejected { error, .. }), IssuerKeys::Remote(keys))
+                        if matches!(error, TokenError::UnknownKey | TokenError::Unavailable) =>
+                    {
+                        let again = || self.verify(token, digest, signed);
+                        Box::pin(keys.look_for(token, again)).await
+                    }
                     (result, _) => result,
                 }
             }
@@ -264,18 +267,27 @@ impl Validator {
             serde_json::from_slice(&header).map_err(|_| TokenError::Malformed)?;
         signed.issuer.check_type(header.typ.as_ref().map(|typ| &*typ.0))?;
         let keys = signed.keys.current()?;
-        let key = keys.find(header.kid.as_ref().map(|kid| &*kid.0), header.alg)?;
-        match crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
-            Ok(true) => {}
-            Ok(false) => return Err(TokenError::Signature.into()),
-            Err(error) => {
-                return Err(match error.kind() {
-                    ErrorKind::InvalidSignature => TokenError::Signature,
-                    ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
-                    _ => TokenError::Malformed,
+        let algorithm = header.algorithm()?;
+        let id = header.kid.as_ref().map(|kid| &*kid.0);
+        let mut wrong = TokenError::UnknownKey;
+        // Without `kid` there can be several keys, of which each is tried.
+        let is_signed = keys.find(id, algorithm)?.any(|key| {
+            match crypto::verify(signature, message.as_bytes(), &key.key, algorithm) {
+                Ok(true) => return true,
+                Ok(false) => wrong = TokenError::Signature,
+                Err(error) => {
+                    wrong = match error.kind() {
+                        ErrorKind::InvalidSignature => TokenError::Signature,
+                        _ => TokenError::Malformed,
+                    };
                 }
-                .into());
             }
+            false
+        });
+        if !is_signed {
+            // A token that names no key may be signed with one that is not fetched yet.
+            let may_be_new = id.is_none() && wrong == TokenError::Signature;
+            return Err(if may_be_new { TokenError::UnknownKey } else { wrong }.into());
         }
         let payload = decoded(payload)?;
         let claims: Claims<'_> = serde_json::from_slice(&payload)
