@@ -84,6 +84,10 @@ fn fix(error: &TokenError) -> &'static str {
         TokenError::Expired | TokenError::NotYetValid => {
             "sign in again; if the token is new, see the line about the clock above"
         }
+        TokenError::TooLong(_) => {
+            "let the provider write less into it (fewer roles), or raise MAX_TOKEN, and MAX_HEAD with it"
+        }
+        TokenError::NotTaken(_) => "choose another algorithm for this API at the provider",
         TokenError::Inactive => "sign in again",
         TokenError::Revoked => "see `revocation list` for who revoked it, and why",
         TokenError::IdToken(_) | TokenError::Type | TokenError::Marker(_) => {

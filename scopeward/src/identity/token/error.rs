@@ -39,6 +39,9 @@ pub enum TokenError {
     /// The token is not a JWT, or its header needs a feature that is not supported.
     #[error("the token is not a readable JWT access token")]
     Malformed,
+    /// The token is longer than this number of bytes.
+    #[error("the token is longer than {0} bytes, which is the limit MAX_TOKEN of this server")]
+    TooLong(usize),
     /// `typ` names another kind of token.
     #[error("the token's typ is not that of an access token")]
     Type,
@@ -106,6 +109,7 @@ impl TokenError {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
+            Self::TooLong(_) => "too_long",
             Self::Type => "type",
             Self::UnknownKey => "unknown_key",
             Self::Unavailable => "unavailable",

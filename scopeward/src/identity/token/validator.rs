@@ -13,7 +13,7 @@ use super::{
     SystemClock, TokenError, TokenTypes, VerificationKeys,
     cache::{CachedToken, TokenCache, TokenDigest},
     claims::{ClaimRules, Claims},
-    header::unchecked,
+    header::{is_b64token, unchecked},
     issuer_rules::check_times,
     jose::JoseHeader,
     keys::Generation,
@@ -31,7 +31,12 @@ pub struct Validator {
     clock: Box<dyn Clock>,
     cache: TokenCache,
     revocations: Revocations,
+    longest: usize,
 }
+
+/// The longest token that is read unless it is set, in bytes: 32 KiB, which is twice the token of a
+/// person with hundreds of roles.
+pub(crate) const LONGEST_TOKEN: usize = 32 * 1024;
 
 /// An issuer of signed tokens, with its keys.
 #[derive(Debug)]
@@ -116,6 +121,7 @@ impl Validator {
             clock,
             cache: TokenCache::default(),
             revocations: Revocations::default(),
+            longest: LONGEST_TOKEN,
         }
     }
 
@@ -147,6 +153,13 @@ impl Validator {
         self
     }
 
+    /// Refuses tokens that are longer than this, in bytes, before anything of them is read.
+    #[must_use]
+    pub(crate) fn with_longest(mut self, longest: usize) -> Self {
+        self.longest = longest;
+        self
+    }
+
     /// The list of revocations that tokens are checked against.
     pub(crate) fn revocations(&self) -> Revocations {
         self.revocations.clone()
@@ -171,6 +184,7 @@ impl Validator {
         if let Some(found) = self.known(digest) {
             return found;
         }
+        self.check_form(token)?;
         match (self.signer(token), &self.opaque) {
             (Ok(signed), _) => {
                 let first = self.verify(token, digest, signed);
@@ -207,9 +221,20 @@ impl Validator {
         let digest = self.cache.digest(token.as_bytes());
         let validated = match self.known(digest) {
             Some(found) => found,
-            None => self.verify(token, digest, self.signer(token)?),
+            None => {
+                self.check_form(token)?;
+                self.verify(token, digest, self.signer(token)?)
+            }
         };
         validated.map_err(|rejected| rejected.error)
+    }
+
+    /// Checks the length and the characters of a token that is not known yet.
+    fn check_form(&self, token: &str) -> Result<(), TokenError> {
+        if token.len() > self.longest {
+            return Err(TokenError::TooLong(self.longest));
+        }
+        if is_b64token(token.as_bytes()) { Ok(()) } else { Err(TokenError::Malformed) }
     }
 
     /// Finds a cached token that was verified with the current keys. Only its times and the
