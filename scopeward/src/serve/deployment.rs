@@ -183,7 +183,9 @@ impl Deployment {
 
     /// The URL of the server: by `--url`, by `--port` on loopback, or by the policy.
     fn override_url(&self, policy: Option<&ResourceUrl>) -> Result<ResourceUrl, StartError> {
-        match (&self.url, self.port, policy) {
+        // The option has read MCP_URL, and the settings know its other name, BASE_URL.
+        let written = self.url.clone().or_else(|| self.settings.get("MCP_URL"));
+        match (&written, self.port, policy) {
             (Some(url), _, policy) => {
                 let parsed = ResourceUrl::parse(url);
                 let parsed = parsed.and_then(|url| url.check_path().map(|()| url));
