@@ -27,6 +27,7 @@ mod durability;
 mod everything;
 mod examples;
 mod features;
+mod field;
 mod finality;
 mod fuzzed;
 mod gate;

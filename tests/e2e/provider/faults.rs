@@ -196,3 +196,33 @@ fn what_could_not_be_checked_is_not_refused() {
     assert_eq!(lists(&server, &first), 401, "it was looked for a moment ago");
     assert_eq!(provider.asked(), asked, "at most once in ten seconds");
 }
+
+/// A scope that is registered after the start is asked for before a reload is judged. A new snapshot
+/// is a reason to judge again.
+#[test]
+fn scopes_registered_after_the_start_are_known_at_the_next_reload() {
+    let provider = Provider::start();
+    provider.register(&["todo:read", "todo:write", "admin:access"]);
+    let text = policy(&format!("provider = \"oidc\"\nissuer = \"{}\"", provider.url));
+    let server = Server::with_settings(&text, &[]);
+    let file = server.folder.path().join("policy.toml");
+    let served = std::fs::read_to_string(&file).unwrap();
+    let edited =
+        served.replace("[tools]", "\"todo:share\" = \"Share your todos\"\n\n[tools]").replace(
+            "create_todo = { write = \"todo\" }",
+            "create_todo = { all_of = [\"todo:write\", \"todo:share\"] }",
+        );
+    assert_ne!(served, edited);
+    let logs = |words: &str| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !server.log().contains(words) {
+            assert!(Instant::now() < deadline, "no {words}:\n{}", server.log());
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    std::fs::write(&file, &edited).unwrap();
+    logs("REFUSED");
+    provider.register(&["todo:read", "todo:write", "admin:access", "todo:share"]);
+    std::fs::write(&file, format!("{edited}# again\n")).unwrap();
+    logs("is loaded");
+}
