@@ -90,6 +90,7 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("[server]", "[resource]\nurl = \"http://localhost/other\"\n[server]", "two-servers", "2:2"),
     ("[scopes]", "provider = \"octa\"\n[scopes]", "unknown-value", "4:12"),
     ("[scopes]", "list = true\n[scopes]", "wrong-type", "4:8"),
+    ("[scopes]", "issuer = \"https://as.example\"\n[scopes]", "no-effect", "4:1"),
     ("[scopes]", "registered = [\"todo:raed\"]\n[scopes]", "undefined-scope", "4:15"),
     ("\"See your todos\"", "\" \"", "missing-title", "5:15"),
     ("\"See your todos\"", "{ step_up = true }", "missing-title", "5:1"),

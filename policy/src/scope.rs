@@ -128,6 +128,12 @@ impl serde::Serialize for Scope {
     }
 }
 
+/// Whether a scope is about signing in (OpenID Connect Core, sections 5.4 and 11). Such a scope is the
+/// provider's and no resource's.
+pub(crate) fn is_of_openid(scope: &str) -> bool {
+    matches!(scope, "openid" | "profile" | "email" | "address" | "phone" | "offline_access")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

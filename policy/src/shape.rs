@@ -253,8 +253,8 @@ const ISSUER: Key = key(
 );
 const AUDIENCE: Key = key(
     "audience",
-    ValueKind::Text,
-    "The audience of tokens for this server; the server's URL unless written.",
+    ValueKind::Either(&[ValueKind::Text, ValueKind::Some(&ValueKind::Text)]),
+    "The audience of tokens for this server, or a list of them; the server's URL unless written.",
 );
 const SCOPE_PREFIX: Key = key(
     "scope_prefix",

@@ -1,6 +1,8 @@
 //! `doctor` finds and explains each of the issues that Scalekit's guide lists (docs.scalekit.com,
 //! "`FastMCP` quickstart", "Common issues"), and further mistakes.
 
+mod mistakes;
+
 use std::{fs, process::Output};
 
 use serde_json::json;

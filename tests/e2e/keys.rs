@@ -6,7 +6,10 @@ use aws_lc_rs::{
     encoding::AsDer,
     rand::SystemRandom,
     rsa::{KeyPair, KeySize},
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair},
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair,
+        Ed25519KeyPair,
+    },
 };
 use jsonwebtoken::{
     Algorithm, EncodingKey,
@@ -60,4 +63,14 @@ pub(crate) fn keys() -> &'static Keys {
         };
         Keys { rsa, other_rsa, ec, ed, published }
     })
+}
+
+/// A P-384 key, and the same for verification.
+pub(crate) fn p384(id: &str) -> (EncodingKey, Jwk) {
+    let random = SystemRandom::new();
+    let pair = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &random).unwrap();
+    let key = EncodingKey::from_ec_der(pair.as_ref());
+    let mut public = Jwk::from_encoding_key(&key, Algorithm::ES384).unwrap();
+    public.common.key_id = Some(id.to_owned());
+    (key, public)
 }

@@ -28,6 +28,7 @@ mod durability;
 mod everything;
 mod examples;
 mod features;
+mod field;
 mod finality;
 mod fuzzed;
 mod gate;

@@ -20,7 +20,7 @@ use tower::Layer;
 
 use crate::{
     harness::{Reply, http_service, mcp_request, mount, send, small_policy},
-    keys::{keys, verification_keys},
+    keys::{keys, p384, verification_keys},
 };
 
 const RULES: &str = r#"
@@ -276,7 +276,7 @@ fn with_header(header: &Value) -> String {
 fn headers_that_are_wrong() {
     let malformed = "the token is not a readable JWT access token";
     let unknown_key = "the token is signed with a key that its issuer does not publish";
-    let other_algorithm = "the token's algorithm does not fit the key of its issuer";
+    let other_algorithm = "the token's algorithm does not fit the key of its issuer: it is";
     let wrong_type = "the token's typ is not that of an access token";
     assert_eq!(call(&with_header(&json!({ "alg": "ES256", "kid": "ec" })), "who").status, 200);
     for (header, description) in [
@@ -332,7 +332,10 @@ fn signatures_that_are_wrong() {
     let public = serde_json::to_vec(&keys().published.keys[0]).unwrap();
     let forged =
         encode(&header(Algorithm::HS256, "rsa"), &claims(), &EncodingKey::from_secret(&public));
-    refused(&forged.unwrap(), "the token's algorithm does not fit the key of its issuer");
+    refused(
+        &forged.unwrap(),
+        "the token's algorithm does not fit the key of its issuer: it is HS256",
+    );
     // Signed by an unpublished key, with the id of a published key.
     let forged = encode(&header(Algorithm::RS256, "rsa"), &claims(), &keys().other_rsa).unwrap();
     refused(&forged, wrong);
@@ -394,4 +397,67 @@ fn a_clone_of_a_gate_has_limits_of_its_own() {
         send(request.body(body.to_string()).unwrap()).status
     };
     assert_eq!((status(&gate), status(&narrow)), (200, 413));
+}
+
+/// A key verifies the algorithm that it names, and a key that names none verifies those of its type.
+/// A token without `kid` is tried with each key that fits.
+#[test]
+fn each_algorithm_is_tied_to_its_key() {
+    use Algorithm::{ES256, ES384, PS256, PS384, PS512, RS256, RS384, RS512};
+    let (ec, public) = p384("p384");
+    let rsa = |algorithm: &Value, id: &str, key: &EncodingKey| {
+        let public = jsonwebtoken::jwk::Jwk::from_encoding_key(key, RS256).unwrap();
+        let mut public = serde_json::to_value(public).unwrap();
+        (public["alg"], public["kid"]) = (algorithm.clone(), id.into());
+        if algorithm.is_null() {
+            public.as_object_mut().unwrap().remove("alg");
+        }
+        public
+    };
+    let validator = |published: &[Value]| {
+        let text = json!({ "keys": published }).to_string();
+        let keys = scopeward::identity::token::VerificationKeys::parse(&text).unwrap();
+        Validator::new(ISSUER, AUDIENCE, keys, TokenTypes::AccessTokenOrPlain).with_clock(|| NOW)
+    };
+    let of_rsa = [RS256, RS384, RS512, PS256, PS384, PS512];
+    let signed =
+        |algorithm, key: &EncodingKey| encode(&header(algorithm, "k"), &claims(), key).unwrap();
+    let any = validator(&[rsa(&Value::Null, "k", &keys().rsa)]);
+    for one in of_rsa {
+        let token = signed(one, &keys().rsa);
+        assert!(any.validate(&token).is_ok(), "{one:?}");
+        for named in of_rsa {
+            let named = format!("{named:?}");
+            let tied = validator(&[rsa(&json!(named), "k", &keys().rsa)]).validate(&token);
+            if named == format!("{one:?}") {
+                assert!(tied.is_ok(), "{one:?}");
+            } else {
+                let said = tied.unwrap_err().to_string();
+                assert!(
+                    said.ends_with(&format!("does not fit the key of its issuer: it is {one:?}")),
+                    "{said}"
+                );
+            }
+        }
+        let other = signed(one, &keys().other_rsa);
+        assert_eq!(any.validate(&other).unwrap_err(), TokenError::Signature);
+    }
+    let mut public = serde_json::to_value(public).unwrap();
+    public["kid"] = json!("k");
+    let curve = validator(&[public]);
+    assert!(curve.validate(&signed(ES384, &ec)).is_ok());
+    let said = curve.validate(&signed(ES256, &keys().ec)).unwrap_err().to_string();
+    assert!(said.contains("it is ES256"), "{said}");
+    let es512 = with_header(&json!({ "alg": "ES512", "kid": "k" }));
+    let said = any.validate(&es512).unwrap_err().to_string();
+    assert!(said.contains("signed by ES512, which is not taken here"), "{said}");
+
+    let both = validator(&[
+        rsa(&json!("RS256"), "1", &keys().rsa),
+        rsa(&json!("RS256"), "2", &keys().other_rsa),
+    ]);
+    for key in [&keys().rsa, &keys().other_rsa] {
+        let unnamed = encode(&Header::new(RS256), &claims(), key).unwrap();
+        assert!(both.validate(&unnamed).is_ok());
+    }
 }

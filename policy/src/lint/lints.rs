@@ -45,4 +45,6 @@ lints! {
     declared_twice,
     narrower_resource,
     unread_variable,
+    provider_setup,
+    provider_sign_in,
 }

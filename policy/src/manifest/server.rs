@@ -9,9 +9,9 @@ use crate::{
     diagnostic::Diagnostic,
     mistake,
     {
-        provider::{Provider, ProviderSettings},
-        reader::{Located, TableReader},
-        scope::Scope,
+        provider::{Provider, ProviderSettings, Setup, Tokens},
+        reader::{self, Located, TableReader},
+        scope::{Scope, is_of_openid},
         settings::{AuditMode, ListMode, OnDenied, StartupCheck},
         shape,
     },
@@ -80,7 +80,10 @@ pub(super) fn read(
             .unwrap_or_default(),
         origins: reader.strings("origins", errors).map(|list| list.value).unwrap_or_default(),
         registered: reader.strings("registered", errors).map(|list| {
-            Located::new(scopes::scopes(&list.value, &[name, "registered"], errors), list.span)
+            let mut all = scopes::scopes(&list.value, &[name, "registered"], errors);
+            // They are the provider's, and `[scopes]` does not define them.
+            all.retain(|scope| !is_of_openid(scope.value.as_str()));
+            Located::new(all, list.span)
         }),
         snapshot_days: reader.count("snapshot_days", errors).map(|days| days.value),
     };
@@ -96,17 +99,76 @@ fn trust(
     errors: &mut Vec<Diagnostic>,
 ) -> ProviderSettings {
     let issuer = reader.text("issuer", "write the provider's issuer, or leave it out", errors);
-    let audience = reader.text("audience", "write what the tokens name, or leave it out", errors);
+    let audiences = audiences(reader, errors);
     issuers.extend(issuer.clone());
+    without_effect(name, reader, provider, errors);
     let prefix = reader
         .string("scope_prefix", errors)
         .and_then(|prefix| scopes::scopes(&[prefix], &[name, "scope_prefix"], errors).pop());
     ProviderSettings {
         provider: provider.unwrap_or_default(),
         issuer: issuer.map(|issuer| issuer.value),
-        audience: audience.map(|audience| audience.value),
+        audiences,
         scope_prefix: prefix.map(|prefix| prefix.value),
         opaque: reader.boolean("opaque", errors).is_some_and(|opaque| opaque.value),
+    }
+}
+
+/// The values of `audience`: one, or a list of at least one.
+fn audiences(reader: &TableReader<'_, '_>, errors: &mut Vec<Diagnostic>) -> Vec<String> {
+    const HELP: &str = "write what the tokens name, or leave it out";
+    let listed = reader.get("audience").filter(|found| found.value.is_array());
+    let Some(found) = listed else {
+        return reader.text("audience", HELP, errors).map(|one| one.value).into_iter().collect();
+    };
+    let list = reader.strings("audience", errors).map(|list| list.value).unwrap_or_default();
+    if list.is_empty() {
+        let message = "`audience` is an empty list, so no token would be for this server";
+        errors.push(Diagnostic::new(mistake::EMPTY_TEXT, found.span, message).help(HELP));
+    }
+    let each = "each item of `audience`";
+    list.into_iter()
+        .filter_map(|one| reader::not_blank(one, each, HELP, errors))
+        .map(|one| one.value)
+        .collect()
+}
+
+/// Refuses the settings that have no effect with this provider, because their author counts on one.
+fn without_effect(
+    name: &str,
+    reader: &TableReader<'_, '_>,
+    provider: Option<Provider>,
+    errors: &mut Vec<Diagnostic>,
+) {
+    // A word that is no provider is a mistake of its own.
+    if provider.is_none() && reader.key_span("provider").is_some() {
+        return;
+    }
+    let preset = provider.unwrap_or_default().preset();
+    let (idle, with): (&[&str], _) = match preset.map(|preset| (preset.setup, preset.tokens)) {
+        None if provider.is_none() => (
+            &["issuer", "audience", "scope_prefix", "opaque"],
+            "without `provider`, which then is the embedded issuer",
+        ),
+        None => (&["issuer", "audience", "scope_prefix", "opaque"], "with the embedded issuer"),
+        Some((Setup::Scalekit, _)) => {
+            (&["issuer", "audience"], "with Scalekit, whose variables SCALEKIT_… say it")
+        }
+        Some((Setup::ByIssuer, Tokens::TokenInfo(_))) => {
+            (&["opaque"], "with this provider, whose tokens are always opaque")
+        }
+        Some((Setup::ByIssuer, Tokens::Jwt)) => (&[], ""),
+    };
+    for key in idle {
+        let Some(at) = reader.key_span(key) else { continue };
+        let error =
+            Diagnostic::new(mistake::NO_EFFECT, at, format!("`{key}` has no effect {with}"));
+        errors.push(match provider {
+            None => error.help(format!(
+                "write in `[{name}]` whose it is, such as `provider = \"oidc\"`; or remove it"
+            )),
+            Some(_) => error.help("remove it, or name the provider that it belongs to"),
+        });
     }
 }
 

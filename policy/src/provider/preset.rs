@@ -48,6 +48,8 @@ pub struct Preset {
     /// The claims that may hold the scopes. Only the first one that a token has counts, because two
     /// claims must not add up to more.
     pub scope_claims: &'static [&'static str],
+    /// Whether `scope` may be a list of strings in its tokens, and not only one string.
+    pub takes_scope_list: bool,
     /// Where the policy's `scope_prefix` appears.
     pub prefix: PrefixIn,
     /// The mark that tells its access tokens from its other tokens.
@@ -129,6 +131,7 @@ const COMMON: Preset = Preset {
     audience_forms: &[],
     audience_hint: THE_URL,
     scope_claims: &["scope", "scp", "scopes"],
+    takes_scope_list: true,
     prefix: PrefixIn::RequestsAndTokens,
     marker: Marker::None,
     types: TokenTypes::AccessTokenOrPlain,
@@ -215,6 +218,7 @@ pub static PRESETS: &[Preset] = &[
         issuer: "https://SUBDOMAIN.authkit.app",
         audience_hint: "the resource indicator of the MCP server, which is its URL",
         scope_claims: &["scope"],
+        takes_scope_list: false,
         // Its metadata lists the scopes of OpenID Connect only.
         registered: RegisteredIn::Snapshot,
         sources: &["WorkOS docs, \"AuthKit: Model Context Protocol\""],
@@ -226,6 +230,7 @@ pub static PRESETS: &[Preset] = &[
         issuer: "https://api.descope.com/v1/apps/agentic/PROJECT/MCP_SERVER",
         audience_hint: "the audience of the MCP server, which is its URL",
         scope_claims: &["scope"],
+        takes_scope_list: false,
         sources: &["Descope docs, \"MCP Servers\" and \"Discovery Endpoints\""],
         ..COMMON
     },

@@ -70,6 +70,11 @@ fn examine(
     settings::of_settings(report, &policy, &configured, |name| deployment.settings.get(name));
     block_on(async {
         let remote = Remote::default();
+        for settings in std::iter::once(policy.provider_settings()).chain(policy.also()) {
+            for (text, fix) in settings.doubts(policy.resource().as_str()) {
+                report.wrong("sign-in", text, fix);
+            }
+        }
         for configured in configured.all() {
             provider_health::examine(report, &remote, configured, &policy).await;
         }

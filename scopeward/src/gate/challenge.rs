@@ -80,6 +80,9 @@ impl Challenge {
                 let answer = json_rpc_error(StatusCode::SERVICE_UNAVAILABLE, None, error);
                 return ([(header::RETRY_AFTER, "5")], answer).into_response();
             }
+            Self::InvalidToken(Rejected { error: TokenError::TooLong(_), .. }) => {
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+            }
             Self::NoToken | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
         };
         let metadata = policy.resource().metadata_url();

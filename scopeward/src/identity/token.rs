@@ -44,6 +44,7 @@ pub use revocations::Revocations;
 #[cfg(feature = "embedded-issuer")]
 pub(crate) use revocations::SignIn;
 pub(crate) use revocations::{Revocation, RevocationTarget};
+pub(crate) use validator::LONGEST_TOKEN;
 pub use validator::Validator;
 
 /// A validated access token: its signature, issuer, audience and times were right. Clones share one

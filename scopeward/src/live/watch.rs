@@ -55,9 +55,19 @@ impl RefusedPolicy {
 /// The outcome of one read of the file: its text, or the error.
 type FileState = Result<String, String>;
 
+/// The state of the policy file, and of the snapshot of the registered scopes beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Files {
+    policy: FileState,
+    snapshot: FileState,
+}
+
 /// Watches the policy file of a running server, and replaces the policy when the file changes.
 pub(crate) struct Watcher<L> {
     pub(crate) path: PathBuf,
+    /// The snapshot of the registered scopes, which may be missing. A new one is a reason to check the
+    /// policy again.
+    pub(crate) snapshot: PathBuf,
     /// The path of the policy file as messages show it.
     pub(crate) shown: String,
     pub(crate) live: LivePolicy,
@@ -79,16 +89,20 @@ where
     async fn watch(self, mut hangups: Hangups) {
         let mut ticks = tokio::time::interval(INTERVAL);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut settled: FileState = Ok(self.live.current().source().text().to_owned());
-        let mut candidate: Option<FileState> = None;
+        let mut settled = Files {
+            policy: Ok(self.live.current().source().text().to_owned()),
+            snapshot: read(&self.snapshot),
+        };
+        let mut candidate: Option<Files> = None;
         let loads = Loads::default();
         loop {
             let is_asked = tokio::select! {
                 _ = ticks.tick() => false,
                 () = next(&mut hangups) => true,
             };
-            let path = self.path.clone();
-            let Ok(state) = spawn_blocking(move || read(&path)).await else { continue };
+            let (path, snapshot) = (self.path.clone(), self.snapshot.clone());
+            let read = move || Files { policy: read(&path), snapshot: read(&snapshot) };
+            let Ok(state) = spawn_blocking(read).await else { continue };
             self.live.heartbeat().beat();
             if is_asked {
                 tracing::info!(target: TARGET, "asked by SIGHUP to load {} again", self.shown);
@@ -100,14 +114,23 @@ where
                 continue;
             }
             candidate = None;
-            self.apply(state.clone(), &loads, tokio::time::sleep(LONGEST_LOAD)).await;
+            let Files { policy, snapshot } = state.clone();
+            let has_new_scopes = snapshot != settled.snapshot;
+            let over = tokio::time::sleep(LONGEST_LOAD);
+            self.apply(policy, has_new_scopes, &loads, over).await;
             settled = state;
         }
     }
 
     /// Loads a text that is new or was asked for, and serves its policy if it passes the check before
     /// the time is over.
-    async fn apply(&self, state: FileState, loads: &Loads, is_over: impl Future<Output = ()>) {
+    async fn apply(
+        &self,
+        state: FileState,
+        has_new_scopes: bool,
+        loads: &Loads,
+        is_over: impl Future<Output = ()>,
+    ) {
         let text = match state {
             Ok(text) => text,
             Err(reason) => {
@@ -116,7 +139,7 @@ where
             }
         };
         let old = self.live.current();
-        if old.source().text() == text {
+        if old.source().text() == text && !has_new_scopes {
             self.live.confirm();
             tracing::info!(target: TARGET, revision = %old.revision(), "{} is what is served", self.shown);
             return;
@@ -300,26 +323,27 @@ mod tests {
         let first = check(&Source::new("policy.toml", text("first"))).unwrap();
         let live = LivePolicy::from(first);
         let (path, shown) = (PathBuf::from("policy.toml"), "policy.toml".to_owned());
-        let watcher = Watcher { path, shown, live: live.clone(), load };
+        let snapshot = PathBuf::from("registered-scopes.toml");
+        let watcher = Watcher { path, snapshot, shown, live: live.clone(), load };
         let loads = Loads::default();
         let served = live.current().revision().clone();
         let over = || std::future::ready(());
         let in_time = std::future::pending;
         // The first one still runs when the second one is loaded.
-        watcher.apply(Ok(text("slow 1")), &loads, over()).await;
+        watcher.apply(Ok(text("slow 1")), false, &loads, over()).await;
         assert!(live.status().is_refused && *live.current().revision() == served);
-        watcher.apply(Ok(text("quick")), &loads, in_time()).await;
+        watcher.apply(Ok(text("quick")), false, &loads, in_time()).await;
         assert!(!live.status().is_refused && live.current().source().text().contains("quick"));
         // With two that still run, a third one gets no thread.
-        watcher.apply(Ok(text("slow 2")), &loads, over()).await;
+        watcher.apply(Ok(text("slow 2")), false, &loads, over()).await;
         assert!(loads.begin().is_none());
-        watcher.apply(Ok(text("quick 2")), &loads, in_time()).await;
+        watcher.apply(Ok(text("quick 2")), false, &loads, in_time()).await;
         assert!(live.status().is_refused && live.status().loaded == 2);
         drop(closed);
         while loads.begin().is_none() {
             std::thread::yield_now();
         }
-        watcher.apply(Ok(text("quick 2")), &loads, in_time()).await;
+        watcher.apply(Ok(text("quick 2")), false, &loads, in_time()).await;
         assert!(!live.status().is_refused && live.status().loaded == 3);
     }
 }

@@ -9,7 +9,11 @@ use tower::ServiceExt;
 use crate::{
     Limits,
     http::TrustedProxies,
-    identity::{provider::ConfiguredProviders, revocation::Revocations, token::OLDEST_KEYS},
+    identity::{
+        provider::ConfiguredProviders,
+        revocation::Revocations,
+        token::{LONGEST_TOKEN, OLDEST_KEYS},
+    },
     limits::{Capacity, Limit},
     live::LivePolicy,
     policy::{CompiledPolicy, Feature, diagnostic::Source},
@@ -102,7 +106,13 @@ async fn answer() -> String {
     let monitor = Monitor {
         capacity: Capacity::new(&Limits::default()),
         live,
-        providers: Providers::connect(None, &configured, Remote::default(), OLDEST_KEYS),
+        providers: Providers::connect(
+            None,
+            &configured,
+            Remote::default(),
+            OLDEST_KEYS,
+            LONGEST_TOKEN,
+        ),
         recorder,
         revocations: Revocations::default(),
         connections: Some(ConnectionServer::new(app, &Limits::default(), None)),

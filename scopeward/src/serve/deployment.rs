@@ -9,12 +9,17 @@ use std::{
 use super::{Environment, StartError, environment::Settings};
 use crate::{
     file,
-    identity::{provider::CustomProvider, token::OLDEST_KEYS},
+    identity::{
+        provider::CustomProvider,
+        token::{LONGEST_TOKEN, OLDEST_KEYS},
+    },
     policy::{CompiledPolicy, ResourceUrl, Snapshot, diagnostic::Source, written_url},
 };
 
 /// The longest time for which keys can be used that are not fetched any more, in seconds: a year.
 const LONGEST_KEY_AGE: u64 = 365 * 24 * 60 * 60;
+/// The largest value of MAX_TOKEN: 1 MiB, which is more than any client sends in a header.
+const LARGEST_TOKEN: u64 = 1024 * 1024;
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Deployment {
@@ -50,6 +55,16 @@ pub(crate) struct Deployment {
         value_parser = clap::value_parser!(u64).range(1..=LONGEST_KEY_AGE)
     )]
     pub(crate) max_key_age: u64,
+    /// The longest access token, in bytes. The head of a request must have room for it (MAX_HEAD)
+    #[arg(
+        long,
+        global = true,
+        value_name = "BYTES",
+        env = "MAX_TOKEN",
+        default_value_t = LONGEST_TOKEN as u64,
+        value_parser = clap::value_parser!(u64).range(1..=LARGEST_TOKEN)
+    )]
+    pub(crate) max_token: u64,
     #[arg(skip)]
     pub(crate) settings: Settings,
     /// The provider that the program brings, in place of the one that the settings describe.
@@ -149,7 +164,9 @@ impl Deployment {
 
     /// The URL of the server: by `--url`, by `--port` on loopback, or by the policy.
     fn override_url(&self, policy: Option<&ResourceUrl>) -> Result<ResourceUrl, StartError> {
-        match (&self.url, self.port, policy) {
+        // The option has read MCP_URL, and the settings know its other name, BASE_URL.
+        let written = self.url.clone().or_else(|| self.settings.get("MCP_URL"));
+        match (&written, self.port, policy) {
             (Some(url), _, policy) => {
                 let parsed = ResourceUrl::parse(url);
                 let parsed = parsed.and_then(|url| url.check_path().map(|()| url));

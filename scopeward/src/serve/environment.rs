@@ -21,7 +21,12 @@ impl Settings {
 
     /// The value of a setting. An empty value counts as absent.
     pub(crate) fn get(&self, name: &str) -> Option<String> {
-        (self.0)(name).filter(|value| !value.is_empty())
+        let of = |name: &str| (self.0)(name).filter(|value| !value.is_empty());
+        match name {
+            // Newer guides of Scalekit call it BASE_URL.
+            "MCP_URL" => of(name).or_else(|| of("BASE_URL")),
+            _ => of(name),
+        }
     }
 }
 

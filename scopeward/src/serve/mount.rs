@@ -2,6 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+
 use super::{
     Server, StartError,
     deployment::Deployment,
@@ -16,14 +19,14 @@ use super::{
 use crate::{
     file,
     identity::{
-        provider::{CustomProvider, Registered},
+        provider::{ConfiguredProviders, CustomProvider, Registered},
         revocation::{self, RevocationWatch, Revocations},
     },
     limits::Limits,
     live::{LivePolicy, RefusedPolicy, Watcher},
     mcp::{ScopedTools, ServerDetails},
     policy::{
-        CheckedPolicy, agreement,
+        CheckedPolicy, Snapshot, agreement,
         diagnostic::{Diagnostics, Source},
     },
     record::audit::{Recorder, journal},
@@ -251,7 +254,8 @@ impl Mount {
         let providers = startup::open_providers(deployment, &configured, &live, name)?;
         let environment = deployment.environment();
         let tools = tools.open(environment).await.map_err(StartError::by_author)?;
-        let reloads = self.has_reload.then(|| self.watcher::<T::Tools>(&live, &registered));
+        let reloads =
+            self.has_reload.then(|| self.watcher::<T::Tools>(&live, &configured, &registered));
         // The server starts even if a provider is down, because the keys are fetched again later.
         providers.tried().await;
         let mut server = Server::new(tools, &live, &providers)
@@ -295,19 +299,27 @@ impl Mount {
     fn watcher<S: ScopedTools>(
         &self,
         live: &LivePolicy,
+        configured: &ConfiguredProviders,
         registered: &Registered,
     ) -> Watcher<
         impl Fn(Source) -> Result<CheckedPolicy, RefusedPolicy> + Clone + Send + Sync + use<S>,
     > {
         let deployment = self.deployment.clone();
-        let registered = registered.clone();
+        let main = configured.main.clone();
+        let registered = Arc::new(Mutex::new(registered.clone()));
+        let runtime = Handle::current();
         Watcher {
             path: deployment.policy.clone(),
+            snapshot: deployment.policy.with_file_name(Snapshot::FILE),
             shown: live.current().source().path().to_owned(),
             live: live.clone(),
             load: move |source| {
-                let checked = agreement::check(&source, &S::REGISTRY, registered.snapshot())
-                    .map_err(RefusedPolicy::Findings)?;
+                let known = registered.lock().clone();
+                let asked = startup::registered_again(&deployment, &source, main.as_ref(), known);
+                let now = runtime.block_on(asked).map_err(RefusedPolicy::because)?;
+                let checked = agreement::check(&source, &S::REGISTRY, now.snapshot());
+                *registered.lock() = now;
+                let checked = checked.map_err(RefusedPolicy::Findings)?;
                 if !checked.found().is_empty() {
                     tracing::warn!("{}", checked.found().render(false));
                 }

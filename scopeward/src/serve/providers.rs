@@ -35,6 +35,8 @@ pub struct Providers {
     /// embedded issuer.
     connected: Vec<ConnectedProvider>,
     remote: Option<Remote>,
+    /// The longest token that is read, in bytes.
+    longest_token: usize,
 }
 
 /// A provider on another machine, and the way in which its tokens are checked.
@@ -70,6 +72,7 @@ impl Providers {
         configured: &ConfiguredProviders,
         remote: Remote,
         oldest_keys: Duration,
+        longest_token: usize,
     ) -> Self {
         let connect = |configured: &ConfiguredProvider| {
             let by = match &configured.check {
@@ -83,13 +86,18 @@ impl Providers {
             ConnectedProvider { configured: configured.clone(), by }
         };
         let connected = configured.all().map(connect).collect();
-        Self { embedded, connected, remote: Some(remote) }
+        Self { embedded, connected, remote: Some(remote), longest_token }
     }
 
     /// No providers, for a server whose tokens are checked in another way.
     #[cfg(feature = "testing")]
     pub(crate) fn none() -> Self {
-        Self { embedded: None, connected: vec![], remote: None }
+        Self {
+            embedded: None,
+            connected: vec![],
+            remote: None,
+            longest_token: crate::identity::token::LONGEST_TOKEN,
+        }
     }
 
     /// The provider where callers sign in, by its word in the policy.
@@ -134,7 +142,7 @@ impl Providers {
         if let Some(embedded) = &self.embedded {
             embedded.revoke_by(&revocations);
         }
-        every.with_revocations(revocations)
+        every.with_revocations(revocations).with_longest(self.longest_token)
     }
 
     /// The authorization servers for protected resource metadata (RFC 9728), first the one where
@@ -166,7 +174,12 @@ impl Providers {
 #[cfg(feature = "embedded-issuer")]
 impl From<&Issuer> for Providers {
     fn from(issuer: &Issuer) -> Self {
-        Self { embedded: Some(issuer.clone()), connected: vec![], remote: None }
+        Self {
+            embedded: Some(issuer.clone()),
+            connected: vec![],
+            remote: None,
+            longest_token: crate::identity::token::LONGEST_TOKEN,
+        }
     }
 }
 

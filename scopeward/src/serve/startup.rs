@@ -10,7 +10,7 @@ use crate::{
     },
     issuer::Issuer,
     live::LivePolicy,
-    policy::{CheckedPolicy, CompiledPolicy, Registry, Snapshot, agreement},
+    policy::{CheckedPolicy, CompiledPolicy, Registry, Snapshot, agreement, diagnostic::Source},
     remote::Remote,
 };
 
@@ -95,7 +95,8 @@ pub(crate) fn open_providers(
         Some(_) => None,
     };
     let oldest_keys = Duration::from_secs(deployment.max_key_age);
-    Ok(Providers::connect(embedded, configured, Remote::default(), oldest_keys))
+    let longest_token = usize::try_from(deployment.max_token).unwrap_or(usize::MAX);
+    Ok(Providers::connect(embedded, configured, Remote::default(), oldest_keys, longest_token))
 }
 
 /// The registered scopes, from the first of three sources that has them: the policy, the provider,
@@ -120,6 +121,35 @@ async fn registered(
         "{error}\n  = help: run `resource pull` while it answers, and commit the file; or write \
          `registered = […]` in `[server]`"
     )))
+}
+
+/// The registered scopes for a policy that is to replace another one: as at the start, and those
+/// that are `known` if neither the provider nor a snapshot says them now.
+pub(crate) async fn registered_again(
+    deployment: &Deployment,
+    source: &Source,
+    main: Option<&ConfiguredProvider>,
+    known: Registered,
+) -> Result<Registered, StartError> {
+    // The mistakes of the policy are reported by its check.
+    let Ok(policy) = CompiledPolicy::compile(source.clone()) else { return Ok(known) };
+    let Some(main) = main.filter(|_| policy.registered_at().is_none()) else {
+        return Ok(Registered::Policy);
+    };
+    let url = deployment.url_of(&policy)?;
+    if let Ok(snapshot) = main.registered(&Remote::default(), &url).await {
+        return Ok(Registered::Provider(snapshot));
+    }
+    Ok(match (deployment.snapshot(None)?, known) {
+        (Some(snapshot), _) => Registered::Snapshot(snapshot),
+        (None, Registered::Policy) => {
+            return Err(StartError::refused(
+                "the provider does not say which scopes are registered\n  = help: run `resource \
+                 pull` while it answers, or write `registered = […]` in `[server]`",
+            ));
+        }
+        (None, known) => known,
+    })
 }
 
 /// The registered scopes by the provider. `None` if the policy has them, or the provider does not

@@ -9,7 +9,7 @@ use std::{
 use jsonwebtoken::Algorithm;
 use serde_json::json;
 
-use super::{lists, policy, scalekit};
+use super::{lists, policy, scalekit, shapes::REGISTERED};
 use crate::{
     harness::Server,
     keys::keys,
@@ -89,7 +89,7 @@ fn a_provider_that_fails_later_takes_nothing_away() {
                 // Waits 11 seconds, because an unknown key causes a fetch at most every 10 seconds.
                 thread::sleep(Duration::from_secs(11));
                 let unknown = provider.sign(&json!({}), Algorithm::RS256, "other", &keys().rsa);
-                assert_eq!(lists(&server, &unknown), 401, "{mode:?}");
+                assert_eq!(lists(&server, &unknown), 503, "{mode:?}: nobody knows its key");
                 let deadline = Instant::now() + Duration::from_secs(10);
                 while !server.log().contains("the keys that are there stay") {
                     assert!(Instant::now() < deadline, "{mode:?}:\n{}", server.log());
@@ -121,7 +121,8 @@ fn keys_rotate_without_a_restart_and_without_a_flood() {
             scope.spawn(move || {
                 let id = format!("unknown-{number}");
                 let token = provider.sign(&json!({}), Algorithm::RS256, &id, &keys().rsa);
-                assert_eq!(lists(server, &token), 401);
+                // A token that comes after the fetch was not looked for.
+                assert!([401, 503].contains(&lists(server, &token)));
             });
         }
     });
@@ -171,4 +172,57 @@ fn an_expired_certificate_is_not_trusted() {
     assert_eq!(lists(&server, &unknown), 401);
     assert_eq!(server.log().matches("the keys that are there stay").count(), 1);
     assert_eq!(lists(&server, &token), 200, "later");
+}
+
+/// A provider that comes up after the server is asked by the next request. A key that nobody could
+/// look for is not called unknown.
+#[test]
+fn what_could_not_be_checked_is_not_refused() {
+    let provider = Provider::start();
+    provider.set(Mode::Down);
+    let text = policy(&format!("provider = \"scalekit\"\n{REGISTERED}"));
+    let server = Server::with_settings(&text, &provider.settings());
+    let good = provider.token(&json!({}));
+    assert_eq!(lists(&server, &good), 503);
+    provider.set(Mode::Good);
+    // The request asks by itself, at most once a second, and does not wait for the next retry.
+    becomes(&server, &good, 200);
+
+    let unknown = |id: &str| provider.sign(&json!({}), Algorithm::RS256, id, &keys().rsa);
+    let first = unknown("first");
+    assert_eq!(lists(&server, &first), 401, "it was looked for");
+    let asked = provider.asked();
+    assert_eq!(lists(&server, &unknown("second")), 503, "it was not looked for yet");
+    assert_eq!(lists(&server, &first), 401, "it was looked for a moment ago");
+    assert_eq!(provider.asked(), asked, "at most once in ten seconds");
+}
+
+/// A scope that is registered after the start is asked for before a reload is judged. A new snapshot
+/// is a reason to judge again.
+#[test]
+fn scopes_registered_after_the_start_are_known_at_the_next_reload() {
+    let provider = Provider::start();
+    provider.register(&["todo:read", "todo:write", "admin:access"]);
+    let text = policy(&format!("provider = \"oidc\"\nissuer = \"{}\"", provider.url));
+    let server = Server::with_settings(&text, &[]);
+    let file = server.folder.path().join("policy.toml");
+    let served = std::fs::read_to_string(&file).unwrap();
+    let edited =
+        served.replace("[tools]", "\"todo:share\" = \"Share your todos\"\n\n[tools]").replace(
+            "create_todo = { write = \"todo\" }",
+            "create_todo = { all_of = [\"todo:write\", \"todo:share\"] }",
+        );
+    assert_ne!(served, edited);
+    let logs = |words: &str| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !server.log().contains(words) {
+            assert!(Instant::now() < deadline, "no {words}:\n{}", server.log());
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    std::fs::write(&file, &edited).unwrap();
+    logs("REFUSED");
+    provider.register(&["todo:read", "todo:write", "admin:access", "todo:share"]);
+    std::fs::write(&file, format!("{edited}# again\n")).unwrap();
+    logs("is loaded");
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{lists, policy};
 use crate::{
-    harness::{Server, run, stderr},
+    harness::{Server, run, stderr, stdout},
     keys::keys,
     standin::{Mode, Provider},
 };
@@ -106,4 +106,53 @@ fn ambiguous_and_incomplete_providers_are_refused() {
     let two = "provider = \"google\"\naudience = \"c\"\n\n[[server.also]]\nprovider = \"google\"\naudience = \"d\"\nissuer = \"https://g.example\"";
     let output = run(&also(two), &["policy", "check"]);
     assert!(stderr(&output).contains("two providers have opaque tokens"), "{}", stderr(&output));
+}
+
+/// Each of these starts no server, and `policy lint` says so before.
+#[test]
+fn the_lint_finds_what_the_server_refuses() {
+    for (text, says) in [
+        ("provider = \"google\"\nregistered = [\"todo:read\"]", "the id of the OAuth client"),
+        ("provider = \"cognito\"\nissuer = \"https://c.example\"", "the id of the OAuth client"),
+        ("provider = \"auth0\"", "needs its issuer"),
+        (
+            "provider = \"oidc\"\nissuer = \"https://a.example\"\n[[server.also]]\n\
+             provider = \"okta\"\nissuer = \"https://a.example\"\n",
+            "two providers have the issuer https://a.example",
+        ),
+        ("issuer = \"https://a.example\"", "`issuer` has no effect without `provider`"),
+        ("provider = \"scalekit\"\naudience = \"res_1\"", "`audience` has no effect with Scalekit"),
+    ] {
+        let output = run(&policy(text), &["policy", "lint", "--deny", "warning"]);
+        let said = stdout(&output) + &stderr(&output);
+        assert_ne!(output.status.code(), Some(0), "{text}");
+        assert!(said.contains(says), "{text}: {said}");
+    }
+}
+
+/// Scopes of OpenID Connect are the provider's, wherever they are registered.
+#[test]
+fn scopes_about_signing_in_are_left_alone() {
+    let standard = ["openid", "profile", "email", "address", "phone", "offline_access"];
+    let registered = format!(
+        "provider = \"oidc\"\nissuer = \"https://a.example\"\nregistered = [\"todo:read\", \
+         \"todo:write\", \"admin:access\", \"{}\"]",
+        standard.join("\", \"")
+    );
+    let output = run(&policy(&registered), &["policy", "lint", "--deny", "warning"]);
+    let said = stdout(&output) + &stderr(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+
+    let listed =
+        Server::prepare(&policy("provider = \"oidc\"\nissuer = \"https://a.example\""), &[]);
+    let snapshot = format!(
+        "version = 1\nresource = \"{}\"\nissuer = \"https://a.example\"\npulled_at = \
+         \"2099-01-01T00:00:00Z\"\nscopes = [\"todo:read\", \"todo:write\", \"admin:access\", \"{}\"]\n",
+        listed.url(),
+        standard.join("\", \"")
+    );
+    std::fs::write(listed.folder.path().join("registered-scopes.toml"), snapshot).unwrap();
+    let output = listed.command().args(["policy", "lint"]).output().unwrap();
+    let said = stdout(&output) + &stderr(&output);
+    assert!(!said.contains("unused-scope"), "{said}");
 }

@@ -204,3 +204,23 @@ fn oauth_is_rfc_9068() {
     oidc.is_refused(&json!({ "aud": "other" }), "aud must be");
     oidc.is_refused(&json!({ "c_hash": "h" }), "an ID token, by its c_hash claim");
 }
+
+/// Spring Authorization Server, Duende and `IdentityServer` write `scope` as a list of strings.
+#[test]
+fn scopes_may_be_a_list() {
+    let provider = Provider::start();
+    for preset in ["keycloak", "oidc"] {
+        let shape = json!({ "typ": "Bearer", "client_id": "c", "scope": ["profile", "todo:read"] });
+        let shaped = Shaped::new(&provider, preset, "", &shape);
+        shaped.is_accepted(&json!({}));
+        shaped.is_accepted(&json!({ "scope": "todo:read" }));
+        let malformed = "scope claim is missing or malformed";
+        for wrong in
+            [json!(["todo:read", 1]), json!(["todo:read todo:write"]), json!([["todo:read"]])]
+        {
+            shaped.is_refused(&json!({ "scope": wrong }), malformed);
+        }
+        shaped.is_refused(&json!({ "scope": { "0": "todo:read" } }), malformed);
+        assert_eq!(shaped.call(&json!({ "scope": [] }), "list_todos").status, 403, "{preset}");
+    }
+}

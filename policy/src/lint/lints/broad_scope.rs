@@ -28,7 +28,7 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         let scope = entry.name.value.as_str();
         let what = match scope {
             "offline_access" => "is between the client and the authorization server",
-            "openid" | "profile" | "email" | "address" | "phone" => {
+            of_openid if crate::scope::is_of_openid(of_openid) => {
                 "is about signing in, not about this resource"
             }
             "all" | "full" | "full_access" | "full-access" => "is about everything",

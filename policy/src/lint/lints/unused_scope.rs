@@ -28,7 +28,10 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         );
     }
     let Some(snapshot) = context.snapshot else { return };
-    for scope in snapshot.scopes().filter(|scope| context.policy.scope_id(scope).is_none()) {
+    let is_strange = |scope: &&str| {
+        context.policy.scope_id(scope).is_none() && !crate::scope::is_of_openid(scope)
+    };
+    for scope in snapshot.scopes().filter(is_strange) {
         let at = context.manifest.server.span();
         let message = format!("`{scope}` is registered, and the policy does not know it");
         report.push(

@@ -84,12 +84,16 @@ fn fix(error: &TokenError, token: &str) -> &'static str {
         TokenError::Expired | TokenError::NotYetValid => {
             "sign in again; if the token is new, see the line about the clock above"
         }
+        TokenError::TooLong(_) => {
+            "let the provider write less into it (fewer roles), or raise MAX_TOKEN, and MAX_HEAD with it"
+        }
+        TokenError::NotTaken(_) => "choose another algorithm for this API at the provider",
         TokenError::Inactive => "sign in again",
         TokenError::Revoked => "see `revocation list` for who revoked it, and why",
         TokenError::IdToken(_) | TokenError::Type | TokenError::Marker(_) => {
             "send the access token of the sign-in, not another token of it"
         }
-        TokenError::UnknownKey | TokenError::Signature | TokenError::Algorithm => {
+        TokenError::UnknownKey | TokenError::Signature | TokenError::Algorithm(_) => {
             "take the token from the provider and environment that is configured here"
         }
         TokenError::ScopeClaim(_) | TokenError::Claims(_) => {

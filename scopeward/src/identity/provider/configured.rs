@@ -72,7 +72,7 @@ pub(crate) enum ProviderConfigError {
     Missing { provider: &'static str, what: &'static str, help: &'static str },
     #[error(
         "two providers have the issuer {0}\n  = help: remove one of them, because it would be a \
-         guess whose rules apply to a token"
+         guess whose rules apply to a token; for several audiences, write `audience` as a list"
     )]
     SameIssuer(String),
     #[error(
@@ -155,26 +155,18 @@ impl ConfiguredProvider {
         // The id of a client must be written, because it cannot be derived from a URL.
         let needs_audience =
             preset.audience == AudienceIn::ClientId || preset.tokens != Tokens::Jwt;
-        let audience = match settings.audience() {
-            Some(audience) => audience,
-            None if needs_audience => {
+        let written = match settings.audiences() {
+            [] if needs_audience => {
                 return Err(ProviderConfigError::Missing {
                     provider,
                     what: "the id of the OAuth client that its tokens are for",
                     help: "write it as `audience = \"…\"` beside it",
                 });
             }
-            None => policy.resource().as_str(),
+            [] => &[policy.resource().as_str().to_owned()],
+            several => several,
         };
-        let audiences = match preset.audience_forms {
-            [] => vec![audience.to_owned()],
-            // The policy writes the audience in one of these forms, and tokens may have any of
-            // them.
-            forms => {
-                let bare = forms.iter().filter_map(|form| audience.strip_prefix(*form)).next_back();
-                forms.iter().map(|form| format!("{form}{}", bare.unwrap_or(audience))).collect()
-            }
-        };
+        let audiences = written.iter().flat_map(|one| every_form(preset, one)).collect();
         let check = match introspection(preset, settings, &issuer, variable)? {
             Some(introspection) => TokenCheck::Asking(introspection),
             None => TokenCheck::Keys(KeysAt::Discovered { issuer: issuer.clone() }),
@@ -253,6 +245,7 @@ impl ConfiguredProvider {
     pub(crate) fn issuer(&self) -> IssuerRules {
         let mut rules = ClaimRules {
             scopes: self.preset.scope_claims,
+            takes_list: self.preset.takes_scope_list,
             prefix: self.scope_prefix.clone(),
             audience: self.preset.audience,
             marker: self.preset.marker,
@@ -277,6 +270,16 @@ impl ConfiguredProvider {
     pub(crate) fn says_registered_scopes(&self) -> bool {
         self.preset.registered != RegisteredIn::Snapshot
     }
+}
+
+/// The forms that an audience may have in tokens, whichever one the policy writes.
+fn every_form(preset: &Preset, audience: &str) -> Vec<String> {
+    let forms = preset.audience_forms;
+    if forms.is_empty() {
+        return vec![audience.to_owned()];
+    }
+    let bare = forms.iter().filter_map(|form| audience.strip_prefix(*form)).next_back();
+    forms.iter().map(|form| format!("{form}{}", bare.unwrap_or(audience))).collect()
 }
 
 /// How the provider is asked about its tokens; `None` if they are checked with its keys.

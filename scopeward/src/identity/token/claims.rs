@@ -194,6 +194,9 @@ pub(crate) struct ClaimRules {
     /// The claims that may hold the scopes. Only the first one that a token has counts, because two
     /// claims must not add up to more.
     pub(crate) scopes: &'static [&'static str],
+    /// Whether `scope` may be a list. RFC 9068, section 2.2.3, makes it a string, but Spring
+    /// Authorization Server, Duende and others write a list.
+    pub(crate) takes_list: bool,
     /// The prefix of each scope of this resource. A scope without it belongs to another resource.
     pub(crate) prefix: Option<String>,
     /// The claim that names the audience of a token.
@@ -206,6 +209,7 @@ impl Default for ClaimRules {
     fn default() -> Self {
         Self {
             scopes: &["scope", "scp", "scopes"],
+            takes_list: false,
             prefix: None,
             audience: AudienceIn::Aud,
             marker: Marker::None,
@@ -315,9 +319,7 @@ impl Claims<'_> {
         };
         let words: Vec<&str> = match value {
             Value::String(list) => list.split(' ').filter(|scope| !scope.is_empty()).collect(),
-            // A list is refused in `scope`, because RFC 9068, section 2.2.3, makes `scope` a
-            // string.
-            Value::Array(list) if name != "scope" => {
+            Value::Array(list) if name != "scope" || rules.takes_list => {
                 let words: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
                 words.ok_or(TokenError::Claims(name))?
             }

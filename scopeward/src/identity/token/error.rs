@@ -51,6 +51,9 @@ pub enum TokenError {
     /// The token is not a JWT, or its header needs a feature that is not supported.
     #[error("the token is not a readable JWT access token")]
     Malformed,
+    /// The token is longer than this number of bytes.
+    #[error("the token is longer than {0} bytes, which is the limit MAX_TOKEN of this server")]
+    TooLong(usize),
     /// `typ` names another kind of token.
     #[error("the token's typ is not that of an access token")]
     Type,
@@ -65,8 +68,14 @@ pub enum TokenError {
     #[error("the token is not active: it has expired, was revoked, or was never issued")]
     Inactive,
     /// `alg` is not the algorithm of the key.
-    #[error("the token's algorithm does not fit the key of its issuer")]
-    Algorithm,
+    #[error("the token's algorithm does not fit the key of its issuer: it is {0}")]
+    Algorithm(&'static str),
+    /// `alg` names an algorithm that is not taken here.
+    #[error(
+        "the token is signed by {0}, which is not taken here: let the issuer sign by RS256, PS256, \
+         ES256 or EdDSA"
+    )]
+    NotTaken(&'static str),
     /// The signature does not verify.
     #[error("the token's signature is wrong")]
     Signature,
@@ -112,11 +121,12 @@ impl TokenError {
     pub(crate) fn reason(&self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
+            Self::TooLong(_) => "too_long",
             Self::Type => "type",
             Self::UnknownKey => "unknown_key",
             Self::Unavailable => "unavailable",
             Self::Inactive => "inactive",
-            Self::Algorithm => "algorithm",
+            Self::Algorithm(_) | Self::NotTaken(_) => "algorithm",
             Self::Signature => "signature",
             Self::Claims(_) => "claims",
             Self::IdToken(_) => "id_token",

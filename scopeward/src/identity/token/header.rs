@@ -3,10 +3,6 @@
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
-/// The longest token that is read, in bytes: 16 KiB. A longer one is refused unread, because the
-/// tokens of providers are far shorter.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
-
 /// Why a request's credentials cannot be read.
 ///
 /// ```
@@ -46,10 +42,10 @@ pub enum BearerError {
 ///
 /// [`BearerError::Repeated`] if the request has two `Authorization` headers.
 /// [`BearerError::Malformed`] if the header is not text, or if `Bearer` is not followed by one
-/// token of at most 16 KiB.
+/// token.
 pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, BearerError> {
     let Some(token) = unchecked(headers)? else { return Ok(None) };
-    if token.len() > MAX_TOKEN_BYTES || !is_b64token(token) {
+    if !is_b64token(token) {
         return Err(BearerError::Malformed);
     }
     str::from_utf8(token).map(Some).map_err(|_| BearerError::Malformed)
@@ -83,7 +79,7 @@ fn trim_spaces(text: &[u8]) -> &[u8] {
 }
 
 /// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
-fn is_b64token(token: &[u8]) -> bool {
+pub(super) fn is_b64token(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = &token[..token.len() - padding];
     // No early return, so that the compiler can vectorize the loop, because tokens are long.

@@ -3,15 +3,22 @@
 //! Keys, and addresses of keys, that a token brings itself (`jwk`, `jku`, `x5c`, `x5u`) are never
 //! read, because only the issuer says which keys are its own (RFC 8725, section 3.10).
 
+use std::str::FromStr;
+
 use jsonwebtoken::Algorithm;
 use serde::{Deserialize, Deserializer, de::Error};
 
-use super::claims::Text;
+use super::{TokenError, claims::Text};
+
+/// The registered algorithms (RFC 7518, RFC 8812, RFC 9864 and later) for which there is no code here.
+const NOT_TAKEN: &[&str] =
+    &["ES512", "ES256K", "Ed448", "ESB256", "ESB384", "ML-DSA-44", "ML-DSA-65", "ML-DSA-87"];
 
 /// The header of a token. A parameter that appears twice makes it unreadable (RFC 7515, section 4).
 #[derive(Deserialize)]
 pub(super) struct JoseHeader<'t> {
-    pub(super) alg: Algorithm,
+    #[serde(borrow)]
+    alg: Text<'t>,
     #[serde(borrow)]
     pub(super) typ: Option<Text<'t>>,
     #[serde(borrow)]
@@ -28,6 +35,22 @@ pub(super) struct JoseHeader<'t> {
     /// The mark of a payload that is not encoded (RFC 7797).
     #[serde(default, rename = "b64")]
     _b64: Absent,
+}
+
+impl JoseHeader<'_> {
+    /// The algorithm that the token names.
+    pub(super) fn algorithm(&self) -> Result<Algorithm, TokenError> {
+        // The fully specified name of EdDSA with this curve (RFC 9864, section 2.2).
+        if self.alg.0 == "Ed25519" {
+            return Ok(Algorithm::EdDSA);
+        }
+        Algorithm::from_str(&self.alg.0).map_err(|_| {
+            match NOT_TAKEN.iter().find(|name| **name == self.alg.0) {
+                Some(name) => TokenError::NotTaken(name),
+                None => TokenError::Malformed,
+            }
+        })
+    }
 }
 
 /// A parameter that must be absent, because tokens with it are not supported.

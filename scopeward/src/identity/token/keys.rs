@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jsonwebtoken::{
     Algorithm, DecodingKey,
-    jwk::{
-        AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyAlgorithm, KeyOperations, PublicKeyUse,
-    },
+    jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyOperations, PublicKeyUse},
 };
 
 use super::TokenError;
@@ -29,8 +27,9 @@ pub struct KeySetError(String);
 
 /// The keys of a JWK Set (RFC 7517) that can verify access tokens.
 ///
-/// A key verifies one algorithm, which follows from its type: RSA `RS256`, P-256 `ES256`, Ed25519
-/// `EdDSA`. The algorithm in a token's header only has to agree (RFC 8725, section 3.1). Keys that
+/// A key verifies the algorithm that it names (`alg`). A key that names none verifies those of its
+/// type: RSA `RS256`, `RS384`, `RS512`, `PS256`, `PS384` and `PS512`; P-256 `ES256`; P-384 `ES384`;
+/// Ed25519 `EdDSA`. The algorithm in a token's header has to agree (RFC 8725, section 3.1). Keys that
 /// are for encryption, too short, symmetric or of another type are left out.
 #[derive(Debug, Clone)]
 pub struct VerificationKeys {
@@ -53,7 +52,8 @@ impl Generation {
 #[derive(Debug, Clone)]
 pub(super) struct VerificationKey {
     id: Option<String>,
-    pub(super) algorithm: Algorithm,
+    /// The algorithms that the key verifies: one, unless an RSA key names none.
+    algorithms: &'static [Algorithm],
     pub(super) key: DecodingKey,
 }
 
@@ -90,9 +90,9 @@ impl VerificationKeys {
         self.all.len()
     }
 
-    /// The algorithm that each key verifies.
+    /// The algorithms that the keys verify.
     pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
-        self.all.iter().map(|key| key.algorithm)
+        self.all.iter().flat_map(|key| key.algorithms).copied()
     }
 
     /// Whether there is no usable key, so that every token is refused.
@@ -111,27 +111,23 @@ impl VerificationKeys {
         self.generation
     }
 
-    /// Finds the key that a token names. Without `kid`, exactly one key must have the token's
-    /// algorithm.
-    pub(super) fn find(
-        &self,
-        id: Option<&str>,
+    /// Finds the keys that can have signed a token: those that it names, or all keys if it names
+    /// none, as far as they verify its algorithm. There is at least one.
+    pub(super) fn find<'k>(
+        &'k self,
+        id: Option<&'k str>,
         algorithm: Algorithm,
-    ) -> Result<&VerificationKey, TokenError> {
-        let named = self.all.iter().filter(|key| match id {
-            Some(id) => key.id.as_deref() == Some(id),
-            None => true,
-        });
-        let mut named = named.peekable();
-        if named.peek().is_none() {
+    ) -> Result<impl Iterator<Item = &'k VerificationKey>, TokenError> {
+        let named = move |key: &&VerificationKey| id.is_none_or(|id| key.id.as_deref() == Some(id));
+        let fitting = move |key: &&VerificationKey| key.algorithms.contains(&algorithm);
+        if !self.all.iter().any(|key| named(&key)) {
             return Err(TokenError::UnknownKey);
         }
-        let mut fitting = named.filter(|key| key.algorithm == algorithm);
-        let key = fitting.next().ok_or(TokenError::Algorithm)?;
-        if fitting.next().is_some() {
-            return Err(TokenError::UnknownKey);
+        let mut found = self.all.iter().filter(named).filter(fitting).peekable();
+        match found.peek() {
+            Some(_) => Ok(found),
+            None => Err(TokenError::Algorithm(name_of(algorithm))),
         }
-        Ok(key)
     }
 }
 
@@ -141,22 +137,62 @@ impl VerificationKey {
         let for_signatures = matches!(common.public_key_use, None | Some(PublicKeyUse::Signature));
         let may_verify =
             common.key_operations.as_ref().is_none_or(|all| all.contains(&KeyOperations::Verify));
-        let (algorithm, named) = match &jwk.algorithm {
-            AlgorithmParameters::RSA(_) => (Algorithm::RS256, KeyAlgorithm::RS256),
+        let of_type: &'static [Algorithm] = match &jwk.algorithm {
+            AlgorithmParameters::RSA(_) => OF_RSA,
             AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
-                (Algorithm::ES256, KeyAlgorithm::ES256)
+                &[Algorithm::ES256]
+            }
+            AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P384 => {
+                &[Algorithm::ES384]
             }
             AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-                (Algorithm::EdDSA, KeyAlgorithm::EdDSA)
+                &[Algorithm::EdDSA]
             }
             _ => return None,
         };
-        let algorithm_agrees = common.key_algorithm.is_none_or(|name| name == named);
-        if !for_signatures || !may_verify || !algorithm_agrees || !is_long_enough(jwk) {
+        let algorithms = match common.key_algorithm {
+            None => of_type,
+            Some(named) => {
+                let named = named.to_string();
+                let place = of_type.iter().position(|one| name_of(*one) == named)?;
+                &of_type[place..=place]
+            }
+        };
+        if !for_signatures || !may_verify || !is_long_enough(jwk) {
             return None;
         }
         let key = DecodingKey::from_jwk(jwk).ok()?;
-        Some(Self { id: common.key_id.clone(), algorithm, key })
+        Some(Self { id: common.key_id.clone(), algorithms, key })
+    }
+}
+
+/// The algorithms of RSA keys that name none. All of them are signatures by the private key, so that
+/// none can be passed off as another.
+const OF_RSA: &[Algorithm] = &[
+    Algorithm::RS256,
+    Algorithm::RS384,
+    Algorithm::RS512,
+    Algorithm::PS256,
+    Algorithm::PS384,
+    Algorithm::PS512,
+];
+
+/// The name of an algorithm in tokens and keys.
+fn name_of(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::HS256 => "HS256",
+        Algorithm::HS384 => "HS384",
+        Algorithm::HS512 => "HS512",
+        Algorithm::ES256 => "ES256",
+        Algorithm::ES384 => "ES384",
+        Algorithm::RS256 => "RS256",
+        Algorithm::RS384 => "RS384",
+        Algorithm::RS512 => "RS512",
+        Algorithm::PS256 => "PS256",
+        Algorithm::PS384 => "PS384",
+        Algorithm::PS512 => "PS512",
+        Algorithm::EdDSA => "EdDSA",
+        _ => "another",
     }
 }
 

@@ -1,6 +1,10 @@
 //! Fetches an issuer's keys in the background, so that requests do not depend on a remote server.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwapOption;
 use jsonwebtoken::jwk::JwkSet;
@@ -10,7 +14,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::{VerificationKeys, keys::Generation};
+use super::{Rejected, TokenError, VerificationKeys, keys::Generation};
 use crate::remote::{Metadata, Remote, RemoteError};
 
 /// The shortest time for which fetched keys are kept, whatever their headers say, so that the
@@ -29,6 +33,11 @@ const LONGEST_RETRY: Duration = Duration::from_mins(1);
 /// The shortest time between two fetches that tokens with unknown keys cause, so that a flood of
 /// such tokens does not become a flood at the issuer.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// The same while there are no keys at all, so that a provider that comes up after the server is
+/// noticed at once.
+const INTERVAL_WITHOUT_KEYS: Duration = Duration::from_secs(1);
+/// At most this many tokens are remembered whose key was looked for in vain.
+const MAX_IN_VAIN: usize = 1024;
 /// How long a request with an unknown key waits for the fetch that it caused. After that the token
 /// is refused, so that waiting requests do not pile up.
 const MAX_WAIT: Duration = Duration::from_secs(3);
@@ -52,14 +61,26 @@ pub(crate) enum KeysAt {
 #[derive(Debug, Clone)]
 pub(crate) struct RemoteKeys(Arc<KeyStore>);
 
+/// The fetches that have ended.
+#[derive(Debug, Default, Clone, Copy)]
+struct Tries {
+    count: u64,
+    /// Whether the last one gave keys.
+    has_succeeded: bool,
+}
+
 #[derive(Debug)]
 struct KeyStore {
     at: KeysAt,
     current: ArcSwapOption<VerificationKeys>,
     wanted: Notify,
-    /// The number of fetches that have ended, in success or failure.
-    tries: watch::Sender<u64>,
-    last_try: Mutex<Option<Instant>>,
+    /// The fetches that have ended, in success or failure.
+    tries: watch::Sender<Tries>,
+    /// When the last fetch ended that a request asked for.
+    last_look: Mutex<Option<Instant>>,
+    hasher: RandomState,
+    /// The hashes of the tokens whose key was looked for in vain, since the last fetch.
+    in_vain: Mutex<Vec<u64>>,
     fetched: Mutex<Option<Instant>>,
 }
 
@@ -72,8 +93,10 @@ impl RemoteKeys {
             at,
             current: ArcSwapOption::empty(),
             wanted: Notify::new(),
-            tries: watch::Sender::new(0),
-            last_try: Mutex::new(None),
+            tries: watch::Sender::default(),
+            last_look: Mutex::new(None),
+            hasher: RandomState::new(),
+            in_vain: Mutex::default(),
             fetched: Mutex::new(None),
         }));
         tokio::spawn(keys.clone().run(remote, oldest));
@@ -87,8 +110,10 @@ impl RemoteKeys {
             at: KeysAt::Url(String::new()),
             current: ArcSwapOption::new(Some(Arc::new(keys))),
             wanted: Notify::new(),
-            tries: watch::Sender::new(0),
-            last_try: Mutex::new(None),
+            tries: watch::Sender::default(),
+            last_look: Mutex::new(None),
+            hasher: RandomState::new(),
+            in_vain: Mutex::default(),
             fetched: Mutex::new(None),
         }))
     }
@@ -121,28 +146,62 @@ impl RemoteKeys {
 
     /// Waits for the first fetch to end, in success or failure.
     pub(crate) async fn tried(&self) {
-        let _ = self.0.tries.subscribe().wait_for(|tries| *tries > 0).await;
+        let _ = self.0.tries.subscribe().wait_for(|tries| tries.count > 0).await;
     }
 
-    /// Fetches the keys again, because a token names an unknown key. `false` if the last fetch was
-    /// a moment ago, or if the new one takes too long.
-    pub(crate) async fn refresh(&self) -> bool {
+    /// Fetches the keys again, because they are missing or a token names an unknown one, and verifies
+    /// the token `again`. Only a key that was looked for in vain is an unknown key: if the issuer did
+    /// not answer, or was asked for other tokens a moment ago, the token could not be checked.
+    pub(crate) async fn look_for<T>(
+        &self,
+        token: &str,
+        again: impl Fn() -> Result<T, Rejected>,
+    ) -> Result<T, Rejected> {
+        let hash = self.0.hasher.hash_one(token);
+        if self.0.in_vain.lock().contains(&hash) {
+            return Err(TokenError::UnknownKey.into());
+        }
+        if !self.refresh().await {
+            return Err(TokenError::Unavailable.into());
+        }
+        let found = again();
+        if let Err(Rejected { error: TokenError::UnknownKey, .. }) = found {
+            let mut in_vain = self.0.in_vain.lock();
+            if in_vain.len() < MAX_IN_VAIN {
+                in_vain.push(hash);
+            }
+        }
+        found
+    }
+
+    /// Fetches the keys again. `false` if requests had them fetched a moment ago, or if the fetch
+    /// fails or takes too long.
+    async fn refresh(&self) -> bool {
         let mut tries = self.0.tries.subscribe();
-        let last = *self.0.last_try.lock();
-        if last.is_some_and(|last| last.elapsed() < INTERVAL) {
+        if !self.may_look() {
             return false;
         }
         self.0.wanted.notify_one();
-        matches!(tokio::time::timeout(MAX_WAIT, tries.changed()).await, Ok(Ok(())))
+        let ended = tokio::time::timeout(MAX_WAIT, tries.changed()).await;
+        matches!(ended, Ok(Ok(()))) && tries.borrow().has_succeeded
+    }
+
+    /// Whether a request may have the keys fetched now.
+    fn may_look(&self) -> bool {
+        let interval = if self.are_usable() { INTERVAL } else { INTERVAL_WITHOUT_KEYS };
+        self.0.last_look.lock().is_none_or(|last| last.elapsed() >= interval)
     }
 
     async fn run(self, remote: Remote, oldest: Duration) {
         let mut retry = FIRST_RETRY;
+        let mut is_asked = false;
         loop {
             let fetched = fetch(&remote, &self.0.at).await;
+            let has_succeeded = fetched.is_ok();
             let wait = match fetched {
                 Ok(Fetched { keys, fresh_for, .. }) => {
                     self.0.current.store(Some(Arc::new(keys)));
+                    self.0.in_vain.lock().clear();
                     *self.0.fetched.lock() = Some(Instant::now());
                     retry = FIRST_RETRY;
                     fresh_for.clamp(SHORTEST_KEPT, LONGEST_KEPT)
@@ -166,17 +225,21 @@ impl RemoteKeys {
                 }
             };
             let now = Instant::now();
-            *self.0.last_try.lock() = Some(now);
-            self.0.tries.send_modify(|tries| *tries += 1);
+            if is_asked {
+                *self.0.last_look.lock() = Some(now);
+            }
+            self.0.tries.send_modify(|tries| {
+                *tries = Tries { count: tries.count + 1, has_succeeded };
+            });
             let next = tokio::time::sleep_until(now + wait);
             tokio::pin!(next);
-            loop {
+            is_asked = loop {
                 tokio::select! {
-                    () = &mut next => break,
+                    () = &mut next => break false,
                     // During a flood, some requests ask for a fetch that is already under way.
-                    () = self.0.wanted.notified() => if now.elapsed() >= INTERVAL { break },
+                    () = self.0.wanted.notified() => if self.may_look() { break true },
                 }
-            }
+            };
         }
     }
 }

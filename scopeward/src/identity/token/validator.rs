@@ -13,7 +13,7 @@ use super::{
     SystemClock, TokenError, TokenTypes, VerificationKeys,
     cache::{CachedToken, TokenCache, TokenDigest},
     claims::{ClaimRules, Claims},
-    header::unchecked,
+    header::{is_b64token, unchecked},
     issuer_rules::check_times,
     jose::JoseHeader,
     keys::Generation,
@@ -63,7 +63,12 @@ pub struct Validator {
     clock: Box<dyn Clock>,
     cache: TokenCache,
     revocations: Revocations,
+    longest: usize,
 }
+
+/// The longest token that is read unless it is set, in bytes: 32 KiB, which is twice the token of a
+/// person with hundreds of roles.
+pub(crate) const LONGEST_TOKEN: usize = 32 * 1024;
 
 /// An issuer of signed tokens, with its keys.
 #[derive(Debug)]
@@ -148,6 +153,7 @@ impl Validator {
             clock,
             cache: TokenCache::default(),
             revocations: Revocations::default(),
+            longest: LONGEST_TOKEN,
         }
     }
 
@@ -179,6 +185,13 @@ impl Validator {
         self
     }
 
+    /// Refuses tokens that are longer than this, in bytes, before anything of them is read.
+    #[must_use]
+    pub(crate) fn with_longest(mut self, longest: usize) -> Self {
+        self.longest = longest;
+        self
+    }
+
     /// The list of revocations that tokens are checked against.
     pub(crate) fn revocations(&self) -> Revocations {
         self.revocations.clone()
@@ -203,13 +216,17 @@ impl Validator {
         if let Some(found) = self.known(digest) {
             return found;
         }
+        self.check_form(token)?;
         match (self.signer(token), &self.opaque) {
             (Ok(signed), _) => {
-                match (self.verify(token, digest, signed), &self.signed[signed].keys) {
-                    (
-                        Err(Rejected { error: TokenError::UnknownKey, .. }),
-                        IssuerKeys::Remote(keys),
-                    ) if Box::pin(keys.refresh()).await => self.verify(token, digest, signed),
+                let first = self.verify(token, digest, signed);
+                match (first, &self.signed[signed].keys) {
+                    (Err(Rejected { error, .. }), IssuerKeys::Remote(keys))
+                        if matches!(error, TokenError::UnknownKey | TokenError::Unavailable) =>
+                    {
+                        let again = || self.verify(token, digest, signed);
+                        Box::pin(keys.look_for(token, again)).await
+                    }
                     (result, _) => result,
                 }
             }
@@ -236,9 +253,20 @@ impl Validator {
         let digest = self.cache.digest(token.as_bytes());
         let validated = match self.known(digest) {
             Some(found) => found,
-            None => self.verify(token, digest, self.signer(token)?),
+            None => {
+                self.check_form(token)?;
+                self.verify(token, digest, self.signer(token)?)
+            }
         };
         validated.map_err(|rejected| rejected.error)
+    }
+
+    /// Checks the length and the characters of a token that is not known yet.
+    fn check_form(&self, token: &str) -> Result<(), TokenError> {
+        if token.len() > self.longest {
+            return Err(TokenError::TooLong(self.longest));
+        }
+        if is_b64token(token.as_bytes()) { Ok(()) } else { Err(TokenError::Malformed) }
     }
 
     /// Finds a cached token that was verified with the current keys. Only its times and the
@@ -296,18 +324,27 @@ impl Validator {
             serde_json::from_slice(&header).map_err(|_| TokenError::Malformed)?;
         signed.issuer.check_type(header.typ.as_ref().map(|typ| &*typ.0))?;
         let keys = signed.keys.current()?;
-        let key = keys.find(header.kid.as_ref().map(|kid| &*kid.0), header.alg)?;
-        match crypto::verify(signature, message.as_bytes(), &key.key, key.algorithm) {
-            Ok(true) => {}
-            Ok(false) => return Err(TokenError::Signature.into()),
-            Err(error) => {
-                return Err(match error.kind() {
-                    ErrorKind::InvalidSignature => TokenError::Signature,
-                    ErrorKind::InvalidAlgorithm => TokenError::Algorithm,
-                    _ => TokenError::Malformed,
+        let algorithm = header.algorithm()?;
+        let id = header.kid.as_ref().map(|kid| &*kid.0);
+        let mut wrong = TokenError::UnknownKey;
+        // Without `kid` there can be several keys, of which each is tried.
+        let is_signed = keys.find(id, algorithm)?.any(|key| {
+            match crypto::verify(signature, message.as_bytes(), &key.key, algorithm) {
+                Ok(true) => return true,
+                Ok(false) => wrong = TokenError::Signature,
+                Err(error) => {
+                    wrong = match error.kind() {
+                        ErrorKind::InvalidSignature => TokenError::Signature,
+                        _ => TokenError::Malformed,
+                    };
                 }
-                .into());
             }
+            false
+        });
+        if !is_signed {
+            // A token that names no key may be signed with one that is not fetched yet.
+            let may_be_new = id.is_none() && wrong == TokenError::Signature;
+            return Err(if may_be_new { TokenError::UnknownKey } else { wrong }.into());
         }
         let payload = decoded(payload)?;
         let claims: Claims<'_> = serde_json::from_slice(&payload)

@@ -1,0 +1,137 @@
+//! Reports about providers: the shapes of tokens that they issue, as their documents and their users
+//! have them.
+
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+
+use super::Report;
+use crate::{
+    harness::{POLICY, Server},
+    keys::keys,
+    standin::Provider,
+};
+
+/// A token of a provider: the settings in `[server]`, and what its claims have that others do not.
+struct Token {
+    provider: &'static str,
+    settings: &'static str,
+    claims: fn() -> Value,
+}
+
+/// The status of a call of `list_todos`, and a part of the reason.
+type Answer = (u16, &'static str);
+
+const REPORTS: &[Report<Token, Answer>] = &[
+    Report {
+        source: "Spring Authorization Server, \"OAuth2TokenCustomizer\": `scope` is a list",
+        input: Token {
+            provider: "oidc",
+            settings: "",
+            claims: || json!({ "scope": ["openid", "todo:read"] }),
+        },
+        expected: (200, ""),
+    },
+    Report {
+        source: "Duende IdentityServer, \"EmitScopesAsSpaceDelimitedStringInJwt\": off by default",
+        input: Token {
+            provider: "oauth",
+            settings: "",
+            claims: || json!({ "typ": "at+jwt", "scope": ["todo:read"] }),
+        },
+        expected: (200, ""),
+    },
+    Report {
+        source: "Amazon Cognito, \"App clients\": two clients of one pool, the first",
+        input: Token {
+            provider: "cognito",
+            settings: "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]",
+            claims: || json!({ "aud": null, "client_id": "web", "token_use": "access" }),
+        },
+        expected: (200, ""),
+    },
+    Report {
+        source: "Amazon Cognito, \"App clients\": two clients of one pool, the second",
+        input: Token {
+            provider: "cognito",
+            settings: "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]",
+            claims: || json!({ "aud": null, "client_id": "desktop", "token_use": "access" }),
+        },
+        expected: (200, ""),
+    },
+    Report {
+        source: "Amazon Cognito, \"App clients\": a client that is not listed",
+        input: Token {
+            provider: "cognito",
+            settings: "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]",
+            claims: || json!({ "aud": null, "client_id": "other", "token_use": "access" }),
+        },
+        expected: (401, "client_id must be web or desktop"),
+    },
+    Report {
+        source: "Keycloak, \"Audience support\": the realm writes `account` until a mapper is added",
+        input: Token {
+            provider: "keycloak",
+            settings: "",
+            claims: || json!({ "typ": "Bearer", "aud": "account" }),
+        },
+        expected: (401, "aud must be"),
+    },
+    Report {
+        source: "Keycloak users: a token with 900 roles is longer than 16 KiB",
+        input: Token {
+            provider: "keycloak",
+            settings: "",
+            claims: || {
+                let roles: Vec<String> = (0..900).map(|n| format!("department-{n:04}")).collect();
+                json!({ "typ": "Bearer", "realm_access": { "roles": roles } })
+            },
+        },
+        expected: (200, ""),
+    },
+    Report {
+        source: "Keycloak users: a token with 2,500 roles",
+        input: Token {
+            provider: "keycloak",
+            settings: "",
+            claims: || {
+                let roles: Vec<String> = (0..2500).map(|n| format!("department-{n:04}")).collect();
+                json!({ "typ": "Bearer", "realm_access": { "roles": roles } })
+            },
+        },
+        expected: (431, "longer than 32768 bytes, which is the limit MAX_TOKEN"),
+    },
+];
+
+#[test]
+fn the_reports_about_providers() {
+    let provider = Provider::start();
+    for Report { source, input, expected } in REPORTS {
+        let text = format!(
+            "provider = \"{}\"\nissuer = \"{}\"\n{}",
+            input.provider, provider.url, input.settings
+        );
+        let server = Server::with_settings(&POLICY.replace("provider = \"embedded\"", &text), &[]);
+        let mut claims = json!({ "iss": provider.url, "aud": server.url() });
+        let more = (input.claims)();
+        claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let token = if input.provider == "oauth" {
+            at_jwt(&provider, &claims)
+        } else {
+            provider.token(&claims)
+        };
+        let reply = server.call(&token, "list_todos", &json!({}));
+        let said = reply.challenge("error_description").unwrap_or_default();
+        assert_eq!(reply.status, expected.0, "{source}: {said}");
+        assert!(said.contains(expected.1), "{source}: {said}");
+    }
+}
+
+/// The same token with the `typ` header of RFC 9068.
+fn at_jwt(provider: &Provider, claims: &Value) -> String {
+    let plain = provider.sign(claims, Algorithm::RS256, "rsa", &keys().rsa);
+    let claims: Value = jsonwebtoken::dangerous::insecure_decode(&plain).unwrap().claims;
+    let mut header = jsonwebtoken::Header::new(Algorithm::RS256);
+    header.kid = Some("rsa".to_owned());
+    header.typ = Some("at+jwt".to_owned());
+    jsonwebtoken::encode(&header, &claims, &keys().rsa).unwrap()
+}
