@@ -8,6 +8,8 @@ pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
 pub(crate) struct LineEnds {
     has_mark: bool,
     is_crlf: bool,
+    /// Whether both kinds of line ends are there, such as `\r\n` in a string of several lines.
+    is_mixed: bool,
 }
 
 impl LineEnds {
@@ -15,7 +17,17 @@ impl LineEnds {
     pub(crate) fn of(text: &str) -> Self {
         let crlf = text.matches("\r\n").count();
         let all = text.matches('\n').count();
-        Self { has_mark: text.starts_with(BYTE_ORDER_MARK), is_crlf: crlf * 2 > all }
+        Self {
+            has_mark: text.starts_with(BYTE_ORDER_MARK),
+            is_crlf: crlf * 2 > all,
+            is_mixed: crlf > 0 && crlf < all,
+        }
+    }
+
+    /// The text after a change of some lines, with these line ends. Where both kinds are there, each
+    /// line keeps its own, because one of them may be part of a value.
+    pub(crate) fn kept(self, text: String) -> String {
+        if self.is_mixed { text } else { self.written(&text) }
     }
 
     /// The text with these line ends.

@@ -47,7 +47,7 @@ fn encoding(content: &[u8]) -> String {
         Err(error) => error.valid_up_to(),
     };
     let (before, rest) = content.split_at(valid);
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = before.split(|byte| *byte == b'\n').count();
     let is_text = content.iter().all(|byte| *byte >= b' ' || b"\t\n\r\x0c".contains(byte));
     if !is_text {
         return "it is not text".to_owned();

@@ -350,17 +350,8 @@ where
         let gate = self.gate.clone();
         Box::pin(async move {
             let peer = Peer::of(request.extensions());
-            let Inner {
-                challenged,
-                sessions,
-                tasks,
-                updates,
-                limits,
-                capacity,
-                rate,
-                recorder,
-                ..
-            } = &*gate.inner;
+            let Inner { challenged, sessions, tasks, updates, limits, .. } = &*gate.inner;
+            let Inner { capacity, rate, recorder, .. } = &*gate.inner;
             let mut holder = Holder::at(peer);
             let admitted = gate.authenticate(request.headers(), peer).await.and_then(|caller| {
                 holder.caller = Some(caller.number());

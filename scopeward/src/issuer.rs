@@ -22,6 +22,7 @@ mod registration;
 mod revocation_endpoint;
 mod state;
 mod store;
+mod token_answer;
 mod tokens;
 
 use std::{fmt, path::Path, sync::Arc};

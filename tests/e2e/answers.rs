@@ -227,7 +227,7 @@ fn malformed_parameters_are_called_so() {
     assert_eq!((reply.status, &reply.json["error"]["code"]), (200, &json!(-32601)));
 }
 
-/// Each listed tool says which scopes it needs, where ChatGPT looks for them.
+/// Each listed tool says which scopes it needs, where `ChatGPT` looks for them.
 #[test]
 fn listed_tools_have_security_schemes() {
     let server = Server::start();

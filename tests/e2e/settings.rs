@@ -7,7 +7,7 @@ use crate::harness::{POLICY, Server, command, stderr, stdout};
 /// What a command prints and says in a folder with this `.env` and these variables.
 fn outcome(env_file: &[u8], variables: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("policy.toml"), &*POLICY).unwrap();
+    fs::write(folder.path().join("policy.toml"), *POLICY).unwrap();
     fs::write(folder.path().join(".env"), env_file).unwrap();
     let mut command = command(folder.path());
     let output = command.args(arguments).envs(variables.iter().copied()).output().unwrap();
@@ -83,7 +83,7 @@ fn an_error_names_the_variable_or_the_option_that_was_written() {
             let (code, said) = outcome(file.as_bytes(), variables, &["serve"]);
             assert!(code == 2 && said.contains(name) && !said.contains(&option), "{name}: {said}");
         }
-        if name.starts_with("M") && name != "MCP_SESSIONS" {
+        if name.starts_with('M') && name != "MCP_SESSIONS" {
             let (code, said) = outcome(b"", &[], &["serve", &option, wrong]);
             assert!(code == 2 && said.contains(&option), "{said}");
         }
@@ -191,7 +191,7 @@ fn files_as_they_are_checked_out() {
         (output.status.code().unwrap(), stdout(&output) + &stderr(&output))
     };
     let misspelt = POLICY.replace("version = 1", "versoin = 1");
-    fs::write(&path, &*POLICY).unwrap();
+    fs::write(&path, *POLICY).unwrap();
     assert_eq!(run(&["policy", "fmt"]).0, 0);
     let tidy = fs::read_to_string(&path).unwrap();
     let place = |text: &str| {

@@ -303,6 +303,7 @@ impl World<'_> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one story, from the start to the recovery")]
 fn load_and_faults_together() {
     let length = Duration::from_secs(setting("SOAK_SECONDS", 20));
     let provider = Provider::start();

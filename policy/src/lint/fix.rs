@@ -72,7 +72,7 @@ pub fn fix(source: &Source, inputs: &LintInputs<'_>) -> Result<Fixed, FixError> 
             break;
         }
         let text = apply_all(fixed.source.text(), &certain).ok_or(FixError::Syntax)?;
-        let text = LineEnds::of(source.text()).written(&text);
+        let text = LineEnds::of(source.text()).kept(text);
         fixed.source = Source::new(source.path(), text);
         now = examine(&fixed.source, inputs, Stage::Advice);
     }

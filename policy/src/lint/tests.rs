@@ -156,13 +156,13 @@ fn fix_the_former_name(written: &str) -> String {
     let registry = Registry::new(&[READER]);
     let inputs = LintInputs { registry: &registry, snapshot: None, now: now() };
     let found = examine(&source, &inputs, Stage::Advice).found;
-    assert!(
-        found.iter().map(Diagnostic::message).eq(["`[resource]` is called `[server]` now"]),
-        "{found}"
-    );
+    let is_name = |one: &&Diagnostic| one.message() == "`[resource]` is called `[server]` now";
+    assert_eq!(found.iter().filter(is_name).count(), 1, "{found}");
+    // The other findings are about the providers, which no fix can set up.
+    let others = found.iter().count() - 1;
     let fixed = fix::fix(&source, &inputs).unwrap();
     let found = examine(&fixed.source, &inputs, Stage::Advice).found;
-    assert!(found.is_empty(), "{found}\n{}", fixed.source.text());
+    assert_eq!(found.iter().count(), others, "{found}\n{}", fixed.source.text());
     let written = fixed.source.text().strip_prefix("version = 1\n").unwrap();
     written.strip_suffix(rest).unwrap().to_owned()
 }

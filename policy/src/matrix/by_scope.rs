@@ -38,7 +38,7 @@ impl Matrix<'_> {
                 for name in names {
                     if line.chars().count() + name.chars().count() > super::grouped::WIDTH {
                         text.push_str(&format!("{line}\n"));
-                        line = "     ".to_owned();
+                        "     ".clone_into(&mut line);
                     }
                     line.push_str(&format!(" {name}"));
                 }

@@ -11,7 +11,7 @@ use super::{
     Issuer,
     parameters::Parameters,
     state::{Answered, Refreshable, State},
-    tokens::{REVOKED, TokenRequestError, access_token, narrow, scopes_of},
+    token_answer::{REVOKED, TokenRequestError, access_token, narrow, scopes_of},
 };
 
 /// Answers a request with `grant_type=refresh_token`.

@@ -16,7 +16,8 @@ use super::{
     Issuer,
     parameters::Parameters,
     state::RevocationOutcome,
-    tokens::{LARGEST_REQUEST, TokenRequestError, authenticated},
+    token_answer::TokenRequestError,
+    tokens::{LARGEST_REQUEST, authenticated},
 };
 
 pub(super) fn router() -> Router<Issuer> {

@@ -20,7 +20,7 @@ use crate::{
 pub const REFUSAL_META: &str = "scopeward/refusal";
 
 /// The `_meta` key under which a tool's result has the challenges of a refusal, each as the value of
-/// a `WWW-Authenticate` header. ChatGPT begins a sign-in by it.
+/// a `WWW-Authenticate` header. `ChatGPT` begins a sign-in by it.
 pub const CHALLENGE_META: &str = "mcp/www_authenticate";
 
 /// The key in the data of a refusal that says that the tool itself asked for the scopes.

@@ -6,7 +6,7 @@ use rmcp::ErrorData;
 use super::{refusal::Refusal, security_schemes::needed};
 use crate::{
     identity::Principal,
-    policy::{Feature, Operation, Scope},
+    policy::{Declaration, Feature, Operation, Scope},
 };
 
 impl Principal {
@@ -66,7 +66,7 @@ impl Principal {
             return Ok(());
         }
         let used = self.used();
-        let feature = used.map_or(Feature::Tool, |declared| declared.feature());
+        let feature = used.map_or(Feature::Tool, Declaration::feature);
         let name = used.map_or("this tool", |declared| declared.name());
         // With what the rule needs, because a new token must have everything.
         let mut required = needed(self.policy(), Operation::new(feature, name));

@@ -1,4 +1,4 @@
-//! The `securitySchemes` of listed tools: the scopes that each needs, by which ChatGPT asks for them.
+//! The `securitySchemes` of listed tools: the scopes that each needs, by which `ChatGPT` asks for them.
 //!
 //! The key stands in `_meta` and at the top level of a tool. rmcp's type of a tool has no room for the
 //! second, so it is written into the finished answer.

@@ -18,7 +18,7 @@ use crate::{
 
 /// The longest time for which keys can be used that are not fetched any more, in seconds: a year.
 const LONGEST_KEY_AGE: u64 = 365 * 24 * 60 * 60;
-/// The largest value of MAX_TOKEN: 1 MiB, which is more than any client sends in a header.
+/// The largest value of `MAX_TOKEN`: 1 MiB, which is more than any client sends in a header.
 const LARGEST_TOKEN: u64 = 1024 * 1024;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -55,7 +55,7 @@ pub(crate) struct Deployment {
         value_parser = clap::value_parser!(u64).range(1..=LONGEST_KEY_AGE)
     )]
     pub(crate) max_key_age: u64,
-    /// The longest access token, in bytes. The head of a request must have room for it (MAX_HEAD)
+    /// The longest access token, in bytes. The head of a request must have room for it (`MAX_HEAD`)
     #[arg(
         long,
         global = true,

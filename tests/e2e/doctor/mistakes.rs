@@ -177,22 +177,23 @@ fn found(provider: &Provider, mistake: &Mistake) -> String {
     }
     let lint = server.command().args(["policy", "lint"]).output().unwrap();
     let lint = String::from_utf8_lossy(&lint.stderr).into_owned() + &stdout(&lint);
-    let wanted = |line: &&str| {
-        let line = line.trim_start();
-        line.starts_with("error[") || line.starts_with("warning[") || line.starts_with("= help")
+    let wanted = |shown: &&str| {
+        let shown = shown.trim_start();
+        shown.starts_with("error[") || shown.starts_with("warning[") || shown.starts_with("= help")
     };
     let mut lines: Vec<String> =
-        lint.lines().filter(wanted).map(|line| format!("lint: {}", line.trim())).collect();
+        lint.lines().filter(wanted).map(|shown| format!("lint: {}", shown.trim())).collect();
     let token = mistake.token.map(|claims| {
         let claims = at(&claims().to_string());
         provider.token(&serde_json::from_str(&claims).unwrap())
     });
     let output = doctor(&server, token.as_deref());
     let said = stdout(&output) + &String::from_utf8_lossy(&output.stderr);
-    let rest = said.lines().filter(|line| !line.starts_with("ok"));
-    let is_open = |line: &&str| !line.contains("server is not running") && !line.trim().is_empty();
-    lines.extend(rest.filter(is_open).map(|line| format!("doctor: {}", line.trim_end())));
-    lines.retain(|line| !line.contains(" server ") || !line.contains("Connection refused"));
+    let rest = said.lines().filter(|shown| !shown.starts_with("ok"));
+    let is_open =
+        |shown: &&str| !shown.contains("server is not running") && !shown.trim().is_empty();
+    lines.extend(rest.filter(is_open).map(|shown| format!("doctor: {}", shown.trim_end())));
+    lines.retain(|shown| !shown.contains(" server ") || !shown.contains("Connection refused"));
     let port = url.trim_start_matches("http://localhost:").trim_end_matches("/mcp").to_owned();
     let text = lines.join("\n");
     text.replace(&provider.url, "ISSUER").replace(&port, "PORT")

@@ -206,13 +206,13 @@ fn scopes_registered_after_the_start_are_known_at_the_next_reload() {
     let text = policy(&format!("provider = \"oidc\"\nissuer = \"{}\"", provider.url));
     let server = Server::with_settings(&text, &[]);
     let file = server.folder.path().join("policy.toml");
-    let served = std::fs::read_to_string(&file).unwrap();
+    let before = std::fs::read_to_string(&file).unwrap();
     let edited =
-        served.replace("[tools]", "\"todo:share\" = \"Share your todos\"\n\n[tools]").replace(
+        before.replace("[tools]", "\"todo:share\" = \"Share your todos\"\n\n[tools]").replace(
             "create_todo = { write = \"todo\" }",
             "create_todo = { all_of = [\"todo:write\", \"todo:share\"] }",
         );
-    assert_ne!(served, edited);
+    assert_ne!(before, edited);
     let logs = |words: &str| {
         let deadline = Instant::now() + Duration::from_secs(20);
         while !server.log().contains(words) {

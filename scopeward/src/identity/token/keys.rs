@@ -90,6 +90,11 @@ impl VerificationKeys {
         self.all.len()
     }
 
+    /// The identifiers of the keys that have one.
+    pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.all.iter().filter_map(|key| key.id.as_deref())
+    }
+
     /// The algorithms that the keys verify.
     pub(crate) fn algorithms(&self) -> impl Iterator<Item = Algorithm> {
         self.all.iter().flat_map(|key| key.algorithms).copied()

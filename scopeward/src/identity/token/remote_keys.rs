@@ -38,6 +38,8 @@ const INTERVAL: Duration = Duration::from_secs(10);
 const INTERVAL_WITHOUT_KEYS: Duration = Duration::from_secs(1);
 /// At most this many tokens are remembered whose key was looked for in vain.
 const MAX_IN_VAIN: usize = 1024;
+/// At most this many withdrawn keys are remembered; the oldest is forgotten.
+const MAX_WITHDRAWN: usize = 64;
 /// How long a request with an unknown key waits for the fetch that it caused. After that the token
 /// is refused, so that waiting requests do not pile up.
 const MAX_WAIT: Duration = Duration::from_secs(3);
@@ -81,7 +83,25 @@ struct KeyStore {
     hasher: RandomState,
     /// The hashes of the tokens whose key was looked for in vain, since the last fetch.
     in_vain: Mutex<Vec<u64>>,
+    /// The identifiers of keys that the issuer has taken away.
+    withdrawn: Mutex<Vec<String>>,
     fetched: Mutex<Option<Instant>>,
+}
+
+impl KeyStore {
+    /// Remembers which keys these ones leave out.
+    fn follow(&self, keys: &VerificationKeys) {
+        let mut withdrawn = self.withdrawn.lock();
+        withdrawn.retain(|gone| keys.ids().all(|id| id != gone));
+        let Some(before) = self.current.load_full() else { return };
+        let gone = before.ids().filter(|id| keys.ids().all(|kept| kept != *id));
+        for id in gone {
+            if withdrawn.len() == MAX_WITHDRAWN {
+                withdrawn.remove(0);
+            }
+            withdrawn.push(id.to_owned());
+        }
+    }
 }
 
 impl RemoteKeys {
@@ -97,6 +117,7 @@ impl RemoteKeys {
             last_look: Mutex::new(None),
             hasher: RandomState::new(),
             in_vain: Mutex::default(),
+            withdrawn: Mutex::default(),
             fetched: Mutex::new(None),
         }));
         tokio::spawn(keys.clone().run(remote, oldest));
@@ -114,6 +135,7 @@ impl RemoteKeys {
             last_look: Mutex::new(None),
             hasher: RandomState::new(),
             in_vain: Mutex::default(),
+            withdrawn: Mutex::default(),
             fetched: Mutex::new(None),
         }))
     }
@@ -150,15 +172,18 @@ impl RemoteKeys {
     }
 
     /// Fetches the keys again, because they are missing or a token names an unknown one, and verifies
-    /// the token `again`. Only a key that was looked for in vain is an unknown key: if the issuer did
-    /// not answer, or was asked for other tokens a moment ago, the token could not be checked.
+    /// the token `again`. Only a key that was looked for in vain, or that the issuer took away, is an
+    /// unknown key: if the issuer did not answer, or was asked for other tokens a moment ago, the token
+    /// could not be checked.
     pub(crate) async fn look_for<T>(
         &self,
         token: &str,
+        key: Option<&str>,
         again: impl Fn() -> Result<T, Rejected>,
     ) -> Result<T, Rejected> {
         let hash = self.0.hasher.hash_one(token);
-        if self.0.in_vain.lock().contains(&hash) {
+        let is_withdrawn = |key: &str| self.0.withdrawn.lock().iter().any(|gone| gone == key);
+        if key.is_some_and(is_withdrawn) || self.0.in_vain.lock().contains(&hash) {
             return Err(TokenError::UnknownKey.into());
         }
         if !self.refresh().await {
@@ -200,6 +225,7 @@ impl RemoteKeys {
             let has_succeeded = fetched.is_ok();
             let wait = match fetched {
                 Ok(Fetched { keys, fresh_for, .. }) => {
+                    self.0.follow(&keys);
                     self.0.current.store(Some(Arc::new(keys)));
                     self.0.in_vain.lock().clear();
                     *self.0.fetched.lock() = Some(Instant::now());

@@ -221,11 +221,16 @@ impl Validator {
             (Ok(signed), _) => {
                 let first = self.verify(token, digest, signed);
                 match (first, &self.signed[signed].keys) {
-                    (Err(Rejected { error, .. }), IssuerKeys::Remote(keys))
-                        if matches!(error, TokenError::UnknownKey | TokenError::Unavailable) =>
-                    {
+                    (
+                        Err(Rejected {
+                            error: TokenError::UnknownKey | TokenError::Unavailable,
+                            ..
+                        }),
+                        IssuerKeys::Remote(keys),
+                    ) => {
                         let again = || self.verify(token, digest, signed);
-                        Box::pin(keys.look_for(token, again)).await
+                        let key = key_named_by(token);
+                        Box::pin(keys.look_for(token, key.as_deref(), again)).await
                     }
                     (result, _) => result,
                 }
@@ -251,12 +256,11 @@ impl Validator {
     /// [`TokenError`] with the reason why the token is refused.
     pub fn validate(&self, token: &str) -> Result<AccessToken, TokenError> {
         let digest = self.cache.digest(token.as_bytes());
-        let validated = match self.known(digest) {
-            Some(found) => found,
-            None => {
-                self.check_form(token)?;
-                self.verify(token, digest, self.signer(token)?)
-            }
+        let validated = if let Some(found) = self.known(digest) {
+            found
+        } else {
+            self.check_form(token)?;
+            self.verify(token, digest, self.signer(token)?)
         };
         validated.map_err(|rejected| rejected.error)
     }
@@ -343,7 +347,8 @@ impl Validator {
         });
         if !is_signed {
             // A token that names no key may be signed with one that is not fetched yet.
-            let may_be_new = id.is_none() && wrong == TokenError::Signature;
+            let is_fetched = matches!(signed.keys, IssuerKeys::Remote(_));
+            let may_be_new = is_fetched && id.is_none() && wrong == TokenError::Signature;
             return Err(if may_be_new { TokenError::UnknownKey } else { wrong }.into());
         }
         let payload = decoded(payload)?;
@@ -359,6 +364,13 @@ impl Validator {
 /// Returns whether a JWT names this issuer. Nothing in it is believed.
 fn names_issuer(token: &str, issuer: &IssuerRules) -> bool {
     issuer_of(token).is_some_and(|named| issuer.is_named(&named))
+}
+
+/// The key that the header of a JWT names (`kid`).
+fn key_named_by(token: &str) -> Option<String> {
+    let header = decoded(token.split_once('.')?.0).ok()?;
+    let header: JoseHeader<'_> = serde_json::from_slice(&header).ok()?;
+    header.kid.map(|kid| kid.0.into_owned())
 }
 
 /// The `iss` of a token that has the form of a JWT.
