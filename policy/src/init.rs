@@ -6,7 +6,7 @@ use toml_edit::{Array, Value};
 
 use crate::{
     CompiledPolicy, Declaration, Feature, Operation, Registry, ResourceUrl,
-    diagnostic::{Diagnostics, Source},
+    diagnostic::{Diagnostic, Diagnostics, Source},
     format,
     lint::{self, LintInputs, Stage, rule_for},
     title_for,
@@ -86,7 +86,7 @@ pub fn first_policy(
         let source = Source::new("policy.toml", text);
         let examined = lint::examine(&source, &inputs, Stage::Advice);
         match examined.policy {
-            Some(policy) if examined.found.is_empty() => {
+            Some(policy) if examined.found.iter().all(is_about_provider) => {
                 let tests = tests(registry, &policy);
                 return Ok(FirstPolicy { policy: source.text().to_owned(), tests });
             }
@@ -97,6 +97,11 @@ pub fn first_policy(
             return Err(NoFirstPolicy { found: examined.found });
         }
     }
+}
+
+/// Whether a finding is about the provider, which a first policy leaves to its reader.
+fn is_about_provider(finding: &Diagnostic) -> bool {
+    finding.kind().is_called("provider-setup") || finding.kind().is_called("provider-sign-in")
 }
 
 /// Allows each finding at its entry; `false` if one cannot be allowed.

@@ -238,7 +238,7 @@ fn no_arguments_make_a_panic() {
 #[test]
 fn no_variables_make_a_panic() {
     let mut runner = TestRunner::deterministic();
-    let (_, variables) = options_and_variables(&[]);
+    let (_, variables) = options_and_variables(&["serve".to_owned()]);
     assert!(variables.len() > 15, "{variables:?}");
     let folder = folder();
     // A policy with a mistake, so that a server whose variables are all right ends as well.

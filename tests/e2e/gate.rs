@@ -292,7 +292,9 @@ fn unknown_tools_and_methods_cannot_be_reached() {
         let reply = server.rpc(&token, method, &params);
         let code = &reply.json["error"]["code"];
         assert!(code == -32601 || code == -32600, "{method:?} {reply:#?}");
-        assert!((400..500).contains(&reply.status), "{method:?} {}", reply.status);
+        // The status is the revision's: before 2026-07-28 a JSON-RPC error is answered 200, because 404
+        // ends a client's session.
+        assert!(matches!(reply.status, 200 | 400), "{method:?} {}", reply.status);
     }
 }
 

@@ -299,7 +299,9 @@ fn headers_that_are_wrong() {
         (json!({ "alg": "ES256", "kid": "ec", "typ": "logout+jwt" }), wrong_type),
         (json!({ "alg": "ES256", "kid": "ec", "typ": "dpop+jwt" }), wrong_type),
     ] {
-        refused(&with_header(&header), description);
+        let named = format!("{description} {}", header["alg"].as_str().unwrap_or_default());
+        let is_named = description == other_algorithm;
+        refused(&with_header(&header), if is_named { &named } else { description });
     }
     for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "JWT"] {
         let token = with_header(&json!({ "alg": "ES256", "kid": "ec", "typ": typ }));

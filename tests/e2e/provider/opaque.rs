@@ -67,7 +67,7 @@ fn an_opaque_token_is_what_its_issuer_says() {
         (json!({ "sub": "" }), "sub claim is missing"),
         (json!({ "token_type": "N_A" }), "typ"),
         (json!({ "token_type": "refresh_token" }), "typ"),
-        (json!({ "scope": ["todo:read"] }), "scope claim is missing or malformed"),
+        (json!({ "scope": [1] }), "scope claim is missing or malformed"),
         (json!({ "scope": null, "scp": ["todo:read"] }), "writes them in scope"),
         (json!({ "nonce": "n" }), "an ID token"),
     ]

@@ -123,7 +123,13 @@ fn the_lint_finds_what_the_server_refuses() {
         ("issuer = \"https://a.example\"", "`issuer` has no effect without `provider`"),
         ("provider = \"scalekit\"\naudience = \"res_1\"", "`audience` has no effect with Scalekit"),
     ] {
-        let output = run(&policy(text), &["policy", "lint", "--deny", "warning"]);
+        // A table below `[server]` stands after all of its keys.
+        let (keys, also) = text.split_once("[[").unwrap_or((text, ""));
+        let mut policy = policy(keys.trim_end());
+        if !also.is_empty() {
+            policy = policy.replace("[scopes]", &format!("[[{also}\n[scopes]"));
+        }
+        let output = run(&policy, &["policy", "lint", "--deny", "warning"]);
         let said = stdout(&output) + &stderr(&output);
         assert_ne!(output.status.code(), Some(0), "{text}");
         assert!(said.contains(says), "{text}: {said}");

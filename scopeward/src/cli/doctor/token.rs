@@ -113,7 +113,8 @@ fn fix_of_form(token: &str) -> &'static str {
         }
         1 if !token.contains(char::is_whitespace) && !token.is_empty() => {
             "this token is opaque, and no JWT: let the provider check it (`opaque = true` in `[server]`), \
-             or let it issue JWTs; at Auth0, ask for the API's identifier as `audience` at sign-in"
+             or let it issue JWTs; at Auth0, ask for the API's identifier as `audience` at sign-in; if it is part \
+             of a JWT, send it without `Bearer` and whole"
         }
         _ => "send the access token alone, without `Bearer` and whole: a JWT has three parts",
     }

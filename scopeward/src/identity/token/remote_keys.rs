@@ -221,6 +221,7 @@ impl RemoteKeys {
         let mut retry = FIRST_RETRY;
         let mut is_asked = false;
         loop {
+            let had_keys = self.are_usable();
             let fetched = fetch(&remote, &self.0.at).await;
             let has_succeeded = fetched.is_ok();
             let wait = match fetched {
@@ -251,7 +252,8 @@ impl RemoteKeys {
                 }
             };
             let now = Instant::now();
-            if is_asked {
+            // The look that brings the first keys is no look for an unknown one.
+            if is_asked && (had_keys || !has_succeeded) {
                 *self.0.last_look.lock() = Some(now);
             }
             self.0.tries.send_modify(|tries| {
