@@ -163,7 +163,9 @@ impl<'q> RequestDecider<'q> {
             ClientRequest::UpdateTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::CancelTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             // rmcp reads a known method with other parameters as an unknown one.
-            other if is_known(other.method()) => Err(self.invalid_params(other.method())),
+            other if is_known(other.method(), self.state.revision) => {
+                Err(self.invalid_params(other.method()))
+            }
             other => Err(self.unknown_method(other.method())),
         }
     }
@@ -366,12 +368,13 @@ fn feature(request: &ClientRequest) -> Option<Feature> {
     }
 }
 
-/// Returns whether a method is one of those that every server of this crate knows.
-fn is_known(method: &str) -> bool {
-    const KNOWN: [&str; 14] = [
-        "initialize",
+/// Returns whether a method is one of those that every server of this crate knows. MCP 2026-07-28 has
+/// taken some of them away.
+fn is_known(method: &str, revision: Revision) -> bool {
+    const UNTIL_2025: [&str; 4] =
+        ["initialize", "ping", "resources/subscribe", "resources/unsubscribe"];
+    const KNOWN: [&str; 10] = [
         "server/discover",
-        "ping",
         "tools/list",
         "tools/call",
         "prompts/list",
@@ -379,10 +382,8 @@ fn is_known(method: &str) -> bool {
         "resources/list",
         "resources/templates/list",
         "resources/read",
-        "resources/subscribe",
-        "resources/unsubscribe",
         "subscriptions/listen",
         "completion/complete",
     ];
-    KNOWN.contains(&method)
+    KNOWN.contains(&method) || (!revision.is_newest() && UNTIL_2025.contains(&method))
 }

@@ -175,6 +175,8 @@ fn found(provider: &Provider, mistake: &Mistake) -> String {
     for (name, value) in mistake.variables {
         server.set(name, &at(value));
     }
+    // No provider on another machine is asked: this proxy is nobody.
+    server.set("HTTPS_PROXY", "http://127.0.0.1:9");
     let lint = server.command().args(["policy", "lint"]).output().unwrap();
     let lint = String::from_utf8_lossy(&lint.stderr).into_owned() + &stdout(&lint);
     let wanted = |shown: &&str| {
@@ -193,10 +195,20 @@ fn found(provider: &Provider, mistake: &Mistake) -> String {
     let is_open =
         |shown: &&str| !shown.contains("server is not running") && !shown.trim().is_empty();
     lines.extend(rest.filter(is_open).map(|shown| format!("doctor: {}", shown.trim_end())));
+    lines.iter_mut().for_each(leave_the_reason_out);
     lines.retain(|shown| !shown.contains(" server ") || !shown.contains("Connection refused"));
     let port = url.trim_start_matches("http://localhost:").trim_end_matches("/mcp").to_owned();
     let text = lines.join("\n");
     text.replace(&provider.url, "ISSUER").replace(&port, "PORT")
+}
+
+/// Leaves out why another machine gave no answer, because each system has its own words for it.
+fn leave_the_reason_out(line: &mut String) {
+    let Some(url) = line.find("cannot ask https://") else { return };
+    let (Some(reason), Some(fix)) = (line[url + 19..].find(": "), line.rfind("; fix: ")) else {
+        return;
+    };
+    line.replace_range(url + 19 + reason..fix, "");
 }
 
 fn all(mistakes: &[Mistake]) -> String {
@@ -205,8 +217,8 @@ fn all(mistakes: &[Mistake]) -> String {
     assert_ne!(SECRET, "wrong");
     let each = mistakes.iter().map(|mistake| {
         let found = found(&provider, mistake);
-        let is_found =
-            found.contains("WRONG") || found.contains("lint: ") || found.contains("note");
+        let is_found = ["doctor: WRONG", "doctor: note   scopes", "lint: error", "lint: warning"];
+        let is_found = is_found.iter().any(|words| found.contains(words));
         assert!(is_found, "{} is not found: {found}", mistake.name);
         format!("# {}\n{found}\n", mistake.name)
     });

@@ -252,8 +252,10 @@ impl RemoteKeys {
                 }
             };
             let now = Instant::now();
-            // The look that brings the first keys is no look for an unknown one.
-            if is_asked && (had_keys || !has_succeeded) {
+            if has_succeeded && !had_keys {
+                // The looks that brought the first keys were no looks for an unknown one.
+                *self.0.last_look.lock() = None;
+            } else if is_asked {
                 *self.0.last_look.lock() = Some(now);
             }
             self.0.tries.send_modify(|tries| {
