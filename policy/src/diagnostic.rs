@@ -274,6 +274,13 @@ impl Diagnostics {
     }
 
     /// The same findings, with the file at another path for messages.
+    ///
+    /// ```
+    /// use scopeward_policy::diagnostic::{Diagnostics, Source};
+    ///
+    /// let found = Diagnostics::new(Source::new("policy.toml", ""), vec![]);
+    /// assert_eq!(found.at("deploy/policy.toml").source().path(), "deploy/policy.toml");
+    /// ```
     #[must_use]
     pub fn at(mut self, path: impl Into<std::sync::Arc<str>>) -> Self {
         self.source = self.source.at(path);

@@ -88,7 +88,7 @@ impl Eq for Provider {}
 /// let settings = policy.provider_settings();
 /// assert_eq!(settings.provider().as_str(), "oidc");
 /// assert_eq!(settings.issuer(), Some("https://login.example.com"));
-/// assert!(settings.is_opaque() && settings.audience().is_none() && settings.scope_prefix().is_none());
+/// assert!(settings.is_opaque() && settings.audiences().is_empty() && settings.scope_prefix().is_none());
 /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -112,6 +112,22 @@ impl ProviderSettings {
     }
 
     /// The audiences of the provider's tokens for this server; none if it is the server's URL.
+    ///
+    /// ```
+    /// use scopeward_policy::{CompiledPolicy, diagnostic::Source};
+    ///
+    /// let text = r#"
+    ///     version = 1
+    ///     [server]
+    ///     url = "https://mcp.example.com/mcp"
+    ///     provider = "oidc"
+    ///     issuer = "https://login.example.com"
+    ///     audience = ["web", "desktop"]
+    /// "#;
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+    /// assert_eq!(policy.provider_settings().audiences(), ["web", "desktop"]);
+    /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+    /// ```
     pub fn audiences(&self) -> &[String] {
         &self.audiences
     }

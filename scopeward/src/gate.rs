@@ -66,9 +66,10 @@ use sessions::{BeginsSession, Membership, Sessions};
 /// ```
 /// use axum::Router;
 /// use scopeward::{
-///     CheckedPolicy, Limits, LivePolicy,
+///     Limits, LivePolicy,
 ///     gate::{Gate, Gated, metadata, origin::AllowedOrigins},
 ///     identity::token::Validator,
+///     policy::CheckedPolicy,
 /// };
 /// use tower::Layer;
 ///

@@ -95,7 +95,7 @@ pub enum IssuerError {
 ///
 /// ```no_run
 /// use std::path::Path;
-/// use scopeward::{CheckedPolicy, issuer::Issuer};
+/// use scopeward::{issuer::Issuer, policy::CheckedPolicy};
 ///
 /// fn open(policy: CheckedPolicy) -> Result<axum::Router, Box<dyn std::error::Error>> {
 ///     let issuer = Issuer::open(Path::new("data"), policy, "notes")?;

@@ -52,6 +52,15 @@ impl Source {
     }
 
     /// The same text, at another path for messages.
+    ///
+    /// ```
+    /// use scopeward_policy::diagnostic::{Diagnostics, Source};
+    ///
+    /// let source = Source::new("policy.toml", "version = 1\n").at("deploy/policy.toml");
+    /// assert_eq!(source.path(), "deploy/policy.toml");
+    /// let found = Diagnostics::new(source, vec![]).at("/srv/policy.toml");
+    /// assert_eq!(found.source().path(), "/srv/policy.toml");
+    /// ```
     #[must_use]
     pub fn at(mut self, path: impl Into<Arc<str>>) -> Self {
         self.path = path.into();

@@ -5,6 +5,40 @@ use serde_json::json;
 use super::{Effect, Matrix};
 
 /// What one scope does.
+///
+/// ```
+/// use scopeward_policy::{CompiledPolicy, Registry, diagnostic::Source, matrix::{Matrix, ScopeUses}};
+/// # let text = r#"
+/// #     version = 1
+/// #     [server]
+/// #     url = "http://localhost:3002/mcp"
+/// #     [scopes]
+/// #     "note:read" = "See your notes"
+/// #     "note:write" = { title = "Change your notes", implies = ["note:read"] }
+/// #     "note:share" = { title = "Share your notes", step_up = true }
+/// #     [tools]
+/// #     list_notes = { read = "note" }
+/// #     save_note = { write = "note" }
+/// #     share_note = { all_of = ["note:write", "note:share"] }
+/// # "#;
+/// # let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+///
+/// let mut matrix = Matrix::new(&policy, &Registry::new(&[]));
+/// assert_eq!(matrix.groups(), [("note", 3)]);
+/// // The part of the table that is about sharing.
+/// matrix.keep_columns(|scope| scope == "note:share");
+/// matrix.keep_touched_rows();
+/// assert_eq!(matrix.columns(), ["note:share"]);
+/// assert!(matrix.rows()[0].cells()[0].does_something());
+/// let uses: Vec<ScopeUses<'_>> = matrix.by_scope();
+/// assert_eq!((uses[0].scope, &uses[0].part[..]), ("note:share", &["share_note"][..]));
+/// assert!(matrix.by_scope_text().contains("share_note") && matrix.by_scope_json().contains("share_note"));
+/// // And the part about one tool.
+/// matrix.keep_rows(|tool| tool == "save_note");
+/// matrix.keep_touched_columns();
+/// assert!(matrix.rows().is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ScopeUses<'m> {
     /// The scope.

@@ -56,16 +56,19 @@ use page::page;
 /// [`Principal`](crate::identity::Principal) in the request's extensions.
 ///
 /// ```no_run
-/// use rmcp::{ServiceExt, transport::stdio};
+/// use scopeward::rmcp::ServiceExt;
 /// use scopeward::{LivePolicy, ScopedTools, identity::revocation::Revocations, mcp::handler::McpHandler};
-/// # use scopeward::rmcp;
 ///
-/// /// Serves tools on standard input and output.
-/// async fn serve<S: ScopedTools>(tools: S, live: LivePolicy) -> Result<(), Box<dyn std::error::Error>> {
+/// /// Serves tools on a stream, such as a socket or a pair of pipes.
+/// async fn serve<S: ScopedTools>(
+///     tools: S,
+///     live: LivePolicy,
+///     stream: tokio::net::TcpStream,
+/// ) -> Result<(), Box<dyn std::error::Error>> {
 ///     let handler = McpHandler::new(tools).watching(live).with_revocations(Revocations::default());
 ///     // On a transport with sessions each session has a handler of its own.
 ///     let session = handler.with_sessions().new_session();
-///     session.serve(stdio()).await?.waiting().await?;
+///     session.serve(stream).await?.waiting().await?;
 ///     Ok(())
 /// }
 /// ```

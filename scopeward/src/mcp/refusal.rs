@@ -17,6 +17,17 @@ use crate::{
 /// The `_meta` key under which a tool's result has the refusal as data. The data is not
 /// `structuredContent`, because that belongs to the tool's output schema, and clients hide a result
 /// that does not fit the schema.
+///
+/// ```
+/// use scopeward::mcp::refusal::{CHALLENGE_META, REFUSAL_META};
+/// use scopeward::rmcp::model::CallToolResult;
+///
+/// /// The refusal that a tool's result has as data, and its first challenge.
+/// fn refusal(result: &CallToolResult) -> Option<(&serde_json::Value, &str)> {
+///     let meta = result.meta.as_ref()?;
+///     Some((meta.get(REFUSAL_META)?, meta.get(CHALLENGE_META)?.get(0)?.as_str()?))
+/// }
+/// ```
 pub const REFUSAL_META: &str = "scopeward/refusal";
 
 /// The `_meta` key under which a tool's result has the challenges of a refusal, each as the value of

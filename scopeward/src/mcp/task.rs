@@ -394,8 +394,8 @@ impl Tasks {
     /// ([`TaskContext::cancelled`]), and has its place among the caller's tasks until it does.
     ///
     /// ```
-    /// use scopeward::mcp::{TaskOptions, Tasks};
-    /// use scopeward::rmcp::{ErrorData, model::{CallToolResponse, CallToolResult, ContentBlock}};
+    /// use scopeward::{mcp::Tasks, rmcp};
+    /// use rmcp::{model::{CallToolResponse, CallToolResult, ContentBlock, ErrorData}, task_manager::TaskOptions};
     ///
     /// async fn export(tasks: &Tasks) -> Result<CallToolResponse, ErrorData> {
     ///     tasks

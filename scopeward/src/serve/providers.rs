@@ -23,7 +23,7 @@ use crate::{
 /// # {
 /// use scopeward::{Providers, issuer::Issuer};
 ///
-/// fn embedded(issuer: Issuer) -> Providers {
+/// fn embedded(issuer: &Issuer) -> Providers {
 ///     Providers::from(issuer)
 /// }
 /// # }

@@ -69,7 +69,7 @@ pub struct Server<S> {
 /// The reason why tools, a policy and providers do not make a server.
 ///
 /// ```
-/// use scopeward::{CheckedPolicy, Providers, ScopedTools, Server, ServerError};
+/// use scopeward::{Providers, ScopedTools, Server, ServerError, policy::CheckedPolicy};
 ///
 /// fn serve<S: ScopedTools>(tools: S, policy: CheckedPolicy, providers: Providers) -> axum::Router {
 ///     match Server::new(tools, policy, providers) {
