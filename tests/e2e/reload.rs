@@ -349,7 +349,8 @@ fn opposites() -> [String; 2] {
 #[test]
 fn a_thousand_reloads_under_load() {
     const CONNECTIONS: usize = 32;
-    const RELOADS: usize = 1_000;
+    // In front of Scalekit each reload asks for the registered scopes, which takes several times as long.
+    const RELOADS: usize = if crate::IN_FRONT_OF_SCALEKIT { 200 } else { 1_000 };
     let [one, other] = opposites();
     let server = Server::with_policy(&one);
     let reader = server.token_for("reader", "todo:read");
@@ -426,7 +427,8 @@ fn a_thousand_reloads_under_load() {
         health["policy"]["loaded"].as_u64().unwrap(),
         health["policy"]["refused"].as_u64().unwrap(),
     );
-    assert!(loaded >= 750 && bad >= 250, "{health}");
+    let (most, rest) = (RELOADS as u64 / 4 * 3, RELOADS as u64 / 4);
+    assert!(loaded >= most && bad >= rest, "{health}");
     assert!(refused.load(Ordering::Relaxed) > 0, "both policies were seen");
     let answers = answers.load(Ordering::Relaxed);
     assert!(answers > RELOADS, "{answers} answers is no load");

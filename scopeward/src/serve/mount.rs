@@ -30,6 +30,7 @@ use crate::{
         diagnostic::{Diagnostics, Source},
     },
     record::audit::{Recorder, journal},
+    remote::Remote,
 };
 
 /// Mounts a server in an axum program of one's own. The program keeps its runtime, its subscriber, its
@@ -308,6 +309,8 @@ impl Mount {
         let main = configured.main.clone();
         let registered = Arc::new(Mutex::new(registered.clone()));
         let runtime = Handle::current();
+        // One for all reloads, because making a client takes longer than asking with it.
+        let remote = Remote::default();
         Watcher {
             path: deployment.policy.clone(),
             snapshot: deployment.policy.with_file_name(Snapshot::FILE),
@@ -315,7 +318,8 @@ impl Mount {
             live: live.clone(),
             load: move |source| {
                 let known = registered.lock().clone();
-                let asked = startup::registered_again(&deployment, &source, main.as_ref(), known);
+                let main = main.as_ref().map(|main| (main, &remote));
+                let asked = startup::registered_again(&deployment, &source, main, known);
                 let now = runtime.block_on(asked).map_err(RefusedPolicy::because)?;
                 let checked = agreement::check(&source, &S::REGISTRY, now.snapshot());
                 *registered.lock() = now;

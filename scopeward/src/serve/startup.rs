@@ -128,16 +128,16 @@ async fn registered(
 pub(crate) async fn registered_again(
     deployment: &Deployment,
     source: &Source,
-    main: Option<&ConfiguredProvider>,
+    main: Option<(&ConfiguredProvider, &Remote)>,
     known: Registered,
 ) -> Result<Registered, StartError> {
     // The mistakes of the policy are reported by its check.
     let Ok(policy) = CompiledPolicy::compile(source.clone()) else { return Ok(known) };
-    let Some(main) = main.filter(|_| policy.registered_at().is_none()) else {
+    let Some((main, remote)) = main.filter(|_| policy.registered_at().is_none()) else {
         return Ok(Registered::Policy);
     };
     let url = deployment.url_of(&policy)?;
-    if let Ok(snapshot) = main.registered(&Remote::default(), &url).await {
+    if let Ok(snapshot) = main.registered(remote, &url).await {
         return Ok(Registered::Provider(snapshot));
     }
     Ok(match (deployment.snapshot(None)?, known) {
