@@ -268,20 +268,17 @@ impl Inner {
     /// Checks that the client accepts the media type of its answer, and says to the service that it
     /// does, because rmcp wants every client to accept both. In front of another service the header
     /// stays as it is, because only that service knows its answers.
-    fn check_accepted(
+    fn accepted(
         &self,
         request: &mut Request<Body>,
-        accepted: Accepted,
         revision: Revision,
-    ) -> Result<(), Response> {
-        if accepted == (Accepted { json: true, stream: true }) {
-            if !has_usual_accept(request.headers()) {
-                Accepted::say_usual(request.headers_mut());
-            }
-            return Ok(());
+    ) -> Result<Accepted, Response> {
+        if has_usual_accept(request.headers()) {
+            return Ok(Accepted::BOTH);
         }
-        if !self.has_handler {
-            return Ok(());
+        let accepted = Accepted::of(request.headers());
+        if !self.has_handler && accepted != Accepted::BOTH {
+            return Ok(accepted);
         }
         let has_streams = self.sessions.are_kept() && !revision.is_newest();
         // Without sessions there is no stream to GET, which the service says in its own way.
@@ -292,7 +289,7 @@ impl Inner {
         };
         if is_acceptable {
             Accepted::say_usual(request.headers_mut());
-            return Ok(());
+            return Ok(accepted);
         }
         Err(accept::not_acceptable(if has_streams {
             "text/event-stream"
@@ -367,7 +364,7 @@ where
             let (caller, permit, membership) = match admitted {
                 Ok(admitted) => admitted,
                 Err(refusal) => {
-                    Box::pin(drain::discard(request.into_body())).await;
+                    let refusal = Box::pin(drained(request, refusal)).await;
                     if let Some(delay) = capacity.patience.delay(holder) {
                         Box::pin(tokio::time::sleep(delay)).await;
                     }
@@ -375,11 +372,10 @@ where
                 }
             };
             let revision = Revision::of(request.headers());
-            let accepted = Accepted::of(request.headers());
-            if let Err(refusal) = gate.inner.check_accepted(&mut request, accepted, revision) {
-                Box::pin(drain::discard(request.into_body())).await;
-                return Ok(refusal);
-            }
+            let accepted = match gate.inner.accepted(&mut request, revision) {
+                Ok(accepted) => accepted,
+                Err(refusal) => return Ok(Box::pin(drained(request, refusal)).await),
+            };
             let state = GateState {
                 challenged,
                 tasks: tasks.as_ref(),
@@ -450,6 +446,12 @@ where
             Ok(answer)
         })
     }
+}
+
+/// The refusal, after the body of its request was read away.
+async fn drained(request: Request<Body>, refusal: Response) -> Response {
+    drain::discard(request.into_body()).await;
+    refusal
 }
 
 fn is_event_stream(answer: &Response) -> bool {

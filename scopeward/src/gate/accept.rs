@@ -10,7 +10,7 @@ use rmcp::{ErrorData, model::ErrorCode};
 use super::challenge::json_rpc_error;
 use crate::mcp::USUAL_ACCEPT;
 
-/// What a client accepts of the two media types that MCP has.
+/// The media types of MCP that a client accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Accepted {
     pub(super) json: bool,
@@ -18,11 +18,10 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
+    pub(super) const BOTH: Self = Self { json: true, stream: true };
+
     /// Reads the header. A request without one accepts everything.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        if has_usual_accept(headers) {
-            return Self { json: true, stream: true };
-        }
         let lines = headers.get_all(header::ACCEPT).iter().map(HeaderValue::to_str);
         let Ok(lines) = lines.collect::<Result<Vec<_>, _>>() else {
             return Self { json: false, stream: false };

@@ -14,7 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{identity::Principal, policy::Scope};
+use crate::identity::Principal;
 
 /// How long a challenge is remembered: one hour. A person who said no then, with a client that knows
 /// step-up, is asked anew later.
@@ -96,7 +96,7 @@ impl ChallengeMemory {
 
     /// The scopes of a token are sorted, so that equal grants have equal numbers.
     fn grant(&self, caller: &Principal) -> u64 {
-        self.0.hasher.hash_one(caller.granted().iter().map(Scope::as_str).collect::<Vec<_>>())
+        self.0.hasher.hash_one(caller.granted())
     }
 }
 

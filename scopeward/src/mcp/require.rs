@@ -60,11 +60,11 @@ impl Principal {
         scopes: impl IntoIterator<Item = &'s str>,
     ) -> Result<(), ErrorData> {
         let scopes: Vec<&str> = scopes.into_iter().collect();
-        let missing = scopes.iter().filter(|scope| !self.has(scope));
-        let missing: Vec<Scope> = missing.filter_map(|scope| Scope::parse(scope).ok()).collect();
-        if scopes.iter().all(|scope| self.has(scope)) {
+        let lacking: Vec<&str> = scopes.iter().copied().filter(|scope| !self.has(scope)).collect();
+        if lacking.is_empty() {
             return Ok(());
         }
+        let missing = lacking.iter().filter_map(|scope| Scope::parse(scope).ok()).collect();
         let used = self.used();
         let feature = used.map_or(Feature::Tool, Declaration::feature);
         let name = used.map_or("this tool", |declared| declared.name());
