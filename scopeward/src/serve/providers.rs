@@ -90,14 +90,10 @@ impl Providers {
     }
 
     /// No providers, for a server whose tokens are checked in another way.
-    #[cfg(feature = "testing")]
+    #[cfg(any(feature = "testing", feature = "embedded-issuer"))]
     pub(crate) fn none() -> Self {
-        Self {
-            embedded: None,
-            connected: vec![],
-            remote: None,
-            longest_token: crate::identity::token::LONGEST_TOKEN,
-        }
+        let longest_token = crate::identity::token::LONGEST_TOKEN;
+        Self { embedded: None, connected: vec![], remote: None, longest_token }
     }
 
     /// The provider where callers sign in, by its word in the policy.
@@ -174,12 +170,7 @@ impl Providers {
 #[cfg(feature = "embedded-issuer")]
 impl From<&Issuer> for Providers {
     fn from(issuer: &Issuer) -> Self {
-        Self {
-            embedded: Some(issuer.clone()),
-            connected: vec![],
-            remote: None,
-            longest_token: crate::identity::token::LONGEST_TOKEN,
-        }
+        Self { embedded: Some(issuer.clone()), ..Self::none() }
     }
 }
 

@@ -89,6 +89,20 @@ struct KeyStore {
 }
 
 impl KeyStore {
+    fn new(at: KeysAt, current: Option<Arc<VerificationKeys>>) -> Self {
+        Self {
+            at,
+            current: ArcSwapOption::new(current),
+            wanted: Notify::new(),
+            tries: watch::Sender::default(),
+            last_look: Mutex::new(None),
+            hasher: RandomState::new(),
+            in_vain: Mutex::default(),
+            withdrawn: Mutex::default(),
+            fetched: Mutex::new(None),
+        }
+    }
+
     /// Remembers which keys these ones leave out.
     fn follow(&self, keys: &VerificationKeys) {
         let mut withdrawn = self.withdrawn.lock();
@@ -109,17 +123,7 @@ impl RemoteKeys {
     ///
     /// Keys that cannot be fetched any more are used until they are `oldest`.
     pub(crate) fn watch(at: KeysAt, remote: Remote, oldest: Duration) -> Self {
-        let keys = Self(Arc::new(KeyStore {
-            at,
-            current: ArcSwapOption::empty(),
-            wanted: Notify::new(),
-            tries: watch::Sender::default(),
-            last_look: Mutex::new(None),
-            hasher: RandomState::new(),
-            in_vain: Mutex::default(),
-            withdrawn: Mutex::default(),
-            fetched: Mutex::new(None),
-        }));
+        let keys = Self(Arc::new(KeyStore::new(at, None)));
         tokio::spawn(keys.clone().run(remote, oldest));
         keys
     }
@@ -127,17 +131,7 @@ impl RemoteKeys {
     /// Keys that are never fetched, for tests of a change of keys.
     #[cfg(test)]
     pub(super) fn standing(keys: VerificationKeys) -> Self {
-        Self(Arc::new(KeyStore {
-            at: KeysAt::Url(String::new()),
-            current: ArcSwapOption::new(Some(Arc::new(keys))),
-            wanted: Notify::new(),
-            tries: watch::Sender::default(),
-            last_look: Mutex::new(None),
-            hasher: RandomState::new(),
-            in_vain: Mutex::default(),
-            withdrawn: Mutex::default(),
-            fetched: Mutex::new(None),
-        }))
+        Self(Arc::new(KeyStore::new(KeysAt::Url(String::new()), Some(Arc::new(keys)))))
     }
 
     #[cfg(test)]
