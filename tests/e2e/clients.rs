@@ -72,55 +72,47 @@ fn the_python_sdk_of_2025() {
     assert!(succeeded(&output).contains("ok 2025-06-18"));
 }
 
-#[test]
-fn the_typescript_sdk() {
-    let Some(node) = installed("node/node_modules/.bin/node") else {
-        return;
-    };
+/// A script of `clients/node`, with the person that it signs in, if Node.js is installed.
+fn node_script(name: &str) -> Option<Command> {
+    let node = installed("node/node_modules/.bin/node")?;
     // Node finds the packages only beside the script.
-    let script = folder().join(".tools/node/sdk.mjs");
-    fs::copy(folder().join("clients/node/sdk.mjs"), &script).unwrap();
-    for mode in ["challenge", "adaptive"] {
+    let tools = folder().join(".tools/node");
+    for name in ["person.mjs", name] {
+        // Put there whole, because tests that run at the same time read the same file.
+        let whole = tempfile::NamedTempFile::new_in(&tools).unwrap();
+        fs::copy(folder().join("clients/node").join(name), whole.path()).unwrap();
+        whole.persist(tools.join(name)).unwrap();
+    }
+    let mut command = Command::new(node);
+    command.arg(tools.join(name));
+    Some(command)
+}
+
+/// Runs a script of the TypeScript SDK against servers whose `on_denied` is each of these.
+fn typescript(script: &str, modes: &[&str]) {
+    for mode in modes {
         let server = Server::with_policy(&POLICY.replace("\"challenge\"", &format!("\"{mode}\"")));
-        let output = Command::new(&node).arg(&script).args([&server.url(), mode]).output().unwrap();
+        let Some(mut command) = node_script(script) else { return };
+        let output = command.args([&server.url(), *mode]).output().unwrap();
         assert!(succeeded(&output).contains("ok typescript"), "{}", server.log());
     }
+}
+
+#[test]
+fn the_typescript_sdk() {
+    typescript("sdk.mjs", &["challenge", "adaptive"]);
 }
 
 /// A client that cannot step up lists the tools, is refused, and shows the person the words.
 #[test]
 fn the_typescript_sdk_sees_the_words_of_a_refusal() {
-    let Some(node) = installed("node/node_modules/.bin/node") else {
-        return;
-    };
-    // Node finds the packages only beside the script.
-    for name in ["person.mjs", "words.mjs"] {
-        let from = folder().join("clients/node").join(name);
-        fs::copy(from, folder().join(".tools/node").join(name)).unwrap();
-    }
-    for mode in ["adaptive", "tool_error"] {
-        let server = Server::with_policy(&POLICY.replace("\"challenge\"", &format!("\"{mode}\"")));
-        let script = folder().join(".tools/node/words.mjs");
-        let output = Command::new(&node).arg(&script).args([&server.url(), mode]).output().unwrap();
-        assert!(succeeded(&output).contains("ok typescript"), "{}", server.log());
-    }
+    typescript("words.mjs", &["adaptive", "tool_error"]);
 }
 
 /// Clients refresh in several places at once with one refresh token, and all of them go on.
 #[test]
 fn the_typescript_sdk_refreshes_six_times_at_once() {
-    let Some(node) = installed("node/node_modules/.bin/node") else {
-        return;
-    };
-    // Node finds the packages only beside the script.
-    for name in ["person.mjs", "refresh.mjs"] {
-        let from = folder().join("clients/node").join(name);
-        fs::copy(from, folder().join(".tools/node").join(name)).unwrap();
-    }
-    let server = Server::start();
-    let script = folder().join(".tools/node/refresh.mjs");
-    let output = Command::new(&node).arg(&script).arg(server.url()).output().unwrap();
-    assert!(succeeded(&output).contains("ok typescript"), "{}", server.log());
+    typescript("refresh.mjs", &["challenge"]);
 }
 
 /// A provider of another project, which serves until the value is dropped.
@@ -143,12 +135,8 @@ impl Foreign {
 
     /// Starts `oidc-provider`, with the tools' scopes registered for `resource`.
     fn oidc_provider(resource: &str, algorithm: &str) -> Option<Self> {
-        let node = installed("node/node_modules/.bin/node")?;
-        // Node finds the packages only beside the script.
-        let script = folder().join(".tools/node/provider.mjs");
-        fs::copy(folder().join("clients/node/provider.mjs"), &script).unwrap();
-        let mut command = Command::new(node);
-        command.args([script.to_str().unwrap(), resource, algorithm]);
+        let mut command = node_script("provider.mjs")?;
+        command.args([resource, algorithm]);
         Some(Self::start(command))
     }
 
