@@ -37,7 +37,7 @@ pub(crate) fn text(content: Vec<u8>) -> io::Result<String> {
         })
 }
 
-/// What a content is that is not UTF-8, and where that shows.
+/// The likely encoding of a content that is not UTF-8, and the first byte that shows it.
 fn encoding(content: &[u8]) -> String {
     if let Some(order) = looks_like_utf_16(content) {
         return utf_16(order);

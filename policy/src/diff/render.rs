@@ -103,7 +103,7 @@ pub fn json_judged(difference: &Difference, judgement: &Judgement) -> String {
 /// ```
 /// use scopeward_policy::diff::{self, Difference, accept::{Commit, judge}};
 ///
-/// /// What a reviewer reads, and what a program reads.
+/// /// The text and the Markdown for a reviewer, and the JSON for a program.
 /// fn report(difference: &Difference, commits: &[Commit]) -> [String; 3] {
 ///     let judgement = judge(difference, commits);
 ///     let for_people = diff::judged_text(&judgement);

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Effect, Matrix};
 
-/// What one scope does.
+/// The tools, resources and prompts that one scope opens, or helps to open.
 ///
 /// ```
 /// use scopeward_policy::{CompiledPolicy, Registry, diagnostic::Source, matrix::{Matrix, ScopeUses}};

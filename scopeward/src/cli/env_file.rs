@@ -58,7 +58,7 @@ fn shown(path: &Path) -> String {
     path.strip_prefix(here).unwrap_or(path).display().to_string()
 }
 
-/// What each line of the text sets, or the number of the first wrong line and what is wrong there.
+/// The assignments of the text, or the number of the first wrong line and its mistake.
 /// The message never shows the value, because it may be a secret.
 fn assignments(text: &str) -> Result<Vec<Assignment<'_>>, (usize, String)> {
     let mut found = vec![];
@@ -82,7 +82,7 @@ fn assignments(text: &str) -> Result<Vec<Assignment<'_>>, (usize, String)> {
     Ok(found)
 }
 
-/// What one line sets: `NAME=VALUE`, `NAME="VALUE"`, `NAME='VALUE'`, each also after `export `.
+/// The assignment of one line: `NAME=VALUE`, `NAME="VALUE"`, `NAME='VALUE'`, each also after `export `.
 fn assignment(line: &str) -> Result<Assignment<'_>, String> {
     let rest = line.strip_prefix("export ").unwrap_or(line);
     let Some((name, value)) = rest.split_once('=') else {

@@ -157,7 +157,7 @@ pub(super) fn ordered(
     line
 }
 
-/// What was given to the command that was named.
+/// The options and arguments of the command that was named.
 pub(super) fn of_the_command(matches: &ArgMatches) -> &ArgMatches {
     let mut here = matches;
     while let Some((_, inner)) = here.subcommand() {

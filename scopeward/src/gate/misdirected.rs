@@ -1,5 +1,5 @@
-//! What is said, logged and counted of a request that is meant for another host, comes from a page of
-//! another origin, or asks for another path.
+//! The answer, the log line and the count of a request that is meant for another host, comes from a
+//! page of another origin, or asks for another path.
 //!
 //! Such requests are most often a proxy or a setting that is wrong, so the answer and the log say what
 //! this server expects. Anybody can send them, so each kind is logged once a minute at most.

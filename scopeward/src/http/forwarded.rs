@@ -16,7 +16,7 @@ const MOST_HOPS: usize = 32;
 ///
 /// Each proxy adds the address that it saw to the end of `X-Forwarded-For`. So the list is read from
 /// its end, for as long as the addresses are those of trusted proxies; the first other one is the
-/// client. What stands before it was written by the client, and is not read.
+/// client. The addresses before it were written by the client, and are not read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TrustedProxies(Arc<[Network]>);
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{ACCESS_TOKEN_LIFETIME, Issuer, join, parameters::Repeated, state::Grant};
 use crate::policy::Scope;
 
-/// What a client is told whose person or grant was revoked.
+/// The description for a client whose person or grant was revoked.
 pub(super) const REVOKED: &str = "the sign-in was revoked; sign in again";
 
 /// An error answer (RFC 6749, section 5.2).

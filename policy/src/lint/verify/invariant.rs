@@ -191,7 +191,7 @@ fn unclear(
 struct Fault<'p> {
     /// The half of the invariant, with its label.
     half: (&'p Range<usize>, &'static str),
-    /// What the caller of the counterexample can do, against the invariant.
+    /// "can" or "cannot": whether the caller of the counterexample gets through, against the invariant.
     can: &'static str,
     unproved: Unproved<'p>,
 }

@@ -22,7 +22,7 @@ pub(in crate::cli) struct MatrixArguments {
     /// Show which scopes let a caller use this tool, resource or prompt
     #[arg(long, value_name = "NAME", conflicts_with = "tool")]
     who_can: Option<String>,
-    /// What stands first: the rules, or the scopes with what each is enough for
+    /// The first column: the rules, or the scopes with the tools that each is enough for
     #[arg(long, value_enum, default_value_t = By::Rule)]
     by: By,
 }
