@@ -16,6 +16,8 @@ pub(crate) struct Arguments {
     pub(crate) scopes: Option<Vec<LitStr>>,
     /// `optional = […]`; empty when it was not written.
     pub(crate) optional: Vec<LitStr>,
+    /// `anonymous = true`, and where it is written.
+    pub(crate) anonymous: Option<Span>,
     /// `name = "…"`, also kept in `passed_on`.
     pub(crate) name: Option<LitStr>,
     /// `annotations(…)`.
@@ -192,6 +194,7 @@ impl Arguments {
         let mut arguments = Self {
             scopes: None,
             optional: vec![],
+            anonymous: None,
             name: None,
             hints: Hints::default(),
             has_annotations: false,
@@ -309,6 +312,18 @@ impl Arguments {
             ("optional", Value::Strings(scopes)) => {
                 check_scopes(&scopes, errors);
                 self.optional = scopes;
+            }
+            ("anonymous", value) => {
+                self.anonymous = Some(key.span());
+                let is_true = matches!(&value, Value::Expression(expression)
+                    if *expression == syn::parse_quote!(true));
+                if !is_true {
+                    errors.push(syn::Error::new(
+                        key.span(),
+                        "`anonymous` can only be `true`\nhelp: write `anonymous = true`, or leave it \
+                         out: every caller then needs a token",
+                    ));
+                }
             }
             ("uri", Value::String(uri)) => {
                 if let Some(mistake) = uri::mistake(&uri.value()) {

@@ -19,6 +19,8 @@ pub(crate) struct Declaration {
     pub(crate) name: (String, Span),
     pub(crate) scopes: Vec<LitStr>,
     pub(crate) optional: Vec<LitStr>,
+    /// Whether its author lets in callers without a token, and where that is written.
+    pub(crate) anonymous: Option<Span>,
     pub(crate) hints: Hints,
     /// Whether `annotations(…)` was written.
     pub(crate) has_annotations: bool,
@@ -116,6 +118,16 @@ impl Declaration {
                 ));
             }
         }
+        if let (Some(at), Some(scope)) = (arguments.anonymous, scopes.first()) {
+            errors.push(syn::Error::new(
+                at,
+                format!(
+                    "a caller without a token does not hold \"{}\"\nhelp: write `scopes = [], \
+                     anonymous = true` for a {word} that everybody may use, or remove `anonymous`",
+                    scope.value()
+                ),
+            ));
+        }
         let ident = method.sig.ident.clone();
         let passed_on = arguments.passed_on;
         let name = match (feature, arguments.uri, arguments.name) {
@@ -137,6 +149,7 @@ impl Declaration {
             name,
             scopes,
             optional: arguments.optional,
+            anonymous: arguments.anonymous,
             hints: arguments.hints,
             has_annotations: arguments.has_annotations,
             complete: arguments.complete,

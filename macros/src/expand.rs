@@ -297,6 +297,13 @@ fn declaration(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
     let (scopes, optional) = (&declared.scopes, &declared.optional);
     let (line, column) = position(declared.declared_at);
     let types: Vec<&Type> = parameters(method).collect();
+    // What was reported already would be reported again here.
+    let is_sound = declared.scopes.is_empty();
+    let anonymous = declared.anonymous.filter(|_| is_sound).map(|_| quote!(.open_to_anonymous()));
+    let needs_caller = quote!(
+        false #(|| ::scopeward::__private::Probe::<#types, ()>::IS_PRINCIPAL
+            || ::scopeward::__private::Probe::<#types, ()>::IS_TASKS)*
+    );
     let more = match declared.feature {
         Feature::Tool => {
             let of_types = || {
@@ -343,6 +350,8 @@ fn declaration(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
             &[#(#optional),*],
             ::scopeward::Location::new(::core::file!(), #line, #column),
         )
+        .needing_caller_if(#needs_caller)
+        #anonymous
         #more
     }
 }

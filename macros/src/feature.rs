@@ -71,9 +71,9 @@ impl Feature {
     /// The arguments that the attribute acts on itself.
     pub(crate) fn own_arguments(self) -> &'static [&'static str] {
         match self {
-            Self::Tool => &["scopes", "optional"],
-            Self::Resource => &["uri", "scopes", "optional", "complete"],
-            Self::Prompt => &["scopes", "optional", "complete"],
+            Self::Tool => &["scopes", "optional", "anonymous"],
+            Self::Resource => &["uri", "scopes", "optional", "anonymous", "complete"],
+            Self::Prompt => &["scopes", "optional", "anonymous", "complete"],
         }
     }
 

@@ -30,9 +30,13 @@ pub(crate) fn checks(
         sets.push(quote!(#probe::IS_PARAMETERS as usize));
         let of_values = panic(inner, &wrong_arguments(feature, parameter));
         let of_others = panic(span, &wrong_parameter(feature, parameter));
-        checks.push(quote!(if !#probe::#taken {
+        checks.push(quote!(if !#probe::#taken && !#probe::IS_MAYBE_PRINCIPAL {
             if #probe::IS_PARAMETERS { #of_values } else { #of_others }
         }));
+        if declared.anonymous.is_some() {
+            let of_anonymous = panic(span, &without_caller(feature, parameter));
+            checks.push(quote!(if #probe::IS_PRINCIPAL || #probe::IS_TASKS { #of_anonymous }));
+        }
         let needs_schema = match feature {
             Feature::Tool => declared.passed("input_schema").is_none(),
             Feature::Prompt => declared.passed("arguments").is_none(),
@@ -122,6 +126,15 @@ fn wrong_parameter(feature: Feature, parameter: &Type) -> String {
     format!(
         "a {word} cannot take `{}`\nhelp: {fields} are the fields of a struct: `Parameters(args): \
          Parameters<Args>`, with `#[scopeward::data]` above `struct Args`",
+        text(parameter)
+    )
+}
+
+fn without_caller(feature: Feature, parameter: &Type) -> String {
+    format!(
+        "with `anonymous = true` this {} is used without a caller, so there is no `{}`\nhelp: take an \
+         `Option<Principal>`, or remove `anonymous`",
+        feature.word(),
         text(parameter)
     )
 }

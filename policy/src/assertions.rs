@@ -57,6 +57,8 @@ pub(crate) struct Case {
     pub(crate) name: Option<String>,
     pub(crate) scopes: Vec<Scope>,
     pub(crate) scopes_at: Range<usize>,
+    /// Whether the caller has no token.
+    pub(crate) is_anonymous: bool,
     /// The claims of the caller. `None` stands for any claims.
     pub(crate) claims: Option<GivenObject>,
     /// The operations that the test tries, and whether the caller may do each.
@@ -112,6 +114,7 @@ impl Assertions {
                 name: entry.name.clone(),
                 scopes: entry.scopes.value.iter().map(|scope| scope.value.clone()).collect(),
                 scopes_at: entry.scopes.span.clone(),
+                is_anonymous: entry.is_anonymous,
                 claims: entry.claims.clone(),
                 tried: entry.tried.clone(),
             }

@@ -7,8 +7,8 @@ use std::{
 };
 
 use super::{
-    CompiledPolicy, Feature, KnownClient, Revision, Rule, Rules, ScopeInfo, UriIndex, UriOverlap,
-    UriTemplate, When,
+    CompiledPolicy, Feature, KnownClient, Requirement, Revision, Rule, Rules, ScopeInfo, UriIndex,
+    UriOverlap, UriTemplate, When,
     assertions::Assertions,
     compiled::Settings,
     condition::{self, Condition},
@@ -175,6 +175,8 @@ impl<'m, 'e> Compiler<'m, 'e> {
         let rules = self.rules(manifest);
 
         let has_conditions = rules.iter().any(|(_, rule)| !rule.when.is_empty());
+        let admits_anonymous =
+            rules.iter().any(|(_, rule)| rule.requirement == Requirement::Anonymous);
         let server = &manifest.server;
         let mut policy = CompiledPolicy {
             settings: Settings {
@@ -195,6 +197,7 @@ impl<'m, 'e> Compiler<'m, 'e> {
             registered_at: server.registered.as_ref().map(|list| list.span.clone()),
             snapshot_days: server.snapshot_days.unwrap_or(DEFAULT_SNAPSHOT_DAYS),
             has_conditions,
+            admits_anonymous,
             rules,
             uris,
             clients,

@@ -86,6 +86,7 @@ pub struct CompiledPolicy {
     pub(super) uris: UriIndex,
     /// Whether at least one rule depends on arguments or claims.
     pub(super) has_conditions: bool,
+    pub(super) admits_anonymous: bool,
     pub(super) clients: Vec<KnownClient>,
     /// Where a missing rule would be added in the source, by feature.
     pub(super) tables_at: [Range<usize>; 3],
@@ -375,6 +376,25 @@ impl CompiledPolicy {
         self.has_conditions
     }
 
+    /// Whether a rule lets in callers without a token (`anonymous = true`).
+    ///
+    /// ```
+    /// use scopeward_policy::{CompiledPolicy, diagnostic::Source};
+    ///
+    /// let policy = |rule: &str| {
+    ///     let text = format!(
+    ///         "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n[tools]\nlook = {{ {rule} = true }}\n"
+    ///     );
+    ///     CompiledPolicy::compile(Source::new("policy.toml", text))
+    /// };
+    /// assert!(policy("anonymous")?.admits_anonymous());
+    /// assert!(!policy("authenticated")?.admits_anonymous());
+    /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn admits_anonymous(&self) -> bool {
+        self.admits_anonymous
+    }
+
     /// Where a missing rule would be added in the source.
     pub(crate) fn table_at(&self, feature: Feature) -> Range<usize> {
         self.tables_at[feature.index()].clone()
@@ -427,6 +447,7 @@ impl CompiledPolicy {
 
     pub(crate) fn describe_requirement(&self, requirement: &Requirement) -> String {
         match requirement {
+            Requirement::Anonymous => "nothing: everybody, also without a token".to_owned(),
             Requirement::Authenticated => "any authenticated caller".to_owned(),
             Requirement::AnyOf(alternatives) => {
                 let one = |all: &[ScopeId]| {

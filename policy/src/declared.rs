@@ -85,6 +85,8 @@ pub struct Declaration {
     arguments: Option<fn() -> Arc<Object>>,
     fields: Option<fn() -> Arc<Object>>,
     only_answers: bool,
+    is_anonymous: bool,
+    needs_caller: bool,
 }
 
 impl Declaration {
@@ -114,7 +116,27 @@ impl Declaration {
             arguments: None,
             fields: None,
             only_answers: false,
+            is_anonymous: false,
+            needs_caller: false,
         }
+    }
+
+    /// The same declaration, open to callers without a token. The policy still has to say so.
+    ///
+    /// # Panics
+    ///
+    /// If it declares scopes, which a caller without a token never holds.
+    #[must_use]
+    pub const fn open_to_anonymous(self) -> Self {
+        assert!(self.scopes.is_empty(), "a caller without a token holds no scope");
+        Self { is_anonymous: true, ..self }
+    }
+
+    /// The same declaration, whose method has a parameter that only a caller with a token has, if
+    /// `needs` is `true`.
+    #[must_use]
+    pub const fn needing_caller_if(self, needs: bool) -> Self {
+        Self { needs_caller: needs, ..self }
     }
 
     /// The same tool, marked as sending nothing before its result, because no parameter of its method
@@ -173,6 +195,16 @@ impl Declaration {
     /// The scopes that the tool asks about itself (`optional`), to answer more to some callers.
     pub const fn optional(&self) -> &'static [&'static str] {
         self.optional
+    }
+
+    /// Whether its author declared it open to callers without a token.
+    pub const fn is_open_to_anonymous(&self) -> bool {
+        self.is_anonymous
+    }
+
+    /// Whether the method has a parameter that only a caller with a token has.
+    pub const fn needs_caller(&self) -> bool {
+        self.needs_caller
     }
 
     /// Whether a use changes nothing. A tool changes nothing only if its annotations say so, as in

@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The scopes that a token carries.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Grant(BTreeSet<Scope>);
 
 impl Grant {
@@ -61,12 +61,14 @@ pub struct Grants {
     /// Whether there are more than the listed ones. If none is listed, nobody knows whether there is
     /// one, because the search would take too long.
     pub is_cut: bool,
+    /// Whether having no token suffices as well.
+    pub anonymous: bool,
 }
 
 impl Grants {
     /// Whether there is no such grant.
     pub fn is_empty(&self) -> bool {
-        self.smallest.is_empty() && !self.is_cut
+        self.smallest.is_empty() && !self.is_cut && !self.anonymous
     }
 
     /// Whether the search for such a grant took too many steps, so that nobody knows whether there is
@@ -78,6 +80,7 @@ impl Grants {
     /// Adds grants, and removes those that hold all scopes of another one.
     fn add(&mut self, more: Self) {
         self.is_cut |= more.is_cut;
+        self.anonymous |= more.anonymous;
         for grant in more.smallest {
             if !self.smallest.iter().any(|known| known.0.is_subset(&grant.0)) {
                 self.smallest.retain(|known| !grant.0.is_subset(&known.0));

@@ -14,6 +14,8 @@ use crate::{effort::Effort, requirement::Alternative};
 pub(crate) enum Unproved<'p> {
     /// A small set of granted scopes that meets the requirements and not the other one.
     Counterexample(Vec<&'p ScopeInfo>),
+    /// A caller without a token meets the requirements, and not the other one.
+    Anonymous,
     /// The proof would take more steps than the run may spend.
     TooLarge,
 }
@@ -45,6 +47,9 @@ impl CompiledPolicy {
         other: &IndexedRequirement<'_>,
         effort: &Effort,
     ) -> Result<(), Unproved<'_>> {
+        if *rule == Requirement::Anonymous && *other.requirement != Requirement::Anonymous {
+            return Err(Unproved::Anonymous);
+        }
         let mut counterexample: Option<&[ScopeId]> = None;
         for all in alternatives(rule) {
             let held = self.given_by(all, effort).ok_or(Unproved::TooLarge)?;
@@ -71,13 +76,17 @@ impl CompiledPolicy {
         other: &IndexedRequirement<'_>,
         effort: &Effort,
     ) -> Result<(), Unproved<'_>> {
+        // A caller who meets any other clause has a token, and so meets those that everybody meets.
+        let own = clauses.iter().copied().filter(|clause| **clause != Requirement::Anonymous);
+        let own: Vec<&Requirement> = own.collect();
+        let clauses = if own.is_empty() { &[&Requirement::Anonymous][..] } else { &own };
         // Most often one of the clauses proves it alone.
         for clause in clauses {
             match self.entails_indexed(clause, other, effort) {
                 Ok(()) => return Ok(()),
                 Err(unproved) if clauses.len() == 1 => return Err(unproved),
                 Err(Unproved::TooLarge) => return Err(Unproved::TooLarge),
-                Err(Unproved::Counterexample(_)) => {}
+                Err(Unproved::Counterexample(_) | Unproved::Anonymous) => {}
             }
         }
         let counts = clauses.iter().map(|clause| clause.alternatives().len().max(1));
@@ -119,10 +128,10 @@ impl CompiledPolicy {
     }
 }
 
-/// The alternatives of a requirement; one without any scope if any authenticated caller meets it.
+/// The alternatives of a requirement; one without any scope if it needs none.
 fn alternatives(requirement: &Requirement) -> impl Iterator<Item = &[ScopeId]> {
     let nothing: Option<&[ScopeId]> = match requirement {
-        Requirement::Authenticated => Some(&[]),
+        Requirement::Anonymous | Requirement::Authenticated => Some(&[]),
         Requirement::AnyOf(_) => None,
     };
     nothing.into_iter().chain(requirement.alternatives().iter().map(|all| &**all))
@@ -242,7 +251,8 @@ impl<'r> IndexedRequirement<'r> {
         if !effort.spend(1 + held.words()) {
             return None;
         }
-        let is_always_met = *self.requirement == Requirement::Authenticated;
+        // These are the scopes of a token.
+        let is_always_met = self.requirement.needs_no_scope();
         if is_always_met || self.alone.intersects(held) {
             return Some(true);
         }

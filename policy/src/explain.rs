@@ -116,6 +116,32 @@ impl<'p> Explanation<'p> {
     ) -> Self {
         granted.sort_unstable();
         let held = policy.hold(granted.iter().map(Scope::as_str));
+        Self::of(policy, operation, granted, held)
+    }
+
+    /// Asks about a caller without a token.
+    ///
+    /// ```
+    /// use scopeward_policy::{CompiledPolicy, Operation, diagnostic::Source, explain::Explanation};
+    ///
+    /// let text = "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n\
+    ///             [tools]\nlook = { anonymous = true }\nwhoami = { authenticated = true }\n";
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+    /// assert!(Explanation::anonymous(&policy, Operation::tool("look")).is_allowed());
+    /// let whoami = Explanation::anonymous(&policy, Operation::tool("whoami"));
+    /// assert!(whoami.text().contains("missing  a token"));
+    /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn anonymous(policy: &'p CompiledPolicy, operation: Operation<'_>) -> Self {
+        Self::of(policy, operation, vec![], ScopeSet::anonymous())
+    }
+
+    fn of(
+        policy: &'p CompiledPolicy,
+        operation: Operation<'_>,
+        granted: Vec<Scope>,
+        held: ScopeSet,
+    ) -> Self {
         let decision = policy.decide(operation, &held);
         let (feature, name) = (operation.feature(), operation.name().to_owned());
         let mut explanation = Self {
@@ -236,7 +262,8 @@ impl<'p> Explanation<'p> {
             (false, _) => "not allowed",
         };
         let mut text = format!("{name}: {verdict}\n\n");
-        text.push_str(&format!("  granted  {}\n", join(&self.granted, "nothing")));
+        let nothing = if self.held.is_anonymous() { "no token" } else { "nothing" };
+        text.push_str(&format!("  granted  {}\n", join(&self.granted, nothing)));
         let implied = self.implied();
         if !implied.is_empty() {
             text.push_str(&format!("  implied  {}\n", join(implied, "")));
@@ -277,6 +304,10 @@ impl<'p> Explanation<'p> {
         let place = self.policy.place(rule);
         text.push_str(&format!("  rule     {place}  {written}\n"));
         let additions = self.additions();
+        if self.held.is_anonymous() && !self.is_allowed() {
+            let with = if additions.is_empty() { "" } else { ", with" };
+            text.push_str(&format!("  missing  a token{with}\n"));
+        }
         for (index, addition) in additions.iter().enumerate() {
             let what = if index == 0 { "missing" } else { "or" };
             let note = self.registration(addition);
@@ -303,6 +334,7 @@ impl<'p> Explanation<'p> {
         let document = json!({
             (self.feature.word()): self.name,
             "allowed": self.is_allowed(),
+            "anonymous": self.held.is_anonymous(),
             "granted": self.granted,
             "implied": self.implied(),
             "unknown": self.unknown().collect::<Vec<_>>(),

@@ -8,7 +8,7 @@ use crate::{
     CompiledPolicy, Declaration, Feature, Operation, Registry, ResourceUrl,
     diagnostic::{Diagnostic, Diagnostics, Source},
     format,
-    lint::{self, LintInputs, Stage, rule_for},
+    lint::{self, LintInputs, Stage, rule_as_declared},
     title_for,
     toml_key::toml_key,
 };
@@ -163,7 +163,7 @@ fn policy(
         let table = feature.table();
         text += &format!("\n# One rule for each {feature}.\n[{table}]\n");
         for one in declared {
-            let rule = rule_for(one.scopes());
+            let rule = rule_as_declared(one);
             let rule = match allow_of(allowed, table, one.name()) {
                 Some(allow) => format!("{}, {allow} }}", rule.trim_end_matches(" }")),
                 None => rule,

@@ -18,6 +18,8 @@
 //! | why a caller may or may not, and who may do what | [`explain`], [`matrix`] |
 
 pub mod agreement;
+#[cfg(test)]
+mod anonymous_tests;
 mod assertions;
 mod claims;
 mod compile;

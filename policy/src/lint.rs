@@ -24,7 +24,7 @@ pub(crate) use explain::declaration;
 pub use explain::explain;
 pub use lints::LINTS;
 use report::LintReport;
-pub(crate) use suggest::rule_for;
+pub(crate) use suggest::rule_as_declared;
 
 use std::time::SystemTime;
 

@@ -143,6 +143,7 @@ pub struct Row<'p> {
     feature: Feature,
     name: &'p str,
     needs: String,
+    is_anonymous: bool,
     conditions: Vec<(&'p str, String)>,
     optional: &'static [&'static str],
     line: usize,
@@ -173,6 +174,7 @@ impl<'p> Matrix<'p> {
                 feature,
                 name,
                 needs: policy.needs(rule),
+                is_anonymous: rule.requirement == Requirement::Anonymous,
                 conditions: conditions.map(|when| (when.condition, when.needs)).collect(),
                 optional,
                 line: policy.source().position(rule.span().start).0,
@@ -272,10 +274,12 @@ impl<'p> Matrix<'p> {
         text.push_str("  ● enough by itself   ◐ part of what is needed   · does nothing for it\n");
         let signs = [(self.has_conditions(), CONDITIONAL), (self.has_optional(), OPTIONAL)];
         let signs: Vec<&str> = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
-        if signs.is_empty() {
-            return text;
+        if !signs.is_empty() {
+            text.push_str(&format!("  {}\n", signs.join("   ")));
         }
-        text.push_str(&format!("  {}\n\n", signs.join("   ")));
+        if !signs.is_empty() || self.rows.iter().any(|row| row.is_anonymous) {
+            text.push('\n');
+        }
         for row in &self.rows {
             for line in row.notes() {
                 text.push_str(&format!("  {:tool_width$}  {line}\n", row.name));
@@ -334,6 +338,7 @@ impl<'p> Matrix<'p> {
             json!({
                 (row.feature.word()): row.name,
                 "needs": row.needs,
+                "anonymous": row.is_anonymous,
                 "when": conditions.collect::<Vec<_>>(),
                 "optional": row.optional,
                 "line": row.line,
@@ -373,11 +378,21 @@ impl<'p> Row<'p> {
         &self.needs
     }
 
-    /// One line for each condition, and one for the optional scopes.
+    /// Whether everybody may use it, also without a token.
+    pub fn is_anonymous(&self) -> bool {
+        self.is_anonymous
+    }
+
+    /// One line for a rule that needs no token, one for each condition, and one for the optional
+    /// scopes.
     pub fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> = self
+            .is_anonymous
+            .then(|| "is open to everybody, also without a token".to_owned())
+            .into_iter()
+            .collect();
         let conditions = self.conditions.iter();
-        let mut notes: Vec<String> =
-            conditions.map(|(condition, needs)| asks_more(condition, needs)).collect();
+        notes.extend(conditions.map(|(condition, needs)| asks_more(condition, needs)));
         if !self.optional.is_empty() {
             notes.push(answers_more(self.optional));
         }
@@ -449,7 +464,7 @@ impl NamedScopes {
 
 fn effect(requirement: &Requirement, named: &ScopeSet, held: &ScopeSet) -> Effect {
     let is_named = named.intersects(held);
-    if *requirement == Requirement::Authenticated || is_named && requirement.is_met_by(held) {
+    if requirement.needs_no_scope() || is_named && requirement.is_met_by(held) {
         Effect::Enough
     } else if is_named {
         Effect::Part

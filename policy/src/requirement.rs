@@ -13,6 +13,8 @@ pub(crate) type Alternative = SmallVec<[ScopeId; 4]>;
 /// have, is stored in the requirement itself, so that a decision follows no pointer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Requirement {
+    /// Everybody meets it, with or without a token.
+    Anonymous,
     /// Any authenticated caller meets it.
     Authenticated,
     /// A caller who holds every scope of at least one alternative meets it. INVARIANT: there is an
@@ -24,17 +26,23 @@ impl Requirement {
     /// Whether a caller who holds `held` meets the requirement.
     pub(crate) fn is_met_by(&self, held: &ScopeSet) -> bool {
         match self {
-            Self::Authenticated => true,
+            Self::Anonymous => true,
+            Self::Authenticated => !held.is_anonymous(),
             Self::AnyOf(alternatives) => {
                 alternatives.iter().any(|all| all.iter().all(|scope| held.contains(*scope)))
             }
         }
     }
 
-    /// The alternatives; none if any authenticated caller suffices.
+    /// Whether no scope is needed.
+    pub(crate) fn needs_no_scope(&self) -> bool {
+        matches!(self, Self::Anonymous | Self::Authenticated)
+    }
+
+    /// The alternatives; none if no scope is needed.
     pub(crate) fn alternatives(&self) -> &[Alternative] {
         match self {
-            Self::Authenticated => &[],
+            Self::Anonymous | Self::Authenticated => &[],
             Self::AnyOf(alternatives) => alternatives,
         }
     }
@@ -52,7 +60,10 @@ impl Requirement {
         let mut both = SmallVec::<[Alternative; 1]>::new();
         let mut known = HashSet::new();
         match (self, other) {
-            (Self::Authenticated, rest) | (rest, Self::Authenticated) => return rest.clone(),
+            (Self::Anonymous, rest)
+            | (rest, Self::Anonymous)
+            | (Self::Authenticated, rest)
+            | (rest, Self::Authenticated) => return rest.clone(),
             (Self::AnyOf(ones), Self::AnyOf(others)) => {
                 for one in ones {
                     let mut named = ScopeSet::default();

@@ -41,48 +41,80 @@ impl ScopeId {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ScopeSet(SmallVec<[u64; 2]>);
+pub struct ScopeSet {
+    words: SmallVec<[u64; 2]>,
+    /// Whether no token gave them. INVARIANT: then there are none.
+    is_anonymous: bool,
+}
 
 impl ScopeSet {
+    /// What a caller without a token holds: no scope, and not even the right to what every
+    /// authenticated caller may use.
+    ///
+    /// ```
+    /// use scopeward_policy::{CompiledPolicy, Operation, ScopeSet, diagnostic::Source};
+    ///
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", r#"
+    ///     version = 1
+    ///     [server]
+    ///     url = "http://localhost:3002/mcp"
+    ///     [tools]
+    ///     opening_hours = { anonymous = true }
+    ///     whoami = { authenticated = true }
+    /// "#))?;
+    /// let nobody = ScopeSet::anonymous();
+    /// assert!(policy.decide(Operation::tool("opening_hours"), &nobody).is_allow());
+    /// assert!(!policy.decide(Operation::tool("whoami"), &nobody).is_allow());
+    /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+    /// ```
+    pub fn anonymous() -> Self {
+        Self { words: SmallVec::new(), is_anonymous: true }
+    }
+
+    /// Whether these are of a caller without a token.
+    pub fn is_anonymous(&self) -> bool {
+        self.is_anonymous
+    }
+
     pub(crate) fn insert(&mut self, ScopeId(id): ScopeId) {
         let word = id as usize / 64;
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
         }
-        self.0[word] |= 1 << (id % 64);
+        self.words[word] |= 1 << (id % 64);
     }
 
     pub(crate) fn extend(&mut self, other: &Self) {
-        if self.0.len() < other.0.len() {
-            self.0.resize(other.0.len(), 0);
+        if self.words.len() < other.words.len() {
+            self.words.resize(other.words.len(), 0);
         }
-        for (word, more) in self.0.iter_mut().zip(&other.0) {
+        for (word, more) in self.words.iter_mut().zip(&other.words) {
             *word |= more;
         }
     }
 
     pub(crate) fn is_subset(&self, other: &Self) -> bool {
-        let others = other.0.iter().copied().chain(std::iter::repeat(0));
-        self.0.iter().zip(others).all(|(mine, theirs)| mine & !theirs == 0)
+        let others = other.words.iter().copied().chain(std::iter::repeat(0));
+        self.words.iter().zip(others).all(|(mine, theirs)| mine & !theirs == 0)
     }
 
     pub(crate) fn intersects(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).any(|(one, two)| one & two != 0)
+        self.words.iter().zip(&other.words).any(|(one, two)| one & two != 0)
     }
 
     /// How many words the set takes, which is what a look at all of it costs.
     pub(crate) fn words(&self) -> usize {
-        self.0.len()
+        self.words.len()
     }
 
     /// How many scopes the set has.
     pub(crate) fn len(&self) -> usize {
-        self.0.iter().map(|word| word.count_ones() as usize).sum()
+        self.words.iter().map(|word| word.count_ones() as usize).sum()
     }
 
     /// The scopes of the set, in their order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = ScopeId> {
-        (0..).zip(&self.0).flat_map(|(place, word)| {
+        (0..).zip(&self.words).flat_map(|(place, word)| {
             let mut rest = *word;
             std::iter::from_fn(move || {
                 let bit = (rest != 0).then(|| rest.trailing_zeros())?;
@@ -94,17 +126,17 @@ impl ScopeSet {
 
     /// The scopes that are in both sets, in their order.
     pub(crate) fn intersection(&self, other: &Self) -> Vec<ScopeId> {
-        let both = self.0.iter().zip(&other.0).map(|(one, two)| one & two);
-        Self(both.collect()).iter().collect()
+        let both = self.words.iter().zip(&other.words).map(|(one, two)| one & two);
+        Self { words: both.collect(), is_anonymous: false }.iter().collect()
     }
 
     pub(crate) fn remove(&mut self, ScopeId(id): ScopeId) {
-        if let Some(word) = self.0.get_mut(id as usize / 64) {
+        if let Some(word) = self.words.get_mut(id as usize / 64) {
             *word &= !(1 << (id % 64));
         }
     }
 
     pub(crate) fn contains(&self, ScopeId(id): ScopeId) -> bool {
-        self.0.get(id as usize / 64).is_some_and(|word| word & (1 << (id % 64)) != 0)
+        self.words.get(id as usize / 64).is_some_and(|word| word & (1 << (id % 64)) != 0)
     }
 }

@@ -310,7 +310,12 @@ pub(crate) static SCOPE: TableShape = table(&[
 ]);
 
 /// The keys that say which scopes are needed. A rule has exactly one of them.
-pub(crate) const RULES: [&str; 6] = ["read", "write", "admin", "all_of", "any_of", "authenticated"];
+pub(crate) const RULES: [&str; 7] =
+    ["read", "write", "admin", "all_of", "any_of", "authenticated", "anonymous"];
+
+/// The same under a condition, which can only ask for more, and so never for nothing.
+pub(crate) const RULES_UNDER_CONDITIONS: [&str; 6] =
+    ["read", "write", "admin", "all_of", "any_of", "authenticated"];
 
 const READ: Key = key("read", ValueKind::ScopePrefix, "Short for the scope `<name>:read`.");
 const WRITE: Key = key("write", ValueKind::ScopePrefix, "Short for the scope `<name>:write`.");
@@ -322,6 +327,7 @@ const ANY_OF: Key = key(
     "One of these: each a scope, or `{ all_of = [\"…\"] }`.",
 );
 const AUTHENTICATED: Key = key("authenticated", ValueKind::True, "Any authenticated caller.");
+const ANONYMOUS: Key = key("anonymous", ValueKind::True, "Everybody, also without a token.");
 
 /// The entry of a tool, resource or prompt: its rule and what belongs to it.
 pub(crate) static OPERATION: TableShape = TableShape {
@@ -332,6 +338,7 @@ pub(crate) static OPERATION: TableShape = TableShape {
         ALL_OF,
         ANY_OF,
         AUTHENTICATED,
+        ANONYMOUS,
         key("relax", ValueKind::Text, "Why the rule may ask for less than its author declared."),
         key("hidden", ValueKind::Flag, "Lists leave it out for callers who may not use it."),
         key("allow", ALLOW, ALLOW_ABOUT),
@@ -360,13 +367,13 @@ pub(crate) static WHEN: TableShape = TableShape {
         ANY_OF,
         AUTHENTICATED,
     ],
-    one_of: &RULES,
+    one_of: &RULES_UNDER_CONDITIONS,
     some_of: &[],
 };
 
 /// A rule without anything else, in `needs` and `enough`.
 pub(crate) static RULE: TableShape = TableShape {
-    keys: &[READ, WRITE, ADMIN, ALL_OF, ANY_OF, AUTHENTICATED],
+    keys: &[READ, WRITE, ADMIN, ALL_OF, ANY_OF, AUTHENTICATED, ANONYMOUS],
     one_of: &RULES,
     some_of: &[],
 };
@@ -386,7 +393,8 @@ const ALLOW_ABOUT: &str =
 pub(crate) static CASE: TableShape = TableShape {
     keys: &[
         key("name", ValueKind::Text, "What the case shows."),
-        required("scopes", ValueKind::Scopes, "The scopes that the caller was granted."),
+        key("scopes", ValueKind::Scopes, "The scopes that the caller was granted."),
+        key("anonymous", ValueKind::True, "The caller has no token. Instead of `scopes`."),
         key(
             "claims",
             ValueKind::Object,
@@ -428,7 +436,7 @@ pub(crate) static CASE: TableShape = TableShape {
             "Prompts that this caller cannot get; without `arguments`, with no arguments at all.",
         ),
     ],
-    one_of: &[],
+    one_of: &["scopes", "anonymous"],
     some_of: &["can", "cannot", "can_read", "cannot_read", "can_get", "cannot_get"],
 };
 

@@ -213,7 +213,7 @@ pub(crate) fn blame_definitions(
     });
     let mut uses: HashMap<&str, Vec<&Located<Scope>>> = HashMap::new();
     let named = rules.flat_map(|rule| match rule {
-        RuleEntry::Authenticated => [].iter(),
+        RuleEntry::Anonymous | RuleEntry::Authenticated => [].iter(),
         RuleEntry::Alternatives(alternatives) => alternatives.iter(),
     });
     for scope in named.flatten().chain(manifest.scopes.iter().flat_map(|entry| &entry.implies)) {

@@ -62,8 +62,10 @@ impl<'p> Vocabulary<'p> {
         rule: &RuleEntry,
         errors: &mut Vec<Diagnostic>,
     ) -> Option<Requirement> {
-        let RuleEntry::Alternatives(alternatives) = rule else {
-            return Some(Requirement::Authenticated);
+        let alternatives = match rule {
+            RuleEntry::Anonymous => return Some(Requirement::Anonymous),
+            RuleEntry::Authenticated => return Some(Requirement::Authenticated),
+            RuleEntry::Alternatives(alternatives) => alternatives,
         };
         let compiled: SmallVec<[Alternative; 1]> =
             alternatives.iter().map(|all| self.ids(all, errors).into()).collect();

@@ -12,6 +12,7 @@
 
 mod accept;
 mod admit;
+mod anonymous;
 mod batch;
 mod challenge;
 mod challenged;
@@ -39,7 +40,7 @@ use http::{Method, Request, StatusCode, header};
 use crate::{
     http::{Peer, drain},
     identity::{
-        Principal, expiry,
+        Caller, Principal, expiry,
         token::{Validator, bearer},
     },
     limits::{Capacity, Holder, Limit, Limits, RateLimiter, SHORT, SharedPermit, held},
@@ -57,10 +58,11 @@ use sessions::{BeginsSession, Membership, Sessions};
 
 /// A layer that passes on the requests that the policy allows, and refuses all others.
 ///
-/// Every request needs a valid token. An MCP method passes only if the gate knows it. A method
+/// Every request needs a valid token, unless a rule says `anonymous = true`: then what needs no token
+/// is listed and used without one. An MCP method passes only if the gate knows it. A method
 /// about one tool, resource or prompt (such as `tools/call`, `resources/read` and `prompts/get`)
 /// passes only if [`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide) allows it. A
-/// request that passes carries its [`Principal`] in its extensions. A session (in the revisions
+/// request that passes carries its [`Principal`] in its extensions, if it has a token. A session (in the revisions
 /// that have sessions) can be used only by the caller that began it.
 ///
 /// ```
@@ -346,6 +348,11 @@ where
         let clone = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let gate = self.gate.clone();
+        if let Some(caller) = anonymous::caller_without_token(&gate.inner, request.headers()) {
+            return Box::pin(
+                async move { Ok(anonymous::answer(gate, caller, inner, request).await) },
+            );
+        }
         Box::pin(async move {
             let peer = Peer::of(request.extensions());
             let Inner { challenged, sessions, tasks, updates, limits, .. } = &*gate.inner;
@@ -355,7 +362,8 @@ where
                 holder.caller = Some(caller.number());
                 challenged.see(&caller);
                 let permit = gate.inner.check_admission(&caller)?;
-                let membership = sessions.membership(request.headers(), &caller);
+                let user = Caller::Principal(&caller);
+                let membership = sessions.membership(request.headers(), user, limits);
                 if membership == Membership::Foreign {
                     return Err(sessions::no_such_session());
                 }
@@ -410,7 +418,8 @@ where
                     let answer = inner.call(request).await.map(IntoResponse::into_response)?;
                     let Inner { sessions, limits, .. } = &*gate.inner;
                     let begun = (answer.status(), answer.headers());
-                    sessions.follow(&method, asked.as_ref(), begun, &caller, limits);
+                    let user = Caller::Principal(&caller);
+                    sessions.follow(&method, asked.as_ref(), begun, user, limits);
                     Ok(answer)
                 };
                 let failed = |_| Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response());
@@ -434,7 +443,8 @@ where
                 answer
             };
             let begun = (answer.status(), answer.headers());
-            sessions.follow(&method, asked.as_ref(), begun, &caller, limits);
+            let user = Caller::Principal(&caller);
+            sessions.follow(&method, asked.as_ref(), begun, user, limits);
             let answer = gate.inner.until_taken(answer, permit, holder);
             if method == Method::GET && is_event_stream(&answer) {
                 let (parts, body) = answer.into_parts();

@@ -8,10 +8,12 @@
 //! | revoked tokens, people and clients | [`revocation`] |
 //! | an access token under a policy → a principal | [`Principal`] |
 
+mod anonymous;
 pub(crate) mod expiry;
 mod principal;
 pub mod provider;
 pub mod revocation;
 pub mod token;
 
+pub(crate) use anonymous::{AnonymousCaller, Caller};
 pub use principal::Principal;

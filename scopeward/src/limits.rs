@@ -4,6 +4,7 @@
 //! section 4; RFC 9110, section 10.2.3). Each refusal is counted in
 //! `scopeward_refused_by_limit_total`.
 
+mod anonymous;
 mod answer;
 mod body;
 mod capacity;
@@ -15,6 +16,7 @@ mod rate;
 mod settings;
 mod shared;
 
+pub(crate) use anonymous::AnonymousPool;
 pub(crate) use answer::{SHORT, refused, retry_after};
 pub(crate) use body::{BodyError, read_body};
 pub(crate) use capacity::Capacity;

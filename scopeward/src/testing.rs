@@ -112,7 +112,12 @@ impl Server {
         let resource = checked.policy().resource().as_str().to_owned();
         let live = LivePolicy::from(checked);
         let Some(issuer) = TestIssuer::new(resource) else { panic!("no key could be generated") };
-        let limits = Limits { rate_per_caller: 0, share_per_caller: 100, ..Limits::default() };
+        let limits = Limits {
+            rate_per_caller: 0,
+            rate_anonymous: 0,
+            share_per_caller: 100,
+            ..Limits::default()
+        };
         let router = serve::Server::with_validator(tools, live.clone(), issuer.validator())
             .with_limits(&limits)
             .router();
@@ -148,22 +153,38 @@ impl Server {
         Caller::new(self.clone(), subject, &scopes)
     }
 
+    /// A caller without a token, whom only a rule with `anonymous = true` lets in.
+    ///
+    /// ```
+    /// # async fn example(server: &scopeward::testing::Server) {
+    /// let nobody = server.anonymous();
+    /// assert_eq!(nobody.list_tools().await.unwrap_or_default(), ["opening_hours"]);
+    /// assert!(nobody.denied("create_note", serde_json::json!({})).await.is_denied());
+    /// # }
+    /// ```
+    pub fn anonymous(&self) -> Caller {
+        Caller::anonymous(self.clone())
+    }
+
     /// The policy that is served. [`LivePolicy::replace`] changes it while the test goes on.
     pub fn policy(&self) -> &LivePolicy {
         &self.0.live
     }
 
     /// Sends one JSON-RPC request to the MCP endpoint.
-    async fn send(&self, token: &str, method: &str, params: &Value) -> Response {
+    async fn send(&self, token: Option<&str>, method: &str, params: &Value) -> Response {
         let policy = self.0.live.current();
         let resource = policy.resource();
         let path = if resource.path().is_empty() { "/" } else { resource.path() };
         let origin = resource.origin();
         let host = origin.split_once("://").map_or(&*origin, |(_, host)| host);
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let request = Request::post(path)
+        let mut request = Request::post(path);
+        if let Some(token) = token {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request
             .header(header::HOST, host)
-            .header(header::AUTHORIZATION, format!("Bearer {token}"))
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json, text/event-stream")
             .body(Body::from(body.to_string()))

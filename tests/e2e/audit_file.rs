@@ -13,7 +13,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::harness::{POLICY, Reply, Server, stderr, stdout};
+use crate::harness::{Disk, POLICY, Reply, Server, stderr, stdout};
 
 /// A server whose policy requires records.
 fn required() -> Server {
@@ -264,6 +264,23 @@ fn with_a_full_disk_not_even_the_first_call_runs() {
     assert_eq!(first.status, 503, "{first:#?}");
     is_stopped(&server, &token, "No space left");
     fs::remove_file(file(&server)).unwrap();
+    is_mended(&server, &token);
+}
+
+/// A disk that fills up while nobody calls: the first call is refused without a try.
+#[test]
+fn a_disk_that_is_full_is_seen_before_the_first_record() {
+    let mut server = Server::prepare(&policy("required"), &[]);
+    let Some(disk) = Disk::mount(server.folder.path().join("data"), "8m") else { return };
+    server.launch();
+    let token = server.token("todo:write");
+    assert_eq!(list(&server, &token).status, 200);
+    head(&server);
+    disk.fill();
+    soon("failing", &server, || audit_health(&server)["is_failing"] == true);
+    assert_eq!(server.monitor("/health/ready").status, 503);
+    is_stopped(&server, &token, "the disk is full");
+    disk.make_room();
     is_mended(&server, &token);
 }
 

@@ -32,17 +32,17 @@ fn binaries() -> &'static Path {
 }
 
 /// An example that runs.
-struct Example {
+pub(crate) struct Example {
     name: &'static str,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     port: u16,
-    monitor: u16,
+    pub(crate) monitor: u16,
     variables: Vec<(String, String)>,
     child: Option<Child>,
 }
 
 impl Example {
-    fn prepare(name: &'static str) -> Self {
+    pub(crate) fn prepare(name: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let policy =
             format!("{}/../scopeward/examples/{name}/policy.toml", env!("CARGO_MANIFEST_DIR"));
@@ -51,23 +51,32 @@ impl Example {
         Self { name, folder, port, monitor, variables: vec![], child: None }
     }
 
-    fn start(name: &'static str, variables: &[(&str, &str)], arguments: &[&str]) -> Self {
+    pub(crate) fn start(
+        name: &'static str,
+        variables: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> Self {
         let mut example = Self::prepare(name);
         example.variables = variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let log = File::create(example.folder.path().join("log")).unwrap();
-        let mut command = example.command();
+        example.launch(arguments);
+        example
+    }
+
+    /// Starts the program, and waits until it listens.
+    pub(crate) fn launch(&mut self, arguments: &[&str]) {
+        let log = File::create(self.folder.path().join("log")).unwrap();
+        let mut command = self.command();
         command.args(arguments).stdout(Stdio::null()).stderr(log);
-        example.child = Some(command.spawn().unwrap());
+        self.child = Some(command.spawn().unwrap());
         let deadline = Instant::now() + Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", example.port)).is_err() {
-            let log = fs::read_to_string(example.folder.path().join("log")).unwrap();
-            assert!(Instant::now() < deadline, "{name} does not listen:\n{log}");
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let log = fs::read_to_string(self.folder.path().join("log")).unwrap();
+            assert!(Instant::now() < deadline, "{} does not listen:\n{log}", self.name);
             thread::sleep(Duration::from_millis(30));
         }
-        example
     }
 
     fn command(&self) -> Command {
@@ -80,27 +89,27 @@ impl Example {
         command
     }
 
-    fn output(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn output(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().unwrap()
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://localhost:{}{path}", self.port)
     }
 
     /// A token of the embedded issuer.
-    fn token(&self, scope: &str) -> String {
+    pub(crate) fn token(&self, scope: &str) -> String {
         stdout(&self.output(&["token", "--scope", scope, "--subject", "ada"])).trim().to_owned()
     }
 
-    fn ask(&self, token: &str, method: &str, params: &Value) -> Reply {
+    pub(crate) fn ask(&self, token: &str, method: &str, params: &Value) -> Reply {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let request = mcp_request(&self.url("/mcp"));
         let request = request.header("authorization", format!("Bearer {token}"));
         send(request.body(body.to_string()).unwrap())
     }
 
-    fn call(&self, token: &str, tool: &str, arguments: &Value) -> Reply {
+    pub(crate) fn call(&self, token: &str, tool: &str, arguments: &Value) -> Reply {
         self.ask(token, "tools/call", &json!({ "name": tool, "arguments": arguments }))
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod action;
+mod anonymous;
 mod answers;
 mod attacks;
 mod audit;

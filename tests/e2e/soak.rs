@@ -9,7 +9,6 @@ use std::{
     io::Write,
     net::TcpStream,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
-    path::PathBuf,
     process::Command,
     sync::{
         Arc, Mutex,
@@ -24,7 +23,7 @@ use serde_json::{Value, json};
 
 use self::records::Records;
 use crate::{
-    harness::{POLICY, Server, mcp_request, stderr},
+    harness::{Disk, POLICY, Server, mcp_request, stderr},
     keys::keys,
     standin::{Mode, Provider},
 };
@@ -80,24 +79,6 @@ fn created(answer: Option<(u16, String)>) -> Option<String> {
         return None;
     }
     Some(result["structuredContent"]["id"].as_str()?.to_owned())
-}
-
-/// A small disk in memory, if this user may mount one.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(at: PathBuf) -> Option<Self> {
-        fs::create_dir_all(&at).unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs"]).arg(&at);
-        mount.output().is_ok_and(|output| output.status.success()).then_some(Self(at))
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
 }
 
 /// The state that all threads of the test share.
@@ -281,15 +262,11 @@ impl World<'_> {
 
     /// Fills the disk, and frees it again.
     fn filling(&self, disk: &Disk) {
-        let filler = disk.0.join("filler");
         while self.goes_on() {
             thread::sleep(Duration::from_secs(4));
-            if let Ok(mut file) = fs::File::create(&filler) {
-                let zeros = vec![0; 64 * 1024];
-                while file.write_all(&zeros).is_ok() {}
-            }
+            disk.fill();
             thread::sleep(Duration::from_secs(2));
-            let _ = fs::remove_file(&filler);
+            disk.make_room();
         }
     }
 
@@ -314,7 +291,7 @@ fn load_and_faults_together() {
     ]
     .concat();
     let mut server = Server::prepare(&policy, &settings);
-    let disk = Disk::mount(server.folder.path().join("data"));
+    let disk = Disk::mount(server.folder.path().join("data"), "96m");
     let pull = server.command().args(["resource", "pull"]).output().unwrap();
     assert!(pull.status.success(), "{pull:?}");
     server.launch();

@@ -98,14 +98,15 @@ impl<'c, 'p> GrantComparison<'c, 'p> {
     /// policy without a rule, under which no grant suffices.
     pub(super) fn only(&self, ours: Option<&Requirement>, theirs: Option<&Requirement>) -> Grants {
         let Some(ours) = ours else { return Grants::default() };
+        let anonymous = *ours == Requirement::Anonymous && theirs != Some(&Requirement::Anonymous);
         if theirs.is_some_and(|theirs| self.is_the_same(ours, theirs)) {
-            return Grants::default();
+            return Grants { anonymous, ..Grants::default() };
         }
         let needed = Needed { ours, theirs };
         let mut search =
             GrantSearch { comparison: self, needed, found: BTreeSet::new(), choices_left: CHOICES };
         match ours {
-            Requirement::Authenticated => search.try_grant(&[]),
+            Requirement::Anonymous | Requirement::Authenticated => search.try_grant(&[]),
             Requirement::AnyOf(alternatives) => {
                 for all in alternatives {
                     search.choose(all, &mut vec![]);
@@ -123,7 +124,7 @@ impl<'c, 'p> GrantComparison<'c, 'p> {
                 found.extend(witness);
             }
         }
-        Grants { smallest: found.into_iter().collect(), is_cut }
+        Grants { smallest: found.into_iter().collect(), is_cut, anonymous }
     }
 
     /// Whether a token with these scopes is enough here or there. An error if that would take more
@@ -149,8 +150,8 @@ impl<'c, 'p> GrantComparison<'c, 'p> {
             all.iter().map(|id| policy.scope(*id).name().as_str()).collect()
         };
         match (ours, theirs) {
-            (_, Requirement::Authenticated) => true,
-            (Requirement::Authenticated, _) => false,
+            (_, Requirement::Anonymous | Requirement::Authenticated) => true,
+            (Requirement::Anonymous | Requirement::Authenticated, _) => false,
             (Requirement::AnyOf(ours), Requirement::AnyOf(theirs)) => {
                 ours.len() == theirs.len()
                     && ours.iter().zip(theirs).all(|(ours, theirs)| {

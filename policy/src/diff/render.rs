@@ -137,7 +137,11 @@ fn document(difference: &Difference) -> Value {
     let list = |grants: &Grants| {
         let each = grants.smallest.iter();
         let scopes = each.map(|grant| grant.scopes().map(crate::Scope::as_str).collect());
-        json!({ "grants": scopes.collect::<Vec<Vec<&str>>>(), "more": grants.is_cut })
+        json!({
+            "grants": scopes.collect::<Vec<Vec<&str>>>(),
+            "more": grants.is_cut,
+            "anonymous": grants.anonymous,
+        })
     };
     let rule = |change: &RuleChange| -> Value {
         json!({
@@ -219,6 +223,11 @@ fn grants(grants: &Grants) -> String {
     }
     if grants.is_cut {
         list.push("and more".to_owned());
+    }
+    if grants.anonymous {
+        // Who needs no token needs no grant either.
+        list.retain(|grant| *grant != super::Grant::default().to_string());
+        list.push("no token at all".to_owned());
     }
     list.join("; ")
 }

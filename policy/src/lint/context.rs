@@ -142,7 +142,7 @@ impl<'a> LintContext<'a> {
             });
             let alternatives = rules.filter_map(|rule| match rule {
                 RuleEntry::Alternatives(alternatives) => Some(alternatives),
-                RuleEntry::Authenticated => None,
+                RuleEntry::Anonymous | RuleEntry::Authenticated => None,
             });
             alternatives.flatten().flatten().map(|scope| scope.value.as_str()).collect()
         })

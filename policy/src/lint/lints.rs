@@ -47,4 +47,6 @@ lints! {
     unread_variable,
     provider_setup,
     provider_sign_in,
+    undeclared_anonymous,
+    anonymous_change,
 }

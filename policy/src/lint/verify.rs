@@ -65,6 +65,7 @@ pub fn verify(
     let tests = assertions.cases.iter().map(|one| {
         let scopes: Vec<&str> = one.scopes.iter().map(Scope::as_str).collect();
         let unnamed = || match scopes.as_slice() {
+            [] if one.is_anonymous => "no token".to_owned(),
             [] => "no scopes".to_owned(),
             some => some.join(" "),
         };
@@ -98,6 +99,7 @@ fn describe_caller<'a>(granted: impl Iterator<Item = &'a str>) -> String {
 fn rule_note(policy: &CompiledPolicy, name: &str, rule: &Rule) -> String {
     let place = policy.place(rule);
     let needs = match &rule.requirement {
+        Requirement::Anonymous => "is open to everybody, also without a token".to_owned(),
         Requirement::Authenticated => "is open to any authenticated caller".to_owned(),
         Requirement::AnyOf(_) => {
             format!("needs {}", policy.describe_requirement(&rule.requirement))

@@ -27,7 +27,10 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct CaseEntry {
     pub(crate) name: Option<String>,
+    /// The scopes of the caller's token. None if the caller has no token.
     pub(crate) scopes: Located<Vec<Located<Scope>>>,
+    /// Whether the caller has no token.
+    pub(crate) is_anonymous: bool,
     /// The claims of the caller. `None` stands for any claims.
     pub(crate) claims: Option<GivenObject>,
     pub(crate) tried: Vec<Tried>,
@@ -97,11 +100,24 @@ fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Opt
         let features = TRIED.iter().filter(|(key, ..)| reader.key_span(key).is_some());
         only_of_resources(arguments, features.map(|(_, feature, _)| *feature), errors);
     }
-    if reader.key_span("scopes").is_none() {
-        errors.push(
-            missing(table, "the test does not say which scopes its caller has")
-                .help("add `scopes = [\"todo:read\"]`, or `scopes = []` for a caller without any"),
-        );
+    let anonymous = read_anonymous(&reader, errors);
+    match (reader.key_span("scopes"), &anonymous) {
+        (None, None) => {
+            errors.push(missing(table, "the test does not say which scopes its caller has").help(
+                "add `scopes = [\"todo:read\"]`, `scopes = []` for a caller without any, or \
+                 `anonymous = true` for a caller without a token",
+            ))
+        }
+        (Some(scopes), Some(anonymous)) => errors.push(
+            Diagnostic::new(
+                mistake::TWO_RULES,
+                anonymous.span.clone(),
+                "a caller without a token has no scopes",
+            )
+            .context(scopes, "the scopes")
+            .help("keep one of them"),
+        ),
+        _ => {}
     }
     if TRIED.iter().all(|(key, ..)| reader.key_span(key).is_none()) {
         errors.push(
@@ -113,7 +129,23 @@ fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Opt
     // A test without its claims or its arguments would be another test.
     arguments.ok()?;
     let claims = claims.ok()?;
-    Some(CaseEntry { name: name.map(|name| name.value), scopes: granted?, claims, tried })
+    let is_anonymous = anonymous.is_some();
+    let scopes = granted.or(anonymous.map(|anonymous| Located::new(vec![], anonymous.span)))?;
+    Some(CaseEntry { name: name.map(|name| name.value), scopes, is_anonymous, claims, tried })
+}
+
+/// The value of `anonymous`, if it is written. It can only be `true`.
+fn read_anonymous(
+    reader: &TableReader<'_, '_>,
+    errors: &mut Vec<Diagnostic>,
+) -> Option<Located<()>> {
+    let written = reader.get("anonymous")?;
+    if written.value.as_bool() != Some(true) {
+        let message = "`anonymous` can only be `true`";
+        let error = Diagnostic::new(mistake::WRONG_TYPE, written.span.clone(), message);
+        errors.push(error.help("write `scopes = [\"todo:read\"]` for a caller with a token"));
+    }
+    Some(Located::new((), written.span))
 }
 
 /// Reads one list of what a test tries: each a name, or a table with a name and arguments.

@@ -52,6 +52,7 @@ pub(crate) struct WhenEntry {
 /// A rule as written: which sets of scopes suffice.
 #[derive(Debug)]
 pub(crate) enum RuleEntry {
+    Anonymous,
     Authenticated,
     /// INVARIANT: there is at least one alternative, and each has at least one scope.
     Alternatives(Vec<Vec<Located<Scope>>>),
@@ -186,18 +187,19 @@ pub(super) fn read_rule(
             read_all_of(&value, all_of_path, errors).map(|all| RuleEntry::Alternatives(vec![all]))
         }
         "any_of" => read_any_of(&value, errors).map(RuleEntry::Alternatives),
-        "authenticated" => {
+        "anonymous" | "authenticated" => {
             if value.value.as_bool() == Some(true) {
-                return Some(RuleEntry::Authenticated);
+                let is_anonymous = key == "anonymous";
+                return Some(if is_anonymous {
+                    RuleEntry::Anonymous
+                } else {
+                    RuleEntry::Authenticated
+                });
             }
-            errors.push(
-                Diagnostic::new(
-                    mistake::WRONG_TYPE,
-                    value.span.clone(),
-                    "`authenticated` can only be `true`",
-                )
-                .help("nothing is open without authentication; name the scopes it needs instead"),
-            );
+            let message = format!("`{key}` can only be `true`");
+            errors.push(Diagnostic::new(mistake::WRONG_TYPE, value.span.clone(), message).help(
+                "without this rule nobody may use it; name the scopes that it needs instead",
+            ));
             None
         }
         level => {

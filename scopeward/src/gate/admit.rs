@@ -22,7 +22,10 @@ use super::{
 };
 use crate::{
     identity::Principal,
-    limits::{BodyError, Capacity, Holder, Limit, Limits, Place, RateLimiter, SHORT, read_body},
+    limits::{
+        BodyError, Capacity, Holder, Limit, Limits, Place, RateLimiter, SHORT, SharedPermit,
+        read_body,
+    },
     mcp::{
         plain_call::{self, BorrowedCall},
         security_schemes::ListsTools,
@@ -72,13 +75,8 @@ pub(super) async fn admit(
         return Ok(AdmittedRequest::One(request, Grants::None));
     }
     let (mut parts, body) = request.into_parts();
-    let body = read_body(body, bounds.limits, bounds.capacity, bounds.holder).await;
-    let read = body.map_err(|error| match error {
-        BodyError::Limited(limit) => limited(limit, SHORT),
-        BodyError::Broken => StatusCode::BAD_REQUEST.into_response(),
-    })?;
     // Counted until the message was decided; what works on it then has a place.
-    let (body, _counted) = (read.bytes, read.counted);
+    let (body, _counted) = read(body, bounds.limits, bounds.capacity, bounds.holder).await?;
     let place = bounds.place()?;
     if let Some(call) = plain_call::read(&body)
         && let Some(grant) = plainly_allowed(&call, caller, state, started)?
@@ -128,6 +126,22 @@ pub(super) async fn admit(
     }
     parts.extensions.insert(grants.clone());
     Ok(AdmittedRequest::One(Request::from_parts(parts, Body::from(body)), grants))
+}
+
+/// Reads a body, or returns the answer that refuses it. The body is counted among the bytes in flight
+/// as long as the permit is kept.
+pub(super) async fn read(
+    body: Body,
+    limits: &Limits,
+    capacity: &Capacity,
+    holder: Holder,
+) -> Result<(Bytes, Option<SharedPermit>), Response> {
+    let body = read_body(body, limits, capacity, holder).await;
+    let read = body.map_err(|error| match error {
+        BodyError::Limited(limit) => limited(limit, SHORT),
+        BodyError::Broken => StatusCode::BAD_REQUEST.into_response(),
+    })?;
+    Ok((read.bytes, read.counted))
 }
 
 impl Bounds<'_> {

@@ -21,7 +21,7 @@ use rmcp::{ErrorData, model::ErrorCode};
 
 use super::challenge::json_rpc_error;
 use crate::{
-    identity::Principal,
+    identity::{Caller, Principal},
     limits::{Limit, Limits},
     record::metrics::metrics,
 };
@@ -60,8 +60,11 @@ struct Session {
     used_at: Instant,
 }
 
-/// The owner of a session: the caller and its client.
-type Owner = (String, Option<String>);
+/// The owner of a session: the caller and its client; `None` for callers without a token.
+type Owner = Option<(String, Option<String>)>;
+
+/// The number of all callers without a token together, among those of callers.
+const ANONYMOUS: u64 = 0;
 
 /// Marks a request that may begin a session.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +83,7 @@ pub(super) enum Membership {
 
 impl Table {
     /// Notes a use of a session by this caller; `false` if the session is not the caller's.
-    fn touch(&mut self, id: &str, caller: &Principal, now: Instant) -> bool {
+    fn touch(&mut self, id: &str, caller: Caller<'_>, now: Instant) -> bool {
         let Some((id, session)) = self.by_id.get_key_value(id) else { return false };
         let (is_own, is_old) = (
             session.owner == owner(caller),
@@ -167,14 +170,22 @@ impl Sessions {
     }
 
     /// Finds whether a request names a session, and whether the session is its caller's own.
-    pub(super) fn membership(&self, headers: &HeaderMap, caller: &Principal) -> Membership {
+    ///
+    /// A caller that has signed in takes over the session that it began without a token. Only its
+    /// client knows the session's id.
+    pub(super) fn membership(
+        &self,
+        headers: &HeaderMap,
+        caller: Caller<'_>,
+        limits: &Limits,
+    ) -> Membership {
         let mut named = headers.get_all(HEADER).iter();
         match (named.next(), named.next()) {
             (None, _) => Membership::None,
             (Some(session), None) => {
-                let is_own = session
-                    .to_str()
-                    .is_ok_and(|id| self.table.lock().touch(id, caller, Instant::now()));
+                let Ok(id) = session.to_str() else { return Membership::Foreign };
+                let is_own = self.table.lock().touch(id, caller, Instant::now())
+                    || self.take_over(id, caller, limits);
                 if is_own { Membership::Own } else { Membership::Foreign }
             }
             (Some(_), Some(_)) => Membership::Foreign,
@@ -188,7 +199,7 @@ impl Sessions {
         method: &Method,
         asked: Option<&HeaderValue>,
         answer: (StatusCode, &HeaderMap),
-        caller: &Principal,
+        caller: Caller<'_>,
         limits: &Limits,
     ) {
         let name = |header: Option<&HeaderValue>| header?.to_str().ok().map(Arc::<str>::from);
@@ -203,20 +214,38 @@ impl Sessions {
         } else if let Some(session) = name(answered.get(HEADER))
             && name(asked).is_none()
         {
-            let of = (caller.number(), owner(caller));
-            let ended = self.table.lock().add(session, of, limits, Instant::now());
-            if let Some(end) = &self.end {
-                for session in &ended {
-                    end(session);
-                }
+            self.add(session, caller, limits);
+        }
+    }
+
+    /// Adds a session, and ends those for which there is no more room.
+    fn add(&self, session: Arc<str>, caller: Caller<'_>, limits: &Limits) {
+        let number = caller.principal().map_or(ANONYMOUS, Principal::number);
+        let of = (number, owner(caller));
+        let ended = self.table.lock().add(session, of, limits, Instant::now());
+        if let Some(end) = &self.end {
+            for session in &ended {
+                end(session);
             }
         }
     }
+
+    /// Makes a session that began without a token this caller's; `false` if it is not such a session,
+    /// or if the caller has no token either.
+    fn take_over(&self, id: &str, caller: Caller<'_>, limits: &Limits) -> bool {
+        let is_nobodys = || self.table.lock().by_id.get(id).is_some_and(|one| one.owner.is_none());
+        if caller.principal().is_none() || !is_nobodys() {
+            return false;
+        }
+        self.add(id.into(), caller, limits);
+        true
+    }
 }
 
-/// The owner of a session: the caller and its client.
-fn owner(caller: &Principal) -> Owner {
-    (caller.id(), caller.client().map(str::to_owned))
+/// The owner of a session.
+fn owner(caller: Caller<'_>) -> Owner {
+    let caller = caller.principal()?;
+    Some((caller.id(), caller.client().map(str::to_owned)))
 }
 
 impl fmt::Debug for Sessions {
@@ -243,7 +272,7 @@ mod tests {
     }
 
     fn add(table: &mut Table, caller: u64, id: usize, limits: &Limits) -> Vec<Arc<str>> {
-        let owner = (caller.to_string(), None);
+        let owner = Some((caller.to_string(), None));
         table.add(format!("{caller}-{id}").into(), (caller, owner), limits, Instant::now())
     }
 

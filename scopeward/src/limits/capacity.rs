@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Limits, Patience, SharedLimit, Shares};
+use super::{AnonymousPool, Limits, Patience, SharedLimit, Shares};
 
 /// What a server has to give at a time. Clones share it.
 #[derive(Debug, Clone)]
@@ -13,6 +13,9 @@ pub(crate) struct Capacity {
     /// The requests of which no caller is known yet: those whose token waits for an issuer or a key,
     /// and those at the endpoints beside the MCP endpoint.
     pub(crate) waiting: SharedLimit,
+    /// The requests without a token that are being executed, where a rule lets them in. They take no
+    /// place from authenticated callers.
+    pub(crate) anonymous: AnonymousPool,
     /// The bytes of bodies that are being read, and of large answers that are not taken yet.
     pub(crate) bytes: SharedLimit,
     /// The requests and streams of authenticated callers, in every state. Each occupies a
@@ -37,6 +40,7 @@ impl Capacity {
         Self {
             places: shared(limits.max_requests),
             waiting: shared(limits.max_waiting),
+            anonymous: AnonymousPool::new(limits),
             bytes: SharedLimit::new(limits.max_in_flight_bytes.max(limits.max_body), bytes),
             connections: SharedLimit::new(usize::MAX, connections),
             patience: Arc::default(),

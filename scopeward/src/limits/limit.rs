@@ -21,6 +21,8 @@ pub(crate) enum Limit {
     SessionsOfCaller,
     Tasks,
     Address,
+    AnonymousRate,
+    Anonymous,
     Requests,
     Connections,
     ConnectionsOfAddress,
@@ -48,6 +50,8 @@ impl Limit {
             Self::SessionsOfCaller => "max_sessions_per_caller",
             Self::Tasks => "max_tasks_per_caller",
             Self::Address => "rate_per_address",
+            Self::AnonymousRate => "rate_anonymous",
+            Self::Anonymous => "max_anonymous",
             Self::Requests => "max_requests",
             Self::Connections => "max_connections",
             Self::ConnectionsOfAddress => "max_connections_per_address",
@@ -93,6 +97,9 @@ impl Limit {
             }
             Self::ShareOfAddress | Self::ConnectionsOfAddress => {
                 "this address has its share of the server: wait for an answer before sending more"
+            }
+            Self::AnonymousRate | Self::Anonymous => {
+                "too many requests without a token: sign in, and you wait for nobody of them"
             }
             Self::Waiting => "too many requests wait to be authenticated",
             Self::Bytes => "the server has reached its limit of bytes in flight",

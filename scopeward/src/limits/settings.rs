@@ -42,6 +42,8 @@ pub struct Limits {
     /// Requests at a time that wait for an issuer or a key, or that are at an endpoint beside the MCP
     /// endpoint.
     pub max_waiting: usize,
+    /// Requests without a token that are executed at a time, where a rule lets them in.
+    pub max_anonymous: usize,
     /// Bytes at a time of bodies that are being read, and of large answers that are not taken yet.
     pub max_in_flight_bytes: usize,
     /// Elements of one body: the members of its objects and the items of its lists, on all levels.
@@ -56,6 +58,9 @@ pub struct Limits {
     /// Requests a second of one address, ten seconds' worth of them at once; 0 for no limit. Behind
     /// a proxy, its address is that of everybody.
     pub rate_per_address: u32,
+    /// Requests a second without a token, of all addresses together, ten seconds' worth of them at
+    /// once; 0 for no limit. One address has its share of them.
+    pub rate_anonymous: u32,
     /// Resources that one stream of `subscriptions/listen`, or one session, is subscribed to.
     pub max_subscriptions: usize,
     /// Resources that one caller is subscribed to, in all of its streams and sessions.
@@ -88,12 +93,14 @@ impl Default for Limits {
             max_connections_per_address: None,
             max_requests: 1_000,
             max_waiting: 1_000,
+            max_anonymous: 100,
             max_in_flight_bytes: 256 * 1024 * 1024,
             max_elements: 100_000,
             share_per_caller: 25,
             share_per_address: 25,
             rate_per_caller: 100,
             rate_per_address: 1_000,
+            rate_anonymous: 200,
             max_subscriptions: 500,
             max_subscriptions_per_caller: 2_000,
             max_sessions: 5_000,
@@ -122,12 +129,14 @@ impl Limits {
             max_connections_per_address: self.max_connections_per_address.map(at_a_time),
             max_requests: at_a_time(self.max_requests),
             max_waiting: at_a_time(self.max_waiting),
+            max_anonymous: at_a_time(self.max_anonymous),
             max_in_flight_bytes: bytes(self.max_in_flight_bytes),
             max_elements: bytes(self.max_elements),
             share_per_caller: self.share_per_caller.clamp(1, 100),
             share_per_address: self.share_per_address.clamp(1, 100),
             rate_per_caller: self.rate_per_caller.min(HIGHEST_RATE),
             rate_per_address: self.rate_per_address.min(HIGHEST_RATE),
+            rate_anonymous: self.rate_anonymous.min(HIGHEST_RATE),
             max_subscriptions: at_a_time(self.max_subscriptions),
             max_subscriptions_per_caller: at_a_time(self.max_subscriptions_per_caller),
             max_sessions: at_a_time(self.max_sessions),

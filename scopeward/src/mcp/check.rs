@@ -9,7 +9,7 @@ use rmcp::{
 };
 use serde_json::json;
 
-use super::{ResourceContext, Services, extract::principal_of, stray::find_stray_argument};
+use super::{ResourceContext, Services, extract::caller_of, stray::find_stray_argument};
 use crate::{
     mcp::refusal::Refusal,
     policy::{Decision, Declaration, Feature, Operation, Rule, UriTemplate, diagnostic::nearest},
@@ -108,18 +108,26 @@ fn check(
     extensions: &Extensions,
 ) -> Result<(), ErrorData> {
     let feature = declared.feature();
-    let Some(caller) = principal_of(extensions) else {
+    let unauthenticated = || {
         recorder(extensions).unauthenticated_use(feature, declared.name());
         let refusal = Refusal::unauthenticated(feature, declared.name(), declared.scopes());
-        return Err(refusal.into_error_with_challenge());
+        Err(refusal.into_error_with_challenge())
     };
+    let Some(caller) = caller_of(extensions) else { return unauthenticated() };
     let nothing = JsonObject::new();
     let operation = Operation::new(feature, name).with_arguments(arguments.unwrap_or(&nothing));
-    let (refusal, rule) = match caller.may(operation) {
-        Decision::Allow(rule) if feature == Feature::Resource && rule.name() != declared.name() => {
+    let decision = caller.may(operation);
+    let is_own = |rule: &Rule| feature != Feature::Resource || rule.name() == declared.name();
+    if let Decision::Allow(rule) = decision
+        && is_own(rule)
+    {
+        return check_names(declared, rule, arguments);
+    }
+    let Some(caller) = caller.principal() else { return unauthenticated() };
+    let (refusal, rule) = match decision {
+        Decision::Allow(rule) => {
             (Refusal::without_policy(feature, declared.name(), caller), Some(rule))
         }
-        Decision::Allow(rule) => return check_names(declared, rule, arguments),
         Decision::Deny(denial) => (
             Refusal::insufficient_scope(feature, declared.name(), &denial, caller),
             Some(denial.rule()),

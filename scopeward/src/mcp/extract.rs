@@ -10,13 +10,26 @@ use rmcp::{
 };
 
 use super::{ResourceContext, Services, TaskBounds, Tasks, Updates, refusal::Refusal, task::Gone};
-use crate::{identity::Principal, limits::Place, policy::Feature};
+use crate::{
+    identity::{AnonymousCaller, Caller, Principal},
+    limits::Place,
+    policy::Feature,
+};
 
 /// The principal of a request, if it has one. The gate puts the principal among the HTTP request's
 /// parts; another transport puts it into the extensions directly.
 pub(crate) fn principal_of(extensions: &Extensions) -> Option<&Principal> {
     let direct = extensions.get::<Principal>();
     direct.or_else(|| extensions.get::<http::request::Parts>()?.extensions.get::<Principal>())
+}
+
+/// The caller of a request, with a token or without; `None` if no gate let the request in.
+pub(crate) fn caller_of(extensions: &Extensions) -> Option<Caller<'_>> {
+    if let Some(caller) = principal_of(extensions) {
+        return Some(Caller::Principal(caller));
+    }
+    let parts = extensions.get::<http::request::Parts>()?;
+    parts.extensions.get::<AnonymousCaller>().map(Caller::Anonymous)
 }
 
 /// The place of a request, if it has one. It is where the principal is.

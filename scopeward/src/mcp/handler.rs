@@ -308,7 +308,7 @@ macro_rules! list {
         {
             return Err(ErrorData::method_not_found::<rmcp::model::$Method>());
         }
-        let caller = principal_of(&$context.extensions);
+        let caller = extract::caller_of(&$context.extensions);
         let cursor = $request.and_then(|request| request.cursor);
         let (items, next_cursor) = page($self.$list(caller), cursor.as_deref(), $name)?;
         let mut result = $Result::with_all_items(items);

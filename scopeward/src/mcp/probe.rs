@@ -27,8 +27,12 @@ use rmcp::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    IntoResource, ResourceContext, Round, Tasks, Updates, check::Checked, extract::required,
-    refusal::refusal_to_result, resource::read_variables, text,
+    IntoResource, ResourceContext, Round, Tasks, Updates,
+    check::Checked,
+    extract::{principal_of, required},
+    refusal::refusal_to_result,
+    resource::read_variables,
+    text,
 };
 use crate::{identity::Principal, policy::Feature};
 
@@ -62,6 +66,8 @@ pub trait Unknown {
     const IS_TASKS: bool = false;
     /// Whether the type is [`Principal`].
     const IS_PRINCIPAL: bool = false;
+    /// Whether the type is an [`Option`] of a [`Principal`].
+    const IS_MAYBE_PRINCIPAL: bool = false;
     /// Whether the type is [`Parameters`].
     const IS_PARAMETERS: bool = false;
     /// Whether a tool can take the type.
@@ -102,6 +108,12 @@ impl<T, S> Probe<Parameters<T>, S> {
 impl<S> Probe<Principal, S> {
     pub const ONLY_ANSWERS: bool = true;
     pub const IS_PRINCIPAL: bool = true;
+    pub const HAS_NO_VARIABLES: bool = true;
+}
+
+impl<S> Probe<Option<Principal>, S> {
+    pub const ONLY_ANSWERS: bool = true;
+    pub const IS_MAYBE_PRINCIPAL: bool = true;
     pub const HAS_NO_VARIABLES: bool = true;
 }
 
@@ -253,6 +265,38 @@ impl<S> Probe<Principal, S> {
         let (declared, context) = (call.declared(), call.context());
         let extensions = &context.request_context().extensions;
         Ok(required(extensions, Feature::Resource, declared.name())?.in_use_of(declared))
+    }
+}
+
+impl<S> Probe<Option<Principal>, S> {
+    /// Takes the caller of a tool, if it has a token.
+    pub fn take_from_tool(
+        self,
+        call: &mut Checked<ToolCallContext<'_, S>>,
+    ) -> Result<Option<Principal>, ErrorData> {
+        let (declared, context) = (call.declared(), call.context());
+        let caller = principal_of(&context.request_context.extensions);
+        Ok(caller.map(|caller| caller.in_use_of(declared)))
+    }
+
+    /// Takes the caller of a prompt, if it has a token.
+    pub fn take_from_prompt(
+        self,
+        call: &mut Checked<PromptContext<'_, S>>,
+    ) -> Result<Option<Principal>, ErrorData> {
+        let (declared, context) = (call.declared(), call.context());
+        let caller = principal_of(&context.context.extensions);
+        Ok(caller.map(|caller| caller.in_use_of(declared)))
+    }
+
+    /// Takes the caller that reads a resource, if it has a token.
+    pub fn take_from_resource(
+        self,
+        call: &mut Checked<ResourceContext<'_, S>>,
+    ) -> Result<Option<Principal>, ErrorData> {
+        let (declared, context) = (call.declared(), call.context());
+        let caller = principal_of(&context.request_context().extensions);
+        Ok(caller.map(|caller| caller.in_use_of(declared)))
     }
 }
 

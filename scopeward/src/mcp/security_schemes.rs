@@ -7,7 +7,7 @@ use axum::{body::Body, response::Response};
 use http::header;
 use serde_json::{Value, json};
 
-use crate::policy::{CompiledPolicy, Decision, Operation, Scope};
+use crate::policy::{CompiledPolicy, Decision, Operation, Scope, ScopeSet};
 
 /// The key, in `_meta` and at the top level of a tool.
 const KEY: &str = "securitySchemes";
@@ -16,11 +16,22 @@ const KEY: &str = "securitySchemes";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ListsTools;
 
-/// The key and its value for the `_meta` of a tool: OAuth with every scope that the tool's rule needs.
+/// The key and its value for the `_meta` of a tool: OAuth with every scope that the tool's rule needs,
+/// or nothing for a tool that needs no token.
 pub(super) fn of_tool(policy: &CompiledPolicy, name: &str) -> (String, Value) {
-    let needed = needed(policy, Operation::tool(name));
+    let operation = Operation::tool(name);
+    let nobody = ScopeSet::anonymous();
+    let without = json!({ "type": "noauth" });
+    if policy.decide(operation, &nobody).is_allow() {
+        return (KEY.to_owned(), json!([without]));
+    }
+    let needed = needed(policy, operation);
     let scopes: Vec<_> = needed.iter().map(|scope| policy.asked_as(scope)).collect();
-    (KEY.to_owned(), json!([{ "type": "oauth2", "scopes": scopes }]))
+    let with = json!({ "type": "oauth2", "scopes": scopes });
+    // A condition asks some calls for a token.
+    let is_for_some = policy.decide(operation.for_some_arguments(), &nobody).is_allow();
+    let schemes = if is_for_some { json!([without, with]) } else { json!([with]) };
+    (KEY.to_owned(), schemes)
 }
 
 /// The scopes that an operation needs of a caller that holds none.

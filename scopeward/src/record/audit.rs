@@ -149,6 +149,40 @@ impl Recorder {
         Grant::new(sink, is_required, Arc::clone(counts(rule, feature)), vec![], &record)
     }
 
+    /// Returns whether requests without a token are refused now, because the policy says
+    /// `audit = "required"` and records of them are not being kept.
+    pub(crate) fn refuses_anonymous(&self, policy: &CompiledPolicy) -> bool {
+        policy.audit_mode() == AuditMode::Required
+            && !self.0.as_ref().is_some_and(|files| files.unauthenticated.sink().is_keeping())
+    }
+
+    /// Makes the grant of an operation that the policy allows without a token. Its record goes to the
+    /// file of requests without a valid token, so that nobody can push out those of callers.
+    pub(crate) fn allowed_anonymously<'c>(
+        &self,
+        (feature, rule): (Feature, &Rule),
+        (policy, met): (&'c CompiledPolicy, &MetConditions<'c>),
+        peer: Option<Peer>,
+        context: DecisionContext<'_>,
+    ) -> Grant {
+        let record = Record {
+            timestamp: queue::now().into(),
+            level: "INFO",
+            decision: Cow::Borrowed("allow"),
+            reason: Some("the rule lets in everybody, also without a token".into()),
+            rule: Some(policy.place(rule).into()),
+            conditions: conditions(met, policy),
+            address: peer.map(|peer| peer.to_string().into()),
+            policy: Some(policy.revision().as_str().into()),
+            trace: context.traceparent.map(Cow::Borrowed),
+            micros: Some(micros(context.started)),
+            ..Record::of(feature, rule.name())
+        };
+        let sink = self.0.as_ref().map(|files| files.unauthenticated.sink().clone());
+        let is_required = policy.audit_mode() == AuditMode::Required;
+        Grant::new(sink, is_required, Arc::clone(counts(rule, feature)), vec![], &record)
+    }
+
     /// Makes the grant of one request that subscribes to so many resources, of these rules. Its record
     /// names the first rules, and counts the others. `None` without rules.
     pub(crate) fn allowed_all(

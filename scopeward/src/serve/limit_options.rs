@@ -41,6 +41,9 @@ pub(crate) struct LimitOptions {
     /// endpoint
     #[arg(long, env = "MAX_WAITING", value_parser = counts(1..=MOST_AT_A_TIME), value_name = "COUNT", default_value_t = Limits::default().max_waiting)]
     max_waiting: usize,
+    /// Requests without a token that are executed at a time, where a rule lets them in
+    #[arg(long, env = "MAX_ANONYMOUS", value_parser = counts(1..=MOST_AT_A_TIME), value_name = "COUNT", default_value_t = Limits::default().max_anonymous)]
+    max_anonymous: usize,
     /// Bytes at a time of bodies that are being read, and of large answers that are not taken yet
     #[arg(long, env = "MAX_IN_FLIGHT_BYTES", value_parser = counts(1..=MOST_BYTES), value_name = "BYTES", default_value_t = Limits::default().max_in_flight_bytes)]
     max_in_flight_bytes: usize,
@@ -73,6 +76,10 @@ pub(crate) struct LimitOptions {
     /// a proxy, its address is that of everybody
     #[arg(long, env = "RATE_PER_ADDRESS", value_parser = rate(), value_name = "PER_SECOND", default_value_t = Limits::default().rate_per_address)]
     rate_per_address: u32,
+    /// Requests a second without a token, of all addresses together, ten seconds' worth of them at
+    /// once; 0 for no limit. One address has its share of them
+    #[arg(long, env = "RATE_ANONYMOUS", value_parser = rate(), value_name = "PER_SECOND", default_value_t = Limits::default().rate_anonymous)]
+    rate_anonymous: u32,
     /// Resources that one stream or session is subscribed to
     #[arg(long, env = "MAX_SUBSCRIPTIONS", value_parser = counts(1..=MOST_AT_A_TIME), value_name = "COUNT", default_value_t = Limits::default().max_subscriptions)]
     max_subscriptions: usize,
@@ -129,12 +136,14 @@ impl From<LimitOptions> for Limits {
             max_connections_per_address: options.max_connections_per_address,
             max_requests: options.max_requests,
             max_waiting: options.max_waiting,
+            max_anonymous: options.max_anonymous,
             max_in_flight_bytes: options.max_in_flight_bytes,
             max_elements: options.max_elements,
             share_per_caller: options.share_per_caller,
             share_per_address: options.share_per_address,
             rate_per_caller: options.rate_per_caller,
             rate_per_address: options.rate_per_address,
+            rate_anonymous: options.rate_anonymous,
             max_subscriptions: options.max_subscriptions,
             max_subscriptions_per_caller: options.max_subscriptions_per_caller,
             max_sessions: options.max_sessions,
@@ -180,7 +189,7 @@ mod tests {
             let zero = parsed("0").is_ok();
             assert_eq!(
                 zero,
-                ["grace", "rate-per-caller", "rate-per-address"].contains(&name),
+                ["grace", "rate-per-caller", "rate-per-address", "rate-anonymous"].contains(&name),
                 "{name}"
             );
             let large = if name.starts_with("share-") { "100" } else { "86400" };

@@ -2,6 +2,7 @@
 
 use std::{any::TypeId, panic::Location};
 
+use http::StatusCode;
 use http_body_util::BodyExt;
 use rmcp::model::{GetPromptResult, ReadResourceResult, ResourceContents};
 use serde::de::DeserializeOwned;
@@ -14,7 +15,7 @@ use crate::{
     policy::{Feature, diagnostic::nearest},
 };
 
-/// A caller with a token that says what the test wants.
+/// A caller with a token that says what the test wants, or without a token.
 ///
 /// ```
 /// # use scopeward::testing::{CallError, Server};
@@ -28,7 +29,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Caller {
     server: Server,
-    claims: Map<String, Value>,
+    /// The claims of the token; `None` without one.
+    claims: Option<Map<String, Value>>,
 }
 
 impl Caller {
@@ -37,13 +39,26 @@ impl Caller {
         claims.insert("sub".to_owned(), subject.into());
         claims.insert("client_id".to_owned(), "test".into());
         claims.insert("scope".to_owned(), scopes.join(" ").into());
-        Self { server, claims }
+        Self { server, claims: Some(claims) }
+    }
+
+    pub(super) fn anonymous(server: Server) -> Self {
+        Self { server, claims: None }
     }
 
     /// Sets a claim of the token, also one that the token has already.
+    ///
+    /// # Panics
+    ///
+    /// If the caller has no token.
     #[must_use]
+    #[track_caller]
+    #[expect(clippy::panic, reason = "the failure of a test")]
     pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.claims.insert(name.to_owned(), value.into());
+        match &mut self.claims {
+            Some(claims) => drop(claims.insert(name.to_owned(), value.into())),
+            None => panic!("a caller without a token has no claims"),
+        }
         self
     }
 
@@ -76,11 +91,12 @@ impl Caller {
     ///
     /// # Panics
     ///
-    /// If the claims do not make a valid token.
+    /// If the claims do not make a valid token, or if the caller has none.
     #[track_caller]
     #[expect(clippy::panic, reason = "the failure of a test")]
     pub fn principal(&self) -> Principal {
-        match self.server.0.validator.validate(&self.token()) {
+        let Some(token) = self.token() else { panic!("a caller without a token is no principal") };
+        match self.server.0.validator.validate(&token) {
             Ok(token) => Principal::new(token, self.server.0.live.current()),
             Err(error) => panic!("the claims make no valid token: {error}"),
         }
@@ -129,21 +145,23 @@ impl Caller {
         // A future cannot ask who called, so the place is taken before it is made.
         let at = Location::caller();
         async move {
-            let answer = self.call::<Value>(tool, arguments).await;
-            let and_then = match answer {
-                Err(denied) if denied.is_denied() => return denied,
-                Err(error) => format!(", and then: {error}"),
-                Ok(_) => String::new(),
-            };
             let policy = self.server.0.live.current();
             if policy.rule(Feature::Tool, tool).is_none() {
                 let hint = nearest(tool, policy.tools().map(|(name, _)| name))
                     .map_or_else(String::new, |right| format!(": did you mean `{right}`?"));
                 panic!("{at}: there is no tool `{tool}`{hint}");
             }
-            let scopes = match self.claims.get("scope").and_then(Value::as_str) {
-                None | Some("") => "no scopes".to_owned(),
-                Some(scopes) => format!("the scopes {scopes}"),
+            let and_then = match self.call::<Value>(tool, arguments).await {
+                Err(denied) if denied.is_denied() => return denied,
+                Err(error) => format!(", and then: {error}"),
+                Ok(_) => String::new(),
+            };
+            let scopes = match self.claims.as_ref().map(|claims| claims.get("scope")) {
+                None => "no token".to_owned(),
+                Some(scopes) => match scopes.and_then(Value::as_str) {
+                    None | Some("") => "no scopes".to_owned(),
+                    Some(scopes) => format!("the scopes {scopes}"),
+                },
             };
             panic!("{at}: the policy let `{tool}` through for a caller with {scopes}{and_then}")
         }
@@ -262,7 +280,7 @@ impl Caller {
     ///
     /// The error of the response.
     pub async fn request(&self, method: &str, params: &Value) -> Result<Value, CallError> {
-        let response = self.server.send(&self.token(), method, params).await;
+        let response = self.server.send(self.token().as_deref(), method, params).await;
         let status = response.status();
         let unexpected = |what: String| CallError::Unexpected(format!("status {status}, {what}"));
         let body = response.into_body().collect().await;
@@ -270,6 +288,9 @@ impl Caller {
         let mut answer: Value = serde_json::from_slice(&body)
             .map_err(|_| unexpected(String::from_utf8_lossy(&body).into_owned()))?;
         match answer.get("error") {
+            Some(error) if error.is_object() && status == StatusCode::UNAUTHORIZED => {
+                Err(CallError::of_no_token(error, self.claims.is_none()))
+            }
             Some(error) if error.is_object() => Err(CallError::of_response(error)),
             None if answer.get("result").is_some() => Ok(answer["result"].take()),
             _ => Err(unexpected(answer.to_string())),
@@ -278,9 +299,10 @@ impl Caller {
 
     #[track_caller]
     #[expect(clippy::panic, reason = "the failure of a test")]
-    fn token(&self) -> String {
-        match self.server.0.issuer.sign(self.claims.clone()) {
-            Some(token) => token,
+    fn token(&self) -> Option<String> {
+        let claims = self.claims.clone()?;
+        match self.server.0.issuer.sign(claims) {
+            Some(token) => Some(token),
             None => panic!("the token cannot be signed"),
         }
     }

@@ -93,6 +93,15 @@ impl CallError {
         Some(Self::Denied { message: message.to_owned(), missing, required })
     }
 
+    /// The error of a 401 response. To a caller without a token it is a denial.
+    pub(super) fn of_no_token(error: &Value, is_anonymous: bool) -> Self {
+        if !is_anonymous {
+            return Self::of_response(error);
+        }
+        let message = error["message"].as_str().unwrap_or_default().to_owned();
+        Self::Denied { message, missing: vec![], required: vec![] }
+    }
+
     /// The error of a JSON-RPC response.
     pub(super) fn of_response(error: &Value) -> Self {
         let message = error["message"].as_str().unwrap_or_default();

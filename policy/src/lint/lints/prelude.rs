@@ -15,7 +15,7 @@ pub(super) use crate::{
         context::LintContext,
         finding,
         report::{LintReport, PolicyEntry},
-        suggest::{in_backticks, in_quotes, rule_for},
+        suggest::{in_backticks, in_quotes, rule_as_declared, rule_for},
         verify,
     },
     title_for,
@@ -37,6 +37,12 @@ pub(super) const WRITER: Declaration =
 pub(super) const DELETER: Declaration =
     tool("delete_todo", &["todo:write"]).with_hints(None, Some(true));
 pub(super) const ARCHIVER: Declaration = tool("archive_todos", &["todo:read"]);
+/// Open to everybody, by its author.
+pub(super) const HOURS: Declaration =
+    tool("opening_hours", &[]).with_hints(Some(true), None).open_to_anonymous();
+pub(super) const WHOAMI: Declaration = tool("whoami", &[]).with_hints(Some(true), None);
+pub(super) const OPEN_CHANGER: Declaration =
+    tool("vote", &[]).with_hints(None, Some(false)).open_to_anonymous();
 pub(super) const OPEN: Declaration = tool("reset", &[]).with_hints(None, Some(true));
 pub(super) const EXPORTER: Declaration = Declaration::new(
     Feature::Tool,

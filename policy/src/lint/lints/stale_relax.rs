@@ -24,7 +24,9 @@ pub(in crate::lint) static LINT: Lint = Lint {
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for (tool, rule, entry) in context.ruled() {
         let Some(relax) = &entry.relax else { continue };
-        if !super::weakened::lacking(context, tool, rule).is_empty() {
+        if !super::weakened::lacking(context, tool, rule).is_empty()
+            || super::undeclared_anonymous::is_undeclared(tool, rule)
+        {
             continue;
         }
         let (feature, name) = (tool.feature(), tool.name());

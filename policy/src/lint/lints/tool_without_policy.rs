@@ -86,7 +86,7 @@ fn one_finding(
         error = error.note(format!("`{}` is declared at {}", one.name(), one.location()));
     }
     let rules: Vec<(&str, String)> =
-        missing.iter().map(|one| (one.name(), rule_for(&needed(context, one)))).collect();
+        missing.iter().map(|one| (one.name(), rule(context, one))).collect();
     let scopes = undefined(context, missing);
     let lines = rules.iter().map(|(name, rule)| format!("{} = {rule}", toml_key(name)));
     let lines: Vec<String> = lines.collect();
@@ -114,6 +114,12 @@ fn one_finding(
         fix = fix.and(vec![table.into(), name.into()], Change::Insert(rule));
     }
     error.help(help).fix(fix)
+}
+
+/// The rule that asks for what was declared.
+fn rule(context: &LintContext<'_>, one: &'static Declaration) -> String {
+    let needed = needed(context, one);
+    if needed.is_empty() { rule_as_declared(one) } else { rule_for(&needed) }
 }
 
 /// The declared scopes that a rule has to name: without those that another one implies, and with the

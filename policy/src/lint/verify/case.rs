@@ -21,8 +21,11 @@ pub(in crate::lint) fn case(
     declared: &DeclarationIndex,
 ) -> Vec<Diagnostic> {
     let granted = case.scopes.iter().map(Scope::as_str);
-    let held = policy.hold(granted.clone());
-    let who = describe_caller(granted);
+    let (held, who) = if case.is_anonymous {
+        (ScopeSet::anonymous(), "a caller without a token".to_owned())
+    } else {
+        (policy.hold(granted.clone()), describe_caller(granted))
+    };
     let mut failures = vec![];
     for tried in &case.tried {
         let attempt = Attempt { case, tried, policy, held: &held, who: &who };
@@ -37,6 +40,9 @@ pub(in crate::lint) fn case(
     }
     let in_test = |failure: Diagnostic| match &case.name {
         Some(name) => failure.context(case.scopes_at.clone(), format!("in the test \"{name}\"")),
+        None if case.is_anonymous => {
+            failure.context(case.scopes_at.clone(), "the caller of this test")
+        }
         None => failure.context(case.scopes_at.clone(), "the scopes of this test"),
     };
     failures.into_iter().map(in_test).collect()
@@ -70,8 +76,11 @@ impl Attempt<'_> {
             (Decision::Allow(rule), false) => self.allowed(rule),
             (Decision::Deny(denial), true) => {
                 let missing: Vec<&str> = denial.missing(self.held).map(Scope::as_str).collect();
-                let are = if missing.len() == 1 { "is" } else { "are" };
-                let missing = in_backticks(missing);
+                let are = if missing.len() < 2 { "is" } else { "are" };
+                let missing = match in_backticks(missing) {
+                    none if none.is_empty() => "a token".to_owned(),
+                    some => some,
+                };
                 let with = self.with(&denial);
                 let message =
                     format!("{} cannot {verb} `{name}`{with}: {missing} {are} missing", self.who);

@@ -243,6 +243,7 @@ fn enough_is_refused<'p>(
     let proof = |needed: &&Requirement| policy.entails(&enough.value, needed, effort).err();
     let unproved = clauses.iter().filter_map(proof).min_by_key(|unproved| match unproved {
         Unproved::Counterexample(granted) => granted.len(),
+        Unproved::Anonymous => 0,
         Unproved::TooLarge => usize::MAX,
     })?;
     Some(Fault { half: (&enough.span, "what should be enough"), can: "cannot", unproved })
@@ -259,6 +260,10 @@ fn note(
         Unproved::Counterexample(granted) => {
             let (caller, verb) = (caller_with_only(granted), selected.feature.verb());
             format!("counterexample: {caller} {can} {verb} it{}", given(invariant))
+        }
+        Unproved::Anonymous => {
+            let verb = selected.feature.verb();
+            format!("counterexample: a caller without a token {can} {verb} it{}", given(invariant))
         }
         Unproved::TooLarge => format!(
             "not proved: too large. The proofs of one run have {} steps, and these alternatives \

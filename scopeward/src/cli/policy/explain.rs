@@ -35,11 +35,14 @@ pub(in crate::cli) struct ExplainArguments {
     #[arg(long, value_name = "JSON")]
     claims: Option<String>,
     /// The scopes that the caller was granted, separated by spaces
-    #[arg(long, value_name = "SCOPES", required_unless_present = "token")]
+    #[arg(long, value_name = "SCOPES", required_unless_present_any = ["token", "anonymous"])]
     scopes: Option<String>,
     /// A file with the caller's access token; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with = "scopes")]
     token: Option<PathBuf>,
+    /// Ask about a caller without a token
+    #[arg(long, conflicts_with_all = ["scopes", "token", "claims"])]
+    anonymous: bool,
     /// How to print the explanation
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -113,8 +116,13 @@ pub(super) fn explain(
         operation = operation.with_claims(claims);
     }
     let rule = policy.rule(feature, subject).map_or(subject, Rule::name);
-    let explanation =
-        Explanation::new(&policy, operation, granted).with_declared(registry.get(feature, rule));
+    let explanation = if arguments.anonymous {
+        // Such a caller has no claims, so none are unknown.
+        Explanation::anonymous(&policy, operation.with_claims(&Map::new()))
+    } else {
+        Explanation::new(&policy, operation, granted)
+    };
+    let explanation = explanation.with_declared(registry.get(feature, rule));
     match arguments.format {
         Format::Text => out!("{}", explanation.text()),
         Format::Json => out_raw!("{}", explanation.json()),

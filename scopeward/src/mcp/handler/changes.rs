@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::McpHandler;
 use crate::{
-    identity::{Principal, expiry, revocation::Revocations},
+    identity::{Caller, Principal, expiry, revocation::Revocations},
     live::LivePolicy,
     mcp::{ScopedTools, updates::Subscription},
     policy::Operation,
@@ -74,7 +74,7 @@ impl<S: ScopedTools> McpHandler<S> {
         next: &Principal,
     ) -> Result<(), ()> {
         let wanted = sink.accepted();
-        let (caller, next) = (Some(caller), Some(next));
+        let (caller, next) = (Some(Caller::Principal(caller)), Some(Caller::Principal(next)));
         if wanted.tools_list_changed == Some(true) && self.tools(caller) != self.tools(next) {
             sink.notify_tool_list_changed().await.map_err(drop)?;
         }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::McpHandler;
 use crate::{
-    identity::{Principal, expiry::lifetime},
+    identity::{Caller, expiry::lifetime},
     mcp::{ScopedTools, security_schemes},
     policy::{Decision, Denial, Feature, ListMode, Operation, Scope},
 };
@@ -29,13 +29,14 @@ pub const REQUIRED_SCOPES_META: &str = "scopeward/required_scopes";
 const FRESH: Duration = Duration::from_mins(1);
 
 /// How long a caller may cache a list, in milliseconds: never beyond the expiry of its token.
-pub(super) fn time_to_live(caller: &Principal) -> u64 {
-    u64::try_from(FRESH.min(lifetime(caller)).as_millis()).unwrap_or(0)
+pub(super) fn time_to_live(caller: Caller<'_>) -> u64 {
+    let lifetime = caller.principal().map_or(FRESH, lifetime);
+    u64::try_from(FRESH.min(lifetime).as_millis()).unwrap_or(0)
 }
 
 impl<S: ScopedTools> McpHandler<S> {
     /// The tools in the order of their names.
-    pub(super) fn tools(&self, caller: Option<&Principal>) -> Vec<Tool> {
+    pub(super) fn tools(&self, caller: Option<Caller<'_>>) -> Vec<Tool> {
         let (all, _) = &self.inner.listed;
         let mut tools = show(all, Feature::Tool, caller, |tool| &tool.name, |tool| &mut tool.meta);
         if let Some(caller) = caller {
@@ -48,21 +49,21 @@ impl<S: ScopedTools> McpHandler<S> {
     }
 
     /// The resources in the order of their URIs.
-    pub(super) fn resources(&self, caller: Option<&Principal>) -> Vec<Resource> {
+    pub(super) fn resources(&self, caller: Option<Caller<'_>>) -> Vec<Resource> {
         let all = self.inner.resources.all().into_iter().filter(|route| !route.is_template());
         let all: Vec<_> = all.map(crate::mcp::ResourceRoute::listed).collect();
         show(&all, Feature::Resource, caller, |one| &one.uri, |one| &mut one.meta)
     }
 
     /// The resource templates in the order of their URI templates.
-    pub(super) fn templates(&self, caller: Option<&Principal>) -> Vec<ResourceTemplate> {
+    pub(super) fn templates(&self, caller: Option<Caller<'_>>) -> Vec<ResourceTemplate> {
         let all = self.inner.resources.all().into_iter().filter(|route| route.is_template());
         let all: Vec<_> = all.map(crate::mcp::ResourceRoute::listed_template).collect();
         show(&all, Feature::Resource, caller, |one| &one.uri_template, |one| &mut one.meta)
     }
 
     /// The prompts in the order of their names.
-    pub(super) fn prompts(&self, caller: Option<&Principal>) -> Vec<Prompt> {
+    pub(super) fn prompts(&self, caller: Option<Caller<'_>>) -> Vec<Prompt> {
         let (_, all) = &self.inner.listed;
         show(all, Feature::Prompt, caller, |prompt| &prompt.name, |prompt| &mut prompt.meta)
     }
@@ -72,7 +73,7 @@ impl<S: ScopedTools> McpHandler<S> {
 fn show<T: Clone>(
     all: &[T],
     feature: Feature,
-    caller: Option<&Principal>,
+    caller: Option<Caller<'_>>,
     name: impl Fn(&T) -> &str,
     meta: impl Fn(&mut T) -> &mut Option<MetaObject>,
 ) -> Vec<T> {
@@ -102,18 +103,19 @@ pub(super) enum Visibility {
     Needing(Value),
 }
 
-pub(super) fn visibility(operation: Operation<'_>, caller: &Principal) -> Visibility {
+pub(super) fn visibility(operation: Operation<'_>, caller: Caller<'_>) -> Visibility {
     let denial = match caller.may(operation) {
         Decision::Allow(_) => return Visibility::Full,
         Decision::Unknown => return Visibility::None,
         Decision::Deny(denial) => denial,
     };
-    if denial.rule().is_hidden() {
+    // Without a token no scopes can be asked for, so the list has what can be used and no more.
+    let Some(principal) = caller.principal().filter(|_| !denial.rule().is_hidden()) else {
         return Visibility::None;
-    }
+    };
     let shown: Option<Denial<'_>> = match caller.policy().list_mode() {
         ListMode::Callable => None,
-        ListMode::StepUp => denial.by_step_up(caller.held()),
+        ListMode::StepUp => denial.by_step_up(principal.held()),
         ListMode::Reachable => caller.policy().is_reachable(denial.rule()).then_some(denial),
     };
     shown.map_or(Visibility::None, |shown| {

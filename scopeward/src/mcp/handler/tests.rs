@@ -10,7 +10,7 @@ use serde_json::{Map, json};
 
 use super::lists::{Visibility, visibility};
 use crate::{
-    identity::{Principal, token::Validator},
+    identity::{Caller, Principal, token::Validator},
     policy::{
         CompiledPolicy, Feature, Operation,
         diagnostic::Source,
@@ -100,7 +100,7 @@ proptest! {
             let uri = format!("x:t{n}");
             for feature in Feature::ALL {
                 let name = if feature == Feature::Resource { &uri } else { &uri[2..] };
-                let seen = visibility(Operation::new(feature, name), &caller);
+                let seen = visibility(Operation::new(feature, name), Caller::Principal(&caller));
                 let is_listed = !matches!(seen, Visibility::None);
                 prop_assert_eq!(is_listed, callable || (also && !hidden.has(n)), "{} {} {}", feature, name, text);
                 // A caller that may use the item is asked for no more scopes.
@@ -110,7 +110,7 @@ proptest! {
         }
         for feature in Feature::ALL {
             let unknown = Operation::new(feature, "x:not_there");
-            prop_assert!(matches!(visibility(unknown, &caller), Visibility::None));
+            prop_assert!(matches!(visibility(unknown, Caller::Principal(&caller)), Visibility::None));
         }
     }
 }

@@ -268,6 +268,7 @@ impl Journal {
             self.end_line()?;
             return Ok(Some(Interruption::Written));
         }
+        has_room(&self.data)?;
         Ok(None)
     }
 
@@ -375,6 +376,26 @@ fn can_hold_records(found: &Metadata) -> io::Result<()> {
         return Ok(());
     }
     Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"))
+}
+
+/// Whether the disk has room for a record, so that a full disk is known before the first record that
+/// it cannot take. Where that cannot be asked, the write tells it.
+#[cfg(unix)]
+fn has_room(data: &Path) -> io::Result<()> {
+    let Ok(disk) = rustix::fs::statvfs(data) else { return Ok(()) };
+    // Some blocks are kept for root.
+    let is_root = rustix::process::geteuid().is_root();
+    let blocks = if is_root { disk.f_bfree } else { disk.f_bavail };
+    // A file system that does not count its blocks says that it has none at all.
+    if blocks == 0 && disk.f_blocks > 0 {
+        return Err(io::Error::new(io::ErrorKind::StorageFull, "the disk is full"));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn has_room(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Opens a file for appending, readable only by its owner, because it says who did what.
