@@ -118,19 +118,26 @@ impl Store {
         Ok(todo.bind(description).bind(now).fetch_one(&self.0).await?)
     }
 
-    /// Lists a page of the todos of one owner, oldest first: those after the id `after`. Returns the
-    /// id after which the next page begins, if there is one. `completed` selects the completed or the
-    /// open ones.
+    /// Lists a page of the todos of one owner, without an owner everyone's, oldest first: those after
+    /// the id `after`. Returns the id after which the next page begins, if there is one. `completed`
+    /// selects the completed or the open ones.
     pub(crate) async fn list(
         &self,
-        owner: &str,
+        owner: Option<&str>,
         completed: Option<bool>,
         after: Option<&str>,
     ) -> Result<(Vec<Todo>, Option<String>), StoreError> {
-        let todos = sqlx::query_as(
-            "SELECT * FROM todos WHERE owner = ?1 AND (?2 IS NULL OR completed = ?2) AND id > ?3
-             ORDER BY id LIMIT ?4",
-        );
+        // Two statements, so that the todos of one owner are found by their index.
+        let todos = sqlx::query_as(match owner {
+            Some(_) => {
+                "SELECT * FROM todos WHERE owner = ?1 AND (?2 IS NULL OR completed = ?2) AND id > ?3
+                 ORDER BY id LIMIT ?4"
+            }
+            None => {
+                "SELECT * FROM todos WHERE ?1 IS NULL AND (?2 IS NULL OR completed = ?2) AND id > ?3
+                 ORDER BY id LIMIT ?4"
+            }
+        });
         // One more than a page has, to see whether there is another page.
         let todos =
             todos.bind(owner).bind(completed).bind(after.unwrap_or_default()).bind(PAGE + 1);
@@ -218,8 +225,8 @@ mod tests {
         pool.close().await;
 
         let store = Store::open(&url).await.unwrap();
-        assert_eq!(store.list("embedded ada", None, None).await.unwrap().0[0].title, "Old");
-        assert!(store.list("https://as.example ada", None, None).await.unwrap().0.is_empty());
+        assert_eq!(store.list(Some("embedded ada"), None, None).await.unwrap().0[0].title, "Old");
+        assert!(store.list(Some("https://as.example ada"), None, None).await.unwrap().0.is_empty());
     }
 
     #[tokio::test]
@@ -234,7 +241,7 @@ mod tests {
             }
             let (mut titles, mut seen, mut after) = (vec![], 0, None);
             loop {
-                let (todos, next) = store.list(&owner, None, after.as_deref()).await.unwrap();
+                let (todos, next) = store.list(Some(&owner), None, after.as_deref()).await.unwrap();
                 titles.extend(todos.into_iter().map(|todo| todo.title));
                 seen += 1;
                 after = next;

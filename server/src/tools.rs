@@ -49,6 +49,8 @@ struct TodoPage {
     completed: Option<bool>,
     /// Begins after the todo of this id: the `next` of the page before
     after: Option<String>,
+    /// True for everyone's todos, which needs admin:access
+    everyone: Option<bool>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -116,9 +118,10 @@ impl Todos {
         Ok(Json(self.store.create(&caller.id(), title, description).await?))
     }
 
-    /// List your todos, oldest first, a hundred at a time.
+    /// List your todos, or with admin:access everyone's, oldest first, a hundred at a time.
     #[scoped_tool(
         scopes = ["todo:read"],
+        optional = ["admin:access"],
         title = "List your todos",
         annotations(read_only_hint = true, destructive_hint = false, open_world_hint = false)
     )]
@@ -127,8 +130,14 @@ impl Todos {
         caller: Principal,
         Parameters(page): Parameters<TodoPage>,
     ) -> Result<Json<TodoList>, TodoError> {
+        let owner = if page.everyone == Some(true) {
+            caller.require(ADMIN)?;
+            None
+        } else {
+            Some(caller.id())
+        };
         let after = page.after.as_deref();
-        let (todos, next) = self.store.list(&caller.id(), page.completed, after).await?;
+        let (todos, next) = self.store.list(owner.as_deref(), page.completed, after).await?;
         Ok(Json(TodoList { todos, next }))
     }
 
@@ -241,7 +250,15 @@ fn checked_description(description: Option<&str>) -> Result<Option<&str>, TodoEr
 enum TodoError {
     NotFound(String),
     Invalid(&'static str),
+    /// The caller lacks a scope that only this call needs.
+    Refused(ErrorData),
     Store,
+}
+
+impl From<ErrorData> for TodoError {
+    fn from(refusal: ErrorData) -> Self {
+        Self::Refused(refusal)
+    }
 }
 
 impl From<StoreError> for TodoError {
@@ -257,6 +274,7 @@ impl IntoCallToolResult for TodoError {
         let message = match self {
             Self::NotFound(id) => format!("Todo `{id}` not found."),
             Self::Invalid(message) => message.to_owned(),
+            Self::Refused(refusal) => return Err(refusal),
             Self::Store => "The todo store did not answer. Try again.".to_owned(),
         };
         Ok(CallToolResult::error(vec![ContentBlock::text(message)]).into())

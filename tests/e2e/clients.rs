@@ -12,6 +12,7 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
+    examples::Example,
     harness::{POLICY, Server, get},
     issuer::{consent, open},
     standin::Provider,
@@ -101,6 +102,19 @@ fn typescript(script: &str, modes: &[&str]) {
 #[test]
 fn the_typescript_sdk() {
     typescript("sdk.mjs", &["challenge", "adaptive"]);
+}
+
+/// Tools without sign-in beside one that needs it: each client signs in at that one, and not before.
+#[test]
+fn clients_sign_in_at_the_first_tool_that_needs_it() {
+    let example = Example::start("anonymous", &[], &[]);
+    let url = example.url("/mcp");
+    if let Some(mut command) = node_script("anonymous.mjs") {
+        assert!(succeeded(&command.arg(&url).output().unwrap()).contains("ok typescript"));
+    }
+    if let Some(output) = python("current", "anonymous.py", &[&url]) {
+        assert!(succeeded(&output).contains("ok python"));
+    }
 }
 
 /// A client that cannot step up lists the tools, is refused, and shows the person the words.

@@ -472,3 +472,44 @@ fn each_decision_is_recorded_without_the_token() {
         "{log}"
     );
 }
+
+/// Only some calls of a tool need more: the tool says so in the middle of its call, and the client gets
+/// the very challenge that the gate would have sent.
+#[test]
+fn everyones_todos_are_challenged_in_the_middle_of_the_call() {
+    let server = Server::with_policy(&POLICY);
+    let ada = server.token("todo:read todo:write");
+    server.call(&ada, "create_todo", &json!({ "title": "Of ada" }));
+    let eve = server.token_for("eve", "todo:read");
+    for (arguments, count) in [(json!({}), 0), (json!({ "everyone": false }), 0)] {
+        let list = server.call(&eve, "list_todos", &arguments);
+        assert_eq!(list.result()["todos"].as_array().unwrap().len(), count);
+    }
+    let refused = server.call(&eve, "list_todos", &json!({ "everyone": true }));
+    assert_eq!(refused.status, 403, "{refused:#?}");
+    assert_eq!(refused.challenge("error"), Some("insufficient_scope"));
+    assert_eq!(refused.challenge("scope"), Some("todo:read admin:access"));
+    assert_eq!(refused.json["error"]["data"]["missing"], json!(["admin:access"]));
+    assert!(!refused.text.contains("Of ada"));
+
+    let root = server.token_for("root", "todo:read admin:access");
+    let list = server.call(&root, "list_todos", &json!({ "everyone": true }));
+    assert_eq!(list.result()["todos"][0]["title"], "Of ada");
+
+    let path = server.folder.path().join("data/audit.jsonl");
+    let records = || -> Vec<Value> {
+        let text = std::fs::read_to_string(&path).unwrap();
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    };
+    for _ in 0..100 {
+        if records().iter().any(|one| one["subject"] == "root") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(30));
+    }
+    let denied: Vec<Value> =
+        records().into_iter().filter(|one| one["decision"] == "deny").collect();
+    let [denied] = &denied[..] else { panic!("one call was refused: {denied:#?}") };
+    assert_eq!((&denied["subject"], &denied["tool"]), (&json!("eve"), &json!("list_todos")));
+    assert_eq!((&denied["missing"], &denied["by"]), (&json!("admin:access"), &json!("tool")));
+}
