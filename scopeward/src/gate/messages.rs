@@ -5,8 +5,11 @@ use bytes::Bytes;
 use http::{StatusCode, request::Parts};
 use rmcp::{
     ErrorData,
-    model::{ClientJsonRpcMessage, ErrorCode, ProtocolVersion},
+    model::{
+        ClientJsonRpcMessage, ClientRequest, CustomRequest, ErrorCode, ProtocolVersion, RequestId,
+    },
 };
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::challenge::json_rpc_error;
@@ -41,12 +44,29 @@ pub(super) fn batch(parts: &Parts, body: &[u8], has_session: bool) -> Result<Vec
 }
 
 pub(super) fn parse(body: &[u8]) -> Result<ClientJsonRpcMessage, Response> {
-    serde_json::from_slice(body).map_err(|_| unreadable(body))
+    serde_json::from_slice(body).or_else(|_| with_odd_params(body).ok_or_else(|| unreadable(body)))
+}
+
+/// A request that only its `params` keep from being read, such as a list, as a request without any. Its
+/// type is that of unknown methods, so that it is answered by its method and never executed.
+fn with_odd_params(body: &[u8]) -> Option<ClientJsonRpcMessage> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        jsonrpc: String,
+        id: RequestId,
+        method: String,
+        #[serde(rename = "params")]
+        _params: IgnoredAny,
+    }
+    let request: Envelope = serde_json::from_slice(body).ok()?;
+    let odd = CustomRequest::new(request.method, None);
+    (request.jsonrpc == "2.0")
+        .then(|| ClientJsonRpcMessage::request(ClientRequest::CustomRequest(odd), request.id))
 }
 
 /// The answer to a body that rmcp would not execute: broken JSON, or not one JSON-RPC 2.0 message.
 fn unreadable(body: &[u8]) -> Response {
-    let (code, message) = match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+    let (code, message) = match serde_json::from_slice::<IgnoredAny>(body) {
         Err(_) => (ErrorCode::PARSE_ERROR, "the request's body is not JSON"),
         Ok(_) => (ErrorCode::INVALID_REQUEST, "the request's body is not one JSON-RPC 2.0 message"),
     };
