@@ -48,6 +48,7 @@ fn methods() -> Vec<(&'static str, There, Vec<Value>)> {
                 json!({ "name": ["test_simple_text"] }),
             ],
         ),
+        ("ping", UntilNewest, vec![json!([]), json!("x"), json!(5)]),
         ("tools/list", Always, cursors()),
         (
             "prompts/get",

@@ -10,7 +10,7 @@ use rmcp::{
     },
 };
 use serde::{Deserialize, de::IgnoredAny};
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 use super::challenge::json_rpc_error;
 
@@ -44,7 +44,35 @@ pub(super) fn batch(parts: &Parts, body: &[u8], has_session: bool) -> Result<Vec
 }
 
 pub(super) fn parse(body: &[u8]) -> Result<ClientJsonRpcMessage, Response> {
-    serde_json::from_slice(body).or_else(|_| with_odd_params(body).ok_or_else(|| unreadable(body)))
+    match serde_json::from_slice(body) {
+        Ok(message) if !leaves_params_out(&message, body) => Ok(message),
+        _ => with_odd_params(body).ok_or_else(|| unreadable(body)),
+    }
+}
+
+/// Returns whether rmcp read a request as one without parameters although it has some, which are not
+/// those of the method. Only the parameters of these requests may be left out.
+fn leaves_params_out(message: &ClientJsonRpcMessage, body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Sent {
+        #[serde(rename = "params")]
+        _params: Option<Page>,
+    }
+    #[derive(Deserialize)]
+    struct Page {
+        #[serde(rename = "cursor")]
+        _cursor: Option<String>,
+    }
+    let ClientJsonRpcMessage::Request(request) = message else { return false };
+    let has_none = match &request.request {
+        ClientRequest::PingRequest(_) => true,
+        ClientRequest::ListToolsRequest(list) => list.params.is_none(),
+        ClientRequest::ListPromptsRequest(list) => list.params.is_none(),
+        ClientRequest::ListResourcesRequest(list) => list.params.is_none(),
+        ClientRequest::ListResourceTemplatesRequest(list) => list.params.is_none(),
+        _ => false,
+    };
+    has_none && serde_json::from_slice::<Sent>(body).is_err()
 }
 
 /// A request that only its `params` keep from being read, such as a list, as a request without any. Its
@@ -56,7 +84,7 @@ fn with_odd_params(body: &[u8]) -> Option<ClientJsonRpcMessage> {
         id: RequestId,
         method: String,
         #[serde(rename = "params")]
-        _params: IgnoredAny,
+        _params: Value,
     }
     let request: Envelope = serde_json::from_slice(body).ok()?;
     let odd = CustomRequest::new(request.method, None);
