@@ -45,7 +45,7 @@ use crate::{
     },
     limits::{Capacity, Holder, Limit, Limits, RateLimiter, SHORT, SharedPermit, held},
     live::LivePolicy,
-    mcp::{RefusedByTool, Revision, ServerTasks, Updates},
+    mcp::{NoStream, RefusedByTool, Revision, SESSION_HEADER, ServerTasks, Updates},
     record::audit::{Recorder, Unauthenticated},
 };
 use accept::{Accepted, has_usual_accept};
@@ -214,7 +214,10 @@ impl Gate {
                 client: challenge.client(),
                 peer,
             };
-            recorder.unauthenticated(request, &policy);
+            match challenge {
+                Challenge::NoToken => recorder.without_token(request, &policy),
+                _ => recorder.unauthenticated(request, &policy),
+            }
             challenge.into_response(&policy)
         };
         if let Some(Ok(token)) = validator.recall(headers) {
@@ -291,6 +294,9 @@ impl Inner {
         };
         if is_acceptable {
             Accepted::say_usual(request.headers_mut());
+            if !accepted.stream {
+                request.extensions_mut().insert(NoStream);
+            }
             return Ok(accepted);
         }
         Err(accept::not_acceptable(if has_streams {
@@ -407,7 +413,7 @@ where
             let method = request.method().clone();
             let asked = match membership {
                 Membership::None => None,
-                _ => request.headers().get(sessions::HEADER).cloned(),
+                _ => request.headers().get(SESSION_HEADER).cloned(),
             };
             request.extensions_mut().insert(caller.clone());
             if sessions.are_kept() && request.extensions_mut().remove::<BeginsSession>().is_some() {

@@ -12,6 +12,7 @@ pub mod handler;
 mod listed_schema;
 mod log;
 mod names;
+mod one_way;
 mod outcome;
 mod part;
 pub(crate) mod plain_call;
@@ -48,6 +49,7 @@ pub use completion::{Completions, suggest};
 pub(crate) use details::ServerDetails;
 pub(crate) use direct::{RefusedByTool, USUAL_ACCEPT};
 pub use log::LogLevel;
+pub(crate) use one_way::{NoStream, SESSION_HEADER};
 pub use resource::{
     IntoResource, ReadFuture, ResourceContext, ResourceDetails, ResourceRoute, ResourceRouter,
 };

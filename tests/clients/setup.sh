@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs the programs of other projects that the end-to-end tests use, into tests/.tools, which
-# git ignores: the official Python SDK (the current version and that of 2025) and TypeScript SDK,
+# git ignores: the official Python SDK (the current version and that of 2025) and TypeScript SDK
+# (versions 2 and 1),
 # django-oauth-toolkit, oidc-provider, MCP Inspector, Playwright, and Debian's Chromium. Safe to run
 # again, because programs that are already installed are skipped.
 set -euo pipefail

@@ -200,6 +200,115 @@ fn clients_that_accept_json_in_any_way_are_served() {
     }
 }
 
+/// The status and the media type of an answer, whose body is not read, because a stream does not end.
+fn begun(request: ureq::http::request::Builder, body: &str) -> (u16, String, String) {
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let answer = agent.run(request.body(body.to_owned()).unwrap()).unwrap();
+    let header = |name: &str| {
+        answer.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned()
+    };
+    (answer.status().as_u16(), header("content-type"), header("mcp-session-id"))
+}
+
+/// Within a session the answers are event streams. Each media range that covers them is served, for
+/// the first request, for a later one, and for the stream of the server's own messages.
+#[test]
+fn clients_that_accept_event_streams_in_any_way_are_served_in_sessions() {
+    let server = Server::with_settings(&POLICY, &[("MCP_SESSIONS", "true")]);
+    let bearer = format!("Bearer {}", server.token("todo:read"));
+    let request = |method: &str, accept: Option<&str>, session: &str| {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(server.url())
+            .header("content-type", "application/json")
+            .header("mcp-protocol-version", "2025-06-18")
+            .header("authorization", &bearer);
+        if let Some(accept) = accept {
+            request = request.header("accept", accept);
+        }
+        if !session.is_empty() {
+            request = request.header("mcp-session-id", session);
+        }
+        request
+    };
+    let initialize = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {
+        "protocolVersion": "2025-06-18", "capabilities": {},
+        "clientInfo": { "name": "test", "version": "1" } } })
+    .to_string();
+    let list = r#"{"jsonrpc":"2.0","id":2,"method":"tools/list"}"#;
+    for accept in [
+        None,
+        Some("*/*"),
+        Some("text/*"),
+        Some("text/event-stream"),
+        Some("Text/Event-Stream; q=0.1"),
+        Some("text/html, */*;q=0.1"),
+        Some("application/json;q=0, */*"),
+        Some("application/json, text/event-stream"),
+    ] {
+        let (status, kind, session) = begun(request("POST", accept, ""), &initialize);
+        assert_eq!((status, &*kind), (200, "text/event-stream"), "initialize {accept:?}");
+        for (method, body) in [("POST", list), ("GET", "")] {
+            let (status, kind, _) = begun(request(method, accept, &session), body);
+            assert_eq!((status, &*kind), (200, "text/event-stream"), "{method} {accept:?}");
+        }
+    }
+    let (_, _, session) = begun(request("POST", None, ""), &initialize);
+    for accept in [
+        "application/json",
+        "application/*",
+        "text/html",
+        "*/*;q=0",
+        "text/*;q=0, */*",
+        "text/event-stream;q=0.0, */*",
+        "text/event-stream;charset=utf-8;q=0",
+        "*/*, text/event-stream; Q=0.000",
+    ] {
+        for (method, body, session) in
+            [("POST", &*initialize, ""), ("POST", list, &*session), ("GET", "", &*session)]
+        {
+            let (status, kind, _) = begun(request(method, Some(accept), session), body);
+            assert_eq!((status, &*kind), (406, "application/json"), "{method} {accept}");
+        }
+    }
+}
+
+/// A client that accepts JSON alone gets JSON, also at a server with sessions, and also from a tool
+/// that would have sent messages before its result.
+#[test]
+fn an_event_stream_is_sent_to_nobody_who_does_not_accept_it() {
+    for has_sessions in [false, true] {
+        let running = crate::everything::Running::start(has_sessions, false);
+        let bearer = format!("Bearer {}", running.token("test", &crate::everything::SCOPES));
+        let revisions: &[&str] =
+            if has_sessions { &["2026-07-28"] } else { &["2025-06-18", "2026-07-28"] };
+        for (revision, tool) in revisions.iter().flat_map(|one| {
+            ["test_simple_text", "test_tool_with_progress"].map(|tool| (*one, tool))
+        }) {
+            let mut meta = json!({ "progressToken": "p" });
+            let mut request = ureq::http::Request::post(&running.url)
+                .header("content-type", "application/json")
+                .header("accept", "application/json")
+                .header("mcp-protocol-version", revision)
+                .header("authorization", &bearer);
+            if revision == "2026-07-28" {
+                request = request.header("mcp-method", "tools/call").header("mcp-name", tool);
+                meta["io.modelcontextprotocol/protocolVersion"] = json!(revision);
+                meta["io.modelcontextprotocol/clientInfo"] =
+                    json!({ "name": "test", "version": "1" });
+                meta["io.modelcontextprotocol/clientCapabilities"] = json!({});
+            }
+            let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                "params": { "name": tool, "arguments": {}, "_meta": meta } });
+            let reply = crate::harness::send(request.body(body.to_string()).unwrap());
+            let about = format!("{has_sessions} {revision} {tool}: {reply:#?}");
+            assert_eq!(reply.header("content-type"), "application/json", "{about}");
+            assert_eq!(reply.json["result"]["content"][0]["type"], "text", "{about}");
+        }
+    }
+}
+
 /// Known methods with parameters that are not theirs: -32602 (JSON-RPC 2.0, section 5.1).
 #[test]
 fn malformed_parameters_are_called_so() {

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     examples::Example,
-    harness::{POLICY, Server, get},
+    harness::{POLICY, Server, get, run},
     issuer::{consent, open},
     standin::Provider,
 };
@@ -78,7 +78,7 @@ fn node_script(name: &str) -> Option<Command> {
     let node = installed("node/node_modules/.bin/node")?;
     // Node finds the packages only beside the script.
     let tools = folder().join(".tools/node");
-    for name in ["person.mjs", name] {
+    for name in ["person.mjs", "version.mjs", name] {
         // Put there whole, because tests that run at the same time read the same file.
         let whole = tempfile::NamedTempFile::new_in(&tools).unwrap();
         fs::copy(folder().join("clients/node").join(name), whole.path()).unwrap();
@@ -89,13 +89,18 @@ fn node_script(name: &str) -> Option<Command> {
     Some(command)
 }
 
-/// Runs a script of the TypeScript SDK against servers whose `on_denied` is each of these.
+/// The versions of the TypeScript SDK: today's, and that of most clients in use.
+const TYPESCRIPT: [&str; 2] = ["2", "1"];
+
+/// Runs a script of the TypeScript SDK, in each version, against servers whose `on_denied` is each of
+/// these.
 fn typescript(script: &str, modes: &[&str]) {
-    for mode in modes {
+    for (version, mode) in TYPESCRIPT.iter().flat_map(|one| modes.iter().map(move |it| (one, it))) {
         let server = Server::with_policy(&POLICY.replace("\"challenge\"", &format!("\"{mode}\"")));
         let Some(mut command) = node_script(script) else { return };
-        let output = command.args([&server.url(), *mode]).output().unwrap();
-        assert!(succeeded(&output).contains("ok typescript"), "{}", server.log());
+        let output = command.env("SDK", version).args([&server.url(), *mode]).output().unwrap();
+        let said = succeeded(&output);
+        assert!(said.contains("ok typescript"), "version {version}: {said}\n{}", server.log());
     }
 }
 
@@ -127,6 +132,13 @@ fn the_typescript_sdk_sees_the_words_of_a_refusal() {
 #[test]
 fn the_typescript_sdk_refreshes_six_times_at_once() {
     typescript("refresh.mjs", &["challenge"]);
+}
+
+#[test]
+fn the_python_sdk_refreshes_six_times_at_once() {
+    let server = Server::start();
+    let Some(output) = python("current", "refresh.py", &[&server.url()]) else { return };
+    assert!(succeeded(&output).contains("ok refresh"), "{}", server.log());
 }
 
 /// A provider of another project, which serves until the value is dropped.
@@ -320,4 +332,29 @@ fn consent_in_a_browser() {
             .unwrap();
         assert!(succeeded(&output).contains("ok"));
     }
+}
+
+/// The page of `policy matrix` in headless Chromium, which filters while somebody types.
+#[test]
+fn the_matrix_page_in_a_browser() {
+    let Some(node) = installed("node/node_modules/.bin/node") else {
+        return;
+    };
+    let pages = tempfile::tempdir().unwrap();
+    let page = |name: &str, more: &[&str]| {
+        let line = [&["policy", "matrix", "--format", "html"][..], more].concat();
+        let output = run(&crate::settings::large_policy(), &line);
+        assert!(output.stdout.len() < 300_000, "{name}: {} bytes", output.stdout.len());
+        let path = pages.path().join(name);
+        fs::write(&path, output.stdout).unwrap();
+        path
+    };
+    let pages = [page("by-tool.html", &[]), page("by-scope.html", &["--by", "scope"])];
+    let output = Command::new(&node)
+        .arg(folder().join("clients/node/matrix.mjs"))
+        .args(&pages)
+        .env("NODE_PATH", folder().join(".tools/node/node_modules"))
+        .output()
+        .unwrap();
+    assert!(succeeded(&output).contains("ok matrix"));
 }

@@ -2,11 +2,14 @@
 //! revisions; and its authorization scenarios against the embedded issuer.
 
 use std::{
+    collections::BTreeSet,
+    fs,
     io::{BufRead, BufReader},
+    path::Path,
     process::{Command, Stdio},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     clients::installed,
@@ -24,11 +27,33 @@ fn suite(arguments: &[&str]) -> Option<Command> {
     Some(command)
 }
 
-/// Asserts that the suite runs this many server scenarios, and that all of them pass. The number is
-/// checked because a scenario that is left out would go unnoticed.
+/// The warnings of the suite that stay, each with its reason.
+const WARNINGS: &[(&str, &str)] = &[];
+
+/// The checks of a run that ended with a warning, from the results that the suite writes.
+fn warnings(results: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(results).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.append(&mut warnings(&path));
+        } else if path.ends_with("checks.json") {
+            let checks: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+            let all = checks.as_array().unwrap().iter();
+            let warned = all.filter(|check| check["status"] == "WARNING");
+            found.extend(warned.map(|check| check["id"].as_str().unwrap().to_owned()));
+        }
+    }
+    found
+}
+
+/// Asserts that the suite runs this many server scenarios, that all of them pass, and that each warning
+/// is listed. The number is checked because a scenario that is left out would go unnoticed.
 fn server_scenarios(which: &[&str], scenarios: usize) {
     let running = Running::start(true, true);
-    let arguments = [&["server", "--url", &running.url], which].concat();
+    let results = tempfile::tempdir().unwrap();
+    let folder = results.path().to_str().unwrap();
+    let arguments = [&["server", "--url", &running.url, "-o", folder], which].concat();
     let Some(mut command) = suite(&arguments) else { return };
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
@@ -38,6 +63,11 @@ fn server_scenarios(which: &[&str], scenarios: usize) {
     let failed: Vec<&str> = summary.lines().filter(|line| line.starts_with('✗')).collect();
     assert!(output.status.success() && failed.is_empty(), "{failed:#?}\n{text}\n{errors}");
     assert_eq!(passed, scenarios, "{text}");
+    let written = fs::read_dir(results.path()).unwrap().count();
+    assert_eq!(written, scenarios, "each scenario writes its results");
+    let mut found = warnings(results.path());
+    found.retain(|id| !WARNINGS.iter().any(|(known, _)| known == id));
+    assert!(found.is_empty(), "{found:#?}\n{text}");
 }
 
 #[test]

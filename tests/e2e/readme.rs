@@ -15,19 +15,19 @@ use serde_json::{Value, json};
 use crate::harness::{SHIPPED, Server, command, run};
 
 /// One page of the documentation.
-struct Page {
-    path: String,
+pub(crate) struct Page {
+    pub(crate) path: String,
     text: &'static str,
 }
 
 /// A code block of a page, with the words after its opening fence.
-struct Block {
-    page: &'static str,
-    info: &'static str,
-    text: &'static str,
+pub(crate) struct Block {
+    pub(crate) page: &'static str,
+    pub(crate) info: &'static str,
+    pub(crate) text: &'static str,
 }
 
-static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
+pub(crate) static PAGES: LazyLock<Vec<Page>> = LazyLock::new(|| {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut paths: Vec<_> =
         ["README.md", "SECURITY.md", "CHANGELOG.md"].map(|name| root.join(name)).into();
@@ -52,7 +52,7 @@ fn markdown(folder: &Path, paths: &mut Vec<PathBuf>) {
 }
 
 /// The code blocks of all pages.
-fn blocks() -> impl Iterator<Item = Block> {
+pub(crate) fn blocks() -> impl Iterator<Item = Block> {
     PAGES.iter().flat_map(|page| {
         let fenced = page.text.split("```").skip(1).step_by(2);
         fenced.map(|block| {

@@ -267,9 +267,8 @@ fn colour_can_be_asked_for_and_left_out() {
     assert!(!has_colour(&[("FORCE_COLOR", "1")], &["--color", "never"]));
 }
 
-/// 500 tools and 51 scopes, which is what a large server has.
-#[test]
-fn a_large_matrix_stays_readable_and_small() {
+/// A policy with 500 tools and 51 scopes, which is what a large server has.
+pub(crate) fn large_policy() -> String {
     let mut policy = "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n[scopes]\n".to_owned();
     for area in 0..17 {
         policy += &format!(
@@ -283,6 +282,12 @@ fn a_large_matrix_stays_readable_and_small() {
         let kind = ["read", "write", "admin"][tool % 3];
         policy += &format!("tool_number_{tool}_of_area = {{ {kind} = \"area{}\" }}\n", tool % 17);
     }
+    policy
+}
+
+#[test]
+fn a_large_matrix_stays_readable_and_small() {
+    let policy = large_policy();
     let matrix = |more: &[&str]| {
         let output = crate::harness::run(&policy, &[&["policy", "matrix"][..], more].concat());
         (output.status.code().unwrap(), stdout(&output) + &stderr(&output))

@@ -64,6 +64,8 @@ pub(crate) struct Inner {
     mode: Mutex<Mode>,
     asked: AtomicUsize,
     scopes: Mutex<Vec<&'static str>>,
+    /// The address that the metadata names, if it is not `url`.
+    domain: Mutex<Option<String>>,
     /// The introspection response for each opaque token.
     pub(crate) opaque: Mutex<HashMap<String, Value>>,
     introspected: AtomicUsize,
@@ -103,6 +105,7 @@ impl Provider {
             mode: Mutex::new(Mode::Good),
             asked: AtomicUsize::new(0),
             scopes: Mutex::new(ALL.to_vec()),
+            domain: Mutex::new(None),
             opaque: Mutex::default(),
             introspected: AtomicUsize::new(0),
             changed: tokio::sync::Notify::new(),
@@ -165,6 +168,19 @@ impl Provider {
 
     pub(crate) fn register(&self, scopes: &[&'static str]) {
         *self.scopes.lock().unwrap() = scopes.to_vec();
+    }
+
+    /// Gives the provider another address, which its metadata and its tokens name, and returns it. It
+    /// answers at both (Scalekit, "Launch checklist": custom domains).
+    pub(crate) fn at_its_own_domain(&self) -> String {
+        let domain = self.url.replace("127.0.0.1", "localhost");
+        *self.domain.lock().unwrap() = Some(domain.clone());
+        domain
+    }
+
+    /// The address that the metadata names.
+    fn named(&self) -> String {
+        self.domain.lock().unwrap().clone().unwrap_or_else(|| self.url.clone())
     }
 
     /// How often the keys were requested.

@@ -56,7 +56,7 @@ fn status(deployment: &Deployment) -> Result<Verdict, Failure> {
     match &live {
         Ok(live) => outln!(
             "{} has registered: {}",
-            configured.authorization_server,
+            configured.authorization_server(),
             list(live.scopes().collect())
         ),
         Err(error) => outln!("The provider does not say: {error}"),

@@ -25,7 +25,7 @@ use crate::{
     http::Peer,
     identity::{AnonymousCaller, Caller},
     limits::Holder,
-    mcp::{Revision, security_schemes::ListsTools},
+    mcp::{Revision, SESSION_HEADER, security_schemes::ListsTools},
     policy::{Decision, Feature, Operation},
     record::audit::{DecisionContext, Unauthenticated, grant::Grants},
 };
@@ -71,7 +71,7 @@ where
     let method = request.method().clone();
     let asked = match membership {
         Membership::None => None,
-        _ => request.headers().get(sessions::HEADER).cloned(),
+        _ => request.headers().get(SESSION_HEADER).cloned(),
     };
     request.extensions_mut().insert(caller.clone());
     let begins =
@@ -254,7 +254,7 @@ impl Visit<'_> {
             client: None,
             peer: self.peer,
         };
-        self.inner.recorder.unauthenticated(request, self.caller.policy());
+        self.inner.recorder.without_token(request, self.caller.policy());
         challenge.into_response(self.caller.policy())
     }
 

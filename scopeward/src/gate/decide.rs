@@ -163,10 +163,32 @@ impl<'q> RequestDecider<'q> {
             ClientRequest::UpdateTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             ClientRequest::CancelTaskRequest(of) => self.decide_task(request, &of.params.task_id),
             // rmcp reads a known method with other parameters as an unknown one.
-            other if is_known(other.method(), self.state.revision) => {
-                Err(self.invalid_params(other.method()))
-            }
+            other if self.knows(other.method()) => Err(self.invalid_params(other.method())),
             other => Err(self.unknown_method(other.method())),
+        }
+    }
+
+    /// Returns whether a method can be used here, at the request's revision. MCP 2026-07-28 has taken
+    /// some methods away. Methods about resources and prompts alone are looked at before.
+    fn knows(&self, method: &str) -> bool {
+        let state = self.state;
+        let is_newest = state.revision.is_newest();
+        let names_some = |feature| self.caller.policy().names_some(feature);
+        match method {
+            "server/discover"
+            | "tools/list"
+            | "tools/call"
+            | "prompts/list"
+            | "prompts/get"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+            | "subscriptions/listen" => true,
+            "initialize" | "ping" | "resources/subscribe" | "resources/unsubscribe" => !is_newest,
+            "completion/complete" => names_some(Feature::Resource) || names_some(Feature::Prompt),
+            "logging/setLevel" => state.membership == Membership::Own,
+            "tasks/get" | "tasks/update" | "tasks/cancel" => state.tasks.is_some(),
+            _ => false,
         }
     }
 
@@ -366,24 +388,4 @@ fn feature(request: &ClientRequest) -> Option<Feature> {
         },
         _ => None,
     }
-}
-
-/// Returns whether a method is one of those that every server of this crate knows. MCP 2026-07-28 has
-/// taken some of them away.
-fn is_known(method: &str, revision: Revision) -> bool {
-    const UNTIL_2025: [&str; 4] =
-        ["initialize", "ping", "resources/subscribe", "resources/unsubscribe"];
-    const KNOWN: [&str; 10] = [
-        "server/discover",
-        "tools/list",
-        "tools/call",
-        "prompts/list",
-        "prompts/get",
-        "resources/list",
-        "resources/templates/list",
-        "resources/read",
-        "subscriptions/listen",
-        "completion/complete",
-    ];
-    KNOWN.contains(&method) || (!revision.is_newest() && UNTIL_2025.contains(&method))
 }

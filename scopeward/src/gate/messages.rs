@@ -5,9 +5,12 @@ use bytes::Bytes;
 use http::{StatusCode, request::Parts};
 use rmcp::{
     ErrorData,
-    model::{ClientJsonRpcMessage, ErrorCode, ProtocolVersion},
+    model::{
+        ClientJsonRpcMessage, ClientRequest, CustomRequest, ErrorCode, ProtocolVersion, RequestId,
+    },
 };
-use serde_json::value::RawValue;
+use serde::{Deserialize, de::IgnoredAny};
+use serde_json::{Value, value::RawValue};
 
 use super::challenge::json_rpc_error;
 
@@ -41,12 +44,57 @@ pub(super) fn batch(parts: &Parts, body: &[u8], has_session: bool) -> Result<Vec
 }
 
 pub(super) fn parse(body: &[u8]) -> Result<ClientJsonRpcMessage, Response> {
-    serde_json::from_slice(body).map_err(|_| unreadable(body))
+    match serde_json::from_slice(body) {
+        Ok(message) if !leaves_params_out(&message, body) => Ok(message),
+        _ => with_odd_params(body).ok_or_else(|| unreadable(body)),
+    }
+}
+
+/// Returns whether rmcp read a request as one without parameters although it has some, which are not
+/// those of the method. Only the parameters of these requests may be left out.
+fn leaves_params_out(message: &ClientJsonRpcMessage, body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Sent {
+        #[serde(rename = "params")]
+        _params: Option<Page>,
+    }
+    #[derive(Deserialize)]
+    struct Page {
+        #[serde(rename = "cursor")]
+        _cursor: Option<String>,
+    }
+    let ClientJsonRpcMessage::Request(request) = message else { return false };
+    let has_none = match &request.request {
+        ClientRequest::PingRequest(_) => true,
+        ClientRequest::ListToolsRequest(list) => list.params.is_none(),
+        ClientRequest::ListPromptsRequest(list) => list.params.is_none(),
+        ClientRequest::ListResourcesRequest(list) => list.params.is_none(),
+        ClientRequest::ListResourceTemplatesRequest(list) => list.params.is_none(),
+        _ => false,
+    };
+    has_none && serde_json::from_slice::<Sent>(body).is_err()
+}
+
+/// A request that only its `params` keep from being read, such as a list, as a request without any. Its
+/// type is that of unknown methods, so that it is answered by its method and never executed.
+fn with_odd_params(body: &[u8]) -> Option<ClientJsonRpcMessage> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        jsonrpc: String,
+        id: RequestId,
+        method: String,
+        #[serde(rename = "params")]
+        _params: Value,
+    }
+    let request: Envelope = serde_json::from_slice(body).ok()?;
+    let odd = CustomRequest::new(request.method, None);
+    (request.jsonrpc == "2.0")
+        .then(|| ClientJsonRpcMessage::request(ClientRequest::CustomRequest(odd), request.id))
 }
 
 /// The answer to a body that rmcp would not execute: broken JSON, or not one JSON-RPC 2.0 message.
 fn unreadable(body: &[u8]) -> Response {
-    let (code, message) = match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+    let (code, message) = match serde_json::from_slice::<IgnoredAny>(body) {
         Err(_) => (ErrorCode::PARSE_ERROR, "the request's body is not JSON"),
         Ok(_) => (ErrorCode::INVALID_REQUEST, "the request's body is not one JSON-RPC 2.0 message"),
     };

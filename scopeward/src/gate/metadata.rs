@@ -24,18 +24,18 @@ use crate::live::LivePolicy;
 /// ```
 pub fn router(policy: &LivePolicy, resource_name: &str, issuers: &[&str]) -> Router {
     let inner = policy.current().resource().path().to_owned();
-    router_at(policy, &inner, resource_name, issuers)
+    let issuers: Vec<String> = issuers.iter().map(|issuer| (*issuer).to_owned()).collect();
+    router_at(policy, &inner, resource_name, move || issuers.clone())
 }
 
-/// As [`router`], also at the well-known address of `inner`, the path behind a proxy that takes a part
-/// of the URL's path away.
+/// As [`router`], with issuers that may become known later, and also at the well-known address of
+/// `inner`, the path behind a proxy that takes a part of the URL's path away.
 pub(crate) fn router_at(
     policy: &LivePolicy,
     inner: &str,
     resource_name: &str,
-    issuers: &[&str],
+    issuers: impl Fn() -> Vec<String> + Send + Sync + 'static,
 ) -> Router {
-    let issuers: Vec<String> = issuers.iter().map(|issuer| (*issuer).to_owned()).collect();
     let names = Arc::new((resource_name.to_owned(), issuers));
     let live = policy.clone();
     let serve = get(move || {
@@ -47,7 +47,7 @@ pub(crate) fn router_at(
             Json(json!({
                 "resource": policy.resource().as_str(),
                 "resource_name": resource_name,
-                "authorization_servers": issuers,
+                "authorization_servers": issuers(),
                 "scopes_supported": scopes,
                 "bearer_methods_supported": ["header"],
             }))

@@ -15,7 +15,7 @@ use std::{
 };
 
 use axum::response::Response;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use parking_lot::Mutex;
 use rmcp::{ErrorData, model::ErrorCode};
 
@@ -23,11 +23,9 @@ use super::challenge::json_rpc_error;
 use crate::{
     identity::{Caller, Principal},
     limits::{Limit, Limits},
+    mcp::SESSION_HEADER,
     record::metrics::metrics,
 };
-
-/// The header that names a session (MCP, "Session Management", until revision 2025-11-25).
-pub(super) const HEADER: HeaderName = HeaderName::from_static("mcp-session-id");
 
 /// How long an unused session is remembered: 24 hours. A request in a forgotten session gets 404,
 /// so that its client begins a new one.
@@ -179,7 +177,7 @@ impl Sessions {
         caller: Caller<'_>,
         limits: &Limits,
     ) -> Membership {
-        let mut named = headers.get_all(HEADER).iter();
+        let mut named = headers.get_all(SESSION_HEADER).iter();
         match (named.next(), named.next()) {
             (None, _) => Membership::None,
             (Some(session), None) => {
@@ -211,7 +209,7 @@ impl Sessions {
             if let Some(session) = name(asked) {
                 self.table.lock().remove(&session);
             }
-        } else if let Some(session) = name(answered.get(HEADER))
+        } else if let Some(session) = name(answered.get(SESSION_HEADER))
             && name(asked).is_none()
         {
             self.add(session, caller, limits);

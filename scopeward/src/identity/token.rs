@@ -16,6 +16,7 @@ mod introspection;
 mod issuer_rules;
 mod jose;
 mod keys;
+mod learned_issuer;
 mod remote_keys;
 mod revocations;
 mod validator;
@@ -37,6 +38,7 @@ pub use header::{BearerError, bearer};
 pub(crate) use introspection::{EndpointAt, Introspection, IntrospectionClient, Introspector};
 pub(crate) use issuer_rules::{IssuerRules, LEEWAY};
 pub use keys::{KeySetError, VerificationKeys};
+pub(crate) use learned_issuer::LearnedIssuer;
 pub(crate) use remote_keys::{
     Fetched, KeysAt, OLDEST as OLDEST_KEYS, RemoteKeys, fetch as fetch_keys,
 };

@@ -39,6 +39,7 @@ use crate::{
         Completions, LogLevel, ResourceRoute, ResourceRouter, Round, ScopedTools, ServerDetails,
         ServerTasks, Services, TaskBounds, Updates,
         extract::{self, place_of, principal_of},
+        one_way::OneWay,
         outcome,
         refusal::{Refusal, unknown},
     },
@@ -277,7 +278,9 @@ impl<S: ScopedTools> McpHandler<S> {
 
     /// Adds the server's services and the session's log level to a request, so that methods can
     /// take them as parameters.
-    fn prepare(&self, context: &mut RequestContext<RoleServer>) {
+    ///
+    /// The result is held until the call has ended.
+    fn prepare(&self, context: &mut RequestContext<RoleServer>) -> Option<OneWay> {
         context.extensions.insert(self.inner.services.clone());
         if S::HAS_TASKS {
             context.extensions.insert(TaskBounds {
@@ -288,6 +291,7 @@ impl<S: ScopedTools> McpHandler<S> {
         if let Some(session) = &self.session {
             context.extensions.insert(session.level.clone());
         }
+        OneWay::replace(context)
     }
 }
 
@@ -386,7 +390,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
         // Held to the end of the call, because a call whose client has gone away goes on.
         let _place = place_of(&context.extensions);
         let running = outcome::begin(&context.extensions).await?;
-        self.prepare(&mut context);
+        let _one_way = self.prepare(&mut context);
         let caller = principal_of(&context.extensions).cloned();
         let Inner { server, tools, services, .. } = &*self.inner;
         let answer = tools.call(ToolCallContext::new(server, request, context)).await;
@@ -442,7 +446,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
             return Err(unknown(Feature::Prompt, &request.name));
         }
         let _place = place_of(&context.extensions);
-        self.prepare(&mut context);
+        let _one_way = self.prepare(&mut context);
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
         let answer = prompts
             .get_prompt(PromptContext::new(server, request.name, request.arguments, context))
@@ -488,7 +492,7 @@ impl<S: ScopedTools> ServerHandler for McpHandler<S> {
     ) -> Result<ReadResourceResponse, ErrorData> {
         let _place = place_of(&context.extensions);
         let running = outcome::begin(&context.extensions).await?;
-        self.prepare(&mut context);
+        let _one_way = self.prepare(&mut context);
         context.extensions.insert(Round::new(request.input_responses, request.request_state));
         let Inner { server, resources, .. } = &*self.inner;
         let answer = resources.read(server, request.uri, context).await;

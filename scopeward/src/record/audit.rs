@@ -7,18 +7,22 @@
 pub(crate) mod chain;
 pub(crate) mod grant;
 pub(crate) mod journal;
+mod probes;
 mod queue;
 pub(crate) mod record;
 mod writer;
 
 use std::{borrow::Cow, io, iter, path::Path, sync::Arc, time::Instant};
 
+use parking_lot::Mutex;
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 pub(crate) use queue::{AuditHealth, NotRecorded, Outcome};
 
 use grant::Grant;
 use journal::Rotation;
+use probes::{Counted, Probes};
 use record::{Actor, Record};
 use writer::AuditWriter;
 
@@ -40,6 +44,9 @@ const LONGEST_ACTOR: usize = 256;
 /// The size at which a new file of requests without a valid token is begun, and how many older ones
 /// are kept: at most 64 MiB in all, whatever anybody sends.
 const UNAUTHENTICATED_ROTATION: Rotation = Rotation { size: 16 * 1024 * 1024, kept: 3 };
+
+/// The reason in the record of counted requests.
+const FURTHER: &str = "further requests without a token within a minute";
 
 /// The start and the trace of a decision.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +80,22 @@ const MOST_NAMED: usize = 15;
 /// Records decisions in the audit files (if there are any), in the metrics, and in the log. Clones of
 /// a recorder write to the same files, whose writers end with the last of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Recorder(Option<Arc<AuditFiles>>);
+pub(crate) struct Recorder(Arc<Recording>);
+
+/// The audit files, if there are any, and what is not recorded yet.
+#[derive(Debug, Default)]
+struct Recording {
+    files: Option<AuditFiles>,
+    probes: Mutex<Probes>,
+}
+
+impl Drop for Recording {
+    /// Records the requests of the last minute, before the files end.
+    fn drop(&mut self) {
+        let counted = self.probes.get_mut().take();
+        self.write_counted(counted);
+    }
+}
 
 #[derive(Debug)]
 struct AuditFiles {
@@ -103,24 +125,25 @@ impl Recorder {
         let callers = AuditWriter::start(data, journal::CALLERS, rotation)?;
         let unauthenticated =
             AuditWriter::start(data, journal::UNAUTHENTICATED, UNAUTHENTICATED_ROTATION)?;
-        Ok(Self(Some(Arc::new(AuditFiles { callers, unauthenticated }))))
+        let files = Some(AuditFiles { callers, unauthenticated });
+        Ok(Self(Arc::new(Recording { files, probes: Mutex::default() })))
     }
 
     /// The health of the audit file of authenticated callers, if there is one.
     pub(crate) fn health(&self) -> Option<AuditHealth> {
-        self.0.as_ref().map(|files| files.callers.sink().health())
+        self.0.files.as_ref().map(|files| files.callers.sink().health())
     }
 
     /// The health of the file of requests without a valid token, if there is one.
     pub(crate) fn unauthenticated_health(&self) -> Option<AuditHealth> {
-        self.0.as_ref().map(|files| files.unauthenticated.sink().health())
+        self.0.files.as_ref().map(|files| files.unauthenticated.sink().health())
     }
 
     /// Returns whether all requests are refused now, because the policy says `audit = "required"`
     /// and records are not being kept.
     pub(crate) fn refuses(&self, policy: &CompiledPolicy) -> bool {
         policy.audit_mode() == AuditMode::Required
-            && !self.0.as_ref().is_some_and(|files| files.callers.sink().is_keeping())
+            && !self.0.files.as_ref().is_some_and(|files| files.callers.sink().is_keeping())
     }
 
     /// Makes the grant of an operation that the policy allows. It is recorded when it
@@ -144,7 +167,7 @@ impl Recorder {
             micros: Some(micros(context.started)),
             ..by_caller(caller, feature, rule.name())
         };
-        let sink = self.0.as_ref().map(|files| files.callers.sink().clone());
+        let sink = self.0.files.as_ref().map(|files| files.callers.sink().clone());
         let is_required = policy.audit_mode() == AuditMode::Required;
         Grant::new(sink, is_required, Arc::clone(counts(rule, feature)), vec![], &record)
     }
@@ -153,7 +176,7 @@ impl Recorder {
     /// `audit = "required"` and records of them are not being kept.
     pub(crate) fn refuses_anonymous(&self, policy: &CompiledPolicy) -> bool {
         policy.audit_mode() == AuditMode::Required
-            && !self.0.as_ref().is_some_and(|files| files.unauthenticated.sink().is_keeping())
+            && !self.0.files.as_ref().is_some_and(|files| files.unauthenticated.sink().is_keeping())
     }
 
     /// Makes the grant of an operation that the policy allows without a token. Its record goes to the
@@ -178,7 +201,7 @@ impl Recorder {
             micros: Some(micros(context.started)),
             ..Record::of(feature, rule.name())
         };
-        let sink = self.0.as_ref().map(|files| files.unauthenticated.sink().clone());
+        let sink = self.0.files.as_ref().map(|files| files.unauthenticated.sink().clone());
         let is_required = policy.audit_mode() == AuditMode::Required;
         Grant::new(sink, is_required, Arc::clone(counts(rule, feature)), vec![], &record)
     }
@@ -210,7 +233,7 @@ impl Recorder {
             micros: Some(micros(context.started)),
             ..by_caller(caller, Feature::Resource, first.name())
         };
-        let sink = self.0.as_ref().map(|files| files.callers.sink().clone());
+        let sink = self.0.files.as_ref().map(|files| files.callers.sink().clone());
         let is_required = policy.audit_mode() == AuditMode::Required;
         let of = |rule: &&Rule| Arc::clone(counts(rule, Feature::Resource));
         let others = others.iter().map(of).collect();
@@ -258,6 +281,31 @@ impl Recorder {
         });
     }
 
+    /// Records a request that came without any token: the first of its address in a minute at once,
+    /// and the further ones together when the minute is over.
+    pub(crate) fn without_token(&self, request: Unauthenticated<'_>, policy: &CompiledPolicy) {
+        let revision = policy.revision().as_str();
+        let seen = self.0.probes.lock().see(request.peer, revision, Instant::now());
+        self.0.write_counted(seen.over);
+        if seen.is_first {
+            self.unauthenticated(request, policy);
+        } else {
+            metrics().unauthenticated(request.code);
+        }
+        if seen.begins_minute
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let recording = Arc::downgrade(&self.0);
+            runtime.spawn(async move {
+                tokio::time::sleep(Probes::length()).await;
+                if let Some(recording) = recording.upgrade() {
+                    let over = recording.probes.lock().take_over(Instant::now());
+                    recording.write_counted(over);
+                }
+            });
+        }
+    }
+
     /// Records a request that came without a valid token.
     pub(crate) fn unauthenticated(&self, request: Unauthenticated<'_>, policy: &CompiledPolicy) {
         let Unauthenticated { code, reason, client, peer } = request;
@@ -275,20 +323,38 @@ impl Recorder {
 
     /// Writes a record of an authenticated caller.
     fn write(&self, record: Record<'_>) {
-        self.write_to(|files| &files.callers, record);
+        self.0.write_to(|files| &files.callers, record);
     }
 
     /// Writes a record of a request without a valid token.
     fn write_unauthenticated(&self, record: Record<'_>) {
-        self.write_to(|files| &files.unauthenticated, record);
+        self.0.write_to(|files| &files.unauthenticated, record);
     }
+}
 
+impl Recording {
     fn write_to(&self, file: impl FnOnce(&AuditFiles) -> &AuditWriter, mut record: Record<'_>) {
-        if let Some(files) = &self.0 {
+        if let Some(files) = &self.files {
             record.timestamp = queue::now().into();
             file(files).sink().record(&record);
         }
         record.log();
+    }
+
+    /// Writes the records of counted requests without a token.
+    fn write_counted(&self, all: Vec<Counted>) {
+        for Counted { address, count, policy } in all {
+            let record = Record {
+                level: "INFO",
+                decision: Cow::Borrowed("unauthenticated"),
+                reason: Some(FURTHER.into()),
+                address: address.map(|address| address.to_string().into()),
+                policy: Some(policy.into()),
+                count: Some(count),
+                ..Record::default()
+            };
+            self.write_to(|files| &files.unauthenticated, record);
+        }
     }
 }
 

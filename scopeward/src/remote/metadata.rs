@@ -42,17 +42,19 @@ impl Metadata {
     /// Fetches the document at one address. Its `issuer` must be the issuer that was asked for (RFC
     /// 8414, section 3.3), because otherwise the document could speak for another issuer.
     async fn at(remote: &Remote, url: &str, issuer: &str) -> Result<Self, RemoteError> {
-        Self::of_any(remote, url, &[issuer.to_owned()]).await
+        Self::of_any(remote, url, &[issuer.to_owned()], |named| named == issuer).await
     }
 
-    /// Fetches the document at one address, whose `issuer` must be one of these issuers.
+    /// Fetches the document at one address, whose `issuer` must be the provider's. `issuers` are those
+    /// that a message names.
     pub(crate) async fn of_any(
         remote: &Remote,
         url: &str,
         issuers: &[String],
+        is_own: impl FnOnce(&str) -> bool,
     ) -> Result<Self, RemoteError> {
         let answer = remote.get(url, EXPECTED).await?;
-        if issuers.iter().any(|issuer| answer.json["issuer"] == issuer.as_str()) {
+        if answer.json["issuer"].as_str().is_some_and(is_own) {
             return Ok(Self { url: url.to_owned(), answer });
         }
         Err(RemoteError::Answer {

@@ -15,6 +15,9 @@ use crate::{
     serve::metadata_forward::MetadataForwarder,
 };
 
+/// How long a provider's metadata is not asked for again, if it is needed and was not there.
+const LEARNED_AGAIN: Duration = Duration::from_secs(5);
+
 /// The providers that issue the tokens of a server: the provider where callers sign in, and others
 /// whose tokens are accepted as well.
 ///
@@ -104,12 +107,34 @@ impl Providers {
         }
     }
 
-    /// Waits until the keys of each provider were fetched once, or failed to be.
+    /// Waits until the keys of each provider, and its metadata where they are needed, were fetched
+    /// once, or failed to be.
     pub(crate) async fn tried(&self) {
         for provider in &self.connected {
-            if let CheckedBy::Keys(keys) = &provider.by {
-                keys.tried().await;
-            }
+            let keys = async {
+                if let CheckedBy::Keys(keys) = &provider.by {
+                    keys.tried().await;
+                }
+            };
+            tokio::join!(keys, self.learn(&provider.configured));
+        }
+    }
+
+    /// Reads the metadata of a provider whose issuer only its metadata names. A provider that does not
+    /// answer is asked again in the background.
+    async fn learn(&self, configured: &ConfiguredProvider) {
+        let Some(remote) = self.remote.clone().filter(|_| configured.learned.is_open()) else {
+            return;
+        };
+        if let Err(error) = configured.metadata(&remote).await {
+            tracing::error!("{error}; tokens that name another issuer cannot be checked yet");
+            let configured = configured.clone();
+            tokio::spawn(async move {
+                while configured.learned.is_open() {
+                    tokio::time::sleep(LEARNED_AGAIN).await;
+                    let _ = configured.metadata(&remote).await;
+                }
+            });
         }
     }
 
@@ -117,7 +142,7 @@ impl Providers {
     pub(crate) fn keys(&self) -> impl Iterator<Item = KeysState<'_>> {
         self.connected.iter().filter_map(|provider| match &provider.by {
             CheckedBy::Keys(keys) => Some(KeysState {
-                issuer: &provider.configured.authorization_server,
+                issuer: provider.configured.authorization_server(),
                 age: keys.age(),
                 are_usable: keys.are_usable(),
             }),
@@ -145,7 +170,7 @@ impl Providers {
     /// callers sign in.
     pub(crate) fn urls(&self) -> Vec<&str> {
         let providers = self.connected.iter();
-        let providers = providers.map(|provider| &*provider.configured.authorization_server);
+        let providers = providers.map(|provider| provider.configured.authorization_server());
         self.embedded.iter().map(Issuer::url).chain(providers).collect()
     }
 

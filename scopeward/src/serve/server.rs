@@ -211,11 +211,12 @@ impl<S: ScopedTools> Server<S> {
 
     /// The routes, which keep `alive` for as long as they are served.
     pub(crate) fn routes<T: Send + Sync + 'static>(self, alive: Arc<T>) -> Routes {
-        let config = StreamableHttpServerConfig::default();
+        // Of requests outside of sessions alone: within a session rmcp answers with streams.
+        let config = StreamableHttpServerConfig::default().with_json_response(true);
         if self.has_sessions {
             self.serve(config, LocalSessionManager::default(), alive)
         } else {
-            let config = config.with_legacy_session_mode(false).with_json_response(true);
+            let config = config.with_legacy_session_mode(false);
             self.serve(config, NeverSessionManager::default(), alive)
         }
     }
@@ -283,8 +284,11 @@ impl<S: ScopedTools> Server<S> {
         // Layered by hand, because each layer of the router would cost every call a boxed future.
         let mcp =
             allowed.layer(origin::BrowserAnswersLayer(allowed.clone()).layer(gate.layer(mcp)));
+        let known = providers.clone();
+        let authorization_servers =
+            move || known.urls().into_iter().map(str::to_owned).collect::<Vec<_>>();
         let beside = Router::new()
-            .merge(metadata::router_at(&live, path, S::SERVER.0, &providers.urls()))
+            .merge(metadata::router_at(&live, path, S::SERVER.0, authorization_servers))
             .merge(providers.endpoints())
             .layer(allowed.cors())
             .merge(providers.pages());

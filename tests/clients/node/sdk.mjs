@@ -3,7 +3,7 @@
 //
 // usage: sdk.mjs URL MODE     (MODE: the server's `on_denied`, "challenge" or "adaptive")
 import assert from 'node:assert/strict';
-import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client';
+import { answerOf, Client, stepsUp, StreamableHTTPClientTransport, UnauthorizedError } from './version.mjs';
 import { Person } from './person.mjs';
 
 const [address, mode] = process.argv.slice(2);
@@ -20,7 +20,7 @@ async function connect(person) {
     return client;
   } catch (error) {
     assert.ok(error instanceof UnauthorizedError, error);
-    await first.finishAuth(person.answer);
+    await first.finishAuth(answerOf(person));
   }
   const again = new Client({ name: 'test', version: '1' });
   await again.connect(transport(person));
@@ -35,12 +35,21 @@ assert.equal(tools.length, 7);
 const created = await client.callTool({ name: 'create_todo', arguments: { title: 'Buy milk' } });
 assert.equal(created.structuredContent.title, 'Buy milk');
 
+if (!stepsUp) {
+  const purged = client.callTool({ name: 'purge_todos', arguments: {} });
+  if (mode === 'adaptive') assert.match((await purged).content[0].text, /^You cannot use `purge_todos` yet/);
+  else await assert.rejects(purged, /403/);
+  assert.equal(person.offered.length, 1, 'nobody was asked again');
+  console.log('ok typescript');
+  process.exit(0);
+}
+
 // The step-up asks for the missing scope. The person does not tick it, so it stays missing.
 const purge = (client) => client.callTool({ name: 'purge_todos', arguments: {} });
 await assert.rejects(purge(client), UnauthorizedError);
 assert.ok(person.offered[1].includes('admin:access'), JSON.stringify(person.offered));
 const refused = transport(person);
-await refused.finishAuth(person.answer);
+await refused.finishAuth(answerOf(person));
 client = new Client({ name: 'test', version: '1' });
 await client.connect(transport(person));
 assert.equal((await client.listTools()).tools.length, 7);
@@ -62,7 +71,7 @@ if (mode === 'adaptive') {
 person.ticks = ['todo:read', 'todo:write', 'admin:access'];
 await assert.rejects(purge(client), UnauthorizedError);
 const granted = transport(person);
-await granted.finishAuth(person.answer);
+await granted.finishAuth(answerOf(person));
 client = new Client({ name: 'test', version: '1' });
 await client.connect(transport(person));
 const purged = await purge(client);

@@ -67,7 +67,7 @@ attacks! { body_gets;
     method_with_a_slash_more: "JSON-RPC 2.0, 4", WRITE.replace("tools/call", "tools//call") => 200, "Method not found";
     method_unknown: "JSON-RPC 2.0, 5.1", WRITE.replace("tools/call", "admin/call") => 200, "Method not found";
     params_twice: "RFC 8259, 4", WRITE.replace("\"params\"", r#""params":{"name":"list_todos"},"params""#) => 400, NO_MESSAGE;
-    params_as_an_array: "JSON-RPC 2.0, 4.2", r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["create_todo",{"title":"reached"}]}"# => 400, NO_MESSAGE;
+    params_as_an_array: "JSON-RPC 2.0, 4.2", r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":["create_todo",{"title":"reached"}]}"# => 200, "-32602";
     id_null: "JSON-RPC 2.0, 4", WRITE.replace("\"id\":1", "\"id\":null") => 400, NO_MESSAGE;
     id_object: "JSON-RPC 2.0, 4", WRITE.replace("\"id\":1", "\"id\":{}") => 400, NO_MESSAGE;
     no_id: "JSON-RPC 2.0, 4.1", WRITE.replace("\"id\":1,", "") => 400, "not known here";

@@ -15,8 +15,20 @@ use crate::{
 struct Token {
     provider: &'static str,
     settings: &'static str,
+    /// The rule of `list_todos`, if it is not that of the shipped policy.
+    rule: &'static str,
     claims: fn() -> Value,
 }
+
+/// Whoever is not among the staff needs `admin:access` as well.
+const STAFF: &str = r#"
+[tools.list_todos]
+read = "todo"
+
+[[tools.list_todos.when]]
+if = "!('staff' in claims.groups)"
+all_of = ["admin:access"]
+"#;
 
 /// The status of a call of `list_todos`, and a part of the reason.
 type Answer = (u16, &'static str);
@@ -27,6 +39,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         input: Token {
             provider: "oidc",
             settings: "",
+            rule: "",
             claims: || json!({ "scope": ["openid", "todo:read"] }),
         },
         expected: (200, ""),
@@ -36,6 +49,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         input: Token {
             provider: "oauth",
             settings: "",
+            rule: "",
             claims: || json!({ "typ": "at+jwt", "scope": ["todo:read"] }),
         },
         expected: (200, ""),
@@ -45,6 +59,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         input: Token {
             provider: "cognito",
             settings: "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]",
+            rule: "",
             claims: || json!({ "aud": null, "client_id": "web", "token_use": "access" }),
         },
         expected: (200, ""),
@@ -54,6 +69,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         input: Token {
             provider: "cognito",
             settings: "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]",
+            rule: "",
             claims: || json!({ "aud": null, "client_id": "desktop", "token_use": "access" }),
         },
         expected: (200, ""),
@@ -63,6 +79,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         input: Token {
             provider: "cognito",
             settings: "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]",
+            rule: "",
             claims: || json!({ "aud": null, "client_id": "other", "token_use": "access" }),
         },
         expected: (401, "client_id must be web or desktop"),
@@ -72,6 +89,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         input: Token {
             provider: "keycloak",
             settings: "",
+            rule: "",
             claims: || json!({ "typ": "Bearer", "aud": "account" }),
         },
         expected: (401, "aud must be"),
@@ -81,6 +99,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         input: Token {
             provider: "keycloak",
             settings: "",
+            rule: "",
             claims: || {
                 let roles: Vec<String> = (0..900).map(|n| format!("department-{n:04}")).collect();
                 json!({ "typ": "Bearer", "realm_access": { "roles": roles } })
@@ -93,12 +112,48 @@ const REPORTS: &[Report<Token, Answer>] = &[
         input: Token {
             provider: "keycloak",
             settings: "",
+            rule: "",
             claims: || {
                 let roles: Vec<String> = (0..2500).map(|n| format!("department-{n:04}")).collect();
                 json!({ "typ": "Bearer", "realm_access": { "roles": roles } })
             },
         },
         expected: (431, "longer than 32768 bytes, which is the limit MAX_TOKEN"),
+    },
+    Report {
+        source: "fastmcp 3467, 4630: a group is the ground, and the caller is in it",
+        input: Token {
+            provider: "oidc",
+            settings: "",
+            rule: STAFF,
+            claims: || json!({ "groups": ["sales", "staff"] }),
+        },
+        expected: (200, ""),
+    },
+    Report {
+        source: "ContextForge 6482: a group is the ground, and the caller is in another",
+        input: Token {
+            provider: "oidc",
+            settings: "",
+            rule: STAFF,
+            claims: || json!({ "groups": ["sales"] }),
+        },
+        expected: (403, "admin:access"),
+    },
+    Report {
+        source: "ContextForge 6482: a group is the ground, and the token has no groups",
+        input: Token { provider: "oidc", settings: "", rule: STAFF, claims: || json!({}) },
+        expected: (403, "admin:access"),
+    },
+    Report {
+        source: "Scalekit, \"API quickstart for machines\": `scopes`, a list",
+        input: Token {
+            provider: "oidc",
+            settings: "",
+            rule: "",
+            claims: || json!({ "scope": null, "scopes": ["todo:read"] }),
+        },
+        expected: (200, ""),
     },
 ];
 
@@ -110,7 +165,12 @@ fn the_reports_about_providers() {
             "provider = \"{}\"\nissuer = \"{}\"\n{}",
             input.provider, provider.url, input.settings
         );
-        let server = Server::with_settings(&POLICY.replace("provider = \"embedded\"", &text), &[]);
+        let mut policy = POLICY.replace("provider = \"embedded\"", &text);
+        if !input.rule.is_empty() {
+            let others = policy.lines().filter(|line| !line.starts_with("list_todos"));
+            policy = others.collect::<Vec<_>>().join("\n") + input.rule;
+        }
+        let server = Server::with_policy(&policy);
         let mut claims = json!({ "iss": provider.url, "aud": server.url() });
         let more = (input.claims)();
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

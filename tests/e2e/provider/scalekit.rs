@@ -163,3 +163,76 @@ fn resource_status_compares_the_snapshot_with_the_provider() {
     std::fs::remove_file(server.folder.path().join("registered-scopes.toml")).unwrap();
     assert_eq!(run(&["resource", "status"]).0, Some(1), "nobody says anything");
 }
+
+/// A production environment has a domain of its own (Scalekit, "Launch checklist"). Either address in
+/// `SCALEKIT_ENVIRONMENT_URL` works: the metadata says which one the tokens name, and clients are sent
+/// there.
+#[test]
+fn an_environment_with_a_domain_of_its_own() {
+    let provider = Provider::start();
+    let domain = provider.at_its_own_domain();
+    let issuer = format!("{domain}/resources/{RESOURCE_ID}");
+    for environment in [&provider.url, &domain] {
+        let settings =
+            [("SCALEKIT_ENVIRONMENT_URL", &**environment), ("SCALEKIT_RESOURCE_ID", RESOURCE_ID)];
+        let server = Server::with_settings(&policy("provider = \"scalekit\""), &settings);
+        for iss in [&issuer, &domain, environment] {
+            let token = provider.token(&json!({ "iss": iss }));
+            assert_eq!(lists(&server, &token), 200, "{environment}: {iss}");
+        }
+        for iss in [
+            "https://evil.example".to_owned(),
+            format!("{domain}/resources/res_124"),
+            format!("{domain}/"),
+        ] {
+            let reply =
+                server.call(&provider.token(&json!({ "iss": iss })), "list_todos", &json!({}));
+            assert_eq!(reply.status, 401, "{iss}");
+            assert!(reply.challenge("error_description").unwrap().contains(&issuer), "{reply:#?}");
+        }
+        let resource = server.get("/.well-known/oauth-protected-resource/mcp").json;
+        assert_eq!(resource["authorization_servers"], json!([issuer]));
+        let forwarded = server.get("/.well-known/oauth-authorization-server").json;
+        assert_eq!(forwarded["issuer"], json!(issuer));
+        let output = server.command().arg("doctor").output().unwrap();
+        let text = stdout(&output);
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        let is_other = *environment != domain;
+        assert_eq!(text.contains(&format!("the issuer is {issuer}")), is_other, "{text}");
+    }
+}
+
+/// The environment does not answer at the start. A token that names its own domain is not refused, as
+/// long as nobody has said which the issuer is.
+#[test]
+fn a_domain_that_is_not_known_yet() {
+    let provider = Provider::start();
+    let domain = provider.at_its_own_domain();
+    let mut server = Server::prepare(&policy("provider = \"scalekit\""), &provider.settings());
+    let pull = server.command().args(["resource", "pull"]).output().unwrap();
+    assert!(pull.status.success(), "{pull:?}");
+    provider.set(Mode::Down);
+    server.launch();
+    let token = provider.token(&json!({ "iss": domain }));
+    assert_eq!(lists(&server, &token), 503);
+    provider.set(Mode::Good);
+    crate::availability::until("the issuer is known", || match lists(&server, &token) {
+        503 => false,
+        status => {
+            assert_eq!(status, 200);
+            true
+        }
+    });
+}
+
+/// Metadata that names something else than an address with the path of the resource is no metadata of
+/// it.
+#[test]
+fn the_metadata_of_another_resource_is_refused() {
+    let provider = Provider::start();
+    let settings =
+        [("SCALEKIT_ENVIRONMENT_URL", &*provider.url), ("SCALEKIT_RESOURCE_ID", "res_other")];
+    let server = Server::prepare(&policy("provider = \"scalekit\""), &settings);
+    let output = server.command().arg("doctor").output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stdout(&output));
+}

@@ -25,11 +25,11 @@ pub(super) fn router() -> Router<Provider> {
 }
 
 async fn of_resource(State(provider): State<Provider>) -> Json<Value> {
-    metadata(&provider, &provider.of_resource())
+    metadata(&provider, &format!("{}/resources/{RESOURCE_ID}", provider.named()))
 }
 
 async fn of_environment(State(provider): State<Provider>) -> Json<Value> {
-    metadata(&provider, &provider.url)
+    metadata(&provider, &provider.named())
 }
 
 fn metadata(provider: &Provider, issuer: &str) -> Json<Value> {

@@ -24,6 +24,14 @@ pub(crate) async fn examine(
     match &metadata {
         Ok(metadata) => {
             report.ok("discovery", metadata.url.clone());
+            if let [issuer, ..] = configured.learned.names() {
+                let known = &configured.issuers[0];
+                let text = format!(
+                    "its metadata says that the issuer is {issuer}: tokens of it and of {known} are \
+                     accepted, and clients are sent there"
+                );
+                report.ok("issuer", text);
+            }
             can_sign_in(report, metadata);
             clock(report, &metadata.answer);
         }

@@ -139,8 +139,7 @@ fn why_refused(judgement: &Judgement, arguments: &DiffArguments) -> String {
 
 /// The commits since a revision. They are those that a pull request adds.
 fn commits_since(revision: &str, path: &Path) -> Result<Vec<Commit>, Failure> {
-    let shallow = git(path, &["rev-parse", "--is-shallow-repository"])?;
-    if shallow.is_some_and(|answer| answer.trim() == "true") {
+    if is_shallow(path)? {
         errln!(
             "note: this clone is shallow, so commits that accept a widening may be missing: \
              fetch all of them (`fetch-depth: 0` of actions/checkout)"
@@ -159,6 +158,23 @@ fn commits_since(revision: &str, path: &Path) -> Result<Vec<Commit>, Failure> {
         commit.may_be_about_another = about_others.contains(&commit.id);
     }
     Ok(commits)
+}
+
+/// Returns whether the clone lacks older commits, as those that CI makes.
+fn is_shallow(path: &Path) -> Result<bool, Failure> {
+    let answer = git(path, &["rev-parse", "--is-shallow-repository"])?;
+    Ok(answer.is_some_and(|answer| answer.trim() == "true"))
+}
+
+/// The error for a revision that is not in the clone.
+fn no_revision(revision: &str, path: &Path) -> Failure {
+    let hint = match is_shallow(path) {
+        Ok(true) => {
+            ": this clone is shallow, so fetch all commits (`fetch-depth: 0` of actions/checkout)"
+        }
+        _ => "",
+    };
+    Failure::refused(format!("this repository has no revision `{revision}`{hint}"))
 }
 
 /// The commits that change another TOML file, and not the policy.
@@ -188,13 +204,19 @@ fn at_revision(
     path: &Path,
     new: &CompiledPolicy,
 ) -> Result<CompiledPolicy, Failure> {
-    let commit = format!("{revision}^{{commit}}");
-    git(path, &["rev-parse", "--verify", "--quiet", "--end-of-options", &commit])?
-        .ok_or_else(|| Failure::refused(format!("this repository has no revision `{revision}`")))?;
+    let named = format!("{revision}^{{commit}}");
+    let commit = git(path, &["rev-parse", "--verify", "--quiet", "--end-of-options", &named])?
+        .ok_or_else(|| no_revision(revision, path))?;
+    let commit = commit.trim();
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let object = format!("{revision}:./{name}");
     let shown = format!("{} at {revision}", path.display());
-    if let Some(text) = git(path, &["show", "--end-of-options", &object])? {
+    let there = format!("./{name}");
+    // Asked first, because `git show` fails alike for a file that is not there and for one that
+    // cannot be read, and only the first allowed nothing.
+    let is_there = git(path, &["ls-tree", "--name-only", commit, "--", &there])?;
+    if is_there.is_some_and(|names| !names.is_empty()) {
+        let object = format!("{commit}:{there}");
+        let text = git(path, &["show", "--end-of-options", &object])?.unwrap_or_default();
         return compile(Source::new(shown, text));
     }
     errln!("{} does not exist at {revision}: it allowed nothing", path.display());
@@ -202,7 +224,7 @@ fn at_revision(
     compile(Source::new(shown, nothing))
 }
 
-/// The output of a Git command, which must be UTF-8; `None` if Git exits with an error.
+/// The output of a Git command, which must be UTF-8; `None` if Git says no.
 fn git(path: &Path, arguments: &[&str]) -> Result<Option<String>, Failure> {
     let text = git_bytes(path, arguments)?.map(file::text).transpose();
     text.map_err(|error| {
@@ -210,7 +232,12 @@ fn git(path: &Path, arguments: &[&str]) -> Result<Option<String>, Failure> {
     })
 }
 
-/// The output of a Git command; `None` if Git exits with an error.
+/// The output of a Git command; `None` if Git says no, with the exit code 1.
+///
+/// # Errors
+///
+/// Git could not look: there is no repository, or it belongs to somebody else, or an object is
+/// missing. The message has what Git says, because Git names the remedy.
 fn git_bytes(path: &Path, arguments: &[&str]) -> Result<Option<Vec<u8>>, Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let output = Command::new("git")
@@ -218,5 +245,12 @@ fn git_bytes(path: &Path, arguments: &[&str]) -> Result<Option<Vec<u8>>, Failure
         .args(arguments)
         .output()
         .map_err(|error| Failure::refused(format!("cannot run git: {error}")))?;
-    Ok(output.status.success().then_some(output.stdout))
+    match output.status.code() {
+        Some(0) => Ok(Some(output.stdout)),
+        Some(1) => Ok(None),
+        _ => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            Err(Failure::refused(format!("git cannot look: {}", said.trim())))
+        }
+    }
 }

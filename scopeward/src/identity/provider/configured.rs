@@ -6,6 +6,7 @@ use super::scalekit::ManagementApi;
 use crate::{
     identity::token::{
         ClaimRules, EndpointAt, Introspection, IntrospectionClient, IssuerRules, KeysAt,
+        LearnedIssuer,
     },
     policy::{
         CompiledPolicy, ProviderSettings,
@@ -40,14 +41,15 @@ pub(crate) struct ConfiguredProvider {
     pub(crate) asked_prefix: Option<String>,
     /// How its tokens are checked.
     pub(crate) check: TokenCheck,
-    /// The authorization server that protected resource metadata names (RFC 9728, section 2), and
-    /// whose metadata lists the registered scopes.
-    pub(crate) authorization_server: String,
+    /// The authorization server, unless the metadata names another one.
+    pub(super) authorization_server: String,
     /// Scalekit's management API. It is asked instead of the metadata, because it says exactly
     /// which scopes are registered for the resource.
     pub(crate) management: Option<ManagementApi>,
     /// The URL of the metadata, if it is not at the address that the specification gives.
     pub(crate) metadata_url: Option<String>,
+    /// The issuer that the metadata names, if it may be another one.
+    pub(crate) learned: LearnedIssuer,
 }
 
 /// How a provider's tokens are checked.
@@ -182,6 +184,7 @@ impl ConfiguredProvider {
             authorization_server: issuer,
             management: None,
             metadata_url: None,
+            learned: LearnedIssuer::default(),
         })
     }
 
@@ -238,7 +241,14 @@ impl ConfiguredProvider {
             authorization_server: resource_issuer,
             management,
             metadata_url: Some(format!("{environment}{well_known}/{id}")),
+            learned: LearnedIssuer::at(format!("/resources/{id}")),
         })
+    }
+
+    /// The authorization server that protected resource metadata names (RFC 9728, section 2), and whose
+    /// metadata lists the registered scopes: the one that the metadata names, once it was read.
+    pub(crate) fn authorization_server(&self) -> &str {
+        self.learned.names().first().map_or(&self.authorization_server, |learned| &**learned)
     }
 
     /// The rules for this provider's tokens.
@@ -264,6 +274,7 @@ impl ConfiguredProvider {
             self.preset.types,
             rules,
         )
+        .or_learned(self.learned.clone())
     }
 
     /// Whether the provider can be asked for the registered scopes.

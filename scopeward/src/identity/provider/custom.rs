@@ -5,7 +5,7 @@ use super::{
     configured::granted_prefix,
 };
 use crate::{
-    identity::token::KeysAt,
+    identity::token::{KeysAt, LearnedIssuer},
     policy::{CompiledPolicy, provider::Preset},
     remote::checked,
 };
@@ -100,6 +100,7 @@ impl CustomProvider {
             authorization_server: self.issuer.clone(),
             management: None,
             metadata_url: None,
+            learned: LearnedIssuer::default(),
         };
         Ok(ConfiguredProviders { main: Some(main), also: vec![] })
     }

@@ -42,7 +42,10 @@ impl ConfiguredProvider {
     /// Fetches the authorization server's metadata.
     pub(crate) async fn metadata(&self, remote: &Remote) -> Result<Metadata, RemoteError> {
         match &self.metadata_url {
-            Some(url) => Metadata::of_any(remote, url, &self.issuers).await,
+            Some(url) => {
+                let is_own = |issuer: &str| self.learned.take(issuer, &self.issuers);
+                Metadata::of_any(remote, url, &self.issuers, is_own).await
+            }
             None => Metadata::discover(remote, &self.authorization_server).await,
         }
     }
@@ -53,9 +56,9 @@ impl ConfiguredProvider {
         remote: &Remote,
         resource: &ResourceUrl,
     ) -> Result<Snapshot, RegisteredError> {
-        let server = &self.authorization_server;
         let snapshot = |scopes: Vec<Scope>, source: &str| {
             let own = scopes.iter().filter_map(|scope| self.without_prefix(scope)).collect();
+            let server = self.authorization_server();
             Snapshot::new(resource.as_str(), server, SystemTime::now(), own)
                 .said_by(self.preset.word, source)
         };

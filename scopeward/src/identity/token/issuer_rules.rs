@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    AccessToken, AudienceIn, Expected, Rejected, TokenError, TokenTypes, Validated,
+    AccessToken, AudienceIn, Expected, LearnedIssuer, Rejected, TokenError, TokenTypes, Validated,
     claims::{ClaimRules, Claims, NumericDate},
     interner::Interner,
 };
@@ -24,6 +24,8 @@ pub(crate) struct IssuerRules {
     pub(super) name: Arc<str>,
     /// Each spelling of `iss` that the issuer's tokens may have.
     issuers: Vec<Arc<str>>,
+    /// Further spellings, which the provider's metadata names.
+    learned: LearnedIssuer,
     audiences: Vec<String>,
     /// The URL of the resource, whichever audience its tokens name.
     resource: String,
@@ -57,6 +59,7 @@ impl IssuerRules {
                 audiences.iter().map(String::as_str),
             ),
             issuers,
+            learned: LearnedIssuer::default(),
             audiences,
             resource,
             types,
@@ -74,8 +77,19 @@ impl IssuerRules {
         self
     }
 
+    /// Also accepts the issuer that the provider's metadata names.
+    #[must_use]
+    pub(crate) fn or_learned(self, learned: LearnedIssuer) -> Self {
+        Self { learned, ..self }
+    }
+
     pub(super) fn issuers(&self) -> impl Iterator<Item = &str> {
-        self.issuers.iter().map(|issuer| &**issuer)
+        self.issuers.iter().chain(self.learned.names()).map(|issuer| &**issuer)
+    }
+
+    /// Whether the issuer may have spellings that are not known yet.
+    pub(super) fn may_have_others(&self) -> bool {
+        self.learned.is_open()
     }
 
     /// Whether `issuer` is one of the spellings of this issuer.
@@ -84,7 +98,8 @@ impl IssuerRules {
     }
 
     fn spelling(&self, issuer: &str) -> Option<&Arc<str>> {
-        self.issuers.iter().find(|known| ***known == *issuer)
+        let mut all = self.issuers.iter().chain(self.learned.names());
+        all.find(|known| ***known == *issuer)
     }
 
     /// Checks the `typ` header (RFC 9068, section 4).
@@ -131,7 +146,12 @@ impl IssuerRules {
     /// the scopes.
     fn check(&self, claims: &Claims<'_>, now: u64) -> Result<(&Arc<str>, Vec<Scope>), TokenError> {
         let Some(issuer) = self.spelling(&claims.iss) else {
-            return Err(TokenError::Issuer(self.issuer_expected.clone()));
+            return Err(match self.learned.names() {
+                // Nobody has said yet which the issuer is, so the token could not be checked.
+                _ if self.may_have_others() => TokenError::Unavailable,
+                [] => TokenError::Issuer(self.issuer_expected.clone()),
+                _ => TokenError::Issuer(Expected::one_of("", self.issuers())),
+            });
         };
         claims.is_access_token(&self.rules)?;
         if !claims.is_for(&self.audiences, &self.resource, &self.rules)? {

@@ -306,7 +306,9 @@ impl Validator {
         }
         let named = issuer_of(token).ok_or(TokenError::Malformed)?;
         let is_named = |signed: &SigningIssuer| signed.issuer.is_named(&named);
-        self.signed.iter().position(is_named).ok_or_else(|| {
+        let may_be = |signed: &SigningIssuer| signed.issuer.may_have_others();
+        let found = self.signed.iter().position(is_named);
+        found.or_else(|| self.signed.iter().position(may_be)).ok_or_else(|| {
             let all = self.signed.iter().flat_map(|signed| signed.issuer.issuers());
             TokenError::Issuer(Expected::one_of("", all))
         })

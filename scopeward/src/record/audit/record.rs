@@ -65,6 +65,9 @@ pub(crate) struct Record<'a> {
     /// How long the decision took, in microseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) micros: Option<u64>,
+    /// How many requests the record stands for, if not for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) count: Option<u64>,
     /// How many records could not be kept, where `decision` is `lost`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) lost: Option<u64>,
@@ -142,6 +145,7 @@ impl<'a> Record<'a> {
                     by = logged(self.by.as_deref()),
                     trace = logged(self.trace.as_deref()),
                     micros = self.micros,
+                    count = self.count,
                 )
             };
         }
@@ -206,6 +210,9 @@ impl fmt::Display for Record<'_> {
         }
         if !self.act.is_empty() {
             write!(f, "  act={}", Acting(&self.act))?;
+        }
+        if let Some(count) = self.count {
+            write!(f, "  count={count}")?;
         }
         if let Some(lost) = self.lost {
             write!(f, "  lost={lost}")?;
