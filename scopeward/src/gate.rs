@@ -22,6 +22,7 @@ pub mod metadata;
 pub(crate) mod misdirected;
 pub mod origin;
 mod sessions;
+mod told;
 
 use std::{
     convert::Infallible,
@@ -29,6 +30,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Instant,
 };
 
 use axum::{
@@ -55,6 +57,7 @@ use challenged::ChallengeMemory;
 use decide::GateState;
 pub(crate) use sessions::EndSession;
 use sessions::{BeginsSession, Membership, Sessions};
+use told::Told;
 
 /// A layer that passes on the requests that the policy allows, and refuses all others.
 ///
@@ -102,6 +105,7 @@ struct Inner {
     policy: LivePolicy,
     validator: Arc<Validator>,
     challenged: ChallengeMemory,
+    told: Told,
     sessions: Sessions,
     tasks: Option<ServerTasks>,
     updates: Option<Updates>,
@@ -129,6 +133,7 @@ impl Gate {
                 policy: policy.into(),
                 validator: Arc::new(validator),
                 challenged: ChallengeMemory::default(),
+                told: Told::default(),
                 sessions: Sessions::default(),
                 tasks: None,
                 updates: None,
@@ -204,7 +209,7 @@ impl Gate {
         headers: &http::HeaderMap,
         peer: Option<Peer>,
     ) -> Result<Principal, Response> {
-        let Inner { policy, validator, recorder, capacity, .. } = &*self.inner;
+        let Inner { policy, validator, recorder, capacity, told, .. } = &*self.inner;
         // Taken once, so that one policy holds for the whole request.
         let policy = policy.current();
         let refuse = |challenge: Challenge| {
@@ -214,11 +219,17 @@ impl Gate {
                 client: challenge.client(),
                 peer,
             };
-            match challenge {
-                Challenge::NoToken => recorder.without_token(request, &policy),
-                _ => recorder.unauthenticated(request, &policy),
-            }
-            challenge.into_response(&policy)
+            let further = match challenge {
+                Challenge::NoToken => {
+                    recorder.without_token(request, &policy);
+                    told.missing(peer, &policy, Instant::now())
+                }
+                _ => {
+                    recorder.unauthenticated(request, &policy);
+                    vec![]
+                }
+            };
+            challenge.into_response(&policy, &further)
         };
         if let Some(Ok(token)) = validator.recall(headers) {
             return Ok(Principal::new(token, policy));
@@ -361,7 +372,7 @@ where
         }
         Box::pin(async move {
             let peer = Peer::of(request.extensions());
-            let Inner { challenged, sessions, tasks, updates, limits, .. } = &*gate.inner;
+            let Inner { challenged, told, sessions, tasks, updates, limits, .. } = &*gate.inner;
             let Inner { capacity, rate, recorder, .. } = &*gate.inner;
             let mut holder = Holder::at(peer);
             let admitted = gate.authenticate(request.headers(), peer).await.and_then(|caller| {
@@ -392,6 +403,7 @@ where
             };
             let state = GateState {
                 challenged,
+                told: (told, holder.address),
                 tasks: tasks.as_ref(),
                 updates: updates.as_ref(),
                 limits,

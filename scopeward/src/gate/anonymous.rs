@@ -255,7 +255,9 @@ impl Visit<'_> {
             peer: self.peer,
         };
         self.inner.recorder.without_token(request, self.caller.policy());
-        challenge.into_response(self.caller.policy())
+        let policy = self.caller.policy();
+        let further = self.inner.told.missing(self.peer, policy, Instant::now());
+        challenge.into_response(policy, &further)
     }
 
     /// A refusal before the body was read.

@@ -71,7 +71,8 @@ impl Challenge {
         }
     }
 
-    pub(super) fn into_response(self, policy: &CompiledPolicy) -> Response {
+    /// The answer, whose challenge asks for the scopes of the first sign-in, and for `further` ones.
+    pub(super) fn into_response(self, policy: &CompiledPolicy, further: &[Scope]) -> Response {
         let status = match self {
             Self::UnreadableRequest(_) => StatusCode::BAD_REQUEST,
             // The token cannot be checked now and may be valid, so the client should try it again.
@@ -86,7 +87,9 @@ impl Challenge {
             Self::NoToken | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
         };
         let metadata = policy.resource().metadata_url();
-        let scope = join(policy, policy.sign_in_scopes());
+        let is_new = |scope: &&Scope| !policy.sign_in_scopes().any(|asked| asked == *scope);
+        let further = further.iter().filter(is_new);
+        let scope = join(policy, policy.sign_in_scopes().chain(further));
         let message = self.message();
         let error = self.error().map(|error| (error, &*message));
         let header = bearer_challenge(error, &scope, Some(&metadata));

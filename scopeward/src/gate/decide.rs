@@ -1,7 +1,7 @@
 //! Decides what an authenticated caller's message may do. Every MCP method is denied unless it is
 //! known.
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use axum::response::Response;
 use http::StatusCode;
@@ -18,6 +18,7 @@ use super::{
     challenged::ChallengeMemory,
     messages::not_accepted,
     sessions::Membership,
+    told::Told,
 };
 use crate::{
     identity::Principal,
@@ -44,6 +45,8 @@ const LONGEST_SHOWN_NAME: usize = 128;
 /// The state that a decision needs besides the caller and the policy.
 pub(super) struct GateState<'g> {
     pub(super) challenged: &'g ChallengeMemory,
+    /// Who was told in words, and the network of this request's address.
+    pub(super) told: (&'g Told, Option<IpAddr>),
     pub(super) tasks: Option<&'g ServerTasks>,
     pub(super) updates: Option<&'g Updates>,
     pub(super) limits: &'g Limits,
@@ -313,11 +316,18 @@ impl<'q> RequestDecider<'q> {
         let policy = caller.policy();
         match policy.on_denied() {
             OnDenied::Adaptive if state.challenged.came_back(caller, context.started) => {
-                refusal_as_answer(id, refusal.in_plain_words(policy), state.revision)
+                self.tell(refusal.in_plain_words(policy))
             }
             OnDenied::Adaptive | OnDenied::Challenge => insufficient_scope(id, refusal),
-            OnDenied::ToolError => refusal_as_answer(id, refusal, state.revision),
+            OnDenied::ToolError => self.tell(refusal),
         }
+    }
+
+    /// The refusal in words, for a person who can sign in once more.
+    fn tell(&self, refusal: Refusal) -> Response {
+        let (told, address) = self.state.told;
+        told.note(address, &refusal.missing, Instant::now());
+        refusal_as_answer(self.id, refusal, self.state.revision)
     }
 
     fn grant(&self, feature: Feature, rule: &Rule, met: &MetConditions<'q>) -> Grant {

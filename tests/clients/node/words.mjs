@@ -33,6 +33,16 @@ for (const round of [1, 2, 3]) {
   assert.deepEqual(told._meta['scopeward/refusal'].missing, ['admin:access'], `round ${round}`);
   assert.match(told._meta['mcp/www_authenticate'][0], /^Bearer error="insufficient_scope"/);
 }
+// The person does as the words say: disconnects, and connects again. Now the page offers the scope.
+const anew = new Person(['todo:read', 'todo:write', 'admin:access']);
+const again = new StreamableHTTPClientTransport(url, { authProvider: anew });
+await assert.rejects(new Client({ name: 'test', version: '1' }).connect(again), UnauthorizedError);
+assert.ok(anew.offered[0].includes('admin:access'), JSON.stringify(anew.offered));
+await again.finishAuth(answerOf(anew));
+const granted = new Client({ name: 'test', version: '1' });
+await granted.connect(new StreamableHTTPClientTransport(url, { authProvider: anew }));
+const purged = await granted.callTool({ name: 'purge_todos', arguments: {} });
+assert.deepEqual(purged.structuredContent, { purged: 0 });
 assert.deepEqual(warnings, [], 'no schema has anything that the SDK warns of');
 console.log('ok typescript');
 process.exit(0);
