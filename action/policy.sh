@@ -12,6 +12,8 @@
 #   POLICY    the policy file (default: policy.toml)
 #   BASE      the Git revision to compare with (default: no comparison)
 #   DENY      the least severe finding that fails: error or warning (default: warning)
+#   CHECK     "off" leaves out the startup check, which asks the provider as the server does and needs
+#             the settings of the deployment (default: "on")
 #   WIDENING  "deny" fails a change that gives somebody access, unless a commit since BASE accepts it
 #             with the line `Widens: tools.NAME: why` in its message (default: the change is shown)
 set -uo pipefail
@@ -72,6 +74,10 @@ else
   part lint --deny "${DENY:-warning}"
 fi
 part test
+if [ "${CHECK:-on}" != off ]; then
+  # Annotations of what is wrong are the lint's; this adds what only a start would see.
+  part check
+fi
 
 if [[ "${BASE:-}" =~ ^0+$ ]]; then
   echo "This branch is new: there is no policy before it to compare with." >&2

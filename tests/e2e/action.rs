@@ -118,8 +118,13 @@ fn a_binary_is_used_by_its_path() {
     let ran = fs::read_to_string(folder.path().join("ran")).unwrap();
     assert_eq!(
         ran,
-        "policy fmt --check\npolicy lint --deny warning --format github\npolicy test\n"
+        "policy fmt --check\npolicy lint --deny warning --format github\npolicy test\npolicy check\n"
     );
+    fs::remove_file(folder.path().join("ran")).unwrap();
+    let output = action(folder.path(), &[("BINARY", "a greeter"), ("CHECK", "off")]);
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let ran = fs::read_to_string(folder.path().join("ran")).unwrap();
+    assert!(ran.ends_with("policy test\n"), "{ran}");
     fs::remove_file(folder.path().join("ran")).unwrap();
 
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
