@@ -87,7 +87,9 @@ pub(crate) fn checks(
         if feature == Feature::Tool {
             let written = in_result(output).map_or(&**output, |(value, _)| value);
             let list = panic(at_json(written), &list_result(written));
+            let scalar = panic(at_json(written), &scalar_result(written));
             checks.push(quote!(if #whole::IS_LIST { #list }));
+            checks.push(quote!(if #whole::IS_SCALAR { #scalar }));
         }
         let wrong = panic(at_json(output), &wrong_result(feature, output));
         checks.push(quote!(if !#whole::#result { #parts #wrong }));
@@ -154,6 +156,10 @@ fn wrong_result(feature: Feature, result: &Type) -> String {
         );
     }
     let help = match feature {
+        Feature::Tool if is_scalar(&shown) => format!(
+            "return it in a struct, `Json<Answer>`, with `#[scopeward::data]` above `struct Answer {{ \
+             value: {shown} }}`; or return a `String`"
+        ),
         Feature::Tool => format!(
             "return a `String`, or `Json<{shown}>` with `#[scopeward::data]` above the type; or a \
              `Result` of these"
@@ -177,6 +183,23 @@ fn list_result(written: &Type) -> String {
         "`{shown}` is a list, and many clients read only an object as the result of a tool\nhelp: write \
          a struct with a field for it, and `#[scopeward::data]` above: `struct All {{ all: {shown} }}`"
     )
+}
+
+fn scalar_result(written: &Type) -> String {
+    let shown = type_arguments(written).first().map_or_else(|| text(written), |inner| text(inner));
+    format!(
+        "`{shown}` is no object, and many clients read only an object as the result of a tool\nhelp: write \
+         a struct with a field for it, and `#[scopeward::data]` above: `struct Answer {{ value: {shown} }}`"
+    )
+}
+
+/// Whether a type is one of the language's own, above which no attribute can stand.
+fn is_scalar(shown: &str) -> bool {
+    const SCALARS: [&str; 17] = [
+        "bool", "char", "String", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8",
+        "u16", "u32", "u64", "u128", "usize",
+    ];
+    SCALARS.contains(&shown)
 }
 
 fn wrong_error(feature: Feature, error: &Type) -> String {

@@ -97,11 +97,10 @@ pub(crate) struct Bounds<'s> {
     pub(crate) greatest: Option<Bound<'s>>,
 }
 
-/// A bound, and whether the bound itself is allowed.
+/// The least or the greatest number, which is allowed itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Bound<'s> {
     pub(crate) number: &'s Number,
-    pub(crate) is_allowed: bool,
 }
 
 impl<'s> Shape<'s> {
@@ -400,12 +399,6 @@ fn admits(schema: &Object, value: &Value, root: &Object) -> bool {
             !least.is_some_and(|least| least.is_over(number))
                 && !greatest.is_some_and(|greatest| greatest.is_under(number))
         }
-        Value::String(text) => {
-            let bound = |key| schema.get(key).and_then(Value::as_u64);
-            let length = text.chars().count() as u64;
-            bound("maxLength").is_none_or(|most| length <= most)
-                && bound("minLength").is_none_or(|least| length >= least)
-        }
         Value::Array(items) => match schema.get("items") {
             Some(Value::Object(each)) if !schema.contains_key("prefixItems") => {
                 let alternatives = alternatives(each, root, 0);
@@ -422,7 +415,7 @@ impl Bound<'_> {
     /// Whether each number that this least number allows is over `number`.
     pub(crate) fn is_over(self, number: &Number) -> bool {
         match compare(self.number, number) {
-            Some(order) => order.is_gt() || order.is_eq() && !self.is_allowed,
+            Some(order) => order.is_gt(),
             None => false,
         }
     }
@@ -430,9 +423,38 @@ impl Bound<'_> {
     /// Whether each number that this greatest number allows is under `number`.
     pub(crate) fn is_under(self, number: &Number) -> bool {
         match compare(self.number, number) {
-            Some(order) => order.is_lt() || order.is_eq() && !self.is_allowed,
+            Some(order) => order.is_lt(),
             None => false,
         }
+    }
+}
+
+/// The least and the greatest number of one of Rust's types of integers.
+struct TypeLimits {
+    format: &'static str,
+    least: i128,
+    greatest: i128,
+}
+
+impl TypeLimits {
+    /// The limits of the type that schemars calls by this `format`.
+    fn of(format: &str) -> Option<&'static Self> {
+        const fn of(format: &'static str, least: i128, greatest: i128) -> TypeLimits {
+            TypeLimits { format, least, greatest }
+        }
+        static ALL: [TypeLimits; 10] = [
+            of("uint8", 0, u8::MAX as i128),
+            of("uint16", 0, u16::MAX as i128),
+            of("uint32", 0, u32::MAX as i128),
+            of("uint64", 0, u64::MAX as i128),
+            of("uint", 0, u64::MAX as i128),
+            of("int8", i8::MIN as i128, i8::MAX as i128),
+            of("int16", i16::MIN as i128, i16::MAX as i128),
+            of("int32", i32::MIN as i128, i32::MAX as i128),
+            of("int64", i64::MIN as i128, i64::MAX as i128),
+            of("int", i64::MIN as i128, i64::MAX as i128),
+        ];
+        ALL.iter().find(|limits| limits.format == format)
     }
 }
 
@@ -446,9 +468,13 @@ fn bounds_of<'s>(all: &All<'s>) -> Bounds<'s> {
 }
 
 fn bounds_in(schema: &Object) -> Bounds<'_> {
-    let bound = |key, is_allowed| {
+    // Only the bounds of the type itself: calls are read into that type, and nothing holds them to
+    // other bounds, such as those of `range(min = 1)`, which are for the model.
+    let bound = |key, limit: fn(&TypeLimits) -> i128| {
         let number = schema.get(key)?.as_number()?;
-        Some(Bound { number, is_allowed })
+        let limit = limit(TypeLimits::of(schema.get("format")?.as_str()?)?);
+        let written = number.as_i64().map(i128::from).or(number.as_u64().map(i128::from));
+        (written == Some(limit)).then_some(Bound { number })
     };
     let of_values = || {
         let values: Option<Vec<&Number>> =
@@ -461,14 +487,11 @@ fn bounds_in(schema: &Object) -> Bounds<'_> {
                 (Some(a), Some(b)) if is_first(&b, &a) => other,
                 _ => one,
             })?;
-        Some(Bound { number, is_allowed: true })
+        Some(Bound { number })
     };
     Bounds {
-        least: bound("minimum", true)
-            .or_else(|| bound("exclusiveMinimum", false))
-            .or_else(|| pick(|one, other| one < other)),
-        greatest: bound("maximum", true)
-            .or_else(|| bound("exclusiveMaximum", false))
+        least: bound("minimum", |limits| limits.least).or_else(|| pick(|one, other| one < other)),
+        greatest: bound("maximum", |limits| limits.greatest)
             .or_else(|| pick(|one, other| one > other)),
     }
 }

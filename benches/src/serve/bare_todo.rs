@@ -57,7 +57,7 @@ impl Todos {
         Parameters(page): Parameters<TodoPage>,
     ) -> Result<Json<TodoList>, ErrorData> {
         let owner = "http://127.0.0.1 usr_583274820628643";
-        let listed = self.store.list(owner, page.completed, page.after.as_deref());
+        let listed = self.store.list(Some(owner), page.completed, page.after.as_deref());
         let (todos, next) =
             listed.await.map_err(|_| ErrorData::internal_error("the store", None))?;
         Ok(Json(TodoList { todos, next }))

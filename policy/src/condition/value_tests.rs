@@ -32,7 +32,8 @@ static SCHEMA: LazyLock<Object> = LazyLock::new(|| {
             ] },
             "by": { "type": "object", "additionalProperties": { "$ref": "#/$defs/With" } },
             "id": { "type": "integer", "format": "uint32", "minimum": 0 },
-            "small": { "type": ["integer", "null"], "minimum": 1, "maximum": 9 },
+            "small": { "type": ["integer", "null"], "format": "uint8", "minimum": 0, "maximum": 255 },
+            "ranged": { "type": "integer", "format": "uint8", "minimum": 1, "maximum": 9 },
             "open": { "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 },
             "level": { "enum": [1, 2, 3] },
             "flag": { "type": "boolean" },
@@ -44,7 +45,7 @@ static SCHEMA: LazyLock<Object> = LazyLock::new(|| {
         },
         "required": [
             "with", "also", "said", "maybe", "one", "kinds", "pair", "place", "whole", "target", "outer", "by",
-            "id", "small", "open", "level", "flag", "text", "any", "tree", "loop", "far"
+            "id", "small", "ranged", "open", "level", "flag", "text", "any", "tree", "loop", "far"
         ],
         "$defs": {
             "With": { "type": "string", "enum": ["Team", "Public"] },
@@ -89,6 +90,9 @@ fn comparisons_that_a_call_can_answer_either_way_have_no_fault() {
         "args.id == 1 || args.id == 1.0 || args.id > 0 || args.id < 1.5 || args.id >= 0",
         "args.small == 9 || args.small > 8 || args.small <= 9 || args.small == null",
         "args.open == 0.5 || args.open > 0.1",
+        // Nothing holds a call to bounds that its type does not have.
+        "args.open == 0 || args.open >= 1",
+        "args.ranged == 0 || args.ranged > 9 || args.ranged >= 200",
         "args.level == 3 || args.level > 2 || args.level == 1.0",
         "args.flag == true || args.text == 'anything'",
         "args.any == 'x' || args.loop == 'x' || args.far == 5",
@@ -163,12 +167,10 @@ fn a_literal_that_the_argument_never_is_is_named_with_the_nearest_value() {
         ("args.id < 0", "`args.id` is at least 0, so 0 tells no calls apart"),
         ("!(args.id >= 0)", "`args.id` is at least 0, so 0 tells no calls apart"),
         ("0 > args.id", "`args.id` is at least 0, so 0 tells no calls apart"),
-        ("args.small == 10", "`args.small` is never 10: it is at most 9"),
-        ("args.small > 9", "`args.small` is at most 9, so 9 tells no calls apart"),
-        ("args.small > 20", "`args.small` is at most 9, so 20 tells no calls apart"),
-        ("args.small < 20", "`args.small` is at most 9, so 20 tells no calls apart"),
-        ("args.open == 0", "`args.open` is never 0: it is more than 0"),
-        ("args.open >= 1", "`args.open` is less than 1, so 1 tells no calls apart"),
+        ("args.small == 256", "`args.small` is never 256: it is at most 255"),
+        ("args.small > 255", "`args.small` is at most 255, so 255 tells no calls apart"),
+        ("args.small > 300", "`args.small` is at most 255, so 300 tells no calls apart"),
+        ("args.small < 300", "`args.small` is at most 255, so 300 tells no calls apart"),
         ("args.level == 4", "`args.level` is never 4"),
         ("args.level > 3", "`args.level` is at most 3, so 3 tells no calls apart"),
         ("args.level == 1.5", "`args.level` is never 1.5"),

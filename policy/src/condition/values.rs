@@ -267,19 +267,11 @@ fn out_of(
 
 impl Bound<'_> {
     fn at_least(self) -> String {
-        if self.is_allowed {
-            format!("at least {}", self.number)
-        } else {
-            format!("more than {}", self.number)
-        }
+        format!("at least {}", self.number)
     }
 
     fn at_most(self) -> String {
-        if self.is_allowed {
-            format!("at most {}", self.number)
-        } else {
-            format!("less than {}", self.number)
-        }
+        format!("at most {}", self.number)
     }
 }
 

@@ -80,6 +80,8 @@ pub trait Unknown {
     const TOOL_RESULT: bool = false;
     /// Whether a tool would answer with a list, which is no object.
     const IS_LIST: bool = false;
+    /// Whether a tool would answer with a number, a text or a truth value, which is no object.
+    const IS_SCALAR: bool = false;
     /// Whether a prompt can return the type.
     const PROMPT_RESULT: bool = false;
     /// Whether a resource can return the type.
@@ -187,6 +189,20 @@ impl<T, S> Probe<Json<Vec<T>>, S> {
 impl<T, E, S> Probe<Result<Json<Vec<T>>, E>, S> {
     pub const IS_LIST: bool = true;
 }
+
+macro_rules! scalars {
+    ($($scalar:ty)*) => {$(
+        impl<S> Probe<Json<$scalar>, S> {
+            pub const IS_SCALAR: bool = true;
+        }
+
+        impl<E, S> Probe<Result<Json<$scalar>, E>, S> {
+            pub const IS_SCALAR: bool = true;
+        }
+    )*};
+}
+
+scalars!(bool char String &'static str f32 f64 i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
 
 impl<T: IntoGetPromptResult, S> Probe<T, S> {
     pub const PROMPT_RESULT: bool = true;

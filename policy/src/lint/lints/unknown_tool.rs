@@ -42,7 +42,8 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
                     .label(format!("did you mean `{}`?", meant.name()))
                     .note(format!("`{}` is declared at {}", meant.name(), meant.location())),
                 None => error.help(format!(
-                    "remove this line, or annotate the {feature} with `#[{}]`",
+                    "remove this line, or annotate the {feature} with `#[{}]`; a running server \
+                     knows what was annotated when it was built",
                     feature.attribute()
                 )),
             },

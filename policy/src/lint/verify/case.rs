@@ -7,11 +7,12 @@
 use super::{FAILED_TEST, describe_caller, rule_note, unfit};
 use crate::{
     Case, CompiledPolicy, Decision, DeclarationIndex, Denial, Feature, Operation, Rule, Scope,
-    ScopeSet, Tried, When,
+    ScopeId, ScopeSet, Tried, When,
     condition::{self, Judgement},
     diagnostic::Diagnostic,
     lint::suggest::in_backticks,
     operation::Given,
+    requirement::Alternative,
 };
 
 /// Each decision that a test expects otherwise.
@@ -110,6 +111,9 @@ impl Attempt<'_> {
             let with = self.given(&unmet);
             let message = format!("{} can {verb} `{name}`{with}", self.who);
             let mut failure = self.failed(message).note(self.rule_note(rule));
+            for note in self.implications(rule) {
+                failure = failure.note(note);
+            }
             for when in unmet {
                 if self.judge(when) == Judgement::NotMet {
                     let condition = self.condition(when);
@@ -121,6 +125,9 @@ impl Attempt<'_> {
         let with = self.with(&denial);
         let message = format!("{} can {verb} `{name}`{with}", self.who);
         let mut failure = self.failed(message).note(self.rule_note(rule));
+        for note in self.implications(rule) {
+            failure = failure.note(note);
+        }
         for when in self.deciding(&denial) {
             let condition = self.condition(when);
             failure = failure.note(format!("{condition}, and not every call meets it"));
@@ -274,6 +281,24 @@ impl Attempt<'_> {
 
     fn rule_note(&self, rule: &Rule) -> String {
         rule_note(self.policy, &self.tried.name.value, rule)
+    }
+
+    /// Through which `implies` the caller holds what the rule needs.
+    fn implications(&self, rule: &Rule) -> Vec<String> {
+        let holds_all = |all: &&Alternative| all.iter().all(|scope| self.held.contains(*scope));
+        let met = rule.requirement.alternatives().iter().find(holds_all);
+        let granted = || {
+            let ids = self.case.scopes.iter().map(|scope| self.policy.scope_id(scope.as_str()));
+            ids.flatten()
+        };
+        let implied =
+            met.into_iter().flatten().filter(|needed| !granted().any(|one| one == **needed));
+        let by = |needed: &ScopeId| {
+            let giver = granted().find(|one| self.policy.scope(*one).closure.contains(*needed))?;
+            let name = |id: ScopeId| self.policy.scope(id).name();
+            Some(format!("`{}` implies `{}`", name(giver), name(*needed)))
+        };
+        implied.filter_map(by).collect()
     }
 
     fn failed(&self, message: String) -> Diagnostic {
