@@ -513,3 +513,33 @@ fn everyones_todos_are_challenged_in_the_middle_of_the_call() {
     assert_eq!((&denied["subject"], &denied["tool"]), (&json!("eve"), &json!("list_todos")));
     assert_eq!((&denied["missing"], &denied["by"]), (&json!("admin:access"), &json!("tool")));
 }
+
+/// The words tell a person to connect again. The sign-in that begins then, from the same address, asks
+/// for what was missing; one from elsewhere does not.
+#[test]
+fn who_was_told_in_words_is_offered_what_was_missing() {
+    let policy = POLICY.replace("\"challenge\"", "\"adaptive\"");
+    let server = Server::with_settings(&policy, &[("TRUSTED_PROXIES", "127.0.0.1")]);
+    let token = server.token("todo:read todo:write");
+    let purge = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": { "name": "purge_todos", "arguments": {} } })
+    .to_string();
+    let call = |address: &str, token: Option<&str>| {
+        let bearer = token.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![("x-forwarded-for", address)];
+        headers.extend(bearer.as_deref().map(|bearer| ("authorization", bearer)));
+        server.post_with(&headers, &purge)
+    };
+    let first =
+        |address: &str| call(address, None).challenge("scope").unwrap_or_default().to_owned();
+    let usual = "todo:read todo:write";
+    assert_eq!(first("192.0.2.1"), usual);
+    assert_eq!(call("192.0.2.1", Some(&token)).status, 403);
+    assert_eq!(first("192.0.2.1"), usual, "a client that may yet step up");
+    let told = call("192.0.2.1", Some(&token));
+    assert!(told.status == 200 && told.text.contains("connect it again"), "{told:#?}");
+    assert_eq!(first("192.0.2.1"), "todo:read todo:write admin:access");
+    assert_eq!(first("192.0.2.2"), usual);
+    let granted = server.token("todo:read todo:write admin:access");
+    assert_eq!(call("192.0.2.1", Some(&granted)).result(), &json!({ "purged": 0 }));
+}
