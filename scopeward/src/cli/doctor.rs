@@ -13,6 +13,7 @@ use super::{
     runtime::block_on,
 };
 use crate::{
+    identity::provider::ConfiguredProvider,
     live::LivePolicy,
     policy::{
         CompiledPolicy, Registry, agreement,
@@ -107,7 +108,7 @@ fn examine(
         // changes nothing.
         let own = policy.resource().origin();
         let embedded = configured.main.is_none().then_some(&*own);
-        let elsewhere = configured.all().map(|configured| configured.authorization_server());
+        let elsewhere = configured.all().map(ConfiguredProvider::authorization_server);
         let servers: Vec<&str> = embedded.into_iter().chain(elsewhere).collect();
         outside::seen_from_outside(report, &remote, &policy, &servers).await;
         if let Some(token) = token {

@@ -5,10 +5,13 @@ use std::{fs, path::Path, process::Command};
 use super::Report;
 use crate::harness::{SHIPPED, command, stderr, stdout};
 
+/// The path of a file, and what it holds.
+type File = (&'static str, fn() -> String);
+
 /// A command in a folder that is a Git repository, with one commit of all files.
 struct Run {
-    /// What each file holds. `policy.toml` is the shipped one if it is not named.
-    files: &'static [(&'static str, fn() -> String)],
+    /// Further files. `policy.toml` is the shipped one if it is not among them.
+    files: &'static [File],
     /// The folder below the repository's root in which the command runs.
     folder: &'static str,
     variables: &'static [(&'static str, &'static str)],

@@ -9,8 +9,11 @@ use crate::{
     standin::Provider,
 };
 
+/// Members of a JSON object.
+type Members = fn() -> Value;
+
 /// The claims of a token, and the fields of the record of its call.
-const REPORTS: &[Report<fn() -> Value, fn() -> Value>] = &[
+const REPORTS: &[Report<Members, Members>] = &[
     Report {
         source: "ToolHive 6331, 6353, 6364: a token that an agent exchanged names its actor in `act`",
         input: || json!({ "sub": "ada", "act": { "sub": "agent-7" } }),

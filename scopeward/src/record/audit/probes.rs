@@ -68,26 +68,18 @@ impl Probes {
             policy: policy.to_owned(),
             by_address: vec![],
         });
-        let has_room = minute.by_address.len() < MOST_ADDRESSES;
-        let network = peer.map(Peer::network);
-        let known = |address: Option<IpAddr>, minute: &Minute| {
-            minute.by_address.iter().position(|(known, _)| *known == address)
+        let all = &mut minute.by_address;
+        let is_apart = |address: &IpAddr| {
+            all.len() < MOST_ADDRESSES || all.iter().any(|(known, _)| *known == Some(*address))
         };
-        let address = match known(network, minute) {
-            None if has_room => network,
-            Some(place) => minute.by_address[place].0,
-            None => None,
-        };
-        let is_first = match known(address, minute) {
-            Some(place) => {
-                minute.by_address[place].1 += 1;
-                false
-            }
-            None => {
-                minute.by_address.push((address, 0));
-                true
-            }
-        };
+        let address = peer.map(Peer::network).filter(is_apart);
+        let known = all.iter_mut().find(|(known, _)| *known == address);
+        let is_first = known.is_none();
+        if let Some((_, count)) = known {
+            *count += 1;
+        } else {
+            all.push((address, 0));
+        }
         Seen { is_first, begins_minute, over }
     }
 
@@ -115,18 +107,19 @@ impl Minute {
 mod tests {
     use super::*;
 
-    fn peer(number: u32) -> Option<Peer> {
-        Some(Peer::from(IpAddr::from(number.to_be_bytes())))
+    fn peer(number: u32) -> Peer {
+        Peer::from(IpAddr::from(number.to_be_bytes()))
     }
 
     #[test]
     fn a_minute_has_a_bounded_number_of_records() {
         let (mut probes, begun) = (Probes::default(), Instant::now());
-        let firsts =
-            (0..10_000_u32).filter(|number| probes.see(peer(*number), "p", begun).is_first).count();
+        let firsts = (0..10_000_u32)
+            .filter(|number| probes.see(Some(peer(*number)), "p", begun).is_first)
+            .count();
         assert_eq!(firsts, MOST_ADDRESSES + 1, "and one for all others");
-        assert!(!probes.see(peer(1), "p", begun).is_first);
-        let next = probes.see(peer(1), "p", begun + MINUTE);
+        assert!(!probes.see(Some(peer(1)), "p", begun).is_first);
+        let next = probes.see(Some(peer(1)), "p", begun + MINUTE);
         assert!(next.is_first && next.begins_minute);
         let all: u64 = next.over.iter().map(|counted| counted.count).sum();
         assert_eq!(all + firsts as u64, 10_001);
@@ -139,7 +132,7 @@ mod tests {
         let (mut probes, begun) = (Probes::default(), Instant::now());
         assert!(probes.see(None, "p", begun).begins_minute);
         assert!(!probes.see(None, "q", begun).begins_minute);
-        assert_eq!(probes.take_over(begun + MINUTE - Duration::from_millis(1)), []);
+        assert_eq!(probes.take_over(begun + Duration::from_secs(59)), []);
         let counted = Counted { address: None, count: 1, policy: "p".to_owned() };
         assert_eq!(probes.take_over(begun + MINUTE), [counted]);
     }
