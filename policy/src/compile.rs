@@ -19,7 +19,7 @@ use super::{
     scope::Scope,
     scope_set::{ScopeId, ScopeSet},
     syntax::{self, Repaired},
-    undefined::{blame_definitions, merge_undefined},
+    undefined::{advise_unneeded, blame_definitions, merge_undefined},
     vocabulary::Vocabulary,
 };
 use crate::{
@@ -110,6 +110,7 @@ impl DraftPolicy {
         };
         let errors = merge_undefined(errors, is_misplaced);
         let errors = blame_definitions(errors, &manifest, source.text());
+        let errors = advise_unneeded(errors, &manifest);
         let unreadable = manifest.rules.iter();
         let unreadable =
             unreadable.filter(|entry| policy.rules.get(entry.feature, &entry.name.value).is_none());

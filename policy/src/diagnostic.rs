@@ -189,6 +189,24 @@ impl Diagnostic {
         self.subject.as_deref()
     }
 
+    /// The same finding with other next steps.
+    #[must_use]
+    pub(crate) fn map_helps(mut self, new: impl Fn(String) -> String) -> Self {
+        self.help = self.help.into_iter().map(new).collect();
+        self
+    }
+
+    /// Whether a next step defines a scope.
+    pub(crate) fn may_define(&self) -> bool {
+        self.help.iter().any(|help| help.contains("define it: "))
+    }
+
+    /// The next steps.
+    #[cfg(test)]
+    pub(crate) fn helps(&self) -> &[String] {
+        &self.help
+    }
+
     /// Adds another place, as [`context`](Self::context) does.
     pub(crate) fn add_context(&mut self, span: Range<usize>, label: impl Into<String>) {
         self.context.push((span, label.into()));

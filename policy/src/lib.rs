@@ -64,6 +64,7 @@ pub mod schema;
 mod scope;
 mod scope_info;
 mod scope_set;
+pub mod served;
 mod setting_list;
 mod settings;
 mod shape;

@@ -7,8 +7,11 @@
 
 mod catalogue;
 mod context;
+mod deployed;
 mod explain;
 pub mod fix;
+#[cfg(test)]
+mod help_tests;
 mod levels;
 mod lints;
 mod report;
@@ -19,6 +22,7 @@ pub mod verify;
 
 pub use catalogue::{changeable, find, kinds};
 use context::LintContext;
+pub use deployed::Deployed;
 #[cfg(test)]
 pub(crate) use explain::declaration;
 pub use explain::explain;
@@ -31,7 +35,7 @@ use std::time::SystemTime;
 use crate::{
     Snapshot,
     diagnostic::{Diagnostic, Diagnostics, Kind, Severity, Source},
-    {Assertions, CompiledPolicy, Declaration, DraftPolicy, Registry},
+    {Assertions, CompiledPolicy, Declaration, DraftPolicy, Manifest, Registry},
 };
 
 /// One check of a policy.
@@ -169,6 +173,17 @@ pub struct Examined {
 /// assert!(lint::examine(&source, &inputs, Stage::Advice).found.is_empty());
 /// ```
 pub fn examine(source: &Source, inputs: &LintInputs<'_>, stage: Stage) -> Examined {
+    examine_for(source, inputs, stage, &Deployed::default())
+}
+
+/// As [`examine`], for a deployment of which more is known than the policy says. [`Deployed`] has an
+/// example.
+pub fn examine_for(
+    source: &Source,
+    inputs: &LintInputs<'_>,
+    stage: Stage,
+    deployed: &Deployed<'_>,
+) -> Examined {
     let DraftPolicy { policy, manifest, assertions, unreadable, errors, repaired } =
         DraftPolicy::new(source);
     let Some(mut policy) = policy else {
@@ -178,8 +193,13 @@ pub fn examine(source: &Source, inputs: &LintInputs<'_>, stage: Stage) -> Examin
     if let Some(snapshot) = inputs.snapshot {
         policy = policy.with_registered(snapshot.scopes());
     }
+    if let Some(url) = deployed.url() {
+        policy = policy.at(url.clone());
+    }
     let is_whole = errors.is_empty() && repaired.is_whole();
-    let context = LintContext::new(&policy, &manifest, &assertions, &unreadable, inputs);
+    let errors = errors.into_iter().map(|error| registered_too(error, &manifest, inputs)).collect();
+    let context =
+        LintContext::new(&policy, &manifest, &assertions, &unreadable, (inputs, deployed));
     let mut report = LintReport::new(levels::read(&manifest, errors));
     let stale_allow = &lints::stale_allow::LINT;
     for lint in LINTS.iter().filter(|lint| lint.kind != stale_allow.kind) {
@@ -193,6 +213,18 @@ pub fn examine(source: &Source, inputs: &LintInputs<'_>, stage: Stage) -> Examin
     }
     let found = Diagnostics::new(source.clone(), repaired.restore(report.finish()));
     Examined { policy: is_whole.then_some(policy), assertions, found }
+}
+
+/// The mistake with what else is to do if its scope is defined.
+fn registered_too(error: Diagnostic, manifest: &Manifest, inputs: &LintInputs<'_>) -> Diagnostic {
+    if error.kind() != crate::mistake::UNDEFINED_SCOPE {
+        return error;
+    }
+    let scope = error.subject().map(str::to_owned);
+    match context::registration(manifest, inputs.snapshot, scope.as_deref()) {
+        Some(register) if error.may_define() => error.help(format!("then {register}")),
+        _ => error,
+    }
 }
 
 /// A finding of a lint, with the severity of the lint.

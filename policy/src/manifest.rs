@@ -105,7 +105,9 @@ pub(super) fn read(source: &Source, errors: &mut Vec<Diagnostic>) -> Manifest {
     if let Some(table) = root.table("lint", errors) {
         manifest.levels = read_levels(table.value, errors);
     }
-    manifest.clients = clients::read(&root.tables("client", errors), errors);
+    let clients = root.tables("client", errors);
+    manifest.clients = clients::read(&clients, errors);
+    clients::without_effect(&clients, manifest.server.trust.provider(), errors);
     (manifest.cases, manifest.invariants) = assertions::read(&root, errors);
     root.finish(errors);
     let misplaced = misplaced::find(&document, source.text());

@@ -39,4 +39,5 @@ mistakes! {
     TOO_MANY_SCOPES "SW127" "too-many-scopes" "`[scopes]` defines more than 10,000 scopes. Which scope gives which others takes memory that grows with the square of their number."
     INVALID_ORIGIN "SW128" "invalid-origin" "Not an origin that browsers send (RFC 6454), or one whose pages anybody can change."
     NO_EFFECT "SW129" "no-effect" "A setting that has no effect, because another one decides what it would."
+    INVALID_VARIABLE "SW130" "invalid-variable" "Not the name of an environment variable: letters, digits and `_`, not beginning with a digit."
 }

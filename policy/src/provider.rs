@@ -143,64 +143,6 @@ impl ProviderSettings {
         self.opaque
     }
 
-    /// The settings that do not fit what is known of the provider, each with its fix. `url` is the URL
-    /// of the server.
-    ///
-    /// ```
-    /// use scopeward_policy::ProviderSettings;
-    ///
-    /// assert!(ProviderSettings::default().doubts("http://localhost:3002/mcp").is_empty());
-    /// ```
-    pub fn doubts(&self, url: &str) -> Vec<(String, String)> {
-        let issuer = self.issuer().unwrap_or_default();
-        let is_https = issuer.starts_with("https://");
-        let mut all = vec![];
-        match self.provider.as_str() {
-            "entra" => {
-                let needed = format!("{url}/");
-                let help = format!(
-                    "make {url} the Application ID URI of the API at Entra, and write \
-                     `scope_prefix = \"{needed}\"`"
-                );
-                match self.scope_prefix() {
-                    None => all.push((
-                        "Entra's scopes have a prefix, and without `scope_prefix` it refuses the \
-                         sign-in (AADSTS9010010)"
-                            .to_owned(),
-                        help,
-                    )),
-                    Some(prefix) if prefix != needed => all.push((
-                        format!(
-                            "`scope_prefix` is {prefix}, and clients name {url} as the resource: \
-                             Entra refuses the sign-in (AADSTS9010010)"
-                        ),
-                        help,
-                    )),
-                    Some(_) => {}
-                }
-                let is_version_2 = issuer.starts_with("https://login.microsoftonline.com/")
-                    && issuer.ends_with("/v2.0");
-                let is_version_1 = issuer.starts_with("https://sts.windows.net/");
-                if issuer.contains("/common/") || issuer.contains("/organizations/") {
-                    all.push((
-                        format!("{issuer} is no issuer of tokens: they name the tenant"),
-                        "write the tenant's id in its place".to_owned(),
-                    ));
-                } else if is_https && !is_version_1 && !is_version_2 {
-                    all.push(wrong_form(self.provider, issuer));
-                }
-            }
-            "auth0" if is_https && !issuer.ends_with('/') => {
-                all.push(wrong_form(self.provider, issuer));
-            }
-            "keycloak" if is_https && (issuer.ends_with('/') || !issuer.contains("/realms/")) => {
-                all.push(wrong_form(self.provider, issuer));
-            }
-            _ => {}
-        }
-        all
-    }
-
     /// Each setting with its value as text, for messages.
     pub(crate) fn settings(&self) -> [(&'static str, String); 5] {
         let text = |setting: Option<&str>| setting.unwrap_or("not written").to_owned();
@@ -223,14 +165,4 @@ impl ProviderSettings {
         let written = settings.filter(|(_, value)| value != "not written" && value != "false");
         written.map(|(_, value)| value).collect::<Vec<_>>().join(", ")
     }
-}
-
-/// The doubt about an issuer that has not the form of its provider's issuers.
-fn wrong_form(provider: Provider, issuer: &str) -> (String, String) {
-    let preset = provider.preset();
-    let (title, form) = preset.map_or(("", ""), |preset| (preset.title, preset.issuer));
-    (
-        format!("{issuer} has not the form of an issuer of {title}"),
-        format!("it is compared byte by byte, and has the form {form}"),
-    )
 }

@@ -201,6 +201,12 @@ pub(crate) const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "hidden = true }",
+        "hidden = true }\n[[client]]\nid = \"a\"\nredirect_uris = []\nsecret_env = \"pa$$\"",
+        "invalid-variable",
+        "16:14",
+    ),
+    (
+        "hidden = true }",
         "hidden = true }\n[prompts]\nplan = { raed = \"todo\" }",
         "unknown-key",
         "14:10",

@@ -134,6 +134,20 @@ pub(crate) fn is_of_openid(scope: &str) -> bool {
     matches!(scope, "openid" | "profile" | "email" | "address" | "phone" | "offline_access")
 }
 
+/// Why a scope is none of a resource: it is about signing in, or about everything. `None` for every other
+/// one.
+pub(crate) fn too_broad(scope: &str) -> Option<&'static str> {
+    match scope {
+        "offline_access" => Some("is between the client and the authorization server"),
+        of_openid if is_of_openid(of_openid) => {
+            Some("is about signing in, not about this resource")
+        }
+        "all" | "full" | "full_access" | "full-access" => Some("is about everything"),
+        wildcard if wildcard.contains('*') => Some("is about everything that it matches"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,13 +1,13 @@
 //! Explains a scope that `[scopes]` does not define, by how it is written: as a whole scope, or as the
 //! part before `:read`, `:write` or `:admin`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     manifest::{Manifest, RuleEntry},
     mistake,
     reader::Located,
-    scope::Scope,
+    scope::{Scope, too_broad},
 };
 use crate::diagnostic::{Diagnostic, Fix, Suggestions};
 
@@ -146,6 +146,11 @@ fn whole<'k>(
         let here = "a list takes whole scopes";
         return error(message).label(label).help(format!("{here}: those that begin so are {list}"));
     }
+    if let Some(what) = too_broad(name) {
+        return error(message)
+            .label(format!("it {what}"))
+            .help("name a scope of this server in its place, or write `authenticated = true` for any authenticated caller");
+    }
     match suggestions.nearest(name, known) {
         Some(right) => error(message)
             .label(format!("did you mean `{right}`?"))
@@ -194,6 +199,42 @@ pub(crate) fn merge_undefined(
         _ => first.note(format!("and in {} more places", further - MOST_PLACES)),
     }));
     merged
+}
+
+/// Says of a scope that no rule names that a definition alone would be of no use: nothing would need the
+/// scope.
+pub(crate) fn advise_unneeded(errors: Vec<Diagnostic>, manifest: &Manifest) -> Vec<Diagnostic> {
+    if errors.iter().all(|error| error.kind() != mistake::UNDEFINED_SCOPE) {
+        return errors;
+    }
+    let rules = manifest.rules.iter().flat_map(|entry| {
+        let conditional = entry.when.iter().filter_map(|when| when.rule.as_ref());
+        entry.rule.iter().chain(conditional)
+    });
+    let needed: HashSet<&str> = rules
+        .filter_map(|rule| match rule {
+            RuleEntry::Anonymous | RuleEntry::Authenticated => None,
+            RuleEntry::Alternatives(alternatives) => Some(alternatives),
+        })
+        .flatten()
+        .flatten()
+        .map(|scope| scope.value.as_str())
+        .collect();
+    let advised = |error: Diagnostic| {
+        let is_unneeded = error.kind() == mistake::UNDEFINED_SCOPE
+            && error.subject().is_some_and(|name| !needed.contains(name));
+        if !is_unneeded {
+            return error;
+        }
+        error.map_helps(|help| {
+            let help = help.replacen("define it: ", "define it and use it in a rule: ", 1);
+            match help.strip_prefix("define it and") {
+                Some(rest) => format!("take it out here, or define it and{rest}"),
+                None => help,
+            }
+        })
+    };
+    errors.into_iter().map(advised).collect()
 }
 
 /// Moves the finding about a scope to its definition, where that must be what is misspelt: nothing uses

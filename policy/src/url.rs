@@ -184,6 +184,19 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
+/// The URL, if a server may ask it: `https` anywhere, or `http` on loopback. For scopeward, which asks
+/// no other; not a public API.
+#[doc(hidden)]
+pub fn may_be_asked(url: &str) -> Option<Url> {
+    let parsed = Url::parse(url).ok()?;
+    let is_safe = match parsed.scheme() {
+        "https" => parsed.has_host(),
+        "http" => is_loopback(&parsed),
+        _ => false,
+    };
+    is_safe.then_some(parsed)
+}
+
 impl fmt::Display for ResourceUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

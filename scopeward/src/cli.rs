@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+mod accepted;
 mod app;
 mod audit;
 mod doctor;
@@ -13,7 +14,6 @@ mod options;
 mod own;
 mod policy;
 mod provider;
-mod providers;
 mod repository;
 mod resource;
 mod revocation;
@@ -149,7 +149,7 @@ fn render(found: &Diagnostics) -> String {
 
 /// Prints what the startup check has to say although the server starts.
 fn report_start(report: &Report) {
-    if let Some(warning) = &report.warning {
+    for warning in &report.warnings {
         errln!("warning: {warning}\n");
     }
     if !report.found.is_empty() {

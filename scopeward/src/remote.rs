@@ -14,7 +14,7 @@ use url::Url;
 
 pub(crate) use metadata::Metadata;
 
-use crate::policy::url::is_loopback;
+use crate::policy::url::{is_loopback, may_be_asked};
 
 /// The largest answer that is read, in bytes: 1 MiB. Metadata, keys and lists of scopes are far
 /// smaller.
@@ -296,14 +296,7 @@ async fn read(answer: &mut reqwest::Response, url: &str) -> Result<Option<Vec<u8
 
 /// Parses a URL that may be asked: `https` anywhere, or `http` on loopback.
 pub(crate) fn checked(url: &str) -> Result<Url, RemoteError> {
-    let refused = || RemoteError::Address(url.to_owned());
-    let parsed = Url::parse(url).map_err(|_| refused())?;
-    let is_safe = match parsed.scheme() {
-        "https" => parsed.has_host(),
-        "http" => is_loopback(&parsed),
-        _ => false,
-    };
-    if is_safe { Ok(parsed) } else { Err(refused()) }
+    may_be_asked(url).ok_or_else(|| RemoteError::Address(url.to_owned()))
 }
 
 /// Whether the content type is `application/json` or ends in `+json` (RFC 6839).

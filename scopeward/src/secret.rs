@@ -63,6 +63,11 @@ impl Secret {
     }
 }
 
+/// A variable of the process environment. An empty one counts as absent.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// Reads a secret from a file. Line ends at the end of the file are not part of the secret.
 fn read(path: &Path) -> Result<SecretString, SecretError> {
     let name = || path.display().to_string();

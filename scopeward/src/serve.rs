@@ -5,6 +5,7 @@ mod behind;
 pub(crate) mod deployment;
 mod environment;
 mod error;
+mod given;
 mod guarded;
 mod limit_options;
 pub(crate) mod listen;

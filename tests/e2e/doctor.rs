@@ -1,7 +1,9 @@
 //! `doctor` finds and explains each of the issues that Scalekit's guide lists (docs.scalekit.com,
 //! "`FastMCP` quickstart", "Common issues"), and further mistakes.
 
+mod messages;
 mod mistakes;
+mod same;
 
 use std::{fs, process::Output};
 

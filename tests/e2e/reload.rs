@@ -15,7 +15,10 @@ use std::{
 use scopeward::policy::{CompiledPolicy, Operation, diagnostic::Source};
 use serde_json::{Value, json};
 
-use crate::harness::{POLICY, Server, mcp_request};
+use crate::{
+    harness::{POLICY, Server, mcp_request},
+    standin::Provider,
+};
 
 fn compile(text: &str) -> CompiledPolicy {
     CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap()
@@ -224,6 +227,43 @@ fn the_last_of_many_quick_edits_is_served() {
     server.wait_for_policy(&last);
     thread::sleep(Duration::from_millis(600));
     assert_eq!(server.served(), revision(&last));
+}
+
+/// The snapshot of the registered scopes is watched as the policy is: a scope that is registered after
+/// the start counts without a restart, and a broken snapshot leaves everything as it was.
+#[test]
+fn a_snapshot_that_changes_is_loaded() {
+    let provider = Provider::start();
+    let settings =
+        format!("provider = \"workos\"\nissuer = \"{}\"\nstartup_check = \"warn\"", provider.url);
+    let policy = POLICY.replace("provider = \"embedded\"", &settings);
+    let policy = policy.replace("list = \"step_up\"", "list = \"reachable\"");
+    let mut server = Server::prepare(&policy, &[]);
+    let file = server.folder.path().join("registered-scopes.toml");
+    let url = server.url();
+    let snapshot = |scopes: &[&str]| {
+        format!(
+            "version = 1\nresource = \"{url}\"\nissuer = \"{}\"\npulled_at = \
+             \"2026-11-20T00:00:00Z\"\nscopes = {scopes:?}\n",
+            provider.url
+        )
+    };
+    fs::write(&file, snapshot(&["todo:read", "todo:write"])).unwrap();
+    server.launch();
+    let token = provider.token(&json!({ "iss": provider.url, "aud": server.url() }));
+    let lists_purge = |server: &Server| {
+        let list = server.rpc(&token, "tools/list", &json!({})).json["result"].clone();
+        let tools = list["tools"].as_array().unwrap().clone();
+        tools.iter().any(|tool| tool["name"] == "purge_todos")
+    };
+    assert!(!lists_purge(&server), "admin:access is not registered yet");
+    fs::write(&file, snapshot(&["todo:read", "todo:write", "admin:access"])).unwrap();
+    server.wait_until("the scope", lists_purge);
+    fs::write(&file, "version = 1\nscopes = [").unwrap();
+    server.wait_for_refusals(1);
+    assert!(lists_purge(&server), "the last good one serves on");
+    fs::write(&file, snapshot(&["todo:read", "todo:write"])).unwrap();
+    server.wait_until("the scope's end", |server| !lists_purge(server));
 }
 
 /// `subscriptions/listen` of MCP 2026-07-28, as a stream of messages.

@@ -8,12 +8,14 @@ use std::{
     time::SystemTime,
 };
 
-use super::{Lint, LintInputs};
+use super::{Deployed, Lint, LintInputs, finding};
 use crate::{
     Snapshot,
+    served::ProviderFault,
     {
         Assertions, Behaviour, CompiledPolicy, Declaration, DeclarationIndex, Entry, Feature,
-        Located, Manifest, Registry, Rule, RuleEntry, ScopeEntry, ScopeSet, When,
+        Located, Manifest, Registry, Requirement, Rule, RuleEntry, Scope, ScopeEntry, ScopeId,
+        ScopeSet, When,
         condition::{self, ConditionFault, Fault},
         diagnostic::{Diagnostic, Suggestions},
         effort::Effort,
@@ -41,10 +43,12 @@ pub(crate) struct LintContext<'a> {
     pub(crate) registry: &'a Registry,
     pub(crate) snapshot: Option<&'a Snapshot>,
     pub(crate) now: SystemTime,
+    pub(crate) deployed: &'a Deployed<'a>,
     /// The scopes that at least one rule needs.
     pub(crate) needed: ScopeSet,
-    /// The scopes that a declaration names as `optional`, because its code asks for them itself.
-    pub(crate) optional: HashSet<&'static str>,
+    /// The scopes that a declaration names, also as `optional`. They are used whatever the rules say,
+    /// because `[scopes]` has to define them.
+    pub(crate) named_by_authors: HashSet<&'static str>,
     pub(crate) declared: DeclarationIndex,
     pub(crate) suggestions: Suggestions,
     /// The steps that the proofs of this run may take.
@@ -54,6 +58,8 @@ pub(crate) struct LintContext<'a> {
     /// The defined scope that each declared one was most likely meant to be; remembered, because
     /// several lints ask and have to get the same answer.
     pub(super) meant_scopes: RefCell<HashMap<String, Option<&'a str>>>,
+    /// How many lists of rules name each scope.
+    pub(super) lists_by_scope: OnceCell<HashMap<ScopeId, usize>>,
     /// The scopes that a rule of the file names, defined or not.
     pub(super) written_scopes: OnceCell<HashSet<&'a str>>,
 }
@@ -64,7 +70,7 @@ impl<'a> LintContext<'a> {
         manifest: &'a Manifest,
         assertions: &'a Assertions,
         unreadable: &'a [(Feature, Located<String>)],
-        inputs: &LintInputs<'a>,
+        (inputs, deployed): (&LintInputs<'a>, &'a Deployed<'a>),
     ) -> Self {
         let registry = inputs.registry;
         let all = registry.all();
@@ -76,13 +82,17 @@ impl<'a> LintContext<'a> {
             registry,
             snapshot: inputs.snapshot,
             now: inputs.now,
+            deployed,
             needed: policy.needed_scopes(),
-            optional: all.flat_map(|one| one.optional().iter().copied()).collect(),
+            named_by_authors: all
+                .flat_map(|one| one.scopes().iter().chain(one.optional()).copied())
+                .collect(),
             declared: DeclarationIndex::new(registry),
             suggestions: Suggestions::default(),
             effort: Effort::new(Effort::PROOFS),
             unknown_rules: OnceCell::new(),
             meant_scopes: RefCell::default(),
+            lists_by_scope: OnceCell::new(),
             written_scopes: OnceCell::new(),
         }
     }
@@ -126,6 +136,20 @@ impl<'a> LintContext<'a> {
         condition::finding(lint.kind, fault, text, &when.span).with_severity(lint.severity)
     }
 
+    /// A finding about the providers. It says which URL was judged, if that is not the policy's.
+    pub(crate) fn provider_finding(&self, lint: &Lint, fault: &ProviderFault) -> Diagnostic {
+        let found = finding(lint, self.manifest.server.span(), fault.message()).help(fault.help());
+        let judged = self.policy.resource();
+        let written = self.manifest.server.url.as_ref().map(|url| &*url.value);
+        let is_other = written.is_some_and(|written| !judged.matches(written));
+        if is_other && fault.message().contains(judged.as_str()) {
+            return found.note(format!(
+                "{judged} is the URL of this deployment, which takes the place of the policy's `url`"
+            ));
+        }
+        found
+    }
+
     /// Each compiled rule, with its entry in the file.
     pub(crate) fn rules(&self) -> impl Iterator<Item = (&'a Rule, &'a Entry)> {
         let entries = self.manifest.rules.iter();
@@ -156,13 +180,96 @@ impl<'a> LintContext<'a> {
         })
     }
 
-    /// Whether a rule needs the scope, or a scope that it implies, or a declaration names it as
-    /// `optional`.
+    /// What to do as well where these scopes are put to use: those that are not registered would be out
+    /// of everybody's reach.
+    pub(crate) fn registration<'s>(
+        &self,
+        scopes: impl IntoIterator<Item = &'s str>,
+    ) -> Option<String> {
+        registration(self.manifest, self.snapshot, scopes)
+    }
+
+    /// Whether something needs the scope besides one list of a rule.
+    pub(crate) fn is_needed_beside_one(&self, scope: &Scope) -> bool {
+        let Some(id) = self.policy.scope_id(scope.as_str()) else { return true };
+        let counts = self.lists_by_scope.get_or_init(|| {
+            let mut counts: HashMap<ScopeId, usize> = HashMap::new();
+            let requirements = self.policy.rules().filter_map(|(feature, name, _)| {
+                let rule = self.policy.rule(feature, name)?;
+                let conditional = rule.when.iter().map(|when| &when.requirement);
+                Some(std::iter::once(&rule.requirement).chain(conditional))
+            });
+            for all in requirements.flatten().flat_map(Requirement::alternatives) {
+                for id in all {
+                    *counts.entry(*id).or_default() += 1;
+                }
+            }
+            counts
+        });
+        if counts.get(&id).is_some_and(|count| *count > 1)
+            || self.named_by_authors.contains(scope.as_str())
+        {
+            return true;
+        }
+        let mut needed = self.needed.clone();
+        needed.remove(id);
+        self.policy.scope(id).gives_any(&needed)
+    }
+
+    /// What to do to remove a scope that no rule needs: the other places that name it would be mistakes
+    /// then.
+    pub(crate) fn removal(&self, scope: &Scope) -> String {
+        let names = |scopes: &[Located<Scope>]| scopes.iter().any(|one| one.value == *scope);
+        let manifest = self.manifest;
+        let mut places = vec![];
+        if manifest.server.registered.as_ref().is_some_and(|all| names(&all.value)) {
+            places.push("`registered`".to_owned());
+        }
+        let implying = manifest.scopes.iter().filter(|entry| names(&entry.implies));
+        places.extend(implying.map(|entry| format!("what `{}` implies", entry.name.value)));
+        let clients = manifest.clients.iter().filter(|client| names(&client.scopes));
+        places.extend(clients.map(|client| format!("the client `{}`", client.id.value)));
+        if manifest.cases.iter().any(|case| names(&case.scopes.value)) {
+            places.push("the tests".to_owned());
+        }
+        let is_in = |snapshot: &Snapshot| snapshot.scopes().any(|one| one == scope.as_str());
+        if self.snapshot.is_some_and(is_in) {
+            places.push("the registration at the provider".to_owned());
+        }
+        if places.is_empty() {
+            "remove it".to_owned()
+        } else {
+            format!("take it out of `[scopes]`, and of {}", places.join(", "))
+        }
+    }
+
+    /// Whether a rule needs the scope, or a scope that it implies, or a declaration names it.
     fn is_used(&self, entry: &ScopeEntry) -> bool {
         let name = entry.name.value.as_str();
         let scope = self.policy.scope_id(name).map(|id| self.policy.scope(id));
-        self.optional.contains(name) || scope.is_some_and(|scope| scope.gives_any(&self.needed))
+        self.named_by_authors.contains(name)
+            || scope.is_some_and(|scope| scope.gives_any(&self.needed))
     }
+}
+
+/// As [`LintContext::registration`], for a file that may have mistakes.
+pub(super) fn registration<'s>(
+    manifest: &Manifest,
+    snapshot: Option<&Snapshot>,
+    scopes: impl IntoIterator<Item = &'s str>,
+) -> Option<String> {
+    let written = manifest.server.registered.as_ref();
+    let listed: HashSet<&str> = match (snapshot, written) {
+        (Some(snapshot), _) => snapshot.scopes().collect(),
+        (None, Some(written)) => written.value.iter().map(|scope| scope.value.as_str()).collect(),
+        (None, None) => return None,
+    };
+    let missing: Vec<&str> = scopes.into_iter().filter(|scope| !listed.contains(scope)).collect();
+    let where_to = match snapshot {
+        Some(_) => "register it at the authorization server and run `resource pull`",
+        None => "register it at the authorization server and add it to `registered`",
+    };
+    (!missing.is_empty()).then(|| format!("{where_to}: {}", missing.join(", ")))
 }
 
 impl Behaviour {

@@ -96,7 +96,7 @@ fn is_same_access(before: &CompiledPolicy, after: &CompiledPolicy) -> bool {
 }
 
 /// The text after the fixes; `None` if it would not be TOML.
-fn apply_all(text: &str, fixes: &[&Fix]) -> Option<String> {
+pub(super) fn apply_all(text: &str, fixes: &[&Fix]) -> Option<String> {
     let mut document: Vec<(&[Step], &Change)> = vec![];
     let mut texts = vec![];
     for edit in fixes.iter().flat_map(|fix| &fix.edits) {

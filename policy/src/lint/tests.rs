@@ -4,7 +4,7 @@ use super::*;
 use crate::{Feature, Location, Operation, effort::Effort, entailment::Unproved, model::model};
 use proptest::prelude::*;
 
-fn now() -> SystemTime {
+pub(super) fn now() -> SystemTime {
     // 2026-11-24T12:00:00Z
     SystemTime::UNIX_EPOCH + std::time::Duration::from_hours(498_756)
 }
@@ -266,7 +266,7 @@ const fn declared(name: &'static str, scopes: &'static [&'static str]) -> Declar
     Declaration::new(Feature::Tool, name, scopes, &[], Location::new("src/tools.rs", 1, 1))
 }
 
-const TOOLS: &[Declaration] = &[
+pub(super) const TOOLS: &[Declaration] = &[
     declared("list_todos", &["todo:read"]).with_hints(Some(true), None),
     declared("share_todo", &["todo:read"]).with_hints(None, Some(false)),
     declared("create_todo", &["todo:write"]).with_hints(None, Some(false)),

@@ -6,6 +6,7 @@ use toml::de::DeTable;
 
 use super::scopes::scopes;
 use crate::{
+    Provider,
     diagnostic::Diagnostic,
     mistake,
     redirect::is_redirect_uri,
@@ -51,6 +52,25 @@ pub(super) fn read(
     clients
 }
 
+/// Refuses clients in a policy that does not start the embedded issuer, because nobody would know them.
+pub(super) fn without_effect(
+    tables: &[Located<&DeTable<'_>>],
+    provider: Provider,
+    errors: &mut Vec<Diagnostic>,
+) {
+    let Some(preset) = provider.preset() else { return };
+    for table in tables {
+        let message = format!(
+            "`[[client]]` has no effect with provider = \"{}\": it is about the embedded issuer",
+            preset.word
+        );
+        errors.push(
+            Diagnostic::new(mistake::NO_EFFECT, table.span.clone(), message)
+                .help(format!("register the client at {}, and remove this table", preset.title)),
+        );
+    }
+}
+
 fn read_client(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Option<ClientEntry> {
     let reader = TableReader::new(table.value, &shape::CLIENT, &"a client");
     let missing = |message: &str, help: &str| {
@@ -76,6 +96,20 @@ fn read_client(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> O
     let granted = reader.strings("scopes", errors);
     let granted = granted.map(|list| scopes(&list.value, &[], errors)).unwrap_or_default();
     let secret = reader.text("secret_env", "name the environment variable with the secret", errors);
+    let secret = secret.filter(|name| {
+        let is_name = is_variable(&name.value);
+        if !is_name {
+            let message = "`secret_env` is not the name of an environment variable";
+            errors.push(
+                Diagnostic::new(mistake::INVALID_VARIABLE, name.span.clone(), message)
+                    .label("letters, digits and `_`, not beginning with a digit")
+                    .help(
+                        "write the name here, and the secret itself in the environment or in .env",
+                    ),
+            );
+        }
+        is_name
+    });
     if reader.key_span("redirect_uris").is_none() && reader.key_span("scopes").is_none() {
         errors.push(missing(
             "the client can do nothing",
@@ -98,4 +132,10 @@ fn read_client(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> O
         secret: secret.map(|secret| secret.value),
         id,
     })
+}
+
+/// Whether a shell can set a variable of this name.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -6,7 +6,7 @@ use toml::de::DeTable;
 
 use super::{FormerName, scopes};
 use crate::{
-    diagnostic::Diagnostic,
+    diagnostic::{Change, Diagnostic, Fix},
     mistake,
     {
         provider::{Provider, ProviderSettings, Setup, Tokens},
@@ -87,6 +87,7 @@ pub(super) fn read(
         }),
         snapshot_days: reader.count("snapshot_days", errors).map(|days| days.value),
     };
+    idle_snapshot_days(name, &reader, errors);
     reader.finish(errors);
     server
 }
@@ -170,6 +171,22 @@ fn without_effect(
             Some(_) => error.help("remove it, or name the provider that it belongs to"),
         });
     }
+}
+
+/// Refuses `snapshot_days` where no snapshot is ever read.
+fn idle_snapshot_days(name: &str, reader: &TableReader<'_, '_>, errors: &mut Vec<Diagnostic>) {
+    let Some(at) = reader.key_span("snapshot_days") else { return };
+    if reader.key_span("registered").is_none() {
+        return;
+    }
+    let message = "`snapshot_days` has no effect beside `registered`, which says what is registered in \
+                   place of a snapshot";
+    let fix = Fix::new(
+        "remove `snapshot_days`",
+        vec![name.into(), "snapshot_days".into()],
+        Change::Remove,
+    );
+    errors.push(Diagnostic::new(mistake::NO_EFFECT, at, message).fix(fix));
 }
 
 fn also(

@@ -60,6 +60,10 @@ pub struct Preset {
     pub registered: RegisteredIn,
     /// How a deployment of it is reached.
     pub setup: Setup,
+    /// What must be set at the provider, and cannot be seen from here.
+    pub preconditions: &'static [&'static str],
+    /// What it says to a client that asks for a scope which is not registered, if that is known.
+    pub unregistered: Option<&'static str>,
     /// The documents that these facts come from.
     pub sources: &'static [&'static str],
 }
@@ -137,6 +141,8 @@ const COMMON: Preset = Preset {
     types: TokenTypes::AccessTokenOrPlain,
     registered: RegisteredIn::Metadata,
     setup: Setup::ByIssuer,
+    preconditions: &[],
+    unregistered: None,
     sources: &[RFC_9068, RFC_8414],
 };
 
@@ -165,9 +171,15 @@ pub static PRESETS: &[Preset] = &[
         // was not granted it.
         scope_claims: &["scope"],
         registered: RegisteredIn::Snapshot,
+        preconditions: &[
+            "turn on the Resource Parameter Compatibility Profile (Settings, Advanced), because \
+             clients of MCP name this server as `resource`; without it Auth0 answers \"The userinfo \
+             audience is not allowed for third party clients\"",
+        ],
         sources: &[
             "Auth0 docs, \"Access Token Profiles\"",
             "Auth0 docs, \"Validate Access Tokens\"",
+            "Auth0 support, \"MCP Audience Error with Auth0\"",
         ],
         ..COMMON
     },
@@ -178,6 +190,10 @@ pub static PRESETS: &[Preset] = &[
         audience_hint: "what the realm's audience mapper writes",
         scope_claims: &["scope"],
         marker: Marker::Is("typ", "Bearer"),
+        preconditions: &[
+            "add an audience mapper for this server to a client scope, because Keycloak takes no \
+             audience from `resource` unless its experimental resource indicators are on",
+        ],
         sources: &["Keycloak docs, \"Integrating with Model Context Protocol\""],
         ..COMMON
     },
@@ -209,7 +225,14 @@ pub static PRESETS: &[Preset] = &[
         scope_claims: &["scp"],
         // ID tokens have no `cid`.
         marker: Marker::HasOne(&["cid"]),
-        sources: &["Okta docs, \"OpenID Connect & OAuth 2.0 API\", access token claims"],
+        unregistered: Some(
+            "invalid_scope: One or more scopes are not configured for the authorization server \
+             resource",
+        ),
+        sources: &[
+            "Okta docs, \"OpenID Connect & OAuth 2.0 API\", access token claims",
+            "Okta support, \"Custom scopes are not allowed for this request\"",
+        ],
         ..COMMON
     },
     Preset {
@@ -314,6 +337,9 @@ impl fmt::Display for Preset {
             writeln!(f, "  access token  {}", self.marker)?;
         }
         writeln!(f, "  registered    {registered}")?;
+        for precondition in self.preconditions {
+            writeln!(f, "  at {:11}{precondition}", self.word)?;
+        }
         writeln!(f, "  sources       {}", self.sources.join("; "))
     }
 }

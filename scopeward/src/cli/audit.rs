@@ -60,10 +60,10 @@ pub(super) struct QueryArguments {
     #[arg(long, value_name = "NAME")]
     tool: Option<String>,
     /// Only decisions about this resource, by its URI or URI template in the policy
-    #[arg(long, value_name = "URI")]
+    #[arg(long, value_name = "URI", conflicts_with = "tool")]
     resource: Option<String>,
     /// Only decisions about this prompt
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["tool", "resource"])]
     prompt: Option<String>,
     /// Only decisions about calls of this subject
     #[arg(long, value_name = "SUBJECT", allow_hyphen_values = true)]

@@ -9,7 +9,7 @@ mod token;
 use std::{path::PathBuf, sync::Arc};
 
 use super::{
-    Deployment, Failure, Verdict, env_file, files::read_token, own::OwnSetting, providers,
+    Deployment, Failure, Verdict, accepted, env_file, files::read_token, own::OwnSetting,
     runtime::block_on,
 };
 use crate::{
@@ -64,17 +64,18 @@ fn examine(
         Ok(configured) => configured,
         Err(error) => {
             let env_file = env_file::find().map(|path| path.display().to_string());
-            settings::of_config_error(report, &error, env_file.as_deref());
+            settings::of_faults(report, &error.into_faults(), env_file.as_deref());
             return Ok(());
         }
     };
     settings::of_settings(report, &policy, &configured, |name| deployment.settings.get(name));
     block_on(async {
         let remote = Remote::default();
-        for settings in std::iter::once(policy.provider_settings()).chain(policy.also()) {
-            for (text, fix) in settings.doubts(policy.resource().as_str()) {
-                report.wrong("sign-in", text, fix);
-            }
+        for unset in startup::unset_secrets(&policy) {
+            report.wrong("client", unset.message(), unset.help());
+        }
+        for doubt in policy.provider_doubts(&|name| deployment.settings.get(name)) {
+            report.wrong("sign-in", doubt.message(), doubt.help());
         }
         for configured in configured.all() {
             provider_health::examine(report, &remote, configured, &policy).await;
@@ -113,7 +114,7 @@ fn examine(
         outside::seen_from_outside(report, &remote, &policy, &servers).await;
         if let Some(token) = token {
             let unserved = LivePolicy::unserved(Arc::clone(&policy));
-            let validator = providers::validator(deployment, &configured, &unserved, name).await?;
+            let validator = accepted::validator(deployment, &configured, &unserved, name).await?;
             token::examine(report, &validator, &policy, token).await;
         }
         Ok(())

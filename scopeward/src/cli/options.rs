@@ -15,7 +15,7 @@ const PLACES: &[(&[&str], &[&str])] = &[
     (&["policy", "init"], &["policy", "url", "port"]),
     (&["policy", "check"], &["policy", "data", "url", "port", "host"]),
     (&["policy", "show"], &["policy", "url", "port"]),
-    (&["policy", "lint"], &["policy"]),
+    (&["policy", "lint"], &["policy", "url", "port"]),
     (&["policy", "diff"], &["policy"]),
     (&["policy", "explain"], &["policy", "data", "url", "port", "max_key_age"]),
     (&["policy", "matrix"], &["policy", "url", "port"]),

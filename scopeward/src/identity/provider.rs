@@ -7,7 +7,7 @@ mod registered;
 mod scalekit;
 
 pub(crate) use configured::{
-    ConfiguredProvider, ConfiguredProviders, ProviderConfigError, TokenCheck,
+    ConfiguredProvider, ConfiguredProviders, ProviderConfigError, TokenCheck, fault,
 };
 pub use custom::CustomProvider;
 pub(crate) use registered::{Registered, RegisteredError};

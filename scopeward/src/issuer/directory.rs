@@ -10,7 +10,7 @@ use super::{
     documents::ClientDescription,
     state::RegisteredClient,
 };
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 
 impl Issuer {
     /// The client with this identifier.
@@ -41,10 +41,9 @@ impl Issuer {
         let policy = self.policy();
         let known = policy.clients().iter().find(|client| client.id() == id)?;
         let proof = known.secret_variable().map_or(ClientProof::Nothing, |variable| {
-            let setting = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-            let secret = Secret::setting(variable, setting)
+            let found = Secret::setting(variable, secret::variable)
                 .and_then(|secret| secret.map(|secret| secret.read()).transpose());
-            match secret {
+            match found {
                 Ok(Some(secret)) => {
                     ClientProof::Secret(credentials::fingerprint(secret.expose_secret()))
                 }

@@ -2,13 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    identity::provider::{ConfiguredProviders, ProviderConfigError},
-    policy::{
-        CompiledPolicy,
-        diagnostic::Source,
-        provider::{PRESETS, Preset},
-    },
+use crate::policy::{
+    CompiledPolicy,
+    diagnostic::Source,
+    provider::{PRESETS, Preset},
 };
 
 const INTRODUCTION: &str = "\
@@ -66,16 +63,17 @@ fn needed(preset: &Preset) -> Vec<String> {
         let policy = CompiledPolicy::compile(Source::new("policy.toml", text)).unwrap();
         let variable =
             |name: &str| variables.contains(name).then(|| "https://issuer.example".to_owned());
-        let Err(error) = ConfiguredProviders::of(&policy, variable) else { return needed };
-        let ProviderConfigError::Missing { what, help, .. } = error else { panic!("{error}") };
-        needed.push(format!("{what}: {help}"));
+        let Err(faults) = policy.served_providers(&variable) else { return needed };
+        let fault = &faults[0];
+        let (_, what) = fault.message().split_once(" needs ").unwrap_or_default();
+        needed.push(format!("{what}: {}", fault.help()));
         assert!(needed.len() < 9, "{} is never content: {needed:#?}", preset.title);
-        if help.contains("`issuer = ") {
+        if fault.help().contains("`issuer = ") {
             lines += "issuer = \"https://issuer.example\"\n";
-        } else if help.contains("`audience = ") {
+        } else if fault.help().contains("`audience = ") {
             lines += "audience = \"a-client\"\n";
         } else {
-            variables.insert(what);
+            variables.extend(fault.missing_variable().map(str::to_owned));
         }
     }
 }

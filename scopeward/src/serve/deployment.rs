@@ -6,7 +6,7 @@ use std::{
     str::FromStr,
 };
 
-use super::{Environment, StartError, environment::Settings};
+use super::{Environment, StartError, environment::Settings, given::GivenSettings};
 use crate::{
     file,
     identity::{
@@ -67,6 +67,9 @@ pub(crate) struct Deployment {
     pub(crate) max_token: u64,
     #[arg(skip)]
     pub(crate) settings: Settings,
+    /// The settings that an option or a variable gave.
+    #[arg(skip)]
+    pub(crate) given: GivenSettings,
     /// The provider that the program brings, in place of the one that the settings describe.
     #[arg(skip)]
     pub(crate) custom: Option<CustomProvider>,
@@ -138,10 +141,37 @@ impl Deployment {
         }
     }
 
+    /// The snapshot that this policy is linted with: none beside `registered`, which counts before it.
+    ///
+    /// # Errors
+    ///
+    /// A named file for a policy with `registered`.
+    pub(crate) fn snapshot_beside(
+        &self,
+        source: &Source,
+        named: Option<&Path>,
+    ) -> Result<Option<Snapshot>, StartError> {
+        let policy = CompiledPolicy::compile(source.clone());
+        if !policy.is_ok_and(|policy| policy.registered_at().is_some()) {
+            return self.snapshot(named);
+        }
+        named.map_or(Ok(None), |_| {
+            Err(StartError::refused(
+                "--snapshot has no effect, because `registered` in `[server]` says which scopes are \
+                 registered\n  = help: leave the option out",
+            ))
+        })
+    }
+
     /// The URL of the server for a policy with mistakes, as far as the URL can be read.
     pub(crate) fn address_of(&self, source: &Source) -> Result<ResourceUrl, StartError> {
         let written = written_url(source).and_then(|url| ResourceUrl::parse(&url).ok());
         self.override_url(written.as_ref())
+    }
+
+    /// Whether this deployment says its URL, in place of the policy.
+    pub(crate) fn says_url(&self) -> bool {
+        self.url.is_some() || self.settings.get("MCP_URL").is_some()
     }
 
     /// The URL of the server before there is a policy: that of this deployment, or a port on loopback.

@@ -127,6 +127,14 @@ pub(crate) struct LimitOptions {
     grace: u64,
 }
 
+impl LimitOptions {
+    /// The id of each option.
+    pub(super) fn ids() -> Vec<String> {
+        let command = <Self as clap::Args>::augment_args(clap::Command::new("limits"));
+        command.get_arguments().map(|option| option.get_id().to_string()).collect()
+    }
+}
+
 impl From<LimitOptions> for Limits {
     fn from(options: LimitOptions) -> Self {
         Self {

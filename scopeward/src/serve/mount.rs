@@ -236,9 +236,12 @@ impl Mount {
         let Self { deployment, options, details, .. } = &self;
         let registry = &T::Tools::REGISTRY;
         let name = T::Tools::SERVER.0;
-        let Served { policy, configured, registered, warning } =
+        let Served { policy, configured, registered, warnings } =
             startup::checked(deployment, registry).await?;
-        let report = Report { found: policy.found().clone(), warning };
+        if options.own_limits.is_some() {
+            deployment.given.check_beside_own_limits()?;
+        }
+        let report = Report { found: policy.found().clone(), warnings };
         file::make_data_folder(&deployment.data).map_err(|error| {
             StartError::refused(format!("cannot use {}: {error}", deployment.data.display()))
         })?;
@@ -250,7 +253,12 @@ impl Mount {
         let revocations = revoked
             .as_ref()
             .map_or_else(Revocations::default, |watched| watched.revocations.clone());
-        let recorder = if self.has_audit { self.audit_file()? } else { Recorder::default() };
+        let recorder = if self.has_audit {
+            self.audit_file()?
+        } else {
+            deployment.given.check_without_audit()?;
+            Recorder::default()
+        };
         let live = LivePolicy::from(policy);
         let providers = startup::open_providers(deployment, &configured, &live, name)?;
         let environment = deployment.environment();
@@ -327,6 +335,9 @@ impl Mount {
                 if !checked.found().is_empty() {
                     tracing::warn!("{}", checked.found().render(false));
                 }
+                for unset in startup::unset_secrets(checked.policy()) {
+                    tracing::warn!("{unset}");
+                }
                 let url = deployment.url_of(checked.policy()).map_err(RefusedPolicy::because)?;
                 Ok(checked.at(url))
             },
@@ -338,13 +349,13 @@ impl Mount {
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) found: Diagnostics,
-    /// Why the committed snapshot stands in for the provider.
-    pub(crate) warning: Option<String>,
+    /// Why the committed snapshot stands in for the provider, and which secrets are not set.
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Report {
     fn log(&self) {
-        if let Some(warning) = &self.warning {
+        for warning in &self.warnings {
             tracing::warn!("{warning}");
         }
         if !self.found.is_empty() {

@@ -12,7 +12,7 @@ use clap::{
     parser::ValueSource,
 };
 
-use super::{StartError, deployment::Deployment, options::Options};
+use super::{StartError, deployment::Deployment, given::GivenSettings, options::Options};
 
 /// The settings of a deployment and those of serving.
 #[derive(Debug, Parser)]
@@ -43,10 +43,13 @@ impl ServerSettings {
     pub(crate) fn read(given: Option<&ArgMatches>) -> Result<Self, StartError> {
         let mut line = vec![];
         let mut by_variable = vec![];
+        let mut all_given = GivenSettings::default();
         for argument in Self::arguments() {
             let option = format!("--{}", argument.get_long().unwrap_or_default());
             if let Some(values) = given.and_then(|given| on_command_line(given, &argument)) {
                 let takes_value = argument.get_action().takes_values();
+                let last = values.last().map(|last| last.to_string_lossy().into_owned());
+                all_given.add(argument.get_id().as_str(), option.clone(), last.unwrap_or_default());
                 let values = values.iter().map(|value| with_value(&option, value));
                 line.extend(if takes_value { values.collect() } else { vec![option.into()] });
                 continue;
@@ -59,6 +62,8 @@ impl ServerSettings {
                 continue;
             };
             if argument.get_action().takes_values() {
+                let text = value.to_string_lossy().into_owned();
+                all_given.add(argument.get_id().as_str(), name.clone(), text);
                 line.push(with_value(&option, &value));
             } else if is_on(&name, &value)? {
                 line.push(option.clone().into());
@@ -68,9 +73,11 @@ impl ServerSettings {
         // The variables are on the line already, and an empty one would be read as a value.
         let command = Self::command().mut_args(|argument| argument.env(None));
         let matches = command.try_get_matches_from(line);
-        matches
+        let mut settings = matches
             .and_then(|matches| Self::from_arg_matches(&matches))
-            .map_err(|error| refused(&error, &by_variable))
+            .map_err(|error| refused(&error, &by_variable))?;
+        settings.deployment.given = all_given;
+        Ok(settings)
     }
 }
 

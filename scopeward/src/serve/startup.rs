@@ -6,11 +6,14 @@ use std::time::Duration;
 use super::{Providers, StartError, deployment::Deployment, server};
 use crate::{
     identity::provider::{
-        ConfiguredProvider, ConfiguredProviders, ProviderConfigError, Registered,
+        ConfiguredProvider, ConfiguredProviders, ProviderConfigError, Registered, fault,
     },
     issuer::Issuer,
     live::LivePolicy,
-    policy::{CheckedPolicy, CompiledPolicy, Registry, Snapshot, agreement, diagnostic::Source},
+    policy::{
+        CheckedPolicy, CompiledPolicy, Registry, Snapshot, agreement, diagnostic::Source,
+        served::ProviderFault,
+    },
     remote::Remote,
 };
 
@@ -22,8 +25,9 @@ pub(crate) struct Served {
     pub(crate) policy: CheckedPolicy,
     pub(crate) configured: ConfiguredProviders,
     pub(crate) registered: Registered,
-    /// Why the provider did not say its registered scopes, if the committed snapshot stands in for it.
-    pub(crate) warning: Option<String>,
+    /// What the operator should know although the server starts: why the provider did not say its
+    /// registered scopes, if the committed snapshot stands in for it, and which secrets are not set.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Compiles the policy and checks it against the tools. An error ends the start unless the policy
@@ -39,6 +43,7 @@ pub(crate) async fn checked(
         Ok(policy) => {
             let policy = deployment.deploy(policy)?;
             let configured = configured(deployment, &policy)?;
+            deployment.given.check(&configured, deployment.sessions)?;
             let main = configured.main.as_ref();
             let registered = registered(deployment, &policy, main).await?;
             (configured, registered)
@@ -51,16 +56,41 @@ pub(crate) async fn checked(
     let policy = policy.at(url);
     let resource = policy.policy().resource();
     server::may_serve(resource).map_err(StartError::refused)?;
-    if policy.policy().provider().is_embedded() {
-        Issuer::may_serve(resource).map_err(StartError::refused)?;
-        if let Some(host) = deployment.host().filter(|host| !host.is_loopback()) {
-            return Err(StartError::refused(format!(
-                "the embedded issuer lets anyone sign in under any name, so it listens on \
-                 loopback only, and {host} is not loopback"
-            )));
-        }
+    if let Some(fault) = embedded_fault(deployment, policy.policy()) {
+        return Err(StartError::refused(fault));
     }
-    Ok(Served { policy, configured, registered, warning })
+    let unset = unset_secrets(policy.policy());
+    let warnings = warning.into_iter().chain(unset.iter().map(ToString::to_string)).collect();
+    Ok(Served { policy, configured, registered, warnings })
+}
+
+/// The clients of the embedded issuer whose secret is not set. It reads the process environment, as the
+/// issuer does.
+pub(crate) fn unset_secrets(policy: &CompiledPolicy) -> Vec<ProviderFault> {
+    policy.unset_secrets(&crate::secret::variable)
+}
+
+/// Why no server starts here with the providers of the policy; none if one does.
+pub(crate) fn faults(deployment: &Deployment, policy: &CompiledPolicy) -> Vec<ProviderFault> {
+    let wrong = try_configured(deployment, policy).err();
+    let faults = wrong.map(ProviderConfigError::into_faults).unwrap_or_default();
+    faults.into_iter().chain(embedded_fault(deployment, policy)).collect()
+}
+
+/// Why the embedded issuer is not served here, although the policy allows it.
+fn embedded_fault(deployment: &Deployment, policy: &CompiledPolicy) -> Option<ProviderFault> {
+    if !policy.provider().is_embedded() || !policy.resource().is_loopback() {
+        return None;
+    }
+    if let Err(refused) = Issuer::may_serve(policy.resource()) {
+        return Some(fault(&refused));
+    }
+    let host = deployment.host().filter(|host| !host.is_loopback())?;
+    let message = format!(
+        "the embedded issuer lets anyone sign in under any name, so it listens on loopback only, and \
+         {host} is not loopback"
+    );
+    Some(ProviderFault::new(message, "remove HOST, or name a provider in `[server]`"))
 }
 
 /// The providers of a policy, with their settings in this deployment.

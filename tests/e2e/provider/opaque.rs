@@ -44,6 +44,8 @@ fn an_opaque_token_is_what_its_issuer_says() {
         json!({ "exp": null }),
         json!({ "token_type": null }),
         json!({ "token_type": "bearer" }),
+        // Spring Authorization Server sends a list.
+        json!({ "scope": ["openid", "todo:read"] }),
         // django-oauth-toolkit sends `username` instead of `sub`.
         json!({ "sub": null, "username": "ada" }),
     ]
@@ -203,6 +205,39 @@ fn google_tokens() {
         assert!(description.contains(why), "{bad}: {description}");
     }
     assert_eq!(lists(&server, "ya29.unknown"), 401);
+}
+
+/// A page and an app of one project are two OAuth clients at Google, with one issuer.
+#[test]
+fn google_tokens_of_two_clients() {
+    let provider = Provider::start();
+    let text =
+        format!("provider = \"google\"\naudience = [\"web.apps\", \"app.apps\"]\n{REGISTERED}");
+    let url = format!("{}/tokeninfo", provider.url);
+    let server = Server::with_settings(&policy(&text), &[("INTROSPECTION_URL", &url)]);
+    let say = |token: &str, client: &Value| {
+        let answer = json!({ "azp": client, "aud": client, "sub": "1169", "scope": "openid todo:read",
+            "exp": (now() + 600).to_string() });
+        provider.opaque.lock().unwrap().insert(token.to_owned(), answer);
+    };
+    for (token, client) in [("ya29.web", "web.apps"), ("ya29.app", "app.apps")] {
+        say(token, &json!(client));
+        assert_eq!(lists(&server, token), 200, "{client}");
+    }
+    for (token, client) in [
+        ("ya29.other", json!("other.apps")),
+        ("ya29.part", json!("app.app")),
+        ("ya29.both", json!("web.apps app.apps")),
+        ("ya29.none", json!(null)),
+    ] {
+        say(token, &client);
+        let reply = server.call(token, "list_todos", &json!({}));
+        assert_eq!(reply.status, 401, "{client}");
+    }
+    say("ya29.other", &json!("other.apps"));
+    let reply = server.call("ya29.other", "list_todos", &json!({}));
+    let why = reply.challenge("error_description").unwrap();
+    assert!(why.contains("aud must be web.apps or app.apps"), "{why}");
 }
 
 /// During a migration from opaque tokens to JWTs, both kinds of token are accepted.

@@ -108,32 +108,146 @@ fn ambiguous_and_incomplete_providers_are_refused() {
     assert!(stderr(&output).contains("two providers have opaque tokens"), "{}", stderr(&output));
 }
 
-/// Each of these starts no server, and `policy lint` says so before.
+/// Settings in `[server]`, the table of a further provider, and the variables of the deployment.
+type Setup = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+const LOGIN: &str = "provider = \"oidc\"\nissuer = \"https://a.example\"";
+const PUBLIC: &[(&str, &str)] = &[("MCP_URL", "https://todos.example.com/mcp")];
+const ISSUER: (&str, &str) = ("ISSUER_URL", "https://a.example");
+
+/// Each of these starts no server, and `policy lint` says so before, in the same words.
+const REFUSED: &[(Setup, &str)] = &[
+    (
+        ("provider = \"google\"\nregistered = [\"todo:read\"]", "", &[]),
+        "the id of the OAuth client",
+    ),
+    (
+        ("provider = \"cognito\"\nissuer = \"https://c.example\"", "", &[]),
+        "the id of the OAuth client",
+    ),
+    (("provider = \"auth0\"", "", &[]), "needs its issuer"),
+    ((LOGIN, "provider = \"okta\"", &[]), "provider = \"okta\" needs its issuer"),
+    ((LOGIN, "provider = \"okta\"", &[ISSUER]), "provider = \"okta\" needs its issuer"),
+    (
+        (LOGIN, "provider = \"okta\"\nissuer = \"https://a.example\"", &[]),
+        "two providers have the issuer https://a.example",
+    ),
+    (
+        ("provider = \"oidc\"", "provider = \"okta\"\nissuer = \"https://a.example\"", &[ISSUER]),
+        "two providers have the issuer https://a.example",
+    ),
+    (
+        (
+            "provider = \"google\"\naudience = \"c\"",
+            "provider = \"oauth\"\nissuer = \"https://b.example\"\nopaque = true",
+            &[],
+        ),
+        "two providers have opaque tokens",
+    ),
+    (("issuer = \"https://a.example\"", "", &[]), "`issuer` has no effect without `provider`"),
+    (
+        ("provider = \"scalekit\"\naudience = \"res_1\"", "", &[]),
+        "`audience` has no effect with Scalekit",
+    ),
+    (("provider = \"embedded\"", "", PUBLIC), "https://todos.example.com/mcp is not loopback"),
+    (
+        ("provider = \"embedded\"", "", &[("BASE_URL", "https://todos.example.com/mcp")]),
+        "https://todos.example.com/mcp is not loopback",
+    ),
+    (("provider = \"embedded\"", "", &[("HOST", "0.0.0.0")]), "0.0.0.0 is not loopback"),
+    (("provider = \"embedded\"", "", &[ISSUER]), "ISSUER_URL is set, and has no effect"),
+    (("provider = \"scalekit\"", "", &[ISSUER]), "ISSUER_URL is set, and has no effect"),
+    (
+        (LOGIN, "", &[("INTROSPECTION_URL", "https://a.example/introspect")]),
+        "INTROSPECTION_URL is set, and has no effect",
+    ),
+    (
+        (LOGIN, "", &[("INTROSPECTION_CLIENT_SECRET_FILE", "secret")]),
+        "INTROSPECTION_CLIENT_SECRET_FILE is set, and has no effect",
+    ),
+    (
+        ("provider = \"oidc\"", "", &[("ISSUER_URL", "http://a.example")]),
+        "ISSUER_URL: http://a.example is not an https URL",
+    ),
+    (
+        ("provider = \"scalekit\"", "", &[("SCALEKIT_ENVIRONMENT_URL", "acme.scalekit.dev")]),
+        "SCALEKIT_ENVIRONMENT_URL: acme.scalekit.dev is not an https URL",
+    ),
+    (
+        (
+            "provider = \"scalekit\"",
+            "",
+            &[
+                ("SCALEKIT_ENVIRONMENT_URL", "https://acme.scalekit.dev"),
+                ("SCALEKIT_RESOURCE_ID", "res_1"),
+                ("SCALEKIT_CLIENT_SECRET", "a"),
+                ("SCALEKIT_CLIENT_SECRET_FILE", "b"),
+            ],
+        ),
+        "SCALEKIT_CLIENT_SECRET and SCALEKIT_CLIENT_SECRET_FILE are both set",
+    ),
+    (("provider = \"embedded\"", "", &[("MCP_URL", "http://todos.example.com/mcp")]), "MCP_URL is"),
+];
+
 #[test]
 fn the_lint_finds_what_the_server_refuses() {
-    for (text, says) in [
-        ("provider = \"google\"\nregistered = [\"todo:read\"]", "the id of the OAuth client"),
-        ("provider = \"cognito\"\nissuer = \"https://c.example\"", "the id of the OAuth client"),
-        ("provider = \"auth0\"", "needs its issuer"),
-        (
-            "provider = \"oidc\"\nissuer = \"https://a.example\"\n[[server.also]]\n\
-             provider = \"okta\"\nissuer = \"https://a.example\"\n",
-            "two providers have the issuer https://a.example",
-        ),
-        ("issuer = \"https://a.example\"", "`issuer` has no effect without `provider`"),
-        ("provider = \"scalekit\"\naudience = \"res_1\"", "`audience` has no effect with Scalekit"),
-    ] {
-        // A table below `[server]` stands after all of its keys.
-        let (keys, also) = text.split_once("[[").unwrap_or((text, ""));
-        let mut policy = policy(keys.trim_end());
+    for ((keys, also, variables), says) in REFUSED {
+        let mut policy = policy(keys);
         if !also.is_empty() {
-            policy = policy.replace("[scopes]", &format!("[[{also}\n[scopes]"));
+            // A table below `[server]` stands after all of its keys.
+            policy = policy.replace("[scopes]", &format!("[[server.also]]\n{also}\n\n[scopes]"));
         }
-        let output = run(&policy, &["policy", "lint", "--deny", "warning"]);
-        let said = stdout(&output) + &stderr(&output);
-        assert_ne!(output.status.code(), Some(0), "{text}");
-        assert!(said.contains(says), "{text}: {said}");
+        let server = Server::prepare(&policy, variables);
+        let said = |arguments: &[&str]| {
+            let output = server.command().args(arguments).output().unwrap();
+            (output.status.code().unwrap(), stdout(&output) + &stderr(&output))
+        };
+        for arguments in
+            [&["serve"][..], &["policy", "check"], &["policy", "lint", "--deny", "warning"]]
+        {
+            let (code, said) = said(arguments);
+            assert_ne!(code, 0, "{keys} {also} {variables:?}: {arguments:?}");
+            assert!(said.contains(says), "{keys} {also} {variables:?}: {arguments:?}: {said}");
+        }
     }
+}
+
+/// The lint judges the URL of the deployment that it runs in, and says which URL it judged.
+#[test]
+fn the_lint_judges_the_url_of_the_deployment() {
+    const ENTRA: &str = "provider = \"entra\"\nissuer = \"https://login.microsoftonline.com/t/v2.0\"\n\
+         scope_prefix = \"https://todos.example.com/mcp/\"\n\
+         registered = [\"todo:read\", \"todo:write\", \"admin:access\"]";
+    let server = Server::prepare(&policy(ENTRA), &[]);
+    let lint = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = server.command();
+        command.args(["policy", "lint", "--deny", "warning"]).args(arguments);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        (output.status.code().unwrap(), stdout(&output) + &stderr(&output))
+    };
+    let (code, said) = lint(&[], &[]);
+    assert!(code == 1 && said.contains("AADSTS9010010"), "the policy's own URL: {said}");
+    for (arguments, variables) in [
+        (&[][..], PUBLIC),
+        (&[], &[("BASE_URL", "https://todos.example.com/mcp")]),
+        (&["--url", "https://todos.example.com/mcp"], &[]),
+        // A URL without a path names the server alone.
+        (&[], &[("MCP_URL", "https://todos.example.com/")]),
+    ] {
+        let (code, said) = lint(arguments, variables);
+        assert_eq!(code, 0, "{arguments:?} {variables:?}: {said}");
+        assert!(said.contains("judged at https://todos.example.com/mcp"), "{said}");
+    }
+    let other = [("MCP_URL", "https://other.example.com/mcp")];
+    let (code, said) = lint(&["--format", "json"], &other);
+    assert!(
+        code == 1 && said.contains("https://other.example.com/mcp is the URL of this deployment"),
+        "{said}"
+    );
+    std::fs::write(server.folder.path().join(".env"), "MCP_URL=https://todos.example.com/mcp\n")
+        .unwrap();
+    let (code, said) = lint(&[], &[]);
+    assert!(code == 0 && said.contains("judged at https://todos.example.com/mcp"), "{said}");
 }
 
 /// Scopes of OpenID Connect are the provider's, wherever they are registered.

@@ -26,19 +26,16 @@ pub(in crate::lint) static LINT: Lint = Lint {
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
     for entry in &context.manifest.scopes {
         let scope = entry.name.value.as_str();
-        let what = match scope {
-            "offline_access" => "is between the client and the authorization server",
-            of_openid if crate::scope::is_of_openid(of_openid) => {
-                "is about signing in, not about this resource"
-            }
-            "all" | "full" | "full_access" | "full-access" => "is about everything",
-            wildcard if wildcard.contains('*') => "is about everything that it matches",
-            _ => continue,
+        let Some(what) = crate::scope::too_broad(scope) else { continue };
+        let help = if context.written_scopes().contains(scope) {
+            "name what each tool needs in the rules that ask for it, and then take it out of `[scopes]`"
+                .to_owned()
+        } else {
+            context.removal(&entry.name.value)
         };
         report.push(
             PolicyEntry::Scope(scope),
-            finding(&LINT, entry.name.span.clone(), format!("`{scope}` {what}"))
-                .help("remove it from `[scopes]`, and name what a tool needs instead"),
+            finding(&LINT, entry.name.span.clone(), format!("`{scope}` {what}")).help(help),
         );
     }
 }

@@ -26,7 +26,8 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         let message = format!("`{scope}` is defined and never used");
         report.push(
             PolicyEntry::Scope(scope.as_str()),
-            finding(&LINT, entry.name.span.clone(), message).help("remove it, or use it in a rule"),
+            finding(&LINT, entry.name.span.clone(), message)
+                .help(format!("{}, or use it in a rule", context.removal(scope))),
         );
     }
 }

@@ -1,4 +1,5 @@
 use super::prelude::*;
+use crate::Snapshot;
 
 pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new("SW025", "old-snapshot", "The snapshot of the registered scopes is old."),
@@ -15,7 +16,7 @@ pub(in crate::lint) static LINT: Lint = Lint {
 };
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
-    let Some(snapshot) = context.snapshot else { return };
+    let Some(snapshot) = context.snapshot else { return without_one(context, report) };
     let days = snapshot.age_in_days(context.now);
     let limit = i64::from(context.policy.snapshot_days());
     if days <= limit {
@@ -34,5 +35,19 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
             "run `resource pull`, and commit the file; more than {} count as old",
             counted(limit, "day")
         )),
+    );
+}
+
+/// Reports `snapshot_days` where there is no snapshot that could grow old.
+fn without_one(context: &LintContext<'_>, report: &mut LintReport) {
+    if context.manifest.server.snapshot_days.is_none() {
+        return;
+    }
+    let message =
+        format!("`snapshot_days` is about a snapshot, and there is no {}", Snapshot::FILE);
+    report.push(
+        PolicyEntry::File,
+        finding(&LINT, context.manifest.server.span(), message)
+            .help("run `resource pull`, and commit the file; or remove `snapshot_days`"),
     );
 }

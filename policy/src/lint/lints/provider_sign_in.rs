@@ -1,5 +1,5 @@
 use super::prelude::*;
-use crate::provider::Setup;
+use crate::served::ISSUER_URL;
 
 pub(in crate::lint) static LINT: Lint = Lint {
     kind: Kind::new(
@@ -11,8 +11,11 @@ pub(in crate::lint) static LINT: Lint = Lint {
     stage: Stage::Advice,
     why: "The server starts, and then no client gets a token. Entra answers AADSTS9010010 to clients \
           of MCP, which name the server's URL as `resource` (RFC 8707), unless the scopes that they ask \
-          for begin with that URL: make it the Application ID URI of the API. Auth0's issuer ends in a \
-          slash, Entra's in `/v2.0`, and Keycloak's has `/realms/` in it.",
+          for begin with that URL: make it the Application ID URI of the API. Okta's org authorization \
+          server and Google have no scopes of one's own (invalid_scope), and Cognito's begin with the \
+          identifier of a resource server. Auth0's issuer ends in a slash, Entra's in `/v2.0`, and \
+          Keycloak's has `/realms/` in it. Beside a `.env`, variables that are not set are reported as \
+          well, because the server would run there.",
     bad: Example::new(
         &[READER],
         "[server]\nurl = \"https://todos.example.com/mcp\"\nprovider = \"entra\"\nissuer = \"https://login.microsoftonline.com/t/v2.0\"\nregistered = [\"todo:read\"]\n[scopes]\n\"todo:read\" = \"See your todos\"\n[tools]\nlist_todos = { read = \"todo\" }",
@@ -25,24 +28,16 @@ pub(in crate::lint) static LINT: Lint = Lint {
 };
 
 fn check(context: &LintContext<'_>, report: &mut LintReport) {
-    let policy = context.policy;
-    for settings in std::iter::once(policy.provider_settings()).chain(policy.also()) {
-        for (message, help) in settings.doubts(policy.resource().as_str()) {
-            let warning = finding(&LINT, context.manifest.server.span(), message).help(help);
-            report.push(PolicyEntry::File, warning);
-        }
-        let has_none = settings.issuer().is_none();
-        let preset = settings.provider().preset();
-        let needs_one = preset
-            .filter(|preset| preset.setup == Setup::ByIssuer && preset.fixed_issuer.is_none());
-        if let Some(preset) = needs_one.filter(|_| has_none) {
-            let message = format!("provider = \"{}\" needs its issuer", preset.word);
-            let help = format!(
-                "write `issuer = \"…\"` beside it: {}; or set ISSUER_URL where the server runs",
-                preset.issuer
-            );
-            let warning = finding(&LINT, context.manifest.server.span(), message).help(help);
-            report.push(PolicyEntry::File, warning);
-        }
+    let (policy, deployed) = (context.policy, context.deployed);
+    let doubts = policy.provider_doubts(deployed.variable());
+    // A policy need not name the issuer, and somebody has to. Whether another variable is set can only be
+    // known where the server runs.
+    let faults = deployed.faults(policy).into_iter().filter(|fault| {
+        let missing = fault.missing_variable();
+        missing == Some(ISSUER_URL) || missing.is_some() && deployed.is_here()
+    });
+    let secrets = deployed.is_here().then(|| policy.unset_secrets(deployed.variable()));
+    for doubt in doubts.into_iter().chain(faults).chain(secrets.into_iter().flatten()) {
+        report.push(PolicyEntry::File, context.provider_finding(&LINT, &doubt));
     }
 }

@@ -43,12 +43,24 @@ pub(super) struct ImpliedInList<'l> {
 
 impl ImpliedInList<'_> {
     /// The finding that the scope is not needed in the list at this path.
-    pub(super) fn finding(&self, lint: &Lint, message: String, mut path: Vec<Step>) -> Diagnostic {
-        let scope = &self.scope.value;
-        path.push(self.index.into());
+    pub(super) fn finding(&self, lint: &Lint, message: String, path: Vec<Step>) -> Diagnostic {
+        let title = format!("remove `{}`", self.scope.value);
+        self.finding_without_fix(lint, message).fix(Fix::new(
+            title,
+            self.path(path),
+            Change::Remove,
+        ))
+    }
+
+    /// The same finding for a scope that nothing else needs.
+    pub(super) fn finding_without_fix(&self, lint: &Lint, message: String) -> Diagnostic {
         finding(lint, self.scope.span.clone(), message)
-            .context(self.by.span.clone(), format!("implies `{scope}`"))
-            .fix(Fix::new(format!("remove `{scope}`"), path, Change::Remove))
+            .context(self.by.span.clone(), format!("implies `{}`", self.scope.value))
+    }
+
+    fn path(&self, mut list: Vec<Step>) -> Vec<Step> {
+        list.push(self.index.into());
+        list
     }
 }
 

@@ -34,7 +34,17 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
                 list.push("all_of".into());
                 let (scope, by) = (&given.scope.value, &given.by.value);
                 let message = format!("`{scope}` is given by `{by}`, which `{name}` needs as well");
-                report.push(PolicyEntry::Rule(feature, name), given.finding(&LINT, message, list));
+                let entry = PolicyEntry::Rule(feature, name);
+                if context.is_needed_beside_one(scope) {
+                    report.push(entry, given.finding(&LINT, message, list));
+                    continue;
+                }
+                // Without this rule the scope itself would be one that nothing needs.
+                let help = format!(
+                    "nothing else needs `{scope}`: take it out of the rule, and then {} as well",
+                    context.removal(scope)
+                );
+                report.push(entry, given.finding_without_fix(&LINT, message).help(help));
             }
         }
     }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::prelude::*;
 
 pub(in crate::lint) static LINT: Lint = Lint {
@@ -99,6 +101,11 @@ fn one_finding(
             scopes.iter().map(|scope| format!("{} = \"{}\"", toml_key(scope), title_for(scope)));
         help +=
             &format!("\nand define below `[scopes]`:\n{}", lines.collect::<Vec<_>>().join("\n"));
+    }
+    let needed = missing.iter().flat_map(|one| needed(context, one));
+    let needed: BTreeSet<&str> = needed.chain(scopes.iter().copied()).collect();
+    if let Some(register) = context.registration(needed) {
+        help += &format!("\nand {register}");
     }
     // A scope that may be misspelt in the code is not written into the policy.
     if missing.iter().any(|one| super::undeclared_scope::may_be_misspelt(context, one)) {

@@ -82,6 +82,24 @@ fn undeclared(
     for one in declare {
         error = error.note(format!("`{}` is declared at {}", one.name(), one.location()));
     }
+    if let Some(register) = context.registration([scope]) {
+        error = error.help(format!("define it as below, and {register}"));
+    }
+    let ruled: Vec<&str> = declare
+        .iter()
+        .filter(|one| one.scopes().contains(&scope))
+        .filter(|one| {
+            let rule = policy.rule(one.feature(), one.name());
+            rule.is_some_and(|rule| rule.relax().is_none())
+        })
+        .map(|one| one.name())
+        .collect();
+    if !ruled.is_empty() {
+        error = error.help(format!(
+            "ask for it in the rule of {}, or say there why not: `relax = \"the reason\"`",
+            in_backticks(ruled.into_iter())
+        ));
+    }
     let title = title_for(scope);
     let definition = format!("`{} = \"{title}\"`", toml_key(scope));
     match meant(context, scope) {

@@ -24,7 +24,7 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         report.push(
             PolicyEntry::Scope(scope.as_str()),
             finding(&LINT, entry.name.span.clone(), message)
-                .help("remove it, so that nobody is asked for it"),
+                .help(format!("{}, so that nobody is asked for it", context.removal(scope))),
         );
     }
     let Some(snapshot) = context.snapshot else { return };
@@ -36,9 +36,9 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         let message = format!("`{scope}` is registered, and the policy does not know it");
         report.push(
             PolicyEntry::File,
-            finding(&LINT, at, message)
-                .note(snapshot.describe())
-                .help("remove it from the registration, or define it in `[scopes]`"),
+            finding(&LINT, at, message).note(snapshot.describe()).help(
+                "remove it from the registration; or define it in `[scopes]`, and use it in a rule",
+            ),
         );
     }
 }

@@ -34,17 +34,18 @@ fn check(context: &LintContext<'_>, report: &mut LintReport) {
         let message =
             format!("`{name}` may be {used} without {}, which it declares", lacking.join(", "));
         let (at, declared) = (tool.location(), in_quotes(tool.scopes().iter().copied()));
-        report.push(
-            PolicyEntry::Rule(feature, name),
-            finding(&LINT, rule.span(), message)
-                .label(format!("asks for {}", context.policy.describe(rule)))
-                .note(format!("`{name}` is declared at {at} with {declared}"))
-                .help(format!(
-                    "ask for it: `{} = {}`, or say why not: add `relax = \"the reason\"`",
-                    toml_key(name),
-                    rule_for(tool.scopes())
-                )),
-        );
+        let mut error = finding(&LINT, rule.span(), message)
+            .label(format!("asks for {}", context.policy.describe(rule)))
+            .note(format!("`{name}` is declared at {at} with {declared}"))
+            .help(format!(
+                "ask for it: `{} = {}`, or say why not: add `relax = \"the reason\"`",
+                toml_key(name),
+                rule_for(tool.scopes())
+            ));
+        if let Some(register) = context.registration(tool.scopes().iter().copied()) {
+            error = error.help(format!("to ask for it, {register}"));
+        }
+        report.push(PolicyEntry::Rule(feature, name), error);
     }
 }
 

@@ -45,6 +45,13 @@ pub(crate) async fn examine(
         }
     }
     registered(report, remote, configured, policy).await;
+    for precondition in configured.preset.preconditions {
+        report.note(
+            "sign-in",
+            format!("not seen from here, at {}", configured.preset.title),
+            *precondition,
+        );
+    }
 }
 
 /// Checks that MCP clients can sign in, which register themselves or are described by a document.
@@ -179,7 +186,13 @@ async fn registered(
                 "spell it the same in the policy and at the provider".to_owned(),
             ),
             None => (
-                format!("{scope} is not registered, so no token can have it"),
+                match configured.preset.unregistered {
+                    Some(said) => format!(
+                        "{scope} is not registered, so no token can have it, and a sign-in that asks \
+                         for it is refused ({said})"
+                    ),
+                    None => format!("{scope} is not registered, so no token can have it"),
+                },
                 format!("register it at {}, spelled exactly so", configured.preset.title),
             ),
         };

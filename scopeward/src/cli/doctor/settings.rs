@@ -3,8 +3,8 @@
 use super::report::DoctorReport;
 use crate::cli::own::OwnSetting;
 use crate::{
-    identity::provider::{ConfiguredProviders, ProviderConfigError},
-    policy::{CompiledPolicy, provider::Setup},
+    identity::provider::ConfiguredProviders,
+    policy::{CompiledPolicy, provider::Setup, served::ProviderFault},
 };
 
 /// Reports the settings of the providers and the URL, with the mistakes that are likely in them.
@@ -72,16 +72,16 @@ pub(crate) fn of_own_settings(
 
 /// Reports settings that are missing or wrong, so that no provider can be asked. `env_file` is the
 /// `.env` that was read.
-pub(crate) fn of_config_error(
+pub(crate) fn of_faults(
     report: &mut DoctorReport,
-    error: &ProviderConfigError,
+    faults: &[ProviderFault],
     env_file: Option<&str>,
 ) {
-    let text = error.to_string();
-    let (text, help) = text.split_once("\n  = help: ").unwrap_or((&text, "correct it"));
     let env_file = match env_file {
         Some(path) => format!("{path} was read"),
         None => "no .env was found in this folder or above it".to_owned(),
     };
-    report.wrong("settings", format!("{text} ({env_file})"), help);
+    for fault in faults {
+        report.wrong("settings", format!("{} ({env_file})", fault.message()), fault.help());
+    }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{provider_health::is_unavailable, report::DoctorReport};
 use crate::{
+    cli::accepted::accepted,
     identity::{
         Principal,
         token::{TokenError, Validator},
@@ -11,6 +12,10 @@ use crate::{
     policy::{CompiledPolicy, Decision, Operation, Scope},
     text::shown,
 };
+
+/// The fix for a text that is no token.
+const WHOLE: &str =
+    "send the access token alone, without `Bearer` and whole: a JWT has three parts";
 
 /// Checks the token with the server's own validator, and each rule with the server's own decision.
 pub(crate) async fn examine(
@@ -20,10 +25,11 @@ pub(crate) async fn examine(
     token: &str,
 ) {
     const ABOUT: &str = "token";
-    let token = match validator.authenticate(token).await {
+    let token = match accepted(validator, token).await {
         Ok(accepted) => accepted,
-        Err(rejected) => {
-            return report.wrong(ABOUT, rejected.to_string(), fix(&rejected.error, token));
+        Err(refused) => {
+            let fix = refused.error().map_or(WHOLE, |error| fix(error, token));
+            return report.wrong(ABOUT, refused.to_string(), fix);
         }
     };
     let caller = Principal::new(token, Arc::clone(policy));
@@ -116,6 +122,6 @@ fn fix_of_form(token: &str) -> &'static str {
              or let it issue JWTs; at Auth0, ask for the API's identifier as `audience` at sign-in; if it is part \
              of a JWT, send it without `Bearer` and whole"
         }
-        _ => "send the access token alone, without `Bearer` and whole: a JWT has three parts",
+        _ => WHOLE,
     }
 }

@@ -11,8 +11,8 @@ use crate::{
 
 pub(super) fn check(deployment: &Deployment, registry: &Registry) -> Result<Verdict, Failure> {
     let served = block_on(startup::checked(deployment, registry))??;
-    let Served { policy: checked, registered, warning, .. } = served;
-    report_start(&Report { found: checked.found().clone(), warning });
+    let Served { policy: checked, registered, warnings, .. } = served;
+    report_start(&Report { found: checked.found().clone(), warnings });
     let policy = checked.policy();
     let rules = counted(policy.rules().count(), "rule");
     outln!(

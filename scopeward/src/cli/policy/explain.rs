@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 
 use crate::{
     cli::{
-        Deployment, Failure, Verdict,
+        Deployment, Failure, Verdict, accepted,
         files::read_token,
-        providers,
         runtime::block_on,
         scopes::{advice, joined},
     },
+    identity::token::AccessToken,
     live::LivePolicy,
     policy::{
         CompiledPolicy, Feature, Operation, Registry, Rule, Scope, diagnostic::nearest,
@@ -32,7 +32,7 @@ pub(in crate::cli) struct ExplainArguments {
     #[arg(long, value_name = "JSON")]
     arguments: Option<String>,
     /// The claims of the caller's token, as a JSON object, for rules that depend on them
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", conflicts_with = "token")]
     claims: Option<String>,
     /// The scopes that the caller was granted, separated by spaces
     #[arg(long, value_name = "SCOPES", required_unless_present_any = ["token", "anonymous"])]
@@ -86,8 +86,10 @@ pub(super) fn explain(
     arguments: &ExplainArguments,
 ) -> Result<Verdict, Failure> {
     let policy = Arc::new(deployment.compile()?);
-    let granted = match (&arguments.token, &arguments.scopes) {
-        (Some(file), _) => scopes_of_token(file, deployment, &policy, name)?,
+    let token = arguments.token.as_deref();
+    let token = token.map(|file| accepted_token(file, deployment, &policy, name)).transpose()?;
+    let granted = match (&token, &arguments.scopes) {
+        (Some(token), _) => token.scopes().to_vec(),
         (None, scopes) => scopes_of_option(scopes.as_deref().unwrap_or_default(), &policy)?,
     };
     let (feature, subject) = arguments.subject.named();
@@ -98,7 +100,10 @@ pub(super) fn explain(
         errln!("the policy has no rule for `{subject}`: did you mean `{right}`?");
     }
     let given = object("--arguments", arguments.arguments.as_deref())?;
-    let claims = object("--claims", arguments.claims.as_deref())?;
+    let claims = match &token {
+        Some(token) => Some(token.claims().clone()),
+        None => object("--claims", arguments.claims.as_deref())?,
+    };
     // A condition counts as met where it cannot be evaluated, so a misspelt argument looks like a lack
     // of scopes.
     if let (Some(given), Some(declared)) = (&given, registry.get(feature, subject)) {
@@ -148,22 +153,21 @@ fn object(option: &str, text: Option<&str>) -> Result<Option<Map<String, Value>>
     parsed.map_err(|error| Failure::refused(format!("{option} takes a JSON object: {error}")))
 }
 
-/// The scopes of a token, which must be one that the server's own validator accepts.
-fn scopes_of_token(
+/// The token, which must be one that the server's own validator accepts.
+fn accepted_token(
     file: &Path,
     deployment: &Deployment,
     policy: &Arc<CompiledPolicy>,
     name: &str,
-) -> Result<Vec<Scope>, Failure> {
+) -> Result<AccessToken, Failure> {
     let text = read_token(file)?;
     let configured = startup::configured(deployment, policy)?;
     let unserved = LivePolicy::unserved(Arc::clone(policy));
     let token = block_on(async {
-        let validator = providers::validator(deployment, &configured, &unserved, name).await?;
-        Ok::<_, Failure>(validator.authenticate(&text).await)
+        let validator = accepted::validator(deployment, &configured, &unserved, name).await?;
+        Ok::<_, Failure>(accepted::accepted(&validator, &text).await)
     })??;
-    let token = token.map_err(|error| {
+    token.map_err(|error| {
         Failure::refused(format!("the server would not accept this token: {error}"))
-    })?;
-    Ok(token.scopes().to_vec())
+    })
 }

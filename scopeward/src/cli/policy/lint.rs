@@ -3,12 +3,14 @@
 use std::{path::PathBuf, time::SystemTime};
 
 use crate::{
-    cli::{Deployment, Failure, Verdict, files, repository},
+    cli::{Deployment, Failure, Verdict, env_file, files, repository},
     policy::{
-        Registry,
+        CompiledPolicy, Registry, ResourceUrl,
         diagnostic::{Diagnostics, Severity, nearest, render},
-        lint::{self, LintInputs, Stage},
+        lint::{self, Deployed, LintInputs, Stage},
+        written_url,
     },
+    serve::startup,
 };
 
 #[derive(Debug, clap::Args)]
@@ -23,7 +25,7 @@ pub(in crate::cli) struct LintArguments {
     #[arg(long)]
     fix: bool,
     /// Explain a lint, by id or name; `all` lists all lints
-    #[arg(long, value_name = "LINT", conflicts_with_all = ["fix", "format"])]
+    #[arg(long, value_name = "LINT", conflicts_with_all = ["fix", "format", "deny", "snapshot"])]
     explain: Option<String>,
     /// The snapshot of the registered scopes, in place of registered-scopes.toml beside the policy
     #[arg(long, value_name = "FILE")]
@@ -58,7 +60,7 @@ pub(super) fn lint(
         return explain(word);
     }
     let mut source = deployment.source()?;
-    let snapshot = deployment.snapshot(arguments.snapshot.as_deref())?;
+    let snapshot = deployment.snapshot_beside(&source, arguments.snapshot.as_deref())?;
     let inputs = LintInputs { registry, snapshot: snapshot.as_ref(), now: SystemTime::now() };
     if arguments.fix {
         let fixed = lint::fix::fix(&source, &inputs).map_err(Failure::refused)?;
@@ -70,7 +72,25 @@ pub(super) fn lint(
         }
         source = fixed.source;
     }
-    let found = lint::examine(&source, &inputs, Stage::Advice).found;
+    let url = match deployment.address_of(&source) {
+        Ok(url) => Some(url),
+        // No server starts with such a URL of the deployment, whatever the policy says.
+        Err(error) if deployment.says_url() => return Err(error.into()),
+        // A finding says that the policy has no URL.
+        Err(_) => None,
+    };
+    let variable = |name: &str| deployment.settings.get(name);
+    let mut deployed =
+        Deployed::default().with_variables(&variable).here(env_file::find().is_some());
+    let mut faults = vec![];
+    if let Some(url) = &url {
+        deployed = deployed.at(url);
+        if let Ok(policy) = CompiledPolicy::compile(source.clone()) {
+            faults = startup::faults(deployment, &policy.at(url.clone()));
+            deployed = deployed.refused_by_program(&faults);
+        }
+    }
+    let found = lint::examine_for(&source, &inputs, Stage::Advice, &deployed).found;
     // A service that shows the findings looks for the file from the repository's root.
     let found = match arguments.format {
         Format::Sarif | Format::Github => match repository::path_inside(deployment.policy_path()) {
@@ -79,7 +99,10 @@ pub(super) fn lint(
         },
         Format::Terminal | Format::Json => found,
     };
-    print(&found, server, arguments.format);
+    let is_judged_elsewhere = |url: &&ResourceUrl| {
+        deployment.says_url() && !written_url(&source).is_some_and(|written| url.matches(&written))
+    };
+    print(&found, server, arguments.format, url.as_ref().filter(is_judged_elsewhere));
     let least = match arguments.deny {
         Deny::Error => Severity::Error,
         Deny::Warning => Severity::Warning,
@@ -87,11 +110,20 @@ pub(super) fn lint(
     Ok(Verdict::of(found.count(least) == 0))
 }
 
-fn print(found: &Diagnostics, (name, version): (&str, &str), format: Format) {
+/// Prints the findings. `elsewhere` is the URL that was judged, if it is not the policy's.
+fn print(
+    found: &Diagnostics,
+    (name, version): (&str, &str),
+    format: Format,
+    elsewhere: Option<&ResourceUrl>,
+) {
     match format {
         Format::Terminal => {
             out!("{}", render::terminal(found, true));
             outln!("{}", summary(found));
+            if let Some(url) = elsewhere {
+                outln!("  = note: judged at {url}, the URL of this deployment (MCP_URL or --url)");
+            }
         }
         Format::Json => out_raw!("{}", render::json(found)),
         Format::Sarif => out_raw!("{}", render::sarif(found, name, version)),

@@ -1,7 +1,5 @@
 //! The providers of a deployment, as the policy and the environment configure them.
 
-use std::collections::HashSet;
-
 use super::scalekit::ManagementApi;
 use crate::{
     identity::token::{
@@ -10,9 +8,10 @@ use crate::{
     },
     policy::{
         CompiledPolicy, ProviderSettings,
-        provider::{AudienceIn, Marker, PrefixIn, Preset, RegisteredIn, Setup, Tokens},
+        provider::{Marker, PrefixIn, Preset, RegisteredIn},
+        served::{Asked, ProviderFault, Reached, ServedProvider, ServedProviders},
     },
-    remote::{RemoteError, checked},
+    remote::RemoteError,
     secret::{Secret, SecretError},
 };
 
@@ -70,22 +69,35 @@ pub(crate) enum ProviderConfigError {
          the provider out of the program"
     )]
     OtherThanCustom { word: &'static str, custom: String, written: String },
-    #[error("provider = \"{provider}\" needs {what}\n  = help: {help}")]
-    Missing { provider: &'static str, what: &'static str, help: &'static str },
-    #[error(
-        "two providers have the issuer {0}\n  = help: remove one of them, because it would be a \
-         guess whose rules apply to a token; for several audiences, write `audience` as a list"
-    )]
-    SameIssuer(String),
-    #[error(
-        "two providers have opaque tokens\n  = help: remove one of them, because a token would have \
-         to be shown to both to find out whose it is"
-    )]
-    TwoOpaque,
+    #[error("{}", all(.0))]
+    Faults(Vec<ProviderFault>),
     #[error(transparent)]
     Address(#[from] RemoteError),
     #[error(transparent)]
     Secret(#[from] SecretError),
+}
+
+impl ProviderConfigError {
+    /// Each mistake with what to do about it.
+    pub(crate) fn into_faults(self) -> Vec<ProviderFault> {
+        match self {
+            Self::Faults(faults) => faults,
+            other => vec![fault(&other)],
+        }
+    }
+}
+
+/// An error as a fault: its text ends in its help, if it has one.
+pub(crate) fn fault(error: &impl ToString) -> ProviderFault {
+    let text = error.to_string();
+    let (text, help) = text.split_once("\n  = help: ").unwrap_or((&text, "correct it"));
+    ProviderFault::new(text, help)
+}
+
+/// All faults as one message, each with its own help.
+fn all(faults: &[ProviderFault]) -> String {
+    let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    faults.join("\nerror: ")
 }
 
 impl ConfiguredProviders {
@@ -95,25 +107,12 @@ impl ConfiguredProviders {
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ProviderConfigError> {
-        let main = ConfiguredProvider::of(policy.provider_settings(), policy, &variable)?;
-        // ISSUER_URL overrides the issuer of the main provider only.
-        let others = |name: &str| variable(name).filter(|_| name != "ISSUER_URL");
-        let also =
-            policy.also().iter().map(|settings| ConfiguredProvider::of(settings, policy, others));
-        let also = also.filter_map(Result::transpose).collect::<Result<_, _>>()?;
-        let providers = Self { main, also };
-        let mut seen = HashSet::new();
-        for issuer in providers.all().flat_map(|configured| &configured.issuers) {
-            if !seen.insert(issuer) {
-                return Err(ProviderConfigError::SameIssuer(issuer.clone()));
-            }
-        }
-        let is_opaque =
-            |configured: &&ConfiguredProvider| matches!(configured.check, TokenCheck::Asking(_));
-        if providers.all().filter(is_opaque).count() > 1 {
-            return Err(ProviderConfigError::TwoOpaque);
-        }
-        Ok(providers)
+        let ServedProviders { main, also } =
+            policy.served_providers(&variable).map_err(ProviderConfigError::Faults)?;
+        let configured = |served| ConfiguredProvider::of(served, policy, &variable);
+        let main = main.map(configured).transpose()?;
+        let also = also.into_iter().map(configured).collect::<Result<_, _>>()?;
+        Ok(Self { main, also })
     }
 
     /// All providers, the main one first.
@@ -123,125 +122,50 @@ impl ConfiguredProviders {
 }
 
 impl ConfiguredProvider {
-    /// Configures one provider; gives `None` for the embedded issuer.
+    /// Configures one provider.
     fn of(
-        settings: &ProviderSettings,
-        policy: &CompiledPolicy,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, ProviderConfigError> {
-        let Some(preset) = settings.provider().preset() else { return Ok(None) };
-        let configured = match preset.setup {
-            Setup::Scalekit => Self::scalekit(preset, settings, policy, variable),
-            Setup::ByIssuer => Self::by_issuer(preset, settings, policy, variable),
-        }?;
-        for url in configured.issuers.iter().chain([&configured.authorization_server]) {
-            checked(url)?;
-        }
-        Ok(Some(configured))
-    }
-
-    /// Configures a provider that is found by its issuer alone.
-    fn by_issuer(
-        preset: &'static Preset,
-        settings: &ProviderSettings,
+        served: ServedProvider<'_>,
         policy: &CompiledPolicy,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, ProviderConfigError> {
-        let provider = preset.word;
-        let written = settings.issuer().or(preset.fixed_issuer).map(str::to_owned);
-        let issuer = variable("ISSUER_URL").or(written).ok_or(ProviderConfigError::Missing {
-            provider,
-            what: "its issuer",
-            help: "write `issuer = \"https://…\"` beside it, or set ISSUER_URL",
-        })?;
-        // The id of a client must be written, because it cannot be derived from a URL.
-        let needs_audience =
-            preset.audience == AudienceIn::ClientId || preset.tokens != Tokens::Jwt;
-        let written = match settings.audiences() {
-            [] if needs_audience => {
-                return Err(ProviderConfigError::Missing {
-                    provider,
-                    what: "the id of the OAuth client that its tokens are for",
-                    help: "write it as `audience = \"…\"` beside it",
-                });
-            }
-            [] => &[policy.resource().as_str().to_owned()],
-            several => several,
-        };
-        let audiences = written.iter().flat_map(|one| every_form(preset, one)).collect();
-        let check = match introspection(preset, settings, &issuer, variable)? {
-            Some(introspection) => TokenCheck::Asking(introspection),
-            None => TokenCheck::Keys(KeysAt::Discovered { issuer: issuer.clone() }),
-        };
-        Ok(Self {
-            preset,
-            issuers: vec![issuer.clone()],
-            audiences,
-            resource: policy.resource().as_str().to_owned(),
-            scope_prefix: granted_prefix(preset, settings),
-            asked_prefix: settings.scope_prefix().map(str::to_owned),
-            check,
-            authorization_server: issuer,
-            management: None,
-            metadata_url: None,
-            learned: LearnedIssuer::default(),
-        })
-    }
-
-    /// Configures Scalekit with the keys, issuers and audiences that its own integrations use
-    /// (`sources` of its preset). The keys are at `{env}/keys`. The issuer is `{env}` or, since a
-    /// migration, `{env}/resources/{id}`. The audience is the resource's id or its registered URL.
-    /// The dashboard writes that URL with a slash at its end and, for some servers, without the
-    /// endpoint's path.
-    fn scalekit(
-        preset: &'static Preset,
-        settings: &ProviderSettings,
-        policy: &CompiledPolicy,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, ProviderConfigError> {
-        let missing = |what| ProviderConfigError::Missing {
-            provider: "scalekit",
-            what,
-            help: "set it in the environment or in .env; Scalekit's dashboard shows it",
-        };
-        let environment = variable("SCALEKIT_ENVIRONMENT_URL")
-            .ok_or_else(|| missing("SCALEKIT_ENVIRONMENT_URL"))?;
-        let environment = environment.trim_end_matches('/').to_owned();
-        let id = variable("SCALEKIT_RESOURCE_ID").ok_or_else(|| missing("SCALEKIT_RESOURCE_ID"))?;
-        let resource_issuer = format!("{environment}/resources/{id}");
+        let ServedProvider { preset, settings, reached, asked } = served;
         let url = policy.resource().as_str();
-        let registered = variable("MCP_URL");
-        let registered = registered.as_deref().map_or(url, |url| url.trim_end_matches('/'));
-        let mut audiences = vec![id.clone()];
-        audiences.extend([url.to_owned(), format!("{url}/")]);
-        if registered != url {
-            audiences.extend([registered.to_owned(), format!("{registered}/")]);
-        }
-        let secret = Secret::setting("SCALEKIT_CLIENT_SECRET", &variable)?;
-        let credentials = variable("SCALEKIT_CLIENT_ID").zip(secret);
-        let management = credentials.map(|(client_id, client_secret)| ManagementApi {
-            environment: environment.clone(),
-            resource_id: id.clone(),
-            client_id,
-            client_secret,
-        });
-        let check = match introspection(preset, settings, &resource_issuer, variable)? {
-            Some(introspection) => TokenCheck::Asking(introspection),
-            None => TokenCheck::Keys(KeysAt::Url(format!("{environment}/keys"))),
+        let (issuers, authorization_server) = (reached.issuers(), reached.authorization_server());
+        let introspection = introspection(asked, &authorization_server, &variable)?;
+        let by_keys_at = |keys| introspection.map_or(TokenCheck::Keys(keys), TokenCheck::Asking);
+        let (audiences, check, management, metadata_url, learned) = match reached {
+            Reached::ByIssuer { issuer } => {
+                let audiences = match settings.audiences() {
+                    [] => &[url.to_owned()],
+                    several => several,
+                };
+                let audiences = audiences.iter().flat_map(|one| every_form(preset, one)).collect();
+                let check = by_keys_at(KeysAt::Discovered { issuer });
+                (audiences, check, None, None, LearnedIssuer::default())
+            }
+            Reached::Scalekit { environment, resource } => {
+                let audiences = scalekit_audiences(&resource, url, &variable);
+                let check = by_keys_at(KeysAt::Url(format!("{environment}/keys")));
+                let management = management(&environment, &resource, &variable)?;
+                let metadata = format!(
+                    "{environment}/.well-known/oauth-authorization-server/resources/{resource}"
+                );
+                let learned = LearnedIssuer::at(format!("/resources/{resource}"));
+                (audiences, check, management, Some(metadata), learned)
+            }
         };
-        let well_known = "/.well-known/oauth-authorization-server/resources";
         Ok(Self {
             preset,
-            issuers: vec![environment.clone(), resource_issuer.clone()],
+            issuers,
             audiences,
             resource: url.to_owned(),
             scope_prefix: granted_prefix(preset, settings),
             asked_prefix: settings.scope_prefix().map(str::to_owned),
             check,
-            authorization_server: resource_issuer,
+            authorization_server,
             management,
-            metadata_url: Some(format!("{environment}{well_known}/{id}")),
-            learned: LearnedIssuer::at(format!("/resources/{id}")),
+            metadata_url,
+            learned,
         })
     }
 
@@ -293,42 +217,59 @@ fn every_form(preset: &Preset, audience: &str) -> Vec<String> {
     forms.iter().map(|form| format!("{form}{}", bare.unwrap_or(audience))).collect()
 }
 
+/// The audiences of Scalekit's tokens, as its own integrations use them (`sources` of its preset): the
+/// resource's id, or its registered URL. The dashboard writes that URL with a slash at its end and, for
+/// some servers, without the endpoint's path.
+fn scalekit_audiences(
+    resource: &str,
+    url: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
+    let registered = variable("MCP_URL");
+    let registered = registered.as_deref().map_or(url, |url| url.trim_end_matches('/'));
+    let mut audiences = vec![resource.to_owned(), url.to_owned(), format!("{url}/")];
+    if registered != url {
+        audiences.extend([registered.to_owned(), format!("{registered}/")]);
+    }
+    audiences
+}
+
+/// Scalekit's management API, if the deployment has credentials for it.
+fn management(
+    environment: &str,
+    resource: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<ManagementApi>, SecretError> {
+    let secret = Secret::setting("SCALEKIT_CLIENT_SECRET", &variable)?;
+    let credentials = variable("SCALEKIT_CLIENT_ID").zip(secret);
+    Ok(credentials.map(|(client_id, client_secret)| ManagementApi {
+        environment: environment.to_owned(),
+        resource_id: resource.to_owned(),
+        client_id,
+        client_secret,
+    }))
+}
+
 /// How the provider is asked about its tokens; `None` if they are checked with its keys.
 fn introspection(
-    preset: &Preset,
-    settings: &ProviderSettings,
+    asked: Asked,
     issuer: &str,
     variable: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Introspection>, ProviderConfigError> {
-    let url = variable("INTROSPECTION_URL");
-    if let Some(url) = &url {
-        checked(url)?;
-    }
-    let missing = |what| ProviderConfigError::Missing {
-        provider: preset.word,
-        what,
-        help: "with `opaque = true` the server asks the provider about each token, as an OAuth client: \
-               set it in the environment or in .env",
+) -> Result<Option<Introspection>, SecretError> {
+    const SECRET: &str = "INTROSPECTION_CLIENT_SECRET";
+    let (url, client) = match asked {
+        Asked::Never => return Ok(None),
+        Asked::TokenInfo { url } => return Ok(Some(Introspection::TokenInfo { url })),
+        Asked::Introspection { url, client } => (url, client),
     };
-    match (preset.tokens, settings.is_opaque()) {
-        (Tokens::TokenInfo(fixed), _) => {
-            let url = url.unwrap_or_else(|| fixed.to_owned());
-            Ok(Some(Introspection::TokenInfo { url }))
-        }
-        (Tokens::Jwt, false) => Ok(None),
-        (Tokens::Jwt, true) => {
-            let id = variable("INTROSPECTION_CLIENT_ID");
-            let id = id.ok_or_else(|| missing("INTROSPECTION_CLIENT_ID"))?;
-            let secret = Secret::setting("INTROSPECTION_CLIENT_SECRET", &variable)?;
-            let secret = secret.ok_or_else(|| missing("INTROSPECTION_CLIENT_SECRET"))?;
-            let endpoint = match url {
-                Some(url) => EndpointAt::Url(url),
-                None => EndpointAt::Discovered { issuer: issuer.to_owned() },
-            };
-            let client = IntrospectionClient { id, secret };
-            Ok(Some(Introspection::Standard { endpoint, client }))
-        }
-    }
+    let secret = Secret::setting(SECRET, &variable)?;
+    let secret = secret.ok_or_else(|| SecretError::Empty(SECRET.to_owned()))?;
+    let discovered = EndpointAt::Discovered { issuer: issuer.to_owned() };
+    let endpoint = url.map_or(discovered, EndpointAt::Url);
+    Ok(Some(Introspection::Standard {
+        endpoint,
+        client: IntrospectionClient { id: client, secret },
+    }))
 }
 
 /// The policy's scope prefix, if this provider's tokens contain it.
