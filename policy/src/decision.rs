@@ -291,13 +291,23 @@ impl CompiledPolicy {
     ) -> (Decision<'p>, MetConditions<'p>) {
         let clauses = rule.clauses(arguments, claims);
         let met = MetConditions::among(rule, &clauses);
+        (self.decide_clauses(rule, clauses, held), met)
+    }
+
+    /// Decides by the requirements of a rule that a call has to meet.
+    pub(crate) fn decide_clauses<'p>(
+        &'p self,
+        rule: &'p Rule,
+        clauses: SmallVec<[&'p Requirement; 2]>,
+        held: &ScopeSet,
+    ) -> Decision<'p> {
         if clauses.iter().all(|clause| clause.is_met_by(held)) {
-            return (Decision::Allow(rule), met);
+            return Decision::Allow(rule);
         }
         let mut required = SmallVec::new();
         for clause in &clauses {
             add(&mut required, clause.nearest(held));
         }
-        (Decision::Deny(Denial { policy: self, rule, clauses, required }), met)
+        Decision::Deny(Denial { policy: self, rule, clauses, required })
     }
 }

@@ -54,6 +54,7 @@ mod reader;
 pub mod redirect;
 #[cfg(test)]
 mod reference;
+pub mod replay;
 mod requirement;
 mod revision;
 mod rule;

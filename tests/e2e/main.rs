@@ -47,6 +47,7 @@ mod provider;
 mod readme;
 mod registration;
 mod reload;
+mod replay;
 mod revocation;
 mod rmcp_client;
 mod schema;

@@ -7,6 +7,7 @@ mod fmt;
 mod init;
 mod lint;
 mod matrix;
+mod replay;
 mod schema;
 mod show;
 mod status;
@@ -29,6 +30,8 @@ pub(super) enum PolicyCommand {
     Lint(lint::LintArguments),
     /// Show who gains and who loses access between two policies
     Diff(diff::DiffArguments),
+    /// Decide the recorded calls again with another policy: whom would the change hit?
+    Replay(replay::ReplayArguments),
     /// Explain whether a caller may use a tool, resource or prompt, and which scopes are missing
     Explain(explain::ExplainArguments),
     /// Show a table of tools by scopes
@@ -58,6 +61,7 @@ pub(super) fn run(
         PolicyCommand::Explain(arguments) => {
             explain::explain(deployment, registry, server.0, arguments)
         }
+        PolicyCommand::Replay(arguments) => replay::replay(deployment, arguments),
         PolicyCommand::Matrix(arguments) => matrix::matrix(deployment, registry, arguments),
         PolicyCommand::Test(arguments) => test::test(deployment, registry, arguments),
         PolicyCommand::Fmt(arguments) => fmt::fmt(deployment, arguments),
