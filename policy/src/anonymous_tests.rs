@@ -50,7 +50,7 @@ fn only_a_rule_that_says_so_lets_in_a_caller_without_a_token() {
             continue;
         };
         // A token with what is missing is enough.
-        let with = policy.hold(denial.required().map(|scope| scope.as_str()));
+        let with = policy.hold(denial.required().map(crate::Scope::as_str));
         assert!(allows(&policy, &with), "{rule}");
     }
 }

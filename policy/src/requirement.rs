@@ -57,24 +57,22 @@ impl Requirement {
 
     /// The requirement that is met if both are.
     pub(crate) fn and(&self, other: &Self) -> Self {
+        let is_open = |one: &Self| *one == Self::Anonymous;
+        // Who meets any requirement but that of everybody has a token.
+        if is_open(self) || self.needs_no_scope() && !is_open(other) {
+            return other.clone();
+        }
+        let (Self::AnyOf(ones), Self::AnyOf(others)) = (self, other) else { return self.clone() };
         let mut both = SmallVec::<[Alternative; 1]>::new();
         let mut known = HashSet::new();
-        match (self, other) {
-            (Self::Anonymous, rest)
-            | (rest, Self::Anonymous)
-            | (Self::Authenticated, rest)
-            | (rest, Self::Authenticated) => return rest.clone(),
-            (Self::AnyOf(ones), Self::AnyOf(others)) => {
-                for one in ones {
-                    let mut named = ScopeSet::default();
-                    one.iter().for_each(|scope| named.insert(*scope));
-                    for other in others {
-                        let more = other.iter().filter(|scope| !named.contains(**scope));
-                        let all: Alternative = one.iter().chain(more).copied().collect();
-                        if known.insert(all.clone()) {
-                            both.push(all);
-                        }
-                    }
+        for one in ones {
+            let mut named = ScopeSet::default();
+            one.iter().for_each(|scope| named.insert(*scope));
+            for other in others {
+                let more = other.iter().filter(|scope| !named.contains(**scope));
+                let all: Alternative = one.iter().chain(more).copied().collect();
+                if known.insert(all.clone()) {
+                    both.push(all);
                 }
             }
         }

@@ -219,17 +219,13 @@ impl Gate {
                 client: challenge.client(),
                 peer,
             };
-            let further = match challenge {
-                Challenge::NoToken => {
-                    recorder.without_token(request, &policy);
-                    told.missing(peer, &policy, Instant::now())
-                }
-                _ => {
-                    recorder.unauthenticated(request, &policy);
-                    vec![]
-                }
-            };
-            challenge.into_response(&policy, &further)
+            if let Challenge::NoToken = challenge {
+                recorder.without_token(request, &policy);
+                let further = told.missing(peer, &policy, Instant::now());
+                return challenge.into_response(&policy, &further);
+            }
+            recorder.unauthenticated(request, &policy);
+            challenge.into_response(&policy, &[])
         };
         if let Some(Ok(token)) = validator.recall(headers) {
             return Ok(Principal::new(token, policy));
@@ -317,6 +313,32 @@ impl Inner {
         }))
     }
 
+    /// The refusal of a request whose body was not read. One that comes again and again is held back.
+    async fn refuse_unread(
+        &self,
+        request: Request<Body>,
+        refusal: Response,
+        holder: Holder,
+    ) -> Response {
+        let refusal = drained(request, refusal).await;
+        self.hold_back(holder).await;
+        refusal
+    }
+
+    /// Waits, if this holder is refused again and again.
+    async fn hold_back(&self, holder: Holder) {
+        if let Some(delay) = self.capacity.patience.delay(holder) {
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// The stream, which ends with its caller's access.
+    fn until_access_ends(&self, answer: Response, caller: Principal) -> Response {
+        let (parts, body) = answer.into_parts();
+        let body = expiry::until_access_ends(body, caller, self.validator.revocations());
+        Response::from_parts(parts, body)
+    }
+
     /// The answer, which keeps the connection's permit until its client has taken it. A large answer
     /// is counted among the bytes in flight as well.
     fn until_taken(&self, answer: Response, permit: SharedPermit, holder: Holder) -> Response {
@@ -379,8 +401,8 @@ where
                 holder.caller = Some(caller.number());
                 challenged.see(&caller);
                 let permit = gate.inner.check_admission(&caller)?;
-                let user = Caller::Principal(&caller);
-                let membership = sessions.membership(request.headers(), user, limits);
+                let membership =
+                    sessions.membership(request.headers(), Caller::Principal(&caller), limits);
                 if membership == Membership::Foreign {
                     return Err(sessions::no_such_session());
                 }
@@ -389,11 +411,8 @@ where
             let (caller, permit, membership) = match admitted {
                 Ok(admitted) => admitted,
                 Err(refusal) => {
-                    let refusal = Box::pin(drained(request, refusal)).await;
-                    if let Some(delay) = capacity.patience.delay(holder) {
-                        Box::pin(tokio::time::sleep(delay)).await;
-                    }
-                    return Ok(refusal);
+                    let refused = gate.inner.refuse_unread(request, refusal, holder);
+                    return Ok(Box::pin(refused).await);
                 }
             };
             let revision = Revision::of(request.headers());
@@ -461,15 +480,10 @@ where
                 answer
             };
             let begun = (answer.status(), answer.headers());
-            let user = Caller::Principal(&caller);
-            sessions.follow(&method, asked.as_ref(), begun, user, limits);
+            sessions.follow(&method, asked.as_ref(), begun, Caller::Principal(&caller), limits);
             let answer = gate.inner.until_taken(answer, permit, holder);
             if method == Method::GET && is_event_stream(&answer) {
-                let (parts, body) = answer.into_parts();
-                return Ok(Response::from_parts(
-                    parts,
-                    expiry::until_access_ends(body, caller, gate.inner.validator.revocations()),
-                ));
+                return Ok(gate.inner.until_access_ends(answer, caller));
             }
             Ok(answer)
         })

@@ -106,17 +106,13 @@ fn read_case(table: &Located<&DeTable<'_>>, errors: &mut Vec<Diagnostic>) -> Opt
             errors.push(missing(table, "the test does not say which scopes its caller has").help(
                 "add `scopes = [\"todo:read\"]`, `scopes = []` for a caller without any, or \
                  `anonymous = true` for a caller without a token",
-            ))
+            ));
         }
-        (Some(scopes), Some(anonymous)) => errors.push(
-            Diagnostic::new(
-                mistake::TWO_RULES,
-                anonymous.span.clone(),
-                "a caller without a token has no scopes",
-            )
-            .context(scopes, "the scopes")
-            .help("keep one of them"),
-        ),
+        (Some(scopes), Some(anonymous)) => {
+            let (at, message) = (anonymous.span.clone(), "a caller without a token has no scopes");
+            let error = Diagnostic::new(mistake::TWO_RULES, at, message);
+            errors.push(error.context(scopes, "the scopes").help("keep one of them"));
+        }
         _ => {}
     }
     if TRIED.iter().all(|(key, ..)| reader.key_span(key).is_none()) {

@@ -55,16 +55,16 @@ where
     let visit = Visit { inner, caller: &caller, peer, holder: Holder::at(peer) };
     let membership = match visit.enter(&request) {
         Ok(membership) => membership,
-        Err(refusal) => return visit.refused(request, refusal).await,
+        Err(refusal) => return inner.refuse_unread(request, refusal, visit.holder).await,
     };
     let revision = Revision::of(request.headers());
     if let Err(refusal) = inner.accepted(&mut request, revision) {
-        return visit.refused(request, refusal).await;
+        return inner.refuse_unread(request, refusal, visit.holder).await;
     }
     let (mut request, grants) = match visit.admit(request, membership).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
-            visit.hold_back().await;
+            inner.hold_back(visit.holder).await;
             return refusal;
         }
     };
@@ -258,19 +258,5 @@ impl Visit<'_> {
         let policy = self.caller.policy();
         let further = self.inner.told.missing(self.peer, policy, Instant::now());
         challenge.into_response(policy, &further)
-    }
-
-    /// A refusal before the body was read.
-    async fn refused(&self, request: Request<Body>, refusal: Response) -> Response {
-        let refusal = super::drained(request, refusal).await;
-        self.hold_back().await;
-        refusal
-    }
-
-    /// Holds a refusal back that comes again and again.
-    async fn hold_back(&self) {
-        if let Some(delay) = self.inner.capacity.patience.delay(self.holder) {
-            tokio::time::sleep(delay).await;
-        }
     }
 }

@@ -59,8 +59,7 @@ mod tests {
 
     #[test]
     fn one_address_has_its_share_of_the_rate_and_of_the_places() {
-        let mut limits = Limits::default();
-        (limits.rate_anonymous, limits.max_anonymous) = (40, 8);
+        let limits = Limits { rate_anonymous: 40, max_anonymous: 8, ..Limits::default() };
         let pool = AnonymousPool::new(&limits);
         let at = |last| Holder { caller: None, address: Some([192, 0, 2, last].into()) };
         let mut let_in = 0;
@@ -81,8 +80,7 @@ mod tests {
 
     #[test]
     fn all_addresses_together_have_the_whole_rate() {
-        let mut limits = Limits::default();
-        limits.rate_anonymous = 4;
+        let limits = Limits { rate_anonymous: 4, ..Limits::default() };
         let pool = AnonymousPool::new(&limits);
         let admitted = (0..=255_u8).filter(|last| {
             let holder = Holder { caller: None, address: Some([192, 0, 2, *last].into()) };

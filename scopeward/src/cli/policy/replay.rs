@@ -218,10 +218,10 @@ impl Reader<'_> {
             "deny" if record.by.as_deref() == Some("gate") && record.rule.is_some() => false,
             _ => return,
         };
-        let names = [&record.tool, &record.resource, &record.prompt];
-        let named = Feature::ALL.into_iter().zip(names);
+        let uses = [&record.tool, &record.resource, &record.prompt];
+        let all = Feature::ALL.into_iter().zip(uses);
         let Some((feature, name)) =
-            named.into_iter().find_map(|(feature, name)| Some((feature, name.as_deref()?)))
+            all.into_iter().find_map(|(feature, name)| Some((feature, name.as_deref()?)))
         else {
             return;
         };
