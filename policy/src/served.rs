@@ -4,6 +4,8 @@
 //! server refuses to start, and `policy lint` reports the same faults before.
 
 mod doubts;
+#[cfg(test)]
+mod doubts_tests;
 
 use std::{borrow::Cow, collections::HashMap, fmt};
 

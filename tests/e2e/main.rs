@@ -30,6 +30,7 @@ mod durability;
 mod everything;
 mod examples;
 mod features;
+#[path = "../field/mod.rs"]
 mod field;
 mod finality;
 mod fuzzed;

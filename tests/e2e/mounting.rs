@@ -235,13 +235,14 @@ fn a_data_folder_has_one_server_and_is_ignored_by_git() {
 #[test]
 fn what_disagrees_does_not_open() {
     let folder = tempfile::tempdir().unwrap();
-    let written = policy("http://localhost:3002/mcp", "").replace("write_note", "write_nots");
+    let provider = "provider = \"keycloak\"";
+    let written = policy("http://localhost:3002/mcp", provider).replace("write_note", "write_nots");
     fs::write(folder.path().join("policy.toml"), written).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let keycloak = Provider::start();
     let error = runtime.block_on(mount(folder.path(), &keycloak)).unwrap_err();
     assert!(error.is_refused());
-    assert!(error.findings().is_some_and(Diagnostics::has_errors));
+    assert!(error.findings().is_some_and(Diagnostics::has_errors), "{error}");
     assert!(error.to_string().contains("write_note"), "{error}");
     assert!(!folder.path().join("data").exists(), "a start that is refused leaves nothing behind");
 }

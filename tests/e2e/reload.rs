@@ -233,6 +233,10 @@ fn the_last_of_many_quick_edits_is_served() {
 /// the start counts without a restart, and a broken snapshot leaves everything as it was.
 #[test]
 fn a_snapshot_that_changes_is_loaded() {
+    // There its API says what is registered, and no snapshot is read.
+    if crate::IN_FRONT_OF_SCALEKIT {
+        return;
+    }
     let provider = Provider::start();
     let settings =
         format!("provider = \"workos\"\nissuer = \"{}\"\nstartup_check = \"warn\"", provider.url);

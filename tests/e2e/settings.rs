@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{POLICY, Server, command, stderr, stdout};
+use crate::harness::{POLICY, SHIPPED, Server, command, free_port, run, stderr, stdout};
 
 /// What a command prints and says in a folder with this `.env` and these variables.
 fn outcome(env_file: &[u8], variables: &[(&str, &str)], arguments: &[&str]) -> (i32, String) {
@@ -289,7 +289,7 @@ pub(crate) fn large_policy() -> String {
 fn a_large_matrix_stays_readable_and_small() {
     let policy = large_policy();
     let matrix = |more: &[&str]| {
-        let output = crate::harness::run(&policy, &[&["policy", "matrix"][..], more].concat());
+        let output = run(&policy, &[&["policy", "matrix"][..], more].concat());
         (output.status.code().unwrap(), stdout(&output) + &stderr(&output))
     };
     let (_, text) = matrix(&[]);
@@ -326,4 +326,50 @@ fn health_ends_with_0_or_1_and_is_not_recorded() {
     assert_eq!((health(&server, &[]), health(&server, &["--live"])), (1, 1));
     let output = server.command().arg("health").env("MONITOR", "off").output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+/// A setting that has no effect beside the others is refused, by its name and with what to do.
+#[test]
+fn settings_without_effect_are_refused() {
+    let embedded = SHIPPED;
+    let client = &format!(
+        "{}\n[[client]]\nid = \"nightly\"\nsecret_env = \"NIGHTLY\"\nredirect_uris = [\"https://a.example/b\"]\n",
+        SHIPPED.replace(
+            "provider = \"embedded\"   # development sign-in, this machine only",
+            "provider = \"keycloak\"\nissuer = \"https://sso.example.com/realms/a\"",
+        )
+    );
+    let days = &SHIPPED.replace(
+        "[scopes]\n",
+        "registered = [\"todo:read\", \"todo:write\", \"admin:access\"]\nsnapshot_days = 3\n\n[scopes]\n",
+    );
+    for (policy, variable, words) in [
+        (embedded, Some(("ISSUER_URL", "https://a.example")), &["ISSUER_URL", "no effect"][..]),
+        (embedded, Some(("INTROSPECTION_URL", "https://a.example")), &["INTROSPECTION_URL"]),
+        (embedded, Some(("MAX_SESSIONS", "5")), &["MAX_SESSIONS", "without sessions"]),
+        (
+            embedded,
+            Some(("MAX_SESSIONS_PER_CALLER", "5")),
+            &["MAX_SESSIONS_PER_CALLER", "MCP_SESSIONS=true"],
+        ),
+        (embedded, Some(("MAX_KEY_AGE", "60")), &["MAX_KEY_AGE", "no effect"]),
+        (embedded, Some(("MAX_TOKEN", "100000")), &["MAX_TOKEN", "MAX_HEAD"]),
+        (client, None, &["`[[client]]` has no effect", "Keycloak"]),
+        (days, None, &["`snapshot_days` has no effect", "registered"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("policy.toml"), policy).unwrap();
+        let mut command = command(folder.path());
+        command.arg("serve").env("PORT", free_port().to_string()).env("MONITOR", "off");
+        command.envs(variable);
+        let output = command.output().unwrap();
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{variable:?}: {output:?}");
+        for word in words {
+            assert!(said.contains(word), "{variable:?}: {word} is not in: {said}");
+        }
+    }
+    let output = run(embedded, &["serve", "--audit-size", "0", "--audit-kept", "3"]);
+    let said = stderr(&output);
+    assert!(output.status.code() == Some(2) && said.contains("--audit-kept"), "{said}");
 }

@@ -210,10 +210,9 @@ fn header_without_opening(text: &str, start: usize) -> Cause {
 
 /// `list: "step_up"`, or the scope `todo:read` without quotes.
 fn colon(statement: &str, start: usize, length: usize) -> Cause {
-    let line = statement.lines().next().unwrap_or(statement);
-    let rest = &line[length..];
+    let rest = statement[length..].lines().next().unwrap_or_default();
     let name_end = rest.find(|c: char| c.is_whitespace() || c == '=').unwrap_or(rest.len());
-    let name = &line[..length + name_end];
+    let name = &statement[..length + name_end];
     let value = &statement[length + name_end..];
     if name.ends_with(':') {
         let key = &statement[..length];

@@ -84,7 +84,10 @@ fn string(rest: &str, quote: char) -> (usize, Token) {
     let mut is_escaped = false;
     for (offset, c) in rest[opening..].char_indices() {
         let here = opening + offset;
-        if is_escaped {
+        // Not even behind a backslash does such a string go on in the next line.
+        if !is_long && c == '\n' {
+            return (here, Token::Text { is_closed: false, is_long });
+        } else if is_escaped {
             is_escaped = false;
         } else if c == '\\' && quote == '"' {
             is_escaped = true;
@@ -94,8 +97,6 @@ fn string(rest: &str, quote: char) -> (usize, Token) {
             return (here + 3 + more, Token::Text { is_closed: true, is_long });
         } else if !is_long && c == quote {
             return (here + 1, Token::Text { is_closed: true, is_long });
-        } else if !is_long && c == '\n' {
-            return (here, Token::Text { is_closed: false, is_long });
         }
     }
     (rest.len(), Token::Text { is_closed: false, is_long })

@@ -248,6 +248,32 @@ fn each_sign_left_out_or_doubled_is_found_in_its_statement() {
     assert!(wrong.is_empty(), "{} of {tried}\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Every statement of up to five signs that quotes, backslashes and ends of lines can make is answered.
+#[test]
+fn every_short_statement_is_answered() {
+    const SIGNS: [char; 8] = ['"', '\'', '\\', '\n', ':', '=', ']', 'a'];
+    let mut statements = vec![String::new()];
+    let mut longest = 0..1;
+    for _ in 0..5 {
+        for at in longest.clone() {
+            for sign in SIGNS {
+                let longer = format!("{}{sign}", statements[at]);
+                statements.push(longer);
+            }
+        }
+        longest = longest.end..statements.len();
+    }
+    assert_eq!(statements.len(), 37_449);
+    for statement in statements {
+        // Once as the last one of a file, and once before another.
+        for after in ["", "\n[tools]\nx = 1\n"] {
+            let source = Source::new("policy.toml", format!("version = 1\n{statement}{after}"));
+            let (_, repaired) = super::repair(&source);
+            let _ = repaired.restore(vec![]);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
