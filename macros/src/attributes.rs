@@ -315,8 +315,13 @@ impl Arguments {
             }
             ("anonymous", value) => {
                 self.anonymous = Some(key.span());
-                let is_true = matches!(&value, Value::Expression(expression)
-                    if *expression == syn::parse_quote!(true));
+                let is_true = matches!(
+                    &value,
+                    Value::Expression(syn::Expr::Lit(syn::ExprLit {
+                        lit: syn::Lit::Bool(flag),
+                        ..
+                    })) if flag.value
+                );
                 if !is_true {
                     errors.push(syn::Error::new(
                         key.span(),

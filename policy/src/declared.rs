@@ -123,6 +123,16 @@ impl Declaration {
 
     /// The same declaration, open to callers without a token. The policy still has to say so.
     ///
+    /// ```
+    /// use scopeward_policy::{Declaration, Feature, Location};
+    ///
+    /// const HOURS: Declaration =
+    ///     Declaration::new(Feature::Tool, "opening_hours", &[], &[], Location::new("src/main.rs", 9, 5))
+    ///         .needing_caller_if(false)
+    ///         .open_to_anonymous();
+    /// assert!(HOURS.is_open_to_anonymous() && !HOURS.needs_caller());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it declares scopes, which a caller without a token never holds.

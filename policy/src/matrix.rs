@@ -379,6 +379,16 @@ impl<'p> Row<'p> {
     }
 
     /// Whether everybody may use it, also without a token.
+    ///
+    /// ```
+    /// use scopeward_policy::{CompiledPolicy, Registry, diagnostic::Source, matrix::Matrix};
+    ///
+    /// let text = "version = 1\n[server]\nurl = \"http://localhost/mcp\"\n\
+    ///             [tools]\nlook = { anonymous = true }\n";
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+    /// assert!(Matrix::new(&policy, &Registry::new(&[])).rows()[0].is_anonymous());
+    /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+    /// ```
     pub fn is_anonymous(&self) -> bool {
         self.is_anonymous
     }

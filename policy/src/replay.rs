@@ -23,7 +23,8 @@ const MOST_NAMED: usize = 20;
 /// A call on record, as far as the record holds it.
 ///
 /// ```
-/// use scopeward_policy::{CompiledPolicy, Feature, diagnostic::Source, replay::{self, RecordedCall, Replay}};
+/// use scopeward_policy::{CompiledPolicy, Feature, diagnostic::Source};
+/// use scopeward_policy::replay::{self, Found, Group, RecordedCall, Replay, Replayed};
 ///
 /// let policy = |rule: &str| {
 ///     let text = format!(
@@ -47,11 +48,15 @@ const MOST_NAMED: usize = 20;
 /// };
 /// let mut replay = Replay::new(&new, Some(&old));
 /// replay.add(&call);
-/// let replayed = replay.finish();
-/// assert_eq!(replayed.newly_refused.calls, 1);
+/// let replayed: Replayed = replay.finish();
+/// let refused: &Found = &replayed.newly_refused;
+/// let group: &Group = refused.groups.values().next().ok_or("none")?;
+/// assert_eq!((refused.calls, group.calls, group.subjects["ada"]), (1, 1, 1));
+/// // For a terminal, for a pull request, and for programs.
 /// let text = replay::text(&replayed);
 /// assert!(text.contains("edit") && text.contains("a:write") && text.contains("ada"));
-/// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+/// assert!(replay::markdown(&replayed).contains("edit") && replay::json(&replayed).contains("edit"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct RecordedCall<'r> {

@@ -65,6 +65,7 @@ impl ScopeSet {
     /// let nobody = ScopeSet::anonymous();
     /// assert!(policy.decide(Operation::tool("opening_hours"), &nobody).is_allow());
     /// assert!(!policy.decide(Operation::tool("whoami"), &nobody).is_allow());
+    /// assert!(nobody.is_anonymous() && !policy.hold([]).is_anonymous());
     /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
     /// ```
     pub fn anonymous() -> Self {

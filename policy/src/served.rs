@@ -217,7 +217,15 @@ impl std::error::Error for ProviderFault {}
 impl CompiledPolicy {
     /// The providers of this policy in a deployment. `variable` reads a setting of the deployment.
     ///
-    /// [`ServedProviders`] has an example.
+    /// ```
+    /// use scopeward_policy::{CompiledPolicy, diagnostic::Source};
+    ///
+    /// let text = "version = 1\n[server]\nurl = \"https://mcp.example.com/mcp\"\n";
+    /// let policy = CompiledPolicy::compile(Source::new("policy.toml", text))?;
+    /// let faults = policy.served_providers(&|_| None).unwrap_err();
+    /// assert!(faults[0].message().contains("serves loopback only"));
+    /// # Ok::<(), scopeward_policy::diagnostic::Diagnostics>(())
+    /// ```
     ///
     /// # Errors
     ///

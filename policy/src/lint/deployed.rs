@@ -27,6 +27,15 @@ use crate::{CompiledPolicy, ResourceUrl, served::ProviderFault};
 /// let public = ResourceUrl::parse("https://mcp.example.com/mcp")?;
 /// let found = found(&Deployed::default().at(&public));
 /// assert!(found.render(false).contains("https://mcp.example.com/mcp is not loopback"));
+///
+/// // A lint where the server runs knows its variables, and what its program refuses.
+/// let nobody_reads = |name: &str| (name == "ISSUER_URL").then(|| "https://a.example".to_owned());
+/// let here = Deployed::default().with_variables(&nobody_reads).here(true);
+/// let examine = |deployed: &Deployed<'_>| {
+///     lint::examine_for(&source, &inputs, Stage::Advice, deployed).found
+/// };
+/// assert!(examine(&here).render(false).contains("ISSUER_URL"));
+/// assert!(examine(&here.refused_by_program(&[])).is_empty());
 /// # Ok::<(), scopeward_policy::ResourceUrlError>(())
 /// ```
 #[derive(Clone, Copy)]
