@@ -341,7 +341,10 @@ impl Inner {
 
     /// The answer, which keeps the connection's permit until its client has taken it. A large answer
     /// is counted among the bytes in flight as well.
-    fn until_taken(&self, answer: Response, permit: SharedPermit, holder: Holder) -> Response {
+    fn until_taken<P>(&self, answer: Response, permit: P, holder: Holder) -> Response
+    where
+        P: Send + Sync + 'static,
+    {
         let size = http_body::Body::size_hint(answer.body()).exact();
         if size.is_some_and(|size| size <= SMALL_ANSWER) {
             return answer;

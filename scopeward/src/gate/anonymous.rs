@@ -52,19 +52,20 @@ where
 {
     let inner = &*gate.inner;
     let peer = Peer::of(request.extensions());
-    let visit = Visit { inner, caller: &caller, peer, holder: Holder::at(peer) };
+    let holder = Holder::at(peer);
+    let visit = Visit { inner, caller: &caller, peer, holder };
     let membership = match visit.enter(&request) {
         Ok(membership) => membership,
-        Err(refusal) => return inner.refuse_unread(request, refusal, visit.holder).await,
+        Err(refusal) => return inner.refuse_unread(request, refusal, holder).await,
     };
     let revision = Revision::of(request.headers());
     if let Err(refusal) = inner.accepted(&mut request, revision) {
-        return inner.refuse_unread(request, refusal, visit.holder).await;
+        return inner.refuse_unread(request, refusal, holder).await;
     }
     let (mut request, grants) = match visit.admit(request, membership).await {
         Ok(admitted) => admitted,
         Err(refusal) => {
-            inner.hold_back(visit.holder).await;
+            inner.hold_back(holder).await;
             return refusal;
         }
     };
@@ -86,7 +87,7 @@ where
             let begun = (answer.status(), answer.headers());
             let caller = Caller::Anonymous(&caller);
             sessions.follow(&method, asked.as_ref(), begun, caller, limits);
-            answer
+            gate.inner.until_taken(answer, (), holder)
         };
         let failed = |_| StatusCode::INTERNAL_SERVER_ERROR.into_response();
         return tokio::spawn(call).await.unwrap_or_else(failed);
@@ -101,7 +102,8 @@ where
     if !inner.has_handler && answer.status().is_success() {
         grants.pass().await;
     }
-    answer
+    // The connection is counted by its address, where it was accepted.
+    inner.until_taken(answer, (), holder)
 }
 
 /// One request without a token.
