@@ -19,6 +19,8 @@ use crate::{CompiledPolicy, Decision, Feature, Requirement, Rule, ScopeSet, When
 const MOST_GROUPS: usize = 10_000;
 /// The most callers and clients that one group names.
 const MOST_NAMED: usize = 20;
+/// The most bytes of a name that are kept.
+const LONGEST_NAME: usize = 256;
 
 /// A call on record, as far as the record holds it.
 ///
@@ -234,6 +236,11 @@ fn is_further(word: &str) -> bool {
     word.strip_prefix('+').is_some_and(|count| count.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
+/// A caller's or a client's name, without what is longer than anybody reads.
+fn cut(name: &str) -> &str {
+    &name[..name.floor_char_boundary(LONGEST_NAME)]
+}
+
 fn note_time(first: &mut String, last: &mut String, time: &str) {
     if first.is_empty() || time < first.as_str() {
         time.clone_into(first);
@@ -259,7 +266,7 @@ impl Group {
     fn add(&mut self, call: &RecordedCall<'_>) {
         self.calls += 1;
         note_time(&mut self.first, &mut self.last, call.time);
-        let subject = call.subject.unwrap_or_default();
+        let subject = cut(call.subject.unwrap_or_default());
         let has_room = self.subjects.len() < MOST_NAMED;
         match self.subjects.get_mut(subject) {
             Some(calls) => *calls += 1,
@@ -268,7 +275,8 @@ impl Group {
             }
             None => self.has_more = true,
         }
-        let Some(client) = call.client.filter(|client| !self.clients.contains(*client)) else {
+        let client = call.client.map(cut);
+        let Some(client) = client.filter(|client| !self.clients.contains(*client)) else {
             return;
         };
         if self.clients.len() < MOST_NAMED {

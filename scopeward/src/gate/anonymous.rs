@@ -207,14 +207,19 @@ impl Visit<'_> {
         context: DecisionContext<'_>,
     ) -> Result<Grants, Response> {
         match request {
-            // The handler filters each list by the same decision.
             ClientRequest::InitializeRequest(_)
             | ClientRequest::DiscoverRequest(_)
-            | ClientRequest::PingRequest(_)
-            | ClientRequest::ListToolsRequest(_)
+            | ClientRequest::PingRequest(_) => Ok(Grants::None),
+            // Our own handler filters each list by the same decision. Another service may list to
+            // anybody what exists.
+            ClientRequest::ListToolsRequest(_)
             | ClientRequest::ListResourcesRequest(_)
             | ClientRequest::ListResourceTemplatesRequest(_)
-            | ClientRequest::ListPromptsRequest(_) => Ok(Grants::None),
+            | ClientRequest::ListPromptsRequest(_)
+                if self.inner.has_handler =>
+            {
+                Ok(Grants::None)
+            }
             ClientRequest::CallToolRequest(call) => {
                 let arguments = call.params.arguments.as_ref();
                 self.decide_use((Feature::Tool, &call.params.name), arguments, context)
