@@ -297,7 +297,7 @@ fn declaration(method: &ImplItemFn, declared: &Declaration) -> TokenStream {
     let (scopes, optional) = (&declared.scopes, &declared.optional);
     let (line, column) = position(declared.declared_at);
     let types: Vec<&Type> = parameters(method).collect();
-    // What was reported already would be reported again here.
+    // Scopes beside `anonymous` are reported already, and would be reported again here.
     let is_sound = declared.scopes.is_empty();
     let anonymous = declared.anonymous.filter(|_| is_sound).map(|_| quote!(.open_to_anonymous()));
     let needs_caller = quote!(

@@ -220,6 +220,21 @@ pub(crate) fn located<'t, 'i>(value: &'t Spanned<DeValue<'i>>) -> Located<&'t De
     Located::new(value.get_ref(), value.span())
 }
 
+/// Whether the value is `true`. Any other value of `key` is a mistake.
+pub(crate) fn is_true(
+    key: &str,
+    value: &Located<&DeValue<'_>>,
+    help: &str,
+    errors: &mut Vec<Diagnostic>,
+) -> bool {
+    let is_true = value.value.as_bool() == Some(true);
+    if !is_true {
+        let message = format!("`{key}` can only be `true`");
+        errors.push(Diagnostic::new(mistake::WRONG_TYPE, value.span.clone(), message).help(help));
+    }
+    is_true
+}
+
 /// The mistake that a value has another type than `wanted`.
 pub(crate) fn wrong_type(
     found: &Located<&DeValue<'_>>,

@@ -100,7 +100,7 @@ pub struct Replay<'p> {
     replayed: Replayed,
 }
 
-/// What a replay has found.
+/// The findings of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// How many calls were replayed.
@@ -167,7 +167,7 @@ impl<'p> Replay<'p> {
         }
     }
 
-    /// What was found.
+    /// The findings so far.
     pub fn finish(self) -> Replayed {
         self.replayed
     }
@@ -199,7 +199,7 @@ impl<'p> Replay<'p> {
         }
     }
 
-    /// What the caller held for certain, by the new policy, and the most that it may have held. A record
+    /// The scopes that the caller held for certain, by the new policy, and the most that it may have held. A record
     /// names the granted scopes that the policy knew then, and of many only the first.
     fn held(&self, call: &RecordedCall<'_>) -> (ScopeSet, ScopeSet) {
         if call.subject.is_none() {

@@ -48,7 +48,7 @@ pub struct ScopeSet {
 }
 
 impl ScopeSet {
-    /// What a caller without a token holds: no scope, and not even the right to what every
+    /// The set of a caller without a token: no scope, and not even the right to what every
     /// authenticated caller may use.
     ///
     /// ```

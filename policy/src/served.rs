@@ -189,12 +189,12 @@ impl ProviderFault {
         Self { missing: Some(variable.into()), ..self }
     }
 
-    /// What is wrong.
+    /// The fault in one sentence.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do about it.
+    /// The next step.
     pub fn help(&self) -> &str {
         &self.help
     }

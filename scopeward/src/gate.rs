@@ -48,6 +48,7 @@ use crate::{
     limits::{Capacity, Holder, Limit, Limits, RateLimiter, SHORT, SharedPermit, held},
     live::LivePolicy,
     mcp::{NoStream, RefusedByTool, Revision, SESSION_HEADER, ServerTasks, Updates},
+    policy::CompiledPolicy,
     record::audit::{Recorder, Unauthenticated},
 };
 use accept::{Accepted, has_usual_accept};
@@ -65,8 +66,8 @@ use told::Told;
 /// is listed and used without one. An MCP method passes only if the gate knows it. A method
 /// about one tool, resource or prompt (such as `tools/call`, `resources/read` and `prompts/get`)
 /// passes only if [`CompiledPolicy::decide`](crate::policy::CompiledPolicy::decide) allows it. A
-/// request that passes carries its [`Principal`] in its extensions, if it has a token. A session (in the revisions
-/// that have sessions) can be used only by the caller that began it.
+/// request that passes carries its [`Principal`] in its extensions, if it has a token. A session (in
+/// the revisions that have sessions) can be used only by the caller that began it.
 ///
 /// ```
 /// use axum::Router;
@@ -209,7 +210,7 @@ impl Gate {
         headers: &http::HeaderMap,
         peer: Option<Peer>,
     ) -> Result<Principal, Response> {
-        let Inner { policy, validator, recorder, capacity, told, .. } = &*self.inner;
+        let Inner { policy, validator, recorder, capacity, .. } = &*self.inner;
         // Taken once, so that one policy holds for the whole request.
         let policy = policy.current();
         let refuse = |challenge: Challenge| {
@@ -219,11 +220,6 @@ impl Gate {
                 client: challenge.client(),
                 peer,
             };
-            if let Challenge::NoToken = challenge {
-                recorder.without_token(request, &policy);
-                let further = told.missing(peer, &policy, Instant::now());
-                return challenge.into_response(&policy, &further);
-            }
             recorder.unauthenticated(request, &policy);
             challenge.into_response(&policy, &[])
         };
@@ -252,13 +248,23 @@ impl Gate {
                     Err(rejected) => Err(refuse(Challenge::InvalidToken(rejected))),
                 }
             }
-            Ok(None) => Err(refuse(Challenge::NoToken)),
+            Ok(None) => Err(self.inner.ask_for_token(&policy, peer)),
             Err(error) => Err(refuse(Challenge::UnreadableRequest(error))),
         }
     }
 }
 
 impl Inner {
+    /// The answer to a request without a token that needs one. The challenge also asks for what was
+    /// missing at this address lately.
+    fn ask_for_token(&self, policy: &CompiledPolicy, peer: Option<Peer>) -> Response {
+        let challenge = Challenge::NoToken;
+        let (code, reason) = (challenge.code(), &*challenge.message());
+        let request = Unauthenticated { code, reason, client: None, peer };
+        self.recorder.without_token(request, policy);
+        challenge.into_response(policy, &self.told.missing(peer, policy, Instant::now()))
+    }
+
     /// Admits a request of this caller, before its body is read: the caller is within its rate limit
     /// and its share of connections, and the decision would be recorded. The permit is for the
     /// request's connection.

@@ -1,4 +1,4 @@
-//! What needs no token beside what needs one (`anonymous = true`), through the example `anonymous`.
+//! Tools that need no token beside one that does (`anonymous = true`), through the example `anonymous`.
 
 use std::{fs, thread, time::Duration};
 

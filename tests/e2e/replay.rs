@@ -122,7 +122,7 @@ fn a_replay_says_which_calls_are_answered_otherwise() {
     let mut untold = 0;
     for ((_, _, tool, _), (before, after)) in calls().into_iter().zip(before.iter().zip(&after)) {
         if tool == "list_todos" {
-            // What it is asked for is not on record.
+            // Its arguments are not on record.
             untold += u64::from(*before);
         } else if before != after {
             *changes[usize::from(*after)].entry(tool.to_owned()).or_default() += 1;

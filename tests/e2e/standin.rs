@@ -83,6 +83,17 @@ impl std::ops::Deref for Provider {
     }
 }
 
+/// Changes claims: each to a value, or without it if the value is `null`.
+pub(crate) fn change(claims: &mut Value, changes: &Value) {
+    for (name, value) in changes.as_object().unwrap() {
+        if value.is_null() {
+            claims.as_object_mut().unwrap().remove(name);
+        } else {
+            claims[name] = value.clone();
+        }
+    }
+}
+
 impl Provider {
     pub(crate) fn start() -> Self {
         Self::serve(None)
@@ -217,13 +228,7 @@ impl Provider {
             "iss": self.of_resource(), "aud": [RESOURCE_ID], "sub": "ada", "client_id": "c",
             "exp": now() + 600, "scope": "todo:read",
         });
-        for (name, value) in changes.as_object().unwrap() {
-            if value.is_null() {
-                claims.as_object_mut().unwrap().remove(name);
-            } else {
-                claims[name] = value.clone();
-            }
-        }
+        change(&mut claims, changes);
         let mut header = Header::new(algorithm);
         header.kid = Some(id.to_owned());
         encode(&header, &claims, key).unwrap()

@@ -7,7 +7,7 @@ use crate::harness::{POLICY, Reply, Server, send};
 
 /// A request to a server.
 struct Request {
-    /// What the policy says in `[server]` in place of `on_denied = "challenge"`.
+    /// The lines of `[server]` in place of `on_denied = "challenge"`.
     settings: &'static str,
     /// The scopes of the token; `None` for a request without one.
     scope: Option<&'static str>,

@@ -20,7 +20,7 @@ struct Token {
     claims: fn() -> Value,
 }
 
-/// Whoever is not among the staff needs `admin:access` as well.
+/// A caller that is not among the staff needs `admin:access` as well.
 const STAFF: &str = r#"
 [tools.list_todos]
 read = "todo"
@@ -32,6 +32,9 @@ all_of = ["admin:access"]
 
 /// The status of a call of `list_todos`, and a part of the reason.
 type Answer = (u16, &'static str);
+
+/// Two app clients of one pool.
+const TWO_CLIENTS: &str = "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]";
 
 const REPORTS: &[Report<Token, Answer>] = &[
     Report {
@@ -58,7 +61,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         source: "fastify-auth0-verify 10, google-api-java-client 474: two clients of one issuer, the first",
         input: Token {
             provider: "cognito",
-            settings: "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]",
+            settings: TWO_CLIENTS,
             rule: "",
             claims: || json!({ "aud": null, "client_id": "web", "token_use": "access" }),
         },
@@ -68,7 +71,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         source: "fastify-auth0-verify 10, google-api-java-client 474: two clients of one issuer, the second",
         input: Token {
             provider: "cognito",
-            settings: "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]",
+            settings: TWO_CLIENTS,
             rule: "",
             claims: || json!({ "aud": null, "client_id": "desktop", "token_use": "access" }),
         },
@@ -78,7 +81,7 @@ const REPORTS: &[Report<Token, Answer>] = &[
         source: "google-api-java-client 474: a client that is not listed",
         input: Token {
             provider: "cognito",
-            settings: "audience = [\"web\", \"desktop\"]\nregistered = [\"todo:read\", \"todo:write\", \"admin:access\"]",
+            settings: TWO_CLIENTS,
             rule: "",
             claims: || json!({ "aud": null, "client_id": "other", "token_use": "access" }),
         },

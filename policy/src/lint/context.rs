@@ -180,7 +180,7 @@ impl<'a> LintContext<'a> {
         })
     }
 
-    /// What to do as well where these scopes are put to use: those that are not registered would be out
+    /// The further step where these scopes are put to use: those that are not registered would be out
     /// of everybody's reach.
     pub(crate) fn registration<'s>(
         &self,
@@ -216,7 +216,7 @@ impl<'a> LintContext<'a> {
         self.policy.scope(id).gives_any(&needed)
     }
 
-    /// What to do to remove a scope that no rule needs: the other places that name it would be mistakes
+    /// The steps that remove a scope which no rule needs: the other places that name it would be mistakes
     /// then.
     pub(crate) fn removal(&self, scope: &Scope) -> String {
         let names = |scopes: &[Located<Scope>]| scopes.iter().any(|one| one.value == *scope);

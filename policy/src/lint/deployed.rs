@@ -73,7 +73,7 @@ impl<'a> Deployed<'a> {
         Self { has_all_variables: is_here, ..self }
     }
 
-    /// What this program refuses about its providers, in place of what a server of the library does.
+    /// The faults that this program finds in its providers, in place of those that a server of the library finds.
     #[must_use]
     pub fn refused_by_program(self, refusals: &'a [ProviderFault]) -> Self {
         Self { refusals: Some(refusals), ..self }

@@ -17,7 +17,9 @@ use crate::{
     mistake,
     {
         Feature,
-        reader::{Located, TableReader, located, not_blank, string, strings, word, wrong_type},
+        reader::{
+            Located, TableReader, is_true, located, not_blank, string, strings, word, wrong_type,
+        },
         scope::Scope,
         shape::{self, ALL, Behaviour, SELECTIONS, TRIED, TableShape},
     },
@@ -136,11 +138,8 @@ fn read_anonymous(
     errors: &mut Vec<Diagnostic>,
 ) -> Option<Located<()>> {
     let written = reader.get("anonymous")?;
-    if written.value.as_bool() != Some(true) {
-        let message = "`anonymous` can only be `true`";
-        let error = Diagnostic::new(mistake::WRONG_TYPE, written.span.clone(), message);
-        errors.push(error.help("write `scopes = [\"todo:read\"]` for a caller with a token"));
-    }
+    let help = "write `scopes = [\"todo:read\"]` for a caller with a token";
+    is_true("anonymous", &written, help, errors);
     Some(Located::new((), written.span))
 }
 

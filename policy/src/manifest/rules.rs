@@ -17,7 +17,7 @@ use crate::{
     toml_key::toml_key,
     {
         Feature,
-        reader::{Located, TableReader, located, strings, wrong_type},
+        reader::{Located, TableReader, is_true, located, strings, wrong_type},
         scope::Scope,
         shape::{self, RULES},
     },
@@ -188,19 +188,10 @@ pub(super) fn read_rule(
         }
         "any_of" => read_any_of(&value, errors).map(RuleEntry::Alternatives),
         "anonymous" | "authenticated" => {
-            if value.value.as_bool() == Some(true) {
-                let is_anonymous = key == "anonymous";
-                return Some(if is_anonymous {
-                    RuleEntry::Anonymous
-                } else {
-                    RuleEntry::Authenticated
-                });
-            }
-            let message = format!("`{key}` can only be `true`");
-            errors.push(Diagnostic::new(mistake::WRONG_TYPE, value.span.clone(), message).help(
-                "without this rule nobody may use it; name the scopes that it needs instead",
-            ));
-            None
+            let help = "without this rule nobody may use it; name the scopes that it needs instead";
+            let rule =
+                if key == "anonymous" { RuleEntry::Anonymous } else { RuleEntry::Authenticated };
+            is_true(key, &value, help, errors).then_some(rule)
         }
         level => {
             let Some(name) = value.value.as_str() else {

@@ -60,9 +60,9 @@ pub struct Preset {
     pub registered: RegisteredIn,
     /// How a deployment of it is reached.
     pub setup: Setup,
-    /// What must be set at the provider, and cannot be seen from here.
+    /// The settings at the provider that a sign-in needs, and that cannot be seen from here.
     pub preconditions: &'static [&'static str],
-    /// What it says to a client that asks for a scope which is not registered, if that is known.
+    /// Its error for a client that asks for a scope which is not registered, if that is known.
     pub unregistered: Option<&'static str>,
     /// The documents that these facts come from.
     pub sources: &'static [&'static str],

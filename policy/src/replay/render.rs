@@ -8,7 +8,7 @@ use crate::{Feature, diagnostic::counted};
 /// The groups that the texts show of each kind; JSON has all.
 const MOST_SHOWN: usize = 50;
 
-/// What was found, as plain text.
+/// The findings as plain text.
 pub fn text(replayed: &Replayed) -> String {
     let mut text = format!("{}\n", summary(replayed));
     for (title, found) in kinds(replayed) {
@@ -29,7 +29,7 @@ pub fn text(replayed: &Replayed) -> String {
     text
 }
 
-/// What was found, in GitHub's Markdown.
+/// The findings in GitHub's Markdown.
 pub fn markdown(replayed: &Replayed) -> String {
     let mut text = format!("### Whom the change would have hit\n\n{}\n", summary(replayed));
     for (title, found) in kinds(replayed) {
@@ -54,7 +54,7 @@ pub fn markdown(replayed: &Replayed) -> String {
     text
 }
 
-/// What was found, as JSON.
+/// The findings as JSON.
 pub fn json(replayed: &Replayed) -> String {
     let groups = |found: &Found| -> Value {
         let each = found.groups.iter().map(|((feature, name, missing), group)| {

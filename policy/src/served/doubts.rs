@@ -33,7 +33,7 @@ impl CompiledPolicy {
     }
 }
 
-/// What a provider's settings are compared with: the URL of the server, and the scopes of its policy.
+/// The facts that a provider's settings are compared with: the URL of the server, and the scopes of its policy.
 struct Doubted<'p> {
     url: &'p str,
     scopes: &'p [&'p str],

@@ -2,7 +2,7 @@
 
 use crate::{CompiledPolicy, diagnostic::Source};
 
-/// What is doubted about a provider with these lines of `[server]`, and these scopes.
+/// The doubts about a provider with these lines of `[server]`, and these scopes.
 fn doubts(lines: &str, scopes: &str) -> Vec<String> {
     let text = format!(
         "version = 1\n[server]\nurl = \"https://mcp.example.com/mcp\"\n{lines}\n[scopes]\n{scopes}\n"

@@ -18,6 +18,15 @@ pub(super) use show::table;
 use super::{Deployment, Failure, Verdict};
 use crate::policy::Registry;
 
+/// How a command prints what a reviewer reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    Text,
+    /// Markdown, for a comment on a pull request
+    Markdown,
+    Json,
+}
+
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum PolicyCommand {
     /// Write a first policy and its tests from what the tools declare

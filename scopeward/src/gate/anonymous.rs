@@ -17,7 +17,7 @@ use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ClientRequest, GetMe
 use super::{
     Gate, Inner,
     admit::read,
-    challenge::{self, Challenge},
+    challenge,
     messages::{is_batch, parse},
     sessions::{self, BeginsSession, Membership},
 };
@@ -27,7 +27,7 @@ use crate::{
     limits::Holder,
     mcp::{Revision, SESSION_HEADER, security_schemes::ListsTools},
     policy::{Decision, Feature, Operation},
-    record::audit::{DecisionContext, Unauthenticated, grant::Grants},
+    record::audit::{DecisionContext, grant::Grants},
 };
 
 /// The caller of a request that names no token, if the policy has a rule that lets it in.
@@ -254,16 +254,6 @@ impl Visit<'_> {
 
     /// The answer to what needs a token.
     fn sign_in(&self) -> Response {
-        let challenge = Challenge::NoToken;
-        let request = Unauthenticated {
-            code: challenge.code(),
-            reason: &challenge.message(),
-            client: None,
-            peer: self.peer,
-        };
-        self.inner.recorder.without_token(request, self.caller.policy());
-        let policy = self.caller.policy();
-        let further = self.inner.told.missing(self.peer, policy, Instant::now());
-        challenge.into_response(policy, &further)
+        self.inner.ask_for_token(self.caller.policy(), self.peer)
     }
 }

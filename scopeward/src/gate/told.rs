@@ -57,7 +57,7 @@ impl Told {
         self.0.count.store(all.len(), Ordering::Relaxed);
     }
 
-    /// What was missing at this address lately, as far as the policy can still give it.
+    /// The scopes that were missing at this address lately, as far as the policy can still give it.
     pub(super) fn missing(
         &self,
         peer: Option<Peer>,

@@ -1,4 +1,4 @@
-//! What requests without a token may take: a pool of their own, so that authenticated callers never
+//! The limits of requests without a token: a pool of their own, so that authenticated callers never
 //! wait for them. One address has its share of the pool.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};

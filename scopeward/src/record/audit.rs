@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
+use queue::AuditSink;
 pub(crate) use queue::{AuditHealth, NotRecorded, Outcome};
 
 use grant::Grant;
@@ -105,6 +106,17 @@ struct AuditFiles {
     unauthenticated: AuditWriter,
 }
 
+/// Picks one of the files.
+type Which = fn(&AuditFiles) -> &AuditWriter;
+
+fn callers(files: &AuditFiles) -> &AuditWriter {
+    &files.callers
+}
+
+fn unauthenticated(files: &AuditFiles) -> &AuditWriter {
+    &files.unauthenticated
+}
+
 /// A use that was refused.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Denied<'a> {
@@ -131,19 +143,41 @@ impl Recorder {
 
     /// The health of the audit file of authenticated callers, if there is one.
     pub(crate) fn health(&self) -> Option<AuditHealth> {
-        self.0.files.as_ref().map(|files| files.callers.sink().health())
+        self.sink(callers).map(AuditSink::health)
     }
 
     /// The health of the file of requests without a valid token, if there is one.
     pub(crate) fn unauthenticated_health(&self) -> Option<AuditHealth> {
-        self.0.files.as_ref().map(|files| files.unauthenticated.sink().health())
+        self.sink(unauthenticated).map(AuditSink::health)
+    }
+
+    /// The sink of one of the files, if there are files.
+    fn sink(&self, of: Which) -> Option<&AuditSink> {
+        self.0.files.as_ref().map(|files| of(files).sink())
+    }
+
+    /// Whether the policy requires records, and this file does not keep them.
+    fn cannot_keep(&self, policy: &CompiledPolicy, of: Which) -> bool {
+        policy.audit_mode() == AuditMode::Required
+            && !self.sink(of).is_some_and(AuditSink::is_keeping)
+    }
+
+    /// The grant of a use whose record goes to this file, with the counts of its rule and of others.
+    fn grant(
+        &self,
+        of: Which,
+        policy: &CompiledPolicy,
+        (counts, others): (Arc<DecisionCounts>, Vec<Arc<DecisionCounts>>),
+        record: &Record<'_>,
+    ) -> Grant {
+        let is_required = policy.audit_mode() == AuditMode::Required;
+        Grant::new(self.sink(of).cloned(), is_required, counts, others, record)
     }
 
     /// Returns whether all requests are refused now, because the policy says `audit = "required"`
     /// and records are not being kept.
     pub(crate) fn refuses(&self, policy: &CompiledPolicy) -> bool {
-        policy.audit_mode() == AuditMode::Required
-            && !self.0.files.as_ref().is_some_and(|files| files.callers.sink().is_keeping())
+        self.cannot_keep(policy, callers)
     }
 
     /// Makes the grant of an operation that the policy allows. It is recorded when it
@@ -167,16 +201,13 @@ impl Recorder {
             micros: Some(micros(context.started)),
             ..by_caller(caller, feature, rule.name())
         };
-        let sink = self.0.files.as_ref().map(|files| files.callers.sink().clone());
-        let is_required = policy.audit_mode() == AuditMode::Required;
-        Grant::new(sink, is_required, Arc::clone(counts(rule, feature)), vec![], &record)
+        self.grant(callers, policy, (Arc::clone(counts(rule, feature)), vec![]), &record)
     }
 
     /// Returns whether requests without a token are refused now, because the policy says
     /// `audit = "required"` and records of them are not being kept.
     pub(crate) fn refuses_anonymous(&self, policy: &CompiledPolicy) -> bool {
-        policy.audit_mode() == AuditMode::Required
-            && !self.0.files.as_ref().is_some_and(|files| files.unauthenticated.sink().is_keeping())
+        self.cannot_keep(policy, unauthenticated)
     }
 
     /// Makes the grant of an operation that the policy allows without a token. Its record goes to the
@@ -201,9 +232,7 @@ impl Recorder {
             micros: Some(micros(context.started)),
             ..Record::of(feature, rule.name())
         };
-        let sink = self.0.files.as_ref().map(|files| files.unauthenticated.sink().clone());
-        let is_required = policy.audit_mode() == AuditMode::Required;
-        Grant::new(sink, is_required, Arc::clone(counts(rule, feature)), vec![], &record)
+        self.grant(unauthenticated, policy, (Arc::clone(counts(rule, feature)), vec![]), &record)
     }
 
     /// Makes the grant of one request that subscribes to so many resources, of these rules. Its record
@@ -233,11 +262,9 @@ impl Recorder {
             micros: Some(micros(context.started)),
             ..by_caller(caller, Feature::Resource, first.name())
         };
-        let sink = self.0.files.as_ref().map(|files| files.callers.sink().clone());
-        let is_required = policy.audit_mode() == AuditMode::Required;
         let of = |rule: &&Rule| Arc::clone(counts(rule, Feature::Resource));
         let others = others.iter().map(of).collect();
-        Some(Grant::new(sink, is_required, of(first), others, &record))
+        Some(self.grant(callers, policy, (of(first), others), &record))
     }
 
     /// Records that an operation was refused for lack of scopes: by the gate, if there is a
@@ -323,17 +350,17 @@ impl Recorder {
 
     /// Writes a record of an authenticated caller.
     fn write(&self, record: Record<'_>) {
-        self.0.write_to(|files| &files.callers, record);
+        self.0.write_to(callers, record);
     }
 
     /// Writes a record of a request without a valid token.
     fn write_unauthenticated(&self, record: Record<'_>) {
-        self.0.write_to(|files| &files.unauthenticated, record);
+        self.0.write_to(unauthenticated, record);
     }
 }
 
 impl Recording {
-    fn write_to(&self, file: impl FnOnce(&AuditFiles) -> &AuditWriter, mut record: Record<'_>) {
+    fn write_to(&self, file: Which, mut record: Record<'_>) {
         if let Some(files) = &self.files {
             record.timestamp = queue::now().into();
             file(files).sink().record(&record);
@@ -353,7 +380,7 @@ impl Recording {
                 count: Some(count),
                 ..Record::default()
             };
-            self.write_to(|files| &files.unauthenticated, record);
+            self.write_to(unauthenticated, record);
         }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Served {
     pub(crate) policy: CheckedPolicy,
     pub(crate) configured: ConfiguredProviders,
     pub(crate) registered: Registered,
-    /// What the operator should know although the server starts: why the provider did not say its
+    /// Warnings for the operator although the server starts: why the provider did not say its
     /// registered scopes, if the committed snapshot stands in for it, and which secrets are not set.
     pub(crate) warnings: Vec<String>,
 }

@@ -11,7 +11,7 @@ use super::{POLICY, Server, doctor};
 use crate::{
     harness::{stderr, stdout},
     keys::keys,
-    standin::{Mode, Provider, SECRET, now},
+    standin::{Mode, Provider, SECRET, change, now},
 };
 
 /// A token for the server with these claims changed, and with this header.
@@ -20,13 +20,7 @@ fn token(provider: &Provider, server: &Server, changes: &Value, header: &Header)
         "iss": provider.url, "aud": server.url(), "sub": "ada", "client_id": "c", "typ": "Bearer",
         "exp": now() + 600, "scope": "todo:read",
     });
-    for (name, value) in changes.as_object().unwrap() {
-        if value.is_null() {
-            claims.as_object_mut().unwrap().remove(name);
-        } else {
-            claims[name] = value.clone();
-        }
-    }
+    change(&mut claims, changes);
     encode(header, &claims, &keys().rsa).unwrap()
 }
 
@@ -111,7 +105,7 @@ fn tokens(provider: &Provider, server: &Server) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// What the server, `doctor` and `explain` say of a token.
+/// The verdicts of the server, `doctor` and `explain` about a token.
 #[derive(Debug)]
 struct Said {
     /// The status of a call, and the cause.

@@ -20,6 +20,8 @@ use crate::{
     serve::{StartError, deployment},
 };
 
+use super::Format;
+
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct DiffArguments {
     /// The old policy; with --git, the new policy
@@ -38,14 +40,6 @@ pub(in crate::cli) struct DiffArguments {
     /// accepts the widening of one rule with the line `Widens: tools.NAME: why` in its message
     #[arg(long, value_enum, value_name = "DIRECTION")]
     deny: Vec<Direction>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Text,
-    /// Markdown, for a comment on a pull request
-    Markdown,
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

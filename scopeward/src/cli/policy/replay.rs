@@ -22,6 +22,8 @@ use crate::{
     serve::{StartError, deployment},
 };
 
+use super::Format;
+
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct ReplayArguments {
     /// The new policy
@@ -43,14 +45,6 @@ pub(in crate::cli) struct ReplayArguments {
     /// Fail if a call would be refused or allowed that was not
     #[arg(long, value_enum, value_name = "KIND")]
     deny: Vec<Kind>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    Text,
-    /// Markdown, for a comment on a pull request
-    Markdown,
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -164,7 +158,8 @@ struct Reader<'p> {
     unreadable: u64,
 }
 
-/// What a replay needs of a record.
+/// The fields of a record that a replay needs. They borrow from the line, so that a million records take
+/// no allocation each.
 #[derive(Deserialize)]
 struct Line<'l> {
     #[serde(borrow)]

@@ -33,7 +33,7 @@ struct Minute {
     by_address: Vec<(Option<IpAddr>, u64)>,
 }
 
-/// What a request begins.
+/// The consequences of one request.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// Whether the request has a record of its own.
