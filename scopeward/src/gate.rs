@@ -37,7 +37,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::{Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 
 use crate::{
     http::{Peer, drain},
@@ -457,19 +457,7 @@ where
             };
             request.extensions_mut().insert(caller.clone());
             if sessions.are_kept() && request.extensions_mut().remove::<BeginsSession>().is_some() {
-                // Runs to its end even if the client hangs up, because a session that began
-                // meanwhile would be nobody's, and would not be counted.
-                let gate = gate.clone();
-                let call = async move {
-                    let answer = inner.call(request).await.map(IntoResponse::into_response)?;
-                    let Inner { sessions, limits, .. } = &*gate.inner;
-                    let begun = (answer.status(), answer.headers());
-                    let user = Caller::Principal(&caller);
-                    sessions.follow(&method, asked.as_ref(), begun, user, limits);
-                    Ok(answer)
-                };
-                let failed = |_| Ok(StatusCode::INTERNAL_SERVER_ERROR.into_response());
-                return tokio::spawn(call).await.unwrap_or_else(failed);
+                return Ok(begin_session(gate.clone(), inner, request, asked, caller).await);
             }
             let answer = {
                 let mut answer = pin!(inner.call(request));
@@ -497,6 +485,36 @@ where
             Ok(answer)
         })
     }
+}
+
+/// Calls the service with a request that begins a session of this caller. The call runs to its end even
+/// if the client hangs up, because a session that began meanwhile would be nobody's, and would not be
+/// counted.
+async fn begin_session<S, C>(
+    gate: Gate,
+    mut service: S,
+    request: Request<Body>,
+    asked: Option<HeaderValue>,
+    caller: C,
+) -> Response
+where
+    S: tower::Service<Request<Body>, Error = Infallible> + Send + 'static,
+    S::Response: IntoResponse,
+    S::Future: Send,
+    C: Send + Sync + 'static,
+    for<'c> &'c C: Into<Caller<'c>>,
+{
+    let method = request.method().clone();
+    let call = async move {
+        let Ok(answer) = service.call(request).await;
+        let answer = answer.into_response();
+        let Inner { sessions, limits, .. } = &*gate.inner;
+        let begun = (answer.status(), answer.headers());
+        sessions.follow(&method, asked.as_ref(), begun, (&caller).into(), limits);
+        answer
+    };
+    let failed = |_| StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    tokio::spawn(call).await.unwrap_or_else(failed)
 }
 
 /// The refusal, after the body of its request was read away.

@@ -69,7 +69,6 @@ where
             return refusal;
         }
     };
-    let method = request.method().clone();
     let asked = match membership {
         Membership::None => None,
         _ => request.headers().get(SESSION_HEADER).cloned(),
@@ -78,19 +77,8 @@ where
     let begins =
         inner.sessions.are_kept() && request.extensions_mut().remove::<BeginsSession>().is_some();
     if begins {
-        // Runs to its end even if the client hangs up, so that the session is counted.
-        let gate = gate.clone();
-        let call = async move {
-            let Ok(answer) = service.call(request).await;
-            let answer = answer.into_response();
-            let Inner { sessions, limits, .. } = &*gate.inner;
-            let begun = (answer.status(), answer.headers());
-            let caller = Caller::Anonymous(&caller);
-            sessions.follow(&method, asked.as_ref(), begun, caller, limits);
-            gate.inner.until_taken(answer, (), holder)
-        };
-        let failed = |_| StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        return tokio::spawn(call).await.unwrap_or_else(failed);
+        let begun = super::begin_session(gate.clone(), service, request, asked, caller.clone());
+        return inner.until_taken(begun.await, (), holder);
     }
     let awaited = grants.awaited();
     let Ok(answer) = service.call(request).await;

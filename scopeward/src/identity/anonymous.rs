@@ -40,6 +40,18 @@ pub(crate) enum Caller<'c> {
     Anonymous(&'c AnonymousCaller),
 }
 
+impl<'c> From<&'c Principal> for Caller<'c> {
+    fn from(caller: &'c Principal) -> Self {
+        Self::Principal(caller)
+    }
+}
+
+impl<'c> From<&'c AnonymousCaller> for Caller<'c> {
+    fn from(caller: &'c AnonymousCaller) -> Self {
+        Self::Anonymous(caller)
+    }
+}
+
 impl<'c> Caller<'c> {
     /// Decides whether the caller may do `operation`.
     pub(crate) fn may(self, operation: Operation<'_>) -> Decision<'c> {
