@@ -128,6 +128,24 @@ fn the_typescript_sdk_sees_the_words_of_a_refusal() {
     typescript("words.mjs", &["adaptive", "tool_error"]);
 }
 
+/// The Python SDK and the Inspector, with a token that cannot grow, see the words of a refusal too.
+#[test]
+fn the_python_sdk_and_the_inspector_see_the_words_of_a_refusal() {
+    let server = Server::with_policy(&POLICY.replace("\"challenge\"", "\"tool_error\""));
+    let token = server.token("todo:write");
+    if let Some(output) = python("current", "words.py", &[&server.url(), &token]) {
+        assert!(succeeded(&output).contains("ok words"));
+    }
+    let bearer = format!("Authorization: Bearer {token}");
+    let call =
+        ["--header", &bearer, "--quiet", "--method", "tools/call", "--tool-name", "purge_todos"];
+    let Some(mut command) = inspector(&server, &call) else { return };
+    let output = command.output().unwrap();
+    let said = [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat();
+    assert!(said.contains("Insufficient permissions: `admin:access` scope required."), "{said}");
+    assert!(said.contains("mcp/www_authenticate") && !said.contains("-32602"), "{said}");
+}
+
 /// Clients refresh in several places at once with one refresh token, and all of them go on.
 #[test]
 fn the_typescript_sdk_refreshes_six_times_at_once() {
